@@ -1,0 +1,110 @@
+import { fullJitterMs } from '@holdfast/kernel';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Pool, types as builtinTypes, type ClientConfig, type PoolClient } from 'pg';
+import { DatabaseBusy, DatabaseUnavailable, isRetryable, leavesConnectionSound, translate } from './database-errors';
+import { Transaction } from './transaction';
+
+/** How a process talks to PostgreSQL in one role. */
+export interface DatabaseOptions {
+  /** Connection string of the role. */
+  readonly url: string;
+  /** Shown in pg_stat_activity. */
+  readonly name: string;
+  /** Connections at most; each is a server process. */
+  readonly connectionsMax?: number;
+  /** How long to wait for a free connection, in milliseconds, before refusing with `database.unavailable`. */
+  readonly acquireTimeoutMs?: number;
+  /** How long one statement may run, in milliseconds. */
+  readonly statementTimeoutMs?: number;
+  /** Reports what happens on connections that nobody is using. */
+  readonly onIdleError?: (error: Error) => void;
+}
+
+/** Six tries with full jitter from 10 ms wait 0.3 s on average and 0.6 s at most: longer than any transaction here. */
+const ATTEMPTS_MAX = 6;
+
+/** Reads bigint as bigint; everything else as pg does. int8 is 20 in pg_type. */
+const types: ClientConfig['types'] = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === 20 ? (text: string) => BigInt(text) : builtinTypes.getTypeParser(oid, format)) as typeof builtinTypes.getTypeParser,
+};
+
+/**
+ * A pool of connections in one role. There is no way to run a statement on it but inside a transaction.
+ *
+ * Sessions run in UTC and with timeouts for statements, locks and idle transactions. Statements
+ * are pipelined: those that are issued without waiting travel together.
+ */
+export class Database {
+  private readonly pool: Pool;
+
+  constructor(private readonly options: DatabaseOptions) {
+    const { statementTimeoutMs = 5_000 } = options;
+    this.pool = new Pool({
+      connectionString: options.url,
+      application_name: options.name,
+      max: options.connectionsMax ?? 10,
+      connectionTimeoutMillis: options.acquireTimeoutMs ?? 3_000,
+      pipeline: true,
+      keepAlive: true,
+      types,
+      // A lock is waited for at most 2 s, less than a statement; a transaction that its process forgot ends after 10 s.
+      options: `-c TimeZone=UTC -c statement_timeout=${statementTimeoutMs} -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000`,
+    });
+    // Without a listener, an error on an idle connection (a restarted server) would end the process.
+    this.pool.on('error', (error) => options.onIdleError?.(error));
+  }
+
+  /** Connections in use, idle, and requests waiting for one. */
+  get load(): { readonly used: number; readonly idle: number; readonly waiting: number; readonly max: number } {
+    const { totalCount, idleCount, waitingCount } = this.pool;
+    return { used: totalCount - idleCount, idle: idleCount, waiting: waitingCount, max: this.options.connectionsMax ?? 10 };
+  }
+
+  /**
+   * Runs work in one READ COMMITTED transaction and commits it.
+   *
+   * The work is done again, with full jitter, when PostgreSQL reports a deadlock or a serialisation failure; it must
+   * therefore have no effect outside the transaction. Throws DatabaseBusy, DatabaseUnavailable or OutcomeUnknown.
+   */
+  async transaction<T, Tx extends Transaction>(open: (connection: PoolClient) => Tx, work: (tx: Tx) => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.attempt(open, work);
+      } catch (error) {
+        if (!isRetryable(error)) throw translate(error);
+        if (attempt === ATTEMPTS_MAX) throw new DatabaseBusy(error);
+        await sleep(fullJitterMs(attempt, 10, 320));
+      }
+    }
+  }
+
+  /** Closes idle connections at once and used ones when their work ends. */
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+
+  private async attempt<T, Tx extends Transaction>(open: (connection: PoolClient) => Tx, work: (tx: Tx) => Promise<T>): Promise<T> {
+    const connection = await this.acquire();
+    let broken = true;
+    try {
+      const tx = open(connection);
+      const result = await tx.run(() => work(tx));
+      broken = false;
+      return result;
+    } catch (error) {
+      broken = !leavesConnectionSound(error);
+      throw error;
+    } finally {
+      connection.release(broken);
+    }
+  }
+
+  private async acquire(): Promise<PoolClient> {
+    try {
+      return await this.pool.connect();
+    } catch (error) {
+      throw new DatabaseUnavailable(error);
+    }
+  }
+}

@@ -1,0 +1,13 @@
+export { Database, type DatabaseOptions } from './database';
+export {
+  DatabaseBusy,
+  DatabaseUnavailable,
+  OutcomeUnknown,
+  TenantContextRefused,
+  sqlState,
+  violates,
+} from './database-errors';
+export { dumpStructure } from './dump-structure';
+export { migrate, setRolePasswords, MIGRATIONS_DIRECTORY } from './migrate';
+export { registeredStatements, refuseUtility, statement, type Statement, UtilityStatementRefused } from './statement';
+export { SystemTx, Transaction } from './transaction';

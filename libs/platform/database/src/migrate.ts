@@ -1,0 +1,119 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { Client, escapeIdentifier, escapeLiteral } from 'pg';
+
+/** Where migrations stand, seen from this file both in the sources and in dist. */
+export const MIGRATIONS_DIRECTORY = [
+  join(__dirname, '../../../../prisma/migrations'),
+  join(__dirname, '../../../../../prisma/migrations'),
+].find((directory) => existsSync(directory)) ?? join(process.cwd(), 'prisma/migrations');
+
+/** The advisory lock of Prisma's own migration engine, so that the two exclude each other. */
+const PRISMA_LOCK = 72_707_369;
+
+/** Prisma's table, as its engine creates it. */
+const HISTORY = `
+  create table if not exists public._prisma_migrations (
+    id varchar(36) primary key not null,
+    checksum varchar(64) not null,
+    finished_at timestamptz,
+    migration_name varchar(255) not null,
+    logs text,
+    rolled_back_at timestamptz,
+    started_at timestamptz not null default now(),
+    applied_steps_count integer not null default 0
+  )`;
+
+interface Applied {
+  readonly migration_name: string;
+  readonly checksum: string;
+  readonly finished_at: Date | null;
+}
+
+/** A migration that cannot run, with what to do about it. */
+export class MigrationRefused extends Error {
+  override readonly name = 'MigrationRefused';
+}
+
+/**
+ * Applies what is missing from `prisma/migrations`, in the order of the names, and answers the names applied.
+ *
+ * Same layout, history table, checksums and advisory lock as `prisma migrate deploy`, without the engine that it
+ * downloads: either may be used on a database. Each file is one transaction, so a failure leaves nothing of that
+ * file; its row stays unfinished and names the error. Two runs at once wait for each other.
+ */
+export async function migrate(adminUrl: string, directory: string = MIGRATIONS_DIRECTORY): Promise<string[]> {
+  const client = new Client({ connectionString: adminUrl, application_name: 'holdfast migrate' });
+  await client.connect();
+  try {
+    await client.query('select pg_advisory_lock($1)', [PRISMA_LOCK]);
+    await client.query(HISTORY);
+    const names = migrationNames(directory);
+    const pending = await pendingMigrations(client, directory, names);
+    for (const name of pending) await apply(client, directory, name);
+    return pending;
+  } finally {
+    await client.end(); // Ends the session-level advisory lock as well.
+  }
+}
+
+/** Sets the password of each role; `null` leaves a role without one, which cannot log in where passwords are asked. */
+export async function setRolePasswords(adminUrl: string, passwords: Readonly<Record<string, string>>): Promise<void> {
+  const client = new Client({ connectionString: adminUrl, application_name: 'holdfast migrate' });
+  await client.connect();
+  try {
+    for (const [role, password] of Object.entries(passwords)) {
+      // Utility statements take no parameters. The server keeps a SCRAM verifier of it.
+      await client.query(`alter role ${escapeIdentifier(role)} password ${escapeLiteral(password)}`);
+    }
+  } finally {
+    await client.end();
+  }
+}
+
+function migrationNames(directory: string): string[] {
+  return readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(join(directory, entry.name, 'migration.sql')))
+    .map((entry) => entry.name)
+    .sort();
+}
+
+async function pendingMigrations(client: Client, directory: string, names: readonly string[]): Promise<string[]> {
+  const { rows } = await client.query<Applied>(
+    'select migration_name, checksum, finished_at from public._prisma_migrations where rolled_back_at is null',
+  );
+  const unfinished = rows.find((row) => row.finished_at === null);
+  if (unfinished) {
+    throw new MigrationRefused(
+      `migration ${unfinished.migration_name} failed earlier. Read its row in public._prisma_migrations, mend the cause, then set rolled_back_at = now() on the row.`,
+    );
+  }
+  const gone = rows.find((row) => !names.includes(row.migration_name));
+  if (gone) throw new MigrationRefused(`migration ${gone.migration_name} is applied but missing here: this code is older than the database.`);
+  const applied = new Map(rows.map((row) => [row.migration_name, row.checksum]));
+  const edited = names.find((name) => applied.has(name) && applied.get(name) !== checksumOf(directory, name));
+  if (edited) throw new MigrationRefused(`migration ${edited} was edited after it was applied. Restore the file and write another migration.`);
+  return names.filter((name) => !applied.has(name));
+}
+
+async function apply(client: Client, directory: string, name: string): Promise<void> {
+  const id = randomUUID();
+  await client.query('insert into public._prisma_migrations (id, checksum, migration_name) values ($1, $2, $3)', [
+    id,
+    checksumOf(directory, name),
+    name,
+  ]);
+  try {
+    // The simple protocol runs a file of many statements as one implicit transaction.
+    await client.query(readFileSync(join(directory, name, 'migration.sql'), 'utf8'));
+  } catch (error) {
+    await client.query('update public._prisma_migrations set logs = $2 where id = $1', [id, String(error)]);
+    throw new MigrationRefused(`migration ${name} failed: ${String(error)}`, { cause: error });
+  }
+  await client.query('update public._prisma_migrations set finished_at = now(), applied_steps_count = 1 where id = $1', [id]);
+}
+
+function checksumOf(directory: string, name: string): string {
+  return createHash('sha256').update(readFileSync(join(directory, name, 'migration.sql'))).digest('hex');
+}

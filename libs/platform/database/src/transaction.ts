@@ -1,0 +1,159 @@
+import type { PoolClient, QueryResult } from 'pg';
+import { isConnectionLoss, leavesOutcomeOpen, OutcomeUnknown, sqlState } from './database-errors';
+import { refuseUtility, type Statement } from './statement';
+
+/**
+ * Ends whatever an earlier statement may have left in the session: cursors held over a commit, session-level settings
+ * and advisory locks. Sent ahead of `begin` without waiting. Utility statements cannot reach a session (see
+ * `refuseUtility`), so prepared statements and listeners need no reset, and the driver's own stay usable.
+ */
+const RESET = ['close all', 'reset all', 'select pg_advisory_unlock_all()'] as const;
+
+/**
+ * One open transaction on one connection. Statements may be issued without awaiting each other: they run in the order
+ * of their issue. A transaction is for one unit of work and is over when the function that was given it returns.
+ */
+export class Transaction {
+  private readonly issued: Promise<unknown>[] = [];
+  private failure: { readonly error: unknown } | undefined;
+  private committing: Promise<QueryResult> | undefined;
+  private over = false;
+
+  constructor(
+    private readonly connection: PoolClient,
+    private readonly access: 'read only' | 'read write' = 'read write',
+  ) {}
+
+  /** Opens the transaction, does the work and commits; rolls back and rethrows what made it fail. */
+  async run<T>(work: () => Promise<T>): Promise<T> {
+    this.begin();
+    try {
+      const result = await work();
+      this.over = true;
+      await this.commit();
+      return result;
+    } catch (error) {
+      this.over = true;
+      await this.rollback(error);
+      throw this.rootCause(error);
+    }
+  }
+
+  /** The rows of a statement. */
+  async rows<Row>(statement: Statement<Row>, values: readonly unknown[] = []): Promise<Row[]> {
+    return (await this.issue(statement, values)).rows as Row[];
+  }
+
+  /** The one row of a statement, or undefined. */
+  async row<Row>(statement: Statement<Row>, values: readonly unknown[] = []): Promise<Row | undefined> {
+    return (await this.rows(statement, values))[0];
+  }
+
+  /** Runs a statement and answers how many rows it touched. */
+  async execute(statement: Statement<unknown>, values: readonly unknown[] = []): Promise<number> {
+    return (await this.issue(statement, values)).rowCount ?? 0;
+  }
+
+  /** The rows of the transaction's last statement, sent together with the commit to save a round trip. */
+  async last<Row>(statement: Statement<Row>, values: readonly unknown[] = []): Promise<Row[]> {
+    const rows = this.rows(statement, values);
+    this.over = true;
+    this.committing = this.sendCommit();
+    this.committing.catch(() => {}); // Looked at by `commit`, once the rows are there.
+    return rows;
+  }
+
+  /**
+   * Runs work so that its failure undoes its own statements and not the whole transaction. What failed is thrown.
+   */
+  async savepoint<T>(work: () => Promise<T>): Promise<T> {
+    this.control('savepoint undo');
+    try {
+      const result = await work();
+      await this.settle();
+      return result;
+    } catch (error) {
+      await Promise.all(this.issued.splice(0));
+      const cause = this.rootCause(error);
+      if (isConnectionLoss(cause)) throw cause;
+      this.failure = undefined;
+      await this.control('rollback to savepoint undo');
+      throw cause;
+    }
+  }
+
+  /** What follows `begin` at once; a subclass enters its tenant here. */
+  protected prologue(): readonly { readonly text: string; readonly values: readonly unknown[]; readonly name: string }[] {
+    return [];
+  }
+
+  private begin(): void {
+    for (const text of RESET) this.control(text);
+    this.control(`begin ${this.access}`);
+    for (const step of this.prologue()) this.track(this.connection.query({ ...step, values: [...step.values] }));
+  }
+
+  private async commit(): Promise<void> {
+    const warnings: unknown[] = [];
+    const onNotice = (notice: unknown): number => warnings.push(notice);
+    this.connection.on('notice', onNotice);
+    try {
+      // Sent behind the last statements without waiting for them; they are looked at first.
+      const [committed] = await Promise.allSettled([this.committing ?? this.sendCommit(), ...this.issued.splice(0)]);
+      if (this.failure) throw this.failure.error;
+      if (committed.status === 'rejected') throw committed.reason;
+      // PostgreSQL answers ROLLBACK to the commit of a transaction that has failed.
+      if (committed.value.command !== 'COMMIT') throw new Error('the transaction was rolled back at its commit');
+      // A warning here says that the wait for a synchronous standby was given up.
+      if (warnings.length > 0) throw new OutcomeUnknown(warnings[0]);
+    } catch (error) {
+      throw this.access === 'read write' && leavesOutcomeOpen(error) ? new OutcomeUnknown(error) : error;
+    } finally {
+      this.connection.off('notice', onNotice);
+    }
+  }
+
+  private async rollback(cause: unknown): Promise<void> {
+    if (cause instanceof OutcomeUnknown || isConnectionLoss(cause)) return;
+    // `track` has noted each failure; a rollback that fails leaves a connection that the pool destroys.
+    await Promise.all(this.issued.splice(0));
+    await this.connection.query({ name: 'rollback', text: 'rollback' }).catch((error: unknown) => (this.failure ??= { error }));
+  }
+
+  private issue(statement: Statement<unknown>, values: readonly unknown[]): Promise<QueryResult> {
+    if (this.over) throw new Error(`statement ${statement.name} was issued after its transaction had ended`);
+    refuseUtility(statement.text);
+    return this.track(this.connection.query({ name: statement.name, text: statement.text, values: [...values] }));
+  }
+
+  private sendCommit(): Promise<QueryResult> {
+    return this.connection.query({ name: 'commit', text: 'commit' });
+  }
+
+  /** A statement that fails leaves the later ones of the pipeline with a follow-on error (25P02): the first tells why. */
+  private rootCause(error: unknown): unknown {
+    return sqlState(error) === '25P02' ? (this.failure?.error ?? error) : error;
+  }
+
+  private control(text: string): Promise<unknown> {
+    return this.track(this.connection.query({ name: text, text }));
+  }
+
+  private track<T>(sent: Promise<T>): Promise<T> {
+    // A copy of the promise, so that the first failure is noted whether or not the caller looks at it.
+    this.issued.push(sent.catch((error: unknown) => void (this.failure ??= { error })));
+    return sent;
+  }
+
+  /** Waits until every statement issued so far has been answered, and throws the first failure. */
+  private async settle(): Promise<void> {
+    await Promise.all(this.issued.splice(0));
+    if (this.failure) throw this.failure.error;
+  }
+}
+
+/**
+ * A transaction without a tenant, in a role that is made for one task (the sequencer, a look-up of credentials, the
+ * operator's list). Row-level security gives such a role exactly the rows that its named policies allow.
+ */
+export class SystemTx extends Transaction {}

@@ -1,0 +1,33 @@
+import type { Caller } from '@holdfast/kernel';
+
+/** What a signed grant says, read from its text. The layout is that of prisma/migrations/…_create_tenancy. */
+export interface Grant {
+  readonly signed: string;
+  readonly tenantId: string;
+  readonly actor: string;
+  readonly scopes: readonly string[];
+  readonly expiresAtMs: number;
+}
+
+/**
+ * Reads a grant that the database has just minted. Nothing is verified here: the text decides what a log line or an
+ * early refusal says, and the database verifies the signature whenever the grant opens a transaction.
+ */
+export function readGrant(signed: string): Grant {
+  const [actor = '', scopes = ''] = signed.slice(120).split('|');
+  return {
+    signed,
+    tenantId: signed.slice(68, 104),
+    actor,
+    scopes: scopes === '' ? [] : scopes.split(' '),
+    expiresAtMs: Number(signed.slice(104, 120)) / 1_000,
+  };
+}
+
+/** The caller that a grant makes of a request or job. */
+export function callerOf(
+  grant: Grant,
+  origin: Pick<Caller, 'requestId' | 'traceparent' | 'causationId'>,
+): Caller {
+  return { grant: grant.signed, tenantId: grant.tenantId, actor: grant.actor, scopes: grant.scopes, ...origin };
+}

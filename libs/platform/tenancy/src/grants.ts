@@ -1,0 +1,96 @@
+import { createHash } from 'node:crypto';
+import { Database, statement, SystemTx, type Statement } from '@holdfast/database';
+import { LRUCache } from 'lru-cache';
+import { type Grant, readGrant } from './grant';
+
+interface Minted {
+  readonly signed: string | null;
+}
+
+const GRANT_FOR_KEY = statement<Minted>('auth.grant_for_key', 'select auth.grant_for_key($1) as signed');
+const GRANT_FOR_MEMBER = statement<Minted>('auth.grant_for_member', 'select auth.grant_for_member($1, $2, $3) as signed');
+const GRANT_FOR_SYSTEM = statement<Minted>('auth.grant_for_system', 'select auth.grant_for_system($1, $2, $3) as signed');
+const REVOCATION_COUNTER = statement<{ counter: bigint }>('auth.revocation_counter', 'select auth.revocation_counter() as counter');
+
+/** A grant is used until a minute before it ends, so that a slow transaction never meets an expired one. */
+const EXPIRY_MARGIN_MS = 60_000;
+/** Grants kept per process: at about 400 bytes each, 4 MB. */
+const CACHED_MAX = 10_000;
+/** How often the revocation counter is read, and for how long a process that cannot read it trusts its cache. */
+const POLL_INTERVAL_MS = 2_000;
+const CACHE_TRUST_MS = 5_000;
+
+/**
+ * Turns credentials into signed grants over the auth pool, the one pool that may mint them.
+ *
+ * Grants of keys and of systems are cached per process. A revocation moves a counter in the database; a process that
+ * sees it move, or that has not been able to read it for 5 s, forgets every cached grant. So a revoked key is refused
+ * everywhere within 5 s, whatever fails.
+ */
+export class Grants {
+  private readonly cache = new LRUCache<string, Grant>({ max: CACHED_MAX });
+  private counter: bigint | undefined;
+  private checkedAtMs = 0;
+  private timer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly auth: Database) {}
+
+  /** The grant of an API key, or undefined when the key is unknown, revoked or expired. */
+  forKey(secret: string): Promise<Grant | undefined> {
+    const fingerprint = createHash('sha256').update(secret).digest('base64');
+    return this.cached(`key ${fingerprint}`, GRANT_FOR_KEY, [secret]);
+  }
+
+  /** The grant of a person whose token the caller has verified, or undefined without a membership in the tenant. */
+  forMember(issuer: string, subject: string, tenantId: string): Promise<Grant | undefined> {
+    return this.cached(JSON.stringify(['member', issuer, subject, tenantId]), GRANT_FOR_MEMBER, [issuer, subject, tenantId]);
+  }
+
+  /** The grant of a part of the system (a consumer group, the operator) for one tenant. */
+  async forSystem(consumer: string, tenantId: string, cause = ''): Promise<Grant> {
+    const grant = await this.cached(JSON.stringify(['system', consumer, tenantId, cause]), GRANT_FOR_SYSTEM, [consumer, tenantId, cause]);
+    if (!grant) throw new Error('the database minted no system grant');
+    return grant;
+  }
+
+  /** Begins to watch the revocation counter. Without it nothing is served from the cache for longer than 5 s. */
+  watch(): void {
+    this.timer ??= setInterval(() => void this.poll(), POLL_INTERVAL_MS).unref();
+  }
+
+  close(): void {
+    clearInterval(this.timer);
+  }
+
+  private async cached(key: string, mint: Statement<Minted>, values: readonly unknown[]): Promise<Grant | undefined> {
+    const now = Date.now();
+    if (now - this.checkedAtMs > CACHE_TRUST_MS) await this.poll();
+    const known = this.cache.get(key);
+    if (known && known.expiresAtMs - EXPIRY_MARGIN_MS > now) return known;
+    const counterBefore = this.counter;
+    const [row] = await this.auth.transaction(
+      (connection) => new SystemTx(connection, 'read only'),
+      (tx) => tx.last(mint, values),
+    );
+    if (!row?.signed) return undefined;
+    const grant = readGrant(row.signed);
+    // A revocation that was noticed while the grant was on its way may be about this very key.
+    if (counterBefore === this.counter) this.cache.set(key, grant, { ttl: Math.max(1, grant.expiresAtMs - now) });
+    return grant;
+  }
+
+  private async poll(): Promise<void> {
+    try {
+      const [row] = await this.auth.transaction(
+        (connection) => new SystemTx(connection, 'read only'),
+        (tx) => tx.last(REVOCATION_COUNTER),
+      );
+      if (row?.counter !== this.counter) this.cache.clear();
+      this.counter = row?.counter;
+      this.checkedAtMs = Date.now();
+    } catch {
+      // The database is away: `cached` asks again once the cache is no longer trusted, and its caller learns of it.
+      if (Date.now() - this.checkedAtMs > CACHE_TRUST_MS) this.cache.clear();
+    }
+  }
+}

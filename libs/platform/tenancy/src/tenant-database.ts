@@ -1,0 +1,26 @@
+import type { Caller } from '@holdfast/kernel';
+import { Database, type Statement } from '@holdfast/database';
+import { TenantTx } from './tenant-tx';
+
+/** The pool that runs business SQL. It can use a grant and never mint one. */
+export class TenantDatabase {
+  constructor(readonly database: Database) {}
+
+  /** Runs work in one transaction of the caller's tenant and commits it; see Database.transaction for retries and errors. */
+  transaction<T>(caller: Caller, work: (tx: TenantTx) => Promise<T>): Promise<T> {
+    return this.database.transaction((connection) => new TenantTx(connection, caller), work);
+  }
+
+  /** The same for work that only reads; PostgreSQL refuses it to write. */
+  reading<T>(caller: Caller, work: (tx: TenantTx) => Promise<T>): Promise<T> {
+    return this.database.transaction((connection) => new TenantTx(connection, caller, 'read only'), work);
+  }
+
+  /** The rows of one statement, in a transaction that crosses the network once: begin, enter, read and commit travel together. */
+  rows<Row>(caller: Caller, statement: Statement<Row>, values: readonly unknown[]): Promise<Row[]> {
+    return this.database.transaction(
+      (connection) => new TenantTx(connection, caller, 'read only'),
+      (tx) => tx.last(statement, values),
+    );
+  }
+}

@@ -1,0 +1,56 @@
+import type { Caller } from '@holdfast/kernel';
+import { statement, Transaction } from '@holdfast/database';
+import type { PoolClient } from 'pg';
+import type { Announcement } from './announcement';
+
+const ENTER = statement('tenancy.enter', 'select tenancy.enter($1)');
+
+const APPEND = statement(
+  'events.append',
+  `select events.append($1::uuid[], $2::text[], $3::int[], $4::text[], $5::uuid[], $6::bigint[], $7::jsonb[],
+     $8::text[], $9::text[], $10::text[])`,
+);
+
+/**
+ * A transaction of one tenant. It begins with `tenancy.enter(grant)`, so PostgreSQL itself knows the tenant and the actor
+ * from a signature that no statement inside can make; every policy verifies it again.
+ *
+ * Statements still carry `tenant_id = $n` (`tx.tenantId`): the policy is the net, not the route.
+ */
+export class TenantTx extends Transaction {
+  readonly tenantId: string;
+
+  constructor(
+    connection: PoolClient,
+    readonly caller: Caller,
+    access: 'read only' | 'read write' = 'read write',
+  ) {
+    super(connection, access);
+    this.tenantId = caller.tenantId;
+  }
+
+  /**
+   * Appends events to the log in this transaction. The caller holds a lock on each event's key (the aggregate's row)
+   * until the commit: that is what makes log order real order for the key. Throws Conflict when the stream has moved on.
+   */
+  async announce(...announcements: readonly Announcement[]): Promise<void> {
+    if (announcements.length === 0) return;
+    const each = <T>(pick: (announcement: Announcement) => T): T[] => announcements.map(pick);
+    await this.rows(APPEND, [
+      each((event) => event.id),
+      each((event) => event.type),
+      each((event) => event.schemaVersion),
+      each((event) => event.streamType),
+      each((event) => event.streamId),
+      each((event) => event.streamVersion),
+      each((event) => event.payload),
+      each(() => this.caller.requestId),
+      each(() => this.caller.causationId ?? null),
+      each(() => this.caller.traceparent ?? null),
+    ]);
+  }
+
+  protected override prologue(): ReturnType<Transaction['prologue']> {
+    return [{ ...ENTER, values: [this.caller.grant] }];
+  }
+}

@@ -1,0 +1,28 @@
+import { mkdtempSync, chmodSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { EmbeddedPostgres } from '@holdfast/embedded';
+import { prepareTemplate } from './test-database';
+
+declare global {
+  var testPostgres: { readonly server: EmbeddedPostgres; readonly directory: string } | undefined;
+}
+
+/**
+ * Starts one PostgreSQL for the whole run (or takes the one of DATABASE_ADMIN_URL) and migrates a template database,
+ * from which every spec file copies its own.
+ */
+export async function globalSetup(): Promise<void> {
+  if (!process.env['DATABASE_ADMIN_URL']) {
+    const directory = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
+    chmodSync(directory, 0o755); // The server runs as another user when the tests run as root.
+    // Durability is not what these tests are about: the ones that kill servers start their own.
+    const settings = { fsync: 'off', full_page_writes: 'off', max_connections: '300' };
+    const server = await EmbeddedPostgres.start({ directory: join(directory, 'postgres'), password: 'holdfast', settings });
+    globalThis.testPostgres = { server, directory };
+    process.env['HOLDFAST_TEST_ADMIN_URL'] = server.url();
+  } else {
+    process.env['HOLDFAST_TEST_ADMIN_URL'] = process.env['DATABASE_ADMIN_URL'];
+  }
+  await prepareTemplate(process.env['HOLDFAST_TEST_ADMIN_URL']);
+}

@@ -1,0 +1,1 @@
+export { TestDatabase, type TestRole } from './test-database';

@@ -1,0 +1,102 @@
+import { randomUUID } from 'node:crypto';
+import { type Caller, newId } from '@holdfast/kernel';
+import { Database, migrate, setRolePasswords } from '@holdfast/database';
+import { callerOf, Grants, TenantDatabase } from '@holdfast/tenancy';
+import { Client } from 'pg';
+
+/** Roles that a test may connect as. */
+export type TestRole = 'holdfast_app' | 'holdfast_auth' | 'holdfast_relay' | 'holdfast_sealer' | 'holdfast_ops' | 'holdfast_jobs';
+
+const ROLES: readonly TestRole[] = ['holdfast_app', 'holdfast_auth', 'holdfast_relay', 'holdfast_sealer', 'holdfast_ops', 'holdfast_jobs'];
+const PASSWORD = 'holdfast-test';
+const TEMPLATE = 'holdfast_template';
+
+/** Migrates the template anew. Called once per run, before any spec file. */
+export async function prepareTemplate(adminUrl: string): Promise<void> {
+  await asAdmin(adminUrl, async (client) => {
+    await client.query(`drop database if exists ${TEMPLATE} with (force)`);
+    await client.query(`create database ${TEMPLATE}`);
+  });
+  await migrate(urlOf(adminUrl, TEMPLATE));
+  await setRolePasswords(adminUrl, Object.fromEntries(ROLES.map((role) => [role, PASSWORD])));
+}
+
+/** A migrated database of a spec file's own, with connections in every role. */
+export class TestDatabase {
+  private readonly opened: Database[] = [];
+
+  private constructor(
+    readonly adminUrl: string,
+    private readonly serverUrl: string,
+    readonly name: string,
+  ) {}
+
+  /** Copies the template. Give it back with `drop`. */
+  static async create(): Promise<TestDatabase> {
+    const serverUrl = process.env['HOLDFAST_TEST_ADMIN_URL'];
+    if (!serverUrl) throw new Error('no test server: is global-setup wired for this spec?');
+    const name = `test_${randomUUID().replaceAll('-', '')}`;
+    await asAdmin(serverUrl, async (client) => {
+      // A copy needs the template to itself, and spec files run side by side.
+      await client.query(`select pg_advisory_lock(hashtext('${TEMPLATE}'))`);
+      await client.query(`create database ${name} template ${TEMPLATE}`);
+      // What belongs to a database and not to its contents is not copied from a template.
+      await client.query(`revoke all on database ${name} from public`);
+      await client.query(`grant connect on database ${name} to ${ROLES.join(', ')}`);
+    });
+    return new TestDatabase(urlOf(serverUrl, name), serverUrl, name);
+  }
+
+  /** Connection string of a role. */
+  url(role: TestRole): string {
+    const url = new URL(this.adminUrl);
+    url.username = role;
+    url.password = PASSWORD;
+    return url.href;
+  }
+
+  /** A pool in a role; closed by `drop`. */
+  as(role: TestRole, connectionsMax = 5): Database {
+    const database = new Database({ url: this.url(role), name: 'test', connectionsMax });
+    this.opened.push(database);
+    return database;
+  }
+
+  /** The pool for business SQL. */
+  tenants(connectionsMax = 5): TenantDatabase {
+    return new TenantDatabase(this.as('holdfast_app', connectionsMax));
+  }
+
+  /** Runs SQL as the superuser, whom row-level security does not bind. */
+  async admin<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return asAdmin(this.adminUrl, async (client) => (await client.query(text, [...values])).rows as Row[]);
+  }
+
+  /** A caller with every scope for a tenant (a fresh one when none is named), with a grant minted by the database. */
+  async caller(tenantId: string = newId(), grants = new Grants(this.as('holdfast_auth', 2))): Promise<Caller> {
+    const grant = await grants.forSystem('test', tenantId);
+    return callerOf(grant, { requestId: newId() });
+  }
+
+  /** Closes the pools and removes the database. */
+  async drop(): Promise<void> {
+    await Promise.all(this.opened.map((database) => database.close()));
+    await asAdmin(this.serverUrl, (client) => client.query(`drop database if exists ${this.name} with (force)`));
+  }
+}
+
+function urlOf(serverUrl: string, database: string): string {
+  const url = new URL(serverUrl);
+  url.pathname = `/${database}`;
+  return url.href;
+}
+
+async function asAdmin<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
