@@ -115,7 +115,7 @@ function driverRule(driver, owners) {
     severity: 'error',
     comment: `${driver} is imported by ${owners.join(', ')} only; everybody else goes through them.`,
     from: { path: '^(apps|libs)/', pathNot: [test, ...folders(owners)] },
-    to: { path: `^node_modules/(@types/)?${driver}/` },
+    to: { path: `(^|/)node_modules/(@types/)?${driver}/` },
   };
 }
 

@@ -32,6 +32,7 @@ module.exports = {
   // Compiled copies of Nest add up over many spec files in one worker; beyond this it is replaced.
   workerIdleMemoryLimit: '1GB',
   coverageProvider: 'v8',
+  collectCoverageFrom: ['{apps,libs}/**/*.ts', '!**/*.spec.ts', '!**/*.bench.ts'],
   reporters: ['default', '<rootDir>/tools/jest/counts-reporter.js'],
   projects: [
     {

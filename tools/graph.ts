@@ -50,8 +50,10 @@ function edgesOf({ modules }: CruiseResult): LibEdges {
   return new Map(sorted.toSorted(([a], [b]) => a.localeCompare(b)));
 }
 
-function reaches(edges: LibEdges, from: string, to: string): boolean {
-  return (edges.get(from) ?? []).some((next) => next === to || reaches(edges, next, to));
+/** Cycles are refused elsewhere; `seen` keeps this one from running in circles until then. */
+function reaches(edges: LibEdges, from: string, to: string, seen: readonly string[] = []): boolean {
+  const next = (edges.get(from) ?? []).filter((lib) => !seen.includes(lib));
+  return next.some((lib) => lib === to || reaches(edges, lib, to, [...seen, from]));
 }
 
 /** The edges worth drawing: one that a longer way implies would only cross the others. */

@@ -8,9 +8,7 @@ const sections = ['Owns', 'Promises', 'Listens and announces', 'Start reading at
 
 const libsWithCode = (files: readonly TreeFile[]): string[] => [
   ...new Set(
-    files.flatMap(
-      ({ path }) => /^libs\/(?:kernel|(?:platform|modules)\/[^/]+)(?=\/src\/)/.exec(path)?.[0] ?? [],
-    ),
+    files.flatMap(({ path }) => /^libs\/(?:platform|modules)\/[^/]+(?=\/src\/)/.exec(path)?.[0] ?? []),
   ),
 ];
 
@@ -78,7 +76,7 @@ const documentation: Rule = (files) =>
     .filter(({ path }) => /^libs\/.*\/src\/index\.ts$/.test(path))
     .flatMap((door) => undocumentedExports(door, files));
 
-describeRule('Every lib has a README', tree, {
+describeRule('Every platform lib and module has a README', tree, {
   rule: readmes,
   refused: [{ 'libs/modules/ledger/src/index.ts': '' }, { 'libs/platform/http/src/index.ts': '' }],
   accepted: [{ 'libs/modules/ledger/src/index.ts': '', 'libs/modules/ledger/README.md': '' }],

@@ -19,12 +19,16 @@ const folders = new Set(
   ].flatMap((line) => line.split(' ')),
 );
 const emptyWords = new Set('data info util utils helper helpers manager common base misc impl'.split(' '));
+/** Names that a specification gives: Relay's cursor connections. */
+const prescribedNames = new Set(['PageInfo']);
 const abbreviations = new Set(
   'acct btn cfg cmd conf desc evt idx mgr msg num pwd qty req res svc tmp txn usr'.split(' '),
 );
 const kinds = new Set(
   [
     'command query saga listener job controller resolver module sql events errors config spec bench',
+    // What Nest itself calls the parts of its request pipeline.
+    'filter guard interceptor pipe',
     'int.spec e2e.spec command.spec command.int.spec query.spec query.int.spec sql.spec sql.int.spec d',
   ].flatMap((line) => line.split(' ')),
 );
@@ -75,6 +79,7 @@ const wordsOf = (name: string): string[] => name.split(/(?=[A-Z])/).map((word) =
 
 function isEmptyName(node: Named): boolean {
   const name = node.name?.text ?? '';
+  if (prescribedNames.has(name)) return false;
   if (ts.isInterfaceDeclaration(node) && /^I[A-Z][a-z]/.test(name)) return true;
   return wordsOf(name).some((word) => emptyWords.has(word));
 }
@@ -149,7 +154,9 @@ describeRule('A declared name says something', tree, {
     { 'libs/kernel/src/a.ts': 'export interface IClock {}' },
     { 'libs/kernel/src/a.ts': 'export function toData(): void {}' },
   ],
-  accepted: [{ 'libs/kernel/src/a.ts': 'export class Database {}\nexport interface Id {}' }],
+  accepted: [
+    { 'libs/kernel/src/a.ts': 'export class Database {}\nexport interface Id {}\nexport class PageInfo {}' },
+  ],
   advice: 'These names hold a word that would fit anything. Say what it is or does.',
 });
 

@@ -45,6 +45,11 @@ export class InvalidInput extends DomainError {
   constructor(override readonly errors: readonly InputFault[]) {
     super('The request has fields that are missing, unknown or wrong.');
   }
+
+  /** The same faults, of a value that stands at `/name`. */
+  under(name: string): InvalidInput {
+    return new InvalidInput(this.errors.map((fault) => ({ ...fault, pointer: `/${name}${fault.pointer}` })));
+  }
 }
 
 /** No such object for this tenant: the same answer whether the id is unknown or another tenant's. */

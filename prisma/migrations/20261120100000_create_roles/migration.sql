@@ -42,6 +42,20 @@ end $$;
 
 revoke all on schema public from public;
 
+-- What PostgreSQL lets everybody do in an ordinary SELECT, and one injected statement could turn on other tenants: keep
+-- a session-level advisory lock (BullMQ and our own code take transaction-level ones), leave a large object, end or
+-- cancel the connections of the role's other transactions, or write into the stream of logical replication. Where the
+-- administrator is no superuser these are warnings and nothing is revoked; each transaction begins with a reset, so
+-- isolation does not rest on it.
+revoke execute on function
+  pg_advisory_lock(bigint), pg_advisory_lock(int, int), pg_advisory_lock_shared(bigint), pg_advisory_lock_shared(int, int),
+  pg_try_advisory_lock(bigint), pg_try_advisory_lock(int, int),
+  pg_try_advisory_lock_shared(bigint), pg_try_advisory_lock_shared(int, int),
+  lo_creat(int), lo_create(oid), lo_from_bytea(oid, bytea), lo_open(oid, int), lo_put(oid, bigint, bytea), lo_unlink(oid),
+  pg_cancel_backend(int), pg_terminate_backend(int, bigint),
+  pg_logical_emit_message(boolean, text, text, boolean), pg_logical_emit_message(boolean, text, bytea, boolean)
+  from public;
+
 -- Nothing that the owner creates later is open to everybody: functions are by default.
 alter default privileges for role holdfast_owner revoke execute on functions from public;
 alter default privileges for role holdfast_log revoke execute on functions from public;

@@ -13,9 +13,10 @@ create table idempotency.answers (
   route text not null,
   key text not null check (length(key) between 1 and 255),
   request_hash bytea not null,
-  -- Null only inside the transaction that works on the answer.
-  status int,
-  body jsonb,
+  -- Whether the answer is a refusal. Null only inside the transaction that works on it.
+  refused boolean,
+  -- As json, which keeps the order of the fields: a replay is the same text.
+  body json,
   created_at timestamptz not null default clock_timestamp(),
   primary key (tenant_id, actor, route, key)
 );

@@ -1,8 +1,9 @@
 import { fullJitterMs } from '@holdfast/kernel';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Pool, types as builtinTypes, type ClientConfig, type PoolClient } from 'pg';
+import { Pool, type PoolClient, TypeOverrides } from 'pg';
 import { DatabaseBusy, DatabaseUnavailable, isRetryable, leavesConnectionSound, translate } from './database-errors';
-import { Transaction } from './transaction';
+import { statement } from './statement';
+import { SystemTx, type Transaction } from './transaction';
 
 /** How a process talks to PostgreSQL in one role. */
 export interface DatabaseOptions {
@@ -16,18 +17,18 @@ export interface DatabaseOptions {
   readonly acquireTimeoutMs?: number;
   /** How long one statement may run, in milliseconds. */
   readonly statementTimeoutMs?: number;
-  /** Reports what happens on connections that nobody is using. */
+  /** Reports that a connection was lost while no statement was running on it. */
   readonly onIdleError?: (error: Error) => void;
 }
+
+const PING = statement('database.ping', 'select 1 as answer');
 
 /** Six tries with full jitter from 10 ms wait 0.3 s on average and 0.6 s at most: longer than any transaction here. */
 const ATTEMPTS_MAX = 6;
 
 /** Reads bigint as bigint; everything else as pg does. int8 is 20 in pg_type. */
-const types: ClientConfig['types'] = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    oid === 20 ? (text: string) => BigInt(text) : builtinTypes.getTypeParser(oid, format)) as typeof builtinTypes.getTypeParser,
-};
+const types = new TypeOverrides();
+types.setTypeParser(20, BigInt);
 
 /**
  * A pool of connections in one role. There is no way to run a statement on it but inside a transaction.
@@ -79,6 +80,11 @@ export class Database {
     }
   }
 
+  /** Asks the server for an answer over a pooled connection; throws DatabaseUnavailable. */
+  async ping(): Promise<void> {
+    await this.transaction((connection) => new SystemTx(connection, 'read only'), (tx) => tx.last(PING));
+  }
+
   /** Closes idle connections at once and used ones when their work ends. */
   async close(): Promise<void> {
     await this.pool.end();
@@ -86,6 +92,10 @@ export class Database {
 
   private async attempt<T, Tx extends Transaction>(open: (connection: PoolClient) => Tx, work: (tx: Tx) => Promise<T>): Promise<T> {
     const connection = await this.acquire();
+    // The pool listens to idle connections only. Nobody listening to a used one would end the process when the server
+    // goes away between two statements; the next statement tells the work about it.
+    const onLoss = (error: Error): void => this.options.onIdleError?.(error);
+    connection.on('error', onLoss);
     let broken = true;
     try {
       const tx = open(connection);
@@ -97,6 +107,7 @@ export class Database {
       throw error;
     } finally {
       connection.release(broken);
+      connection.off('error', onLoss);
     }
   }
 

@@ -10,4 +10,4 @@ export {
 export { dumpStructure } from './dump-structure';
 export { migrate, setRolePasswords, MIGRATIONS_DIRECTORY } from './migrate';
 export { registeredStatements, refuseUtility, statement, type Statement, UtilityStatementRefused } from './statement';
-export { SystemTx, Transaction } from './transaction';
+export { type Connection, SystemTx, Transaction } from './transaction';

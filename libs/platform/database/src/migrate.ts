@@ -76,7 +76,7 @@ function migrationNames(directory: string): string[] {
   return readdirSync(directory, { withFileTypes: true })
     .filter((entry) => entry.isDirectory() && existsSync(join(directory, entry.name, 'migration.sql')))
     .map((entry) => entry.name)
-    .sort();
+    .toSorted();
 }
 
 async function pendingMigrations(client: Client, directory: string, names: readonly string[]): Promise<string[]> {

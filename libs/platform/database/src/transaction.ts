@@ -2,12 +2,27 @@ import type { PoolClient, QueryResult } from 'pg';
 import { isConnectionLoss, leavesOutcomeOpen, OutcomeUnknown, sqlState } from './database-errors';
 import { refuseUtility, type Statement } from './statement';
 
+/** A statement of the protocol around a unit of work. */
+interface Step {
+  readonly name: string;
+  readonly text: string;
+  readonly values?: readonly unknown[];
+}
+
+const step = (text: string): Step => ({ name: text, text });
+
 /**
  * Ends whatever an earlier statement may have left in the session: cursors held over a commit, session-level settings
- * and advisory locks. Sent ahead of `begin` without waiting. Utility statements cannot reach a session (see
- * `refuseUtility`), so prepared statements and listeners need no reset, and the driver's own stay usable.
+ * and advisory locks. Utility statements cannot reach a session (see `refuseUtility`), so prepared statements and
+ * listeners need no reset, and the driver's own stay usable.
  */
-const RESET = ['close all', 'reset all', 'select pg_advisory_unlock_all()'] as const;
+const RESET: readonly Step[] = ['close all', 'reset all', 'select pg_advisory_unlock_all()'].map(step);
+
+/** Without it the driver sends a text that has neither a name nor values as a script, which may hold several commands. */
+const EXTENDED = { queryMode: 'extended' };
+
+/** A connection of a pool. Nothing outside this lib does anything with one but hand it on. */
+export type Connection = PoolClient;
 
 /**
  * One open transaction on one connection. Statements may be issued without awaiting each other: they run in the order
@@ -67,7 +82,7 @@ export class Transaction {
    * Runs work so that its failure undoes its own statements and not the whole transaction. What failed is thrown.
    */
   async savepoint<T>(work: () => Promise<T>): Promise<T> {
-    this.control('savepoint undo');
+    void this.control('savepoint undo');
     try {
       const result = await work();
       await this.settle();
@@ -82,15 +97,20 @@ export class Transaction {
     }
   }
 
-  /** What follows `begin` at once; a subclass enters its tenant here. */
-  protected prologue(): readonly { readonly text: string; readonly values: readonly unknown[]; readonly name: string }[] {
-    return [];
+  /**
+   * What is sent first, without waiting for any of it: the reset of the session, then `begin`. A subclass that enters a
+   * tenant does both in one statement behind `begin`.
+   */
+  protected opening(begin: Step): readonly Step[] {
+    return [...RESET, begin];
   }
 
   private begin(): void {
-    for (const text of RESET) this.control(text);
-    this.control(`begin ${this.access}`);
-    for (const step of this.prologue()) this.track(this.connection.query({ ...step, values: [...step.values] }));
+    // Says all that a setting of the session could say otherwise: it may be read before the reset.
+    const begin = step(`begin isolation level read committed, ${this.access}, not deferrable`);
+    for (const { name, text, values = [] } of this.opening(begin)) {
+      void this.track(this.connection.query({ ...EXTENDED, name, text, values: [...values] }));
+    }
   }
 
   private async commit(): Promise<void> {
@@ -99,11 +119,15 @@ export class Transaction {
     this.connection.on('notice', onNotice);
     try {
       // Sent behind the last statements without waiting for them; they are looked at first.
-      const [committed] = await Promise.allSettled([this.committing ?? this.sendCommit(), ...this.issued.splice(0)]);
+      const [committed] = await Promise.allSettled([
+        this.committing ?? this.sendCommit(),
+        ...this.issued.splice(0),
+      ]);
       if (this.failure) throw this.failure.error;
       if (committed.status === 'rejected') throw committed.reason;
       // PostgreSQL answers ROLLBACK to the commit of a transaction that has failed.
-      if (committed.value.command !== 'COMMIT') throw new Error('the transaction was rolled back at its commit');
+      if (committed.value.command !== 'COMMIT')
+        throw new Error('the transaction was rolled back at its commit');
       // A warning here says that the wait for a synchronous standby was given up.
       if (warnings.length > 0) throw new OutcomeUnknown(warnings[0]);
     } catch (error) {
@@ -117,13 +141,16 @@ export class Transaction {
     if (cause instanceof OutcomeUnknown || isConnectionLoss(cause)) return;
     // `track` has noted each failure; a rollback that fails leaves a connection that the pool destroys.
     await Promise.all(this.issued.splice(0));
-    await this.connection.query({ name: 'rollback', text: 'rollback' }).catch((error: unknown) => (this.failure ??= { error }));
+    await this.connection
+      .query({ name: 'rollback', text: 'rollback' })
+      .catch((error: unknown) => (this.failure ??= { error }));
   }
 
   private issue(statement: Statement<unknown>, values: readonly unknown[]): Promise<QueryResult> {
     if (this.over) throw new Error(`statement ${statement.name} was issued after its transaction had ended`);
     refuseUtility(statement.text);
-    return this.track(this.connection.query({ name: statement.name, text: statement.text, values: [...values] }));
+    const { name, text } = statement;
+    return this.track(this.connection.query({ ...EXTENDED, name, text, values: [...values] }));
   }
 
   private sendCommit(): Promise<QueryResult> {

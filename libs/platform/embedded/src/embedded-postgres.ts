@@ -51,10 +51,16 @@ export class EmbeddedPostgres {
     const log = join(dirname(options.directory), 'postgres.log');
     const logFile = openSync(log, 'a');
     const [command, args] = identity.command(programs.postgres, ['-D', options.directory, '-p', String(port), ...settings]);
-    const child = spawn(command, args, { ...identity.spawn, stdio: ['ignore', logFile, logFile], cwd: '/' });
+    // In a process group of its own: Ctrl-C at a terminal goes to the whole group, and the server has to outlast us.
+    const child = spawn(command, args, { ...identity.spawn, stdio: ['ignore', logFile, logFile], cwd: '/', detached: true });
     const server = new EmbeddedPostgres(child, port, options.password);
     await server.ready(log);
     return server;
+  }
+
+  /** Stops a server that an earlier process left running on the directory when it was killed. */
+  static stopLeftover(directory: string): Promise<void> {
+    return stopLeftover(directory);
   }
 
   /** Connection string of the superuser. */

@@ -47,5 +47,13 @@ export function announcement<S extends z.ZodType>(
 ): Announcement {
   // Encoded by the schema, so that what a consumer parses is what was announced.
   const encoded = JSON.stringify(schema.parse(payload));
-  return { id: newId(), type, schemaVersion, streamType, streamId: stream.id, streamVersion: stream.version, payload: encoded };
+  return {
+    id: newId(),
+    type,
+    schemaVersion,
+    streamType,
+    streamId: stream.id,
+    streamVersion: stream.version,
+    payload: encoded,
+  };
 }

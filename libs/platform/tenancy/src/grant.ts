@@ -29,5 +29,11 @@ export function callerOf(
   grant: Grant,
   origin: Pick<Caller, 'requestId' | 'traceparent' | 'causationId'>,
 ): Caller {
-  return { grant: grant.signed, tenantId: grant.tenantId, actor: grant.actor, scopes: grant.scopes, ...origin };
+  return {
+    grant: grant.signed,
+    tenantId: grant.tenantId,
+    actor: grant.actor,
+    scopes: grant.scopes,
+    ...origin,
+  };
 }

@@ -8,9 +8,18 @@ interface Minted {
 }
 
 const GRANT_FOR_KEY = statement<Minted>('auth.grant_for_key', 'select auth.grant_for_key($1) as signed');
-const GRANT_FOR_MEMBER = statement<Minted>('auth.grant_for_member', 'select auth.grant_for_member($1, $2, $3) as signed');
-const GRANT_FOR_SYSTEM = statement<Minted>('auth.grant_for_system', 'select auth.grant_for_system($1, $2, $3) as signed');
-const REVOCATION_COUNTER = statement<{ counter: bigint }>('auth.revocation_counter', 'select auth.revocation_counter() as counter');
+const GRANT_FOR_MEMBER = statement<Minted>(
+  'auth.grant_for_member',
+  'select auth.grant_for_member($1, $2, $3) as signed',
+);
+const GRANT_FOR_SYSTEM = statement<Minted>(
+  'auth.grant_for_system',
+  'select auth.grant_for_system($1, $2, $3) as signed',
+);
+const REVOCATION_COUNTER = statement<{ counter: bigint }>(
+  'auth.revocation_counter',
+  'select auth.revocation_counter() as counter',
+);
 
 /** A grant is used until a minute before it ends, so that a slow transaction never meets an expired one. */
 const EXPIRY_MARGIN_MS = 60_000;
@@ -43,12 +52,20 @@ export class Grants {
 
   /** The grant of a person whose token the caller has verified, or undefined without a membership in the tenant. */
   forMember(issuer: string, subject: string, tenantId: string): Promise<Grant | undefined> {
-    return this.cached(JSON.stringify(['member', issuer, subject, tenantId]), GRANT_FOR_MEMBER, [issuer, subject, tenantId]);
+    return this.cached(JSON.stringify(['member', issuer, subject, tenantId]), GRANT_FOR_MEMBER, [
+      issuer,
+      subject,
+      tenantId,
+    ]);
   }
 
   /** The grant of a part of the system (a consumer group, the operator) for one tenant. */
   async forSystem(consumer: string, tenantId: string, cause = ''): Promise<Grant> {
-    const grant = await this.cached(JSON.stringify(['system', consumer, tenantId, cause]), GRANT_FOR_SYSTEM, [consumer, tenantId, cause]);
+    const grant = await this.cached(JSON.stringify(['system', consumer, tenantId, cause]), GRANT_FOR_SYSTEM, [
+      consumer,
+      tenantId,
+      cause,
+    ]);
     if (!grant) throw new Error('the database minted no system grant');
     return grant;
   }
@@ -62,7 +79,11 @@ export class Grants {
     clearInterval(this.timer);
   }
 
-  private async cached(key: string, mint: Statement<Minted>, values: readonly unknown[]): Promise<Grant | undefined> {
+  private async cached(
+    key: string,
+    mint: Statement<Minted>,
+    values: readonly unknown[],
+  ): Promise<Grant | undefined> {
     const now = Date.now();
     if (now - this.checkedAtMs > CACHE_TRUST_MS) await this.poll();
     const known = this.cache.get(key);
@@ -75,7 +96,8 @@ export class Grants {
     if (!row?.signed) return undefined;
     const grant = readGrant(row.signed);
     // A revocation that was noticed while the grant was on its way may be about this very key.
-    if (counterBefore === this.counter) this.cache.set(key, grant, { ttl: Math.max(1, grant.expiresAtMs - now) });
+    if (counterBefore === this.counter)
+      this.cache.set(key, grant, { ttl: Math.max(1, grant.expiresAtMs - now) });
     return grant;
   }
 

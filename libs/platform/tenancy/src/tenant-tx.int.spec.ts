@@ -3,8 +3,14 @@ import { statement } from '@holdfast/database';
 import { TestDatabase } from '@holdfast/testing';
 import type { TenantDatabase } from './tenant-database';
 
-const INSERT = statement('test.insert_tenant', 'insert into tenants.tenants (tenant_id, slug, name) values ($1, $2, $3)');
-const LIST = statement<{ slug: string }>('test.list_tenants', 'select slug from tenants.tenants order by slug limit 10');
+const INSERT = statement(
+  'test.insert_tenant',
+  'insert into tenants.tenants (tenant_id, slug, name) values ($1, $2, $3)',
+);
+const LIST = statement<{ slug: string }>(
+  'test.list_tenants',
+  'select slug from tenants.tenants order by slug limit 10',
+);
 
 describe('TenantTx', () => {
   let database: TestDatabase;
@@ -18,7 +24,10 @@ describe('TenantTx', () => {
 
   it('shows each tenant its own rows only', async () => {
     const [first, second] = [await database.caller(newId()), await database.caller(newId())];
-    for (const [caller, slug] of [[first, 'first'], [second, 'second']] as const) {
+    for (const [caller, slug] of [
+      [first, 'first'],
+      [second, 'second'],
+    ] as const) {
       await tenants.transaction(caller, (tx) => tx.execute(INSERT, [tx.tenantId, slug, slug]));
     }
     expect(await tenants.rows(first, LIST, [])).toEqual([{ slug: 'first' }]);

@@ -1,0 +1,39 @@
+import { AuditModule } from '@holdfast/audit';
+import { MessagesModule } from '@holdfast/cqrs';
+import type { Database } from '@holdfast/database';
+import { graphqlModule } from '@holdfast/http';
+import { IdentityModule } from '@holdfast/identity';
+import { LedgerModule } from '@holdfast/ledger';
+import { TelemetryModule, type TelemetryStore } from '@holdfast/telemetry';
+import type { Grants, TenantDatabase } from '@holdfast/tenancy';
+import { TenantsModule } from '@holdfast/tenants';
+import { type DynamicModule, Module } from '@nestjs/common';
+
+/** What the API's modules stand on. */
+export interface ApiParts {
+  readonly tenants: TenantDatabase;
+  readonly grants: Grants;
+  readonly ops: Database;
+  readonly telemetry: TelemetryStore;
+  readonly operatorKeyHash: string | undefined;
+  readonly graphiql: boolean;
+}
+
+/** The API: one line for each module that tenants can call. */
+@Module({})
+export class ApiModule {
+  static forRoot({ tenants, grants, ops, telemetry, operatorKeyHash, graphiql }: ApiParts): DynamicModule {
+    return {
+      module: ApiModule,
+      imports: [
+        MessagesModule.forRoot(tenants),
+        IdentityModule.forRoot(grants, operatorKeyHash),
+        TenantsModule.forRoot(ops),
+        LedgerModule,
+        AuditModule,
+        TelemetryModule.forRoot(telemetry),
+        graphqlModule({ graphiql }),
+      ],
+    };
+  }
+}

@@ -1,0 +1,113 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ApiConfig } from '@holdfast/config';
+import { Database } from '@holdfast/database';
+import { createHttpApplication } from '@holdfast/http';
+import { Health, type Logger, type MetricsServer, startMetricsServer } from '@holdfast/observability';
+import type { TelemetryStore } from '@holdfast/telemetry';
+import { formatFindings, Grants, runDoctor, TenantDatabase } from '@holdfast/tenancy';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { ApiModule } from './api.module';
+
+/** What the process that runs the API gives it. */
+export interface ApiResources {
+  readonly logger: Logger;
+  readonly telemetry: TelemetryStore;
+  /** Shown in the reference. */
+  readonly version: string;
+  /** Whether GraphiQL is served. */
+  readonly graphiql: boolean;
+  /** False where another part of the process serves metrics. */
+  readonly serveMetrics: boolean;
+  /** How long to go on serving after readiness is off, in milliseconds: as long as balancers take to notice. */
+  readonly drainMs: number;
+}
+
+/** An API that listens. */
+export interface RunningApi {
+  readonly url: string;
+  readonly health: Health;
+  /** Readiness off, wait for balancers, stop accepting, finish what is under way, close. */
+  stop(): Promise<void>;
+}
+
+/** Connections per process: enough for both cores of a small machine to be busy, few enough for a hundred pods. */
+const APP_CONNECTIONS = 16;
+const AUTH_CONNECTIONS = 4;
+const OPS_CONNECTIONS = 2;
+
+/** Starts the API, or throws: a database whose isolation is not whole is not served. */
+export async function startApi(config: ApiConfig, resources: ApiResources): Promise<RunningApi> {
+  const pools = openPools(config, resources.logger);
+  const grants = new Grants(pools.auth);
+  const health = new Health();
+  try {
+    await refuseHoles(pools);
+    const app = await createApplication(config, resources, { ...pools, grants, health });
+    grants.watch();
+    health.check('database', () => pools.app.ping());
+    health.check('credentials', () => pools.auth.ping());
+    await app.listen(config.port, config.host);
+    const metrics = resources.serveMetrics ? await startMetricsServer({ host: config.host, port: config.metricsPort, health }) : undefined;
+    health.started();
+    return { url: await app.getUrl(), health, stop: () => stop(app, health, resources.drainMs, closing(pools, grants, metrics)) };
+  } catch (error) {
+    await closing(pools, grants, undefined)();
+    throw error;
+  }
+}
+
+/** The database has a hole in tenant isolation: nothing is served from it until it is mended. */
+export class IsolationBroken extends Error {
+  override readonly name = 'IsolationBroken';
+}
+
+async function refuseHoles({ app, auth }: Pools): Promise<void> {
+  const findings = await runDoctor({ app, auth });
+  if (findings.length > 0) throw new IsolationBroken(formatFindings(findings));
+}
+
+interface Pools {
+  readonly app: Database;
+  readonly auth: Database;
+  readonly ops: Database;
+}
+
+function openPools(config: ApiConfig, logger: Logger): Pools {
+  const open = (role: string, url: string, connectionsMax: number): Database =>
+    new Database({
+      url,
+      name: `holdfast api ${role}`,
+      connectionsMax,
+      onIdleError: (error) => logger.warn({ err: error, context: role }, 'an idle database connection was lost'),
+    });
+  return {
+    app: open('app', config.databaseUrl, APP_CONNECTIONS),
+    auth: open('auth', config.databaseAuthUrl, AUTH_CONNECTIONS),
+    ops: open('ops', config.databaseOpsUrl, OPS_CONNECTIONS),
+  };
+}
+
+function createApplication(
+  { operatorKeyHash }: ApiConfig,
+  { logger, telemetry, version, graphiql }: ApiResources,
+  parts: Pools & { readonly grants: Grants; readonly health: Health },
+): Promise<NestFastifyApplication> {
+  const tenants = new TenantDatabase(parts.app);
+  const module = ApiModule.forRoot({ tenants, grants: parts.grants, ops: parts.ops, telemetry, operatorKeyHash, graphiql });
+  return createHttpApplication(module, { logger, health: parts.health, version });
+}
+
+function closing(pools: Pools, grants: Grants, metrics: MetricsServer | undefined): () => Promise<void> {
+  return async () => {
+    grants.close();
+    await Promise.all([pools.app.close(), pools.auth.close(), pools.ops.close(), metrics?.close()]);
+  };
+}
+
+async function stop(app: NestFastifyApplication, health: Health, drainMs: number, close: () => Promise<void>): Promise<void> {
+  health.drain();
+  await sleep(drainMs);
+  // Fastify stops listening and waits for the answers under way; Nest then ends its providers, the poster among them.
+  await app.close();
+  await close();
+}

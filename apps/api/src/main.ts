@@ -1,0 +1,31 @@
+import { configOrExit, describeConfig, version } from '@holdfast/config';
+import { createLogger } from '@holdfast/observability';
+import { TelemetryStore } from '@holdfast/telemetry';
+import { startApi } from './api';
+
+/** Kubernetes takes a pod out of its services within a few seconds of readiness failing; 5 s covers its default probe. */
+const DRAIN_MS = 5_000;
+
+/** The API process: configuration, then the server, until a signal asks it to stop. */
+async function main(): Promise<void> {
+  const config = configOrExit('api');
+  const logger = createLogger({ app: 'api', level: config.logLevel });
+  const telemetry = new TelemetryStore({ url: config.clickhouseUrl });
+  const api = await startApi(config, {
+    logger,
+    telemetry,
+    version: version(),
+    graphiql: config.nodeEnv !== 'production',
+    serveMetrics: true,
+    drainMs: DRAIN_MS,
+  });
+  logger.info({ context: JSON.stringify(describeConfig('api', config)) }, `The API listens at ${api.url}.`);
+  const stop = async (): Promise<void> => {
+    await api.stop();
+    await telemetry.close();
+    logger.info('The API has stopped.');
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
+}
+
+void main();

@@ -1,0 +1,103 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createHttpApplication } from '@holdfast/http';
+import { createLogger, Health } from '@holdfast/observability';
+import { TelemetryStore } from '@holdfast/telemetry';
+import { Grants } from '@holdfast/tenancy';
+import { TestClickHouse, TestDatabase } from '@holdfast/testing';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { DestinationStream } from 'pino';
+import { ApiModule } from '../src/api.module';
+
+/** An answer, as a test looks at it. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly text: string;
+  readonly body: Readonly<Record<string, unknown>>;
+}
+
+/** A request that a test sends; `key` is an API key, `idempotencyKey` fresh unless it is given or null. */
+export interface Asked {
+  readonly key?: string;
+  readonly body?: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly idempotencyKey?: string | null;
+}
+
+const OPERATOR_KEY = 'operator-of-the-test';
+
+/** The whole API over a database and a ClickHouse of its own, without a socket. */
+export class TestApi {
+  private constructor(
+    readonly database: TestDatabase,
+    readonly telemetry: TelemetryStore,
+    readonly app: NestFastifyApplication,
+    /** Every line that the API has logged. */
+    readonly logged: readonly string[],
+    private readonly clickhouse: TestClickHouse,
+  ) {}
+
+  static async start(): Promise<TestApi> {
+    const database = await TestDatabase.create();
+    const clickhouse = await TestClickHouse.open('chdb');
+    const telemetry = new TelemetryStore(clickhouse.endpoint);
+    await telemetry.migrate();
+    const logged: string[] = [];
+    const destination: DestinationStream = { write: (line) => logged.push(line) };
+    const module = ApiModule.forRoot({
+      tenants: database.tenants(),
+      grants: new Grants(database.as('holdfast_auth')),
+      ops: database.as('holdfast_ops'),
+      telemetry,
+      operatorKeyHash: createHash('sha256').update(OPERATOR_KEY).digest('hex'),
+      graphiql: false,
+    });
+    const logger = createLogger({ app: 'api', level: 'debug', destination });
+    const app = await createHttpApplication(module, { logger, health: new Health(), version: 'test' });
+    return new TestApi(database, telemetry, app, logged, clickhouse);
+  }
+
+  async close(): Promise<void> {
+    await this.app.close();
+    await this.telemetry.close();
+    await this.clickhouse.close();
+    await this.database.drop();
+  }
+
+  async ask(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, asked: Asked = {}): Promise<Answer> {
+    const { key, body, idempotencyKey = randomUUID() } = asked;
+    const headers: Record<string, string> = { ...asked.headers };
+    if (key !== undefined) headers['authorization'] = `Bearer ${key}`;
+    if (idempotencyKey !== null && method === 'POST') headers['idempotency-key'] = idempotencyKey;
+    if (body !== undefined && !headers['content-type']) headers['content-type'] = 'application/json';
+    const payload = body === undefined ? {} : { payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body) };
+    const answer = await this.app.inject({ method, url, headers, ...payload });
+    const isJson = String(answer.headers['content-type']).includes('json');
+    return { status: answer.statusCode, headers: answer.headers, text: answer.body, body: isJson ? answer.json() : {} };
+  }
+
+  /** A GraphQL request. */
+  graphql(key: string | undefined, query: string, variables: object = {}): Promise<Answer> {
+    return this.ask('POST', '/graphql', { ...(key !== undefined && { key }), body: { query, variables }, idempotencyKey: null });
+  }
+
+  /** The operator's requests. */
+  operator(method: 'GET' | 'POST', url: string, asked: Asked = {}): Promise<Answer> {
+    return this.ask(method, url, { ...asked, key: OPERATOR_KEY });
+  }
+
+  /** A tenant of its own with a key that may do everything. */
+  async tenant(scopes: readonly string[] = ['*']): Promise<{ readonly id: string; readonly key: string }> {
+    const slug = `t-${randomUUID()}`;
+    const created = await this.operator('POST', '/v1/operator/tenants', { body: { slug, name: slug } });
+    const id = String(created.body['id']);
+    const made = await this.operator('POST', `/v1/operator/tenants/${id}/api-keys`, { body: { name: 'test', scopes } });
+    return { id, key: String(made.body['secret']) };
+  }
+
+  /** Opens an account and answers its id. */
+  async account(key: string, code: string, more: object = {}): Promise<string> {
+    const body = { code, asset: 'EUR/2', normalBalance: 'credit', ...more };
+    return String((await this.ask('POST', '/v1/ledger/accounts', { key, body })).body['id']);
+  }
+}

@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { DemoTenant } from './dev-file';
+
+/** What has to be the same at the next start. Passwords of roles follow from the administrator's. */
+export interface DevSecrets {
+  /** Of the superuser of the embedded PostgreSQL. */
+  readonly adminPassword: string;
+  /** For the routes under /v1/operator; the API knows its hash. */
+  readonly operatorKey: string;
+  /** The demo's tenants with their keys, which the API shows once and stores hashed. */
+  readonly tenants: readonly DemoTenant[];
+  /** Whether the demo's data are complete. */
+  readonly demoDone: boolean;
+}
+
+const fileIn = (directory: string): string => join(directory, 'secrets.json');
+
+/** The secrets of the directory; made, and written, when there are none. */
+export function openDevSecrets(directory: string): DevSecrets {
+  try {
+    return JSON.parse(readFileSync(fileIn(directory), 'utf8')) as DevSecrets;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
+  const fresh: DevSecrets = {
+    adminPassword: randomBytes(24).toString('base64url'),
+    operatorKey: `hfo_${randomBytes(24).toString('base64url')}`,
+    tenants: [],
+    demoDone: false,
+  };
+  saveDevSecrets(directory, fresh);
+  return fresh;
+}
+
+/** Writes the secrets in one piece, readable by their owner only. */
+export function saveDevSecrets(directory: string, secrets: DevSecrets): void {
+  const draft = `${fileIn(directory)}.${process.pid}`;
+  writeFileSync(draft, `${JSON.stringify(secrets, null, 2)}\n`, { mode: 0o600 });
+  renameSync(draft, fileIn(directory));
+}

@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import { type Configs, developmentUrl, environmentWith, readConfig, version } from '@holdfast/config';
+import { type Logger, startMetricsServer } from '@holdfast/observability';
+import { TelemetryStore } from '@holdfast/telemetry';
+import { startApi } from '../../../api/src/api';
+import { startIngest } from '../../../ingest/src/ingest';
+import { startWorker } from '../../../worker/src/worker';
+import type { DevFile } from './dev-file';
+
+/** The ports of the three servers. */
+export interface DevPorts {
+  readonly port: number;
+  readonly ingestPort: number;
+  readonly metricsPort: number;
+}
+
+/** What the parts are started with. */
+export interface PartsOptions extends DevPorts {
+  readonly config: Configs['dev'];
+  readonly adminUrl: string;
+  readonly clickhouseUrl: string;
+  readonly operatorKey: string;
+  readonly logger: Logger;
+  /** Takes up how each part is stopped, as soon as it runs. */
+  readonly undo: AsyncDisposableStack;
+  readonly stop: AbortSignal;
+}
+
+/** Requests under way are waited for all the same; no balancer has to notice first. */
+const DRAIN_MS = 0;
+
+/** Starts API, worker, ingest and metrics in this process, each configured as it would be alone. Answers where they are. */
+export async function startParts(options: PartsOptions): Promise<Omit<DevFile, 'tenants'>> {
+  const { undo, logger, stop } = options;
+  const environment = environmentOf(options);
+  const telemetry = new TelemetryStore({ url: options.clickhouseUrl });
+  undo.defer(() => telemetry.close());
+  await telemetry.migrate();
+  stop.throwIfAborted();
+  const worker = await startWorker(readConfig('worker', environment), {
+    logger,
+    telemetry,
+    serveMetrics: false,
+  });
+  undo.defer(() => worker.stop());
+  const ingest = await startIngest(readConfig('ingest', environment));
+  undo.defer(() => ingest.stop());
+  stop.throwIfAborted();
+  const apiConfig = readConfig('api', environment);
+  const api = await startApi(apiConfig, {
+    logger,
+    telemetry,
+    version: version(),
+    graphiql: true,
+    serveMetrics: false,
+    drainMs: DRAIN_MS,
+  });
+  undo.defer(() => api.stop());
+  const metrics = await startMetricsServer({
+    host: apiConfig.host,
+    port: apiConfig.metricsPort,
+    health: api.health,
+  });
+  undo.defer(() => metrics.close());
+  return {
+    api: api.url,
+    ingest: ingest.url,
+    metrics: `${new URL(api.url).origin.replace(/:\d+$/, '')}:${metrics.port}/metrics`,
+    docs: `${api.url}/docs`,
+    graphql: `${api.url}/graphql`,
+    database: { admin: options.adminUrl, app: developmentUrl(options.adminUrl, 'holdfast_app') },
+  };
+}
+
+/** The roles' connection strings follow from the administrator's. What the user has set (REDIS_URL, say) stays. */
+function environmentOf({
+  config,
+  adminUrl,
+  clickhouseUrl,
+  operatorKey,
+  ...ports
+}: PartsOptions): ReturnType<typeof environmentWith> {
+  return environmentWith({
+    NODE_ENV: 'development',
+    DATABASE_ADMIN_URL: adminUrl,
+    DATABASE_URL: undefined,
+    DATABASE_AUTH_URL: undefined,
+    DATABASE_OPS_URL: undefined,
+    DATABASE_RELAY_URL: undefined,
+    DATABASE_JOBS_URL: undefined,
+    DATABASE_SEALER_URL: undefined,
+    CLICKHOUSE_URL: clickhouseUrl,
+    OPERATOR_KEY_HASH: createHash('sha256').update(operatorKey).digest('hex'),
+    HOLDFAST_HOST: config.host,
+    HOLDFAST_PORT: String(ports.port),
+    HOLDFAST_INGEST_PORT: String(ports.ingestPort),
+    HOLDFAST_METRICS_PORT: String(ports.metricsPort),
+  });
+}

@@ -1,0 +1,125 @@
+import { mkdtempSync, chmodSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  ConfigRefused,
+  type Configs,
+  environmentWith,
+  loginRoles,
+  readConfig,
+  roleVariables,
+} from '@holdfast/config';
+import { dumpStructure, migrate, setRolePasswords } from '@holdfast/database';
+import { EmbeddedPostgres } from '@holdfast/embedded';
+import { TelemetryStore } from '@holdfast/telemetry';
+import { readDevFile } from './dev/dev-file';
+import { printOutcome } from './output';
+
+/** What `holdfast migrate` did. */
+interface MigrateOutcome {
+  readonly applied: readonly string[];
+  readonly passwordsSet: readonly string[];
+  readonly dumpedTo?: string;
+}
+
+/** `holdfast migrate`. */
+export async function migrateVerb({
+  dump,
+  json,
+}: {
+  readonly dump?: string;
+  readonly json?: boolean;
+}): Promise<void> {
+  printOutcome(json, await migrateSystem(dump), text);
+}
+
+function text({ applied, passwordsSet, dumpedTo }: MigrateOutcome): string {
+  return [
+    applied.length === 0 ? 'Nothing to apply.' : `Applied:\n${applied.map((name) => `  ${name}`).join('\n')}`,
+    ...(passwordsSet.length === 0 ? [] : [`Passwords set: ${passwordsSet.join(', ')}.`]),
+    ...(dumpedTo === undefined ? [] : [`Structure written to ${dumpedTo}.`]),
+  ].join('\n');
+}
+
+/**
+ * Brings the configured system up to this code: PostgreSQL, the roles' passwords, and ClickHouse where it is configured.
+ * With `dumpFile` and no database configured, it is a scratch server that is migrated and dumped.
+ */
+async function migrateSystem(dumpFile?: string): Promise<MigrateOutcome> {
+  const config = migrateConfig(dumpFile !== undefined);
+  if (config) return apply(config, dumpFile);
+  return onScratchServer((adminUrl) =>
+    apply(readConfig('migrate', environmentWith({ DATABASE_ADMIN_URL: adminUrl })), dumpFile),
+  );
+}
+
+/** The configuration of the environment, or else of the running `holdfast dev`; undefined when a scratch server will do. */
+function migrateConfig(scratchWillDo: boolean): Configs['migrate'] | undefined {
+  try {
+    return readConfig('migrate');
+  } catch (error) {
+    if (!(error instanceof ConfigRefused) || error.faults.some(({ message }) => message !== 'is missing'))
+      throw error;
+    if (scratchWillDo) return undefined;
+    const running = readDevFile(readConfig('cli').directory);
+    if (!running) throw error;
+    return readConfig('migrate', environmentWith({ DATABASE_ADMIN_URL: running.database.admin }));
+  }
+}
+
+async function apply(config: Configs['migrate'], dumpFile: string | undefined): Promise<MigrateOutcome> {
+  const applied = await migrate(config.databaseAdminUrl);
+  const passwords = rolePasswords(config);
+  await setRolePasswords(config.databaseAdminUrl, passwords);
+  const telemetry = config.clickhouseUrl === undefined ? [] : await migrateTelemetry(config.clickhouseUrl);
+  const outcome = { applied: [...applied, ...telemetry], passwordsSet: Object.keys(passwords) };
+  if (dumpFile === undefined) return outcome;
+  writeFileSync(dumpFile, await dumpStructure(config.databaseAdminUrl));
+  return { ...outcome, dumpedTo: dumpFile };
+}
+
+/** The password in each role's connection string. A URL with another user (a proxy's, say) sets nothing. */
+function rolePasswords(config: Configs['migrate']): Record<string, string> {
+  const urls = {
+    DATABASE_URL: config.databaseUrl,
+    DATABASE_AUTH_URL: config.databaseAuthUrl,
+    DATABASE_OPS_URL: config.databaseOpsUrl,
+    DATABASE_RELAY_URL: config.databaseRelayUrl,
+    DATABASE_SEALER_URL: config.databaseSealerUrl,
+    DATABASE_JOBS_URL: config.databaseJobsUrl,
+  };
+  const passwords: Record<string, string> = {};
+  for (const role of loginRoles) {
+    const url = urls[roleVariables[role]];
+    if (url === undefined) continue;
+    const { username, password } = new URL(url);
+    if (decodeURIComponent(username) === role && password !== '')
+      passwords[role] = decodeURIComponent(password);
+  }
+  return passwords;
+}
+
+async function migrateTelemetry(url: string): Promise<readonly string[]> {
+  const store = new TelemetryStore({ url });
+  try {
+    return await store.migrate();
+  } finally {
+    await store.close();
+  }
+}
+
+async function onScratchServer<T>(work: (adminUrl: string) => Promise<T>): Promise<T> {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-scratch-'));
+  chmodSync(directory, 0o755); // The server runs as another user when we are root.
+  const server = await EmbeddedPostgres.start({
+    directory: join(directory, 'postgres'),
+    password: 'scratch',
+    settings: { fsync: 'off', full_page_writes: 'off' },
+  });
+  try {
+    return await work(server.url());
+  } finally {
+    await server.stop('immediate');
+    rmSync(directory, { recursive: true, force: true });
+  }
+}

@@ -1,0 +1,69 @@
+import { newId, type Caller } from '@holdfast/kernel';
+import { MessagesModule } from '@holdfast/cqrs';
+import { Database } from '@holdfast/database';
+import { IdentityModule } from '@holdfast/identity';
+import { callerOf, Grants, TenantDatabase } from '@holdfast/tenancy';
+import { TenantDirectory, TenantsModule } from '@holdfast/tenants';
+import { type DynamicModule, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { required, runningSystem } from './running-system';
+
+/** The modules that the operator's verbs call, without any server in front. */
+@Module({})
+class OperatorModule {
+  static forRoot(tenants: TenantDatabase, grants: Grants, ops: Database): DynamicModule {
+    return {
+      module: OperatorModule,
+      imports: [
+        MessagesModule.forRoot(tenants),
+        IdentityModule.forRoot(grants, undefined),
+        TenantsModule.forRoot(ops),
+      ],
+    };
+  }
+}
+
+/**
+ * The operator at the command line: the same commands as over HTTP, with a system grant for the tenant they are about. So
+ * each use is in that tenant's audit trail, with `system:operator` as its actor.
+ */
+export interface Operator {
+  readonly commands: CommandBus;
+  readonly queries: QueryBus;
+  readonly directory: TenantDirectory;
+  /** In the role holdfast_ops. */
+  readonly ops: Database;
+  /** The operator acting in a tenant. */
+  readonly callerFor: (tenantId: string) => Promise<Caller>;
+}
+
+/** Connects, does the work, and disconnects whatever came of it. */
+export async function asOperator<T>(work: (operator: Operator) => Promise<T>): Promise<T> {
+  const system = runningSystem();
+  const open = (url: string | undefined, variable: string): Database =>
+    new Database({ url: required(url, variable), name: 'holdfast cli', connectionsMax: 2 });
+  const app = open(system.databaseUrl, 'DATABASE_URL');
+  const auth = open(system.databaseAuthUrl, 'DATABASE_AUTH_URL');
+  const ops = open(system.databaseOpsUrl, 'DATABASE_OPS_URL');
+  const grants = new Grants(auth);
+  const module = OperatorModule.forRoot(new TenantDatabase(app), grants, ops);
+  const context = await NestFactory.createApplicationContext(module, {
+    logger: ['error', 'fatal'],
+    abortOnError: false,
+  });
+  const requestId = newId();
+  try {
+    return await work({
+      commands: context.get(CommandBus),
+      queries: context.get(QueryBus),
+      directory: context.get(TenantDirectory, { strict: false }),
+      ops,
+      callerFor: async (tenantId) => callerOf(await grants.forSystem('operator', tenantId), { requestId }),
+    });
+  } finally {
+    grants.close();
+    await context.close();
+    await Promise.all([app.close(), auth.close(), ops.close()]);
+  }
+}

@@ -1,0 +1,113 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DevFile } from '../src/dev/dev-file';
+
+const PROGRAM = join(__dirname, '../bin/holdfast.js');
+/** Slow machines included; what has to be faster says so in its test. */
+const READY_TIMEOUT_MS = 60_000;
+
+/** What a command printed, and how it ended. */
+export interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** An empty directory for a system of its own. Others may pass through it: the server runs as another user under root. */
+export function freshCheckout(): string {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-dev-'));
+  chmodSync(directory, 0o755);
+  return directory;
+}
+
+/** Servers of the test run are not what these tests are about, and every port is a free one. */
+function environment(extra: Readonly<Record<string, string>>): Record<string, string> {
+  const kept = Object.entries(process.env).filter(
+    ([name]) => !/^(DATABASE_|REDIS_|CLICKHOUSE_|HOLDFAST_|NODE_OPTIONS)/.test(name),
+  );
+  const free = { HOLDFAST_PORT: '0', HOLDFAST_INGEST_PORT: '0', HOLDFAST_METRICS_PORT: '0' };
+  return { ...(Object.fromEntries(kept) as Record<string, string>), ...free, ...extra };
+}
+
+/** Runs `holdfast <words>` in a checkout to its end. */
+export function holdfast(
+  checkout: string,
+  words: readonly string[],
+  extra: Readonly<Record<string, string>> = {},
+): Promise<Ended> {
+  return new DevProcess(checkout, words, extra).ended;
+}
+
+/** A running `holdfast dev` (or another verb) in a checkout. */
+export class DevProcess {
+  readonly ended: Promise<Ended>;
+  private readonly child: ChildProcess;
+  private stdout = '';
+  private stderr = '';
+
+  constructor(
+    private readonly checkout: string,
+    words: readonly string[] = ['dev'],
+    extra: Readonly<Record<string, string>> = {},
+  ) {
+    this.child = spawn(process.execPath, [PROGRAM, ...words], { cwd: checkout, env: environment(extra) });
+    this.child.stdout?.on('data', (chunk) => (this.stdout += String(chunk)));
+    this.child.stderr?.on('data', (chunk) => (this.stderr += String(chunk)));
+    this.ended = new Promise((resolve) => {
+      this.child.once('close', (code) => resolve({ code, stdout: this.stdout, stderr: this.stderr }));
+    });
+  }
+
+  /** Waits for dev.json and answers it. */
+  async ready(): Promise<DevFile> {
+    const file = join(this.checkout, '.holdfast/dev.json');
+    const deadline = Date.now() + READY_TIMEOUT_MS;
+    while (this.child.exitCode === null && Date.now() < deadline) {
+      // The file of a process that was killed is removed by this one's start, which says so by its lock.
+      if (existsSync(file) && this.holdsLock()) return JSON.parse(readFileSync(file, 'utf8')) as DevFile;
+      await sleep(50);
+    }
+    throw new Error(`holdfast dev did not become ready:\n${this.stdout}\n${this.stderr}`);
+  }
+
+  /** Sends a signal and waits for the end. */
+  async signal(name: NodeJS.Signals): Promise<Ended> {
+    this.child.kill(name);
+    return this.ended;
+  }
+
+  private holdsLock(): boolean {
+    const lock = join(this.checkout, '.holdfast/dev.lock');
+    return (
+      existsSync(lock) &&
+      readFileSync(lock, 'utf8').includes(`"pid":${this.child.pid},`) &&
+      this.stdout.includes('Holdfast runs.')
+    );
+  }
+}
+
+/** The process id of the PostgreSQL of a checkout, whether it runs or has run. */
+export function postgresPid(checkout: string): number | undefined {
+  const file = join(checkout, '.holdfast/postgres/postmaster.pid');
+  return existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : undefined;
+}
+
+/** Whether a process runs. */
+export function lives(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** Ends whatever still runs in a checkout and removes it. */
+export function removeCheckout(checkout: string): void {
+  const pid = postgresPid(checkout);
+  if (pid !== undefined && lives(pid)) process.kill(pid, 'SIGQUIT');
+  rmSync(checkout, { recursive: true, force: true, maxRetries: 5 });
+}

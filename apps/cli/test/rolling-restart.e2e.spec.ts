@@ -1,0 +1,131 @@
+import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { developmentUrl, type LoginRole } from '@holdfast/config';
+import { EmbeddedPostgres, freePort } from '@holdfast/embedded';
+import { TestClickHouse } from '@holdfast/testing';
+import { DevProcess, freshCheckout, holdfast, removeCheckout } from './dev-process';
+import { Client, type Entry } from './journal';
+
+/** How many requests a second, as constant load: well below what the machine of the tests can do. */
+const REQUESTS_PER_SECOND = 60;
+
+/** An API process behind the balancer of this test. */
+interface Backend {
+  readonly url: string;
+  readonly environment: Readonly<Record<string, string>>;
+  process: DevProcess;
+  ready: boolean;
+}
+
+/** Promise 9: a rolling restart under constant load fails no request. */
+describe('a rolling restart of two APIs and a worker', () => {
+  const checkout = freshCheckout();
+  let postgres: EmbeddedPostgres;
+  let clickhouse: TestClickHouse;
+  let environment: Record<string, string>;
+  const backends: Backend[] = [];
+  let worker: DevProcess;
+  let watching: NodeJS.Timeout;
+
+  beforeAll(async () => {
+    postgres = await EmbeddedPostgres.start({ directory: join(checkout, '.holdfast/postgres'), password: 'rolling' });
+    clickhouse = await TestClickHouse.open('front');
+    environment = { ...databases(postgres.url()), CLICKHOUSE_URL: 'url' in clickhouse.endpoint ? clickhouse.endpoint.url : '', LOG_LEVEL: 'warn' };
+    const migrated = await holdfast(checkout, ['migrate'], environment);
+    if (migrated.code !== 0) throw new Error(migrated.stderr);
+    for (let n = 0; n < 2; n += 1) backends.push(await startBackend(checkout, environment));
+    worker = startWorker(checkout, environment);
+    // What a load balancer does: it asks each backend every 200 ms whether to send it requests.
+    watching = setInterval(() => backends.forEach((backend) => void look(backend)), 200);
+    while (!backends.every(({ ready }) => ready)) await sleep(50);
+  });
+  afterAll(async () => {
+    clearInterval(watching);
+    await Promise.all([...backends.map(({ process }) => process.signal('SIGTERM')), worker.signal('SIGTERM')]);
+    await clickhouse.close();
+    await postgres.stop();
+    removeCheckout(checkout);
+  });
+
+  test('fails no request, and every transfer has one event that is delivered', async () => {
+    const key = await makeTenant(checkout, environment);
+    const clients = (): Client[] => backends.filter(({ ready }) => ready).map(({ url }) => new Client(url, key));
+    const accounts = await clients()[0]!.accounts();
+    const journal: Entry[] = [];
+    const sending: Promise<void>[] = [];
+    const load = setInterval(() => {
+      const entry: Entry = { key: randomUUID(), body: { ...accounts, amount: '1' }, outcome: 'unknown' };
+      const choice = clients();
+      journal.push(entry);
+      sending.push(choice[journal.length % choice.length]!.send(entry));
+    }, 1_000 / REQUESTS_PER_SECOND);
+
+    await sleep(1_000);
+    for (const backend of backends) await restart(checkout, backend);
+    expect((await worker.signal('SIGTERM')).code).toBe(0);
+    worker = startWorker(checkout, environment);
+    await sleep(1_000);
+    clearInterval(load);
+    await Promise.all(sending);
+
+    expect(journal.length).toBeGreaterThan(10 * REQUESTS_PER_SECOND);
+    expect(journal.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
+    const client = clients()[0]!;
+    const { body } = await client.get<{ balances: { postedDebits: string } }>(`/v1/ledger/accounts/${accounts.debitAccountId}`);
+    expect(body.balances.postedDebits).toBe(String(journal.length));
+    await expectDelivered(client, journal.length);
+  });
+});
+
+async function expectDelivered(client: Client, count: number): Promise<void> {
+  let delivered: { id: string }[] = [];
+  for (let tries = 0; tries < 150 && delivered.length < count; tries += 1) {
+    await sleep(100);
+    delivered = await client.all<{ id: string }>('/v1/telemetry/events?type=ledger.transfer.posted');
+  }
+  expect(delivered).toHaveLength(count);
+  expect(new Set(delivered.map(({ id }) => id)).size).toBe(count);
+}
+
+function databases(adminUrl: string): Record<string, string> {
+  const role = (name: LoginRole): string => developmentUrl(adminUrl, name);
+  return {
+    DATABASE_ADMIN_URL: adminUrl,
+    DATABASE_URL: role('holdfast_app'),
+    DATABASE_AUTH_URL: role('holdfast_auth'),
+    DATABASE_OPS_URL: role('holdfast_ops'),
+    DATABASE_RELAY_URL: role('holdfast_relay'),
+    DATABASE_JOBS_URL: role('holdfast_jobs'),
+  };
+}
+
+async function startBackend(checkout: string, environment: Readonly<Record<string, string>>): Promise<Backend> {
+  const port = await freePort();
+  const own = { ...environment, HOLDFAST_PORT: String(port) };
+  return { url: `http://127.0.0.1:${port}`, environment: own, process: new DevProcess(checkout, ['api'], own), ready: false };
+}
+
+function startWorker(checkout: string, environment: Readonly<Record<string, string>>): DevProcess {
+  return new DevProcess(checkout, ['worker'], environment);
+}
+
+async function look(backend: Backend): Promise<void> {
+  const answer = await fetch(`${backend.url}/readyz`).catch(() => undefined);
+  await answer?.arrayBuffer();
+  backend.ready = answer?.status === 200;
+}
+
+async function restart(checkout: string, backend: Backend): Promise<void> {
+  const { code, stderr } = await backend.process.signal('SIGTERM');
+  expect([code, stderr]).toEqual([0, '']);
+  backend.process = new DevProcess(checkout, ['api'], backend.environment);
+  while (!backend.ready) await sleep(50);
+}
+
+async function makeTenant(checkout: string, environment: Readonly<Record<string, string>>): Promise<string> {
+  const created = await holdfast(checkout, ['tenant', 'create', 'rolling', '--json'], environment);
+  if (created.code !== 0) throw new Error(created.stderr);
+  const key = await holdfast(checkout, ['key', 'create', 'rolling', '--json'], environment);
+  return (JSON.parse(key.stdout) as { secret: string }).secret;
+}

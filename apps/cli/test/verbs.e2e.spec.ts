@@ -1,0 +1,125 @@
+import { Client } from 'pg';
+import type { DevFile } from '../src/dev/dev-file';
+import { DevProcess, type Ended, freshCheckout, holdfast, removeCheckout } from './dev-process';
+
+// Several starts of a whole system, each a few seconds, on a machine that runs other tests beside.
+jest.setTimeout(180_000);
+
+describe('The verbs, beside a running holdfast dev', () => {
+  const checkout = freshCheckout();
+  const dev = new DevProcess(checkout, ['dev', '--no-demo']);
+  let running: DevFile;
+  beforeAll(async () => {
+    running = await dev.ready();
+  });
+  afterAll(async () => {
+    await dev.signal('SIGINT');
+    removeCheckout(checkout);
+  });
+
+  const run = (...words: string[]): Promise<Ended> => holdfast(checkout, words);
+  const statusWith = async (key: string): Promise<number> =>
+    (await fetch(`${running.api}/v1/ledger/accounts`, { headers: { authorization: `Bearer ${key}` } }))
+      .status;
+
+  async function json<Outcome>(...words: string[]): Promise<Outcome> {
+    const { code, stdout, stderr } = await run(...words, '--json');
+    if (code !== 0) throw new Error(`holdfast ${words.join(' ')} ended with ${code}: ${stderr}`);
+    return JSON.parse(stdout) as Outcome;
+  }
+
+  test('create a tenant and keys that work, until they are revoked, and leave a trail', async () => {
+    const tenant = await json<{ id: string; slug: string }>(
+      'tenant',
+      'create',
+      'initech',
+      '--name',
+      'Initech',
+    );
+    expect(await json('tenant', 'list')).toEqual([tenant]);
+    expect(await json('tenant', 'show', 'initech')).toEqual(tenant);
+    const auditor = await json<{ secret: string }>('key', 'create', 'initech', '--name', 'auditor');
+    const key = await json<{ id: string; secret: string }>(
+      'key',
+      'create',
+      'initech',
+      '--scopes',
+      'ledger:read',
+      '--test',
+    );
+    expect(key.secret).toMatch(/^hf_test_/);
+    expect(await statusWith(key.secret)).toBe(200);
+    await json('key', 'revoke', 'initech', key.id);
+    const deadline = Date.now() + 6_000;
+    while ((await statusWith(key.secret)) !== 401 && Date.now() < deadline)
+      await new Promise((wait) => setTimeout(wait, 200));
+    expect(await statusWith(key.secret)).toBe(401);
+    expect((await run('key', 'list', 'initech')).stdout).toMatch(/hf_test_.*revoked/);
+    const trail = await fetch(`${running.api}/v1/audit/events`, {
+      headers: { authorization: `Bearer ${auditor.secret}` },
+    });
+    const { data } = (await trail.json()) as { data: { type: string; actor: string }[] };
+    expect(data.map(({ type, actor }) => `${actor} ${type}`)).toEqual([
+      'system:operator identity.api_key.revoked',
+      'system:operator identity.api_key.created',
+      'system:operator identity.api_key.created',
+      'system:operator tenants.tenant.created',
+    ]);
+  });
+
+  test('refuse clearly: a slug that is taken (1), a slug that is none (2), a tenant that is unknown (1)', async () => {
+    await json('tenant', 'create', 'hooli');
+    const taken = await run('tenant', 'create', 'hooli', '--json');
+    expect([taken.code, JSON.parse(taken.stderr)]).toMatchObject([
+      1,
+      { error: { code: 'tenants.slug_taken' } },
+    ]);
+    expect((await run('tenant', 'create', 'Not A Slug')).code).toBe(2);
+    expect((await run('tenant', 'show', 'nobody')).code).toBe(1);
+  });
+
+  test('rotate the signing key without a failed request', async () => {
+    await json('tenant', 'create', 'umbrella');
+    const { secret } = await json<{ secret: string }>('key', 'create', 'umbrella');
+    expect(await statusWith(secret)).toBe(200);
+    expect(await json('key', 'rotate-signing')).toEqual({ keyId: '0002' });
+    expect(await statusWith(secret)).toBe(200);
+  });
+
+  test('find nothing to migrate, and no hole in isolation until there is one', async () => {
+    expect(await json<{ applied: string[] }>('migrate')).toMatchObject({ applied: [] });
+    expect((await run('doctor')).code).toBe(0);
+    const client = new Client({ connectionString: running.database.admin });
+    await client.connect();
+    await client.query('alter table ledger.accounts no force row level security');
+    const found = await run('doctor');
+    await client.query('alter table ledger.accounts force row level security');
+    await client.end();
+    expect(found.code).toBe(1);
+    expect(found.stdout).toContain('ledger.accounts');
+    expect((await run('doctor')).code).toBe(0);
+  });
+});
+
+describe('The verbs, without a system', () => {
+  test('say that there is none (2), and list every fault of a configuration (2)', async () => {
+    const checkout = freshCheckout();
+    const lost = await holdfast(checkout, ['tenant', 'list']);
+    expect([lost.code, lost.stderr]).toEqual([
+      2,
+      expect.stringContaining('no `holdfast dev` runs') as string,
+    ]);
+    const api = await holdfast(checkout, ['api'], { DATABASE_URL: 'mysql://x', LOG_LEVEL: 'loud' });
+    expect(api.code).toBe(2);
+    for (const name of [
+      'DATABASE_URL',
+      'DATABASE_AUTH_URL',
+      'DATABASE_OPS_URL',
+      'CLICKHOUSE_URL',
+      'LOG_LEVEL',
+    ]) {
+      expect(api.stderr).toContain(name);
+    }
+    removeCheckout(checkout);
+  });
+});

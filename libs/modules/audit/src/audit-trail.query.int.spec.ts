@@ -1,0 +1,203 @@
+import { type Caller, newId } from '@holdfast/kernel';
+import { CursorInvalid } from '@holdfast/cqrs';
+import { registeredStatements } from '@holdfast/database';
+import { announcement, eventType, type TenantDatabase } from '@holdfast/tenancy';
+import { TestDatabase } from '@holdfast/testing';
+import { Client } from 'pg';
+import { z } from 'zod';
+import { AuditEvent, AuditEventHandler } from './audit-event.query';
+import type { AuditEventView } from './audit-event-view';
+import { AuditTrail, AuditTrailHandler, auditTrailInput } from './audit-trail.query';
+
+const PAINTED = eventType('test.fence.painted', 1, z.object({ coats: z.int() }));
+const MENDED = eventType('test.fence.mended', 2, z.object({ boards: z.int() }));
+
+describe('The audit trail', () => {
+  let database: TestDatabase;
+  let tenants: TenantDatabase;
+  let handler: AuditTrailHandler;
+
+  beforeAll(async () => {
+    database = await TestDatabase.create();
+    tenants = database.tenants();
+    handler = new AuditTrailHandler(tenants);
+  });
+  afterAll(() => database.drop());
+
+  const list = (caller: Caller, input: z.input<typeof auditTrailInput> = {}) =>
+    handler.execute(new AuditTrail(caller, auditTrailInput.parse(input)));
+
+  /** Paints a fence `times` times, each in a transaction of its own. Answers with the fence. */
+  async function paint(caller: Caller, times: number, fence = newId(), firstVersion = 1): Promise<string> {
+    for (let coats = firstVersion; coats < firstVersion + times; coats += 1) {
+      await tenants.transaction(caller, (tx) =>
+        tx.announce(announcement(PAINTED, { id: fence, version: BigInt(coats) }, { coats })),
+      );
+    }
+    return fence;
+  }
+
+  const idsOf = (events: readonly AuditEventView[]): string[] => events.map(({ id }) => id);
+
+  it('shows who did what, when, in which request', async () => {
+    const caller = {
+      ...(await database.caller()),
+      causationId: newId(),
+      traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+    };
+    const fence = await paint(caller, 1);
+    const { data, nextCursor } = await list(caller);
+    expect(nextCursor).toBeNull();
+    expect(data).toEqual([
+      {
+        id: expect.any(String),
+        type: 'test.fence.painted',
+        schemaVersion: 1,
+        stream: { type: 'test.fence', id: fence, version: '1' },
+        actor: caller.actor,
+        requestId: caller.requestId,
+        causationId: caller.causationId,
+        traceparent: caller.traceparent,
+        occurredAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
+        data: { coats: 1 },
+      },
+    ]);
+  });
+
+  it('goes newest first, page by page, without a gap or a repetition', async () => {
+    const caller = await database.caller();
+    await paint(caller, 7);
+    const all = await list(caller);
+    expect(all.data.map(({ data }) => data['coats'])).toEqual([7, 6, 5, 4, 3, 2, 1]);
+    const pages: string[][] = [];
+    for (let after: string | undefined, more = true; more;) {
+      const page = await list(caller, { limit: 3, ...(after && { after }) });
+      pages.push(idsOf(page.data));
+      after = page.nextCursor ?? undefined;
+      more = after !== undefined;
+    }
+    expect(pages.map(({ length }) => length)).toEqual([3, 3, 1]);
+    expect(pages.flat()).toEqual(idsOf(all.data));
+  });
+
+  it('filters by actor, type, stream and time', async () => {
+    const tenantId = newId();
+    const [caller, other] = [await database.caller(tenantId), await database.caller(tenantId)];
+    const fence = await paint(caller, 2);
+    await paint(other, 1);
+    await tenants.transaction(caller, (tx) =>
+      tx.announce(announcement(MENDED, { id: fence, version: 3n }, { boards: 1 })),
+    );
+    const { data } = await list(caller);
+    expect(data).toHaveLength(4);
+    const middle = data[1]!.occurredAt;
+    const lengths = async (input: z.input<typeof auditTrailInput>): Promise<number> =>
+      (await list(caller, input)).data.length;
+    expect(await lengths({ type: 'test.fence.mended' })).toBe(1);
+    expect(await lengths({ stream: `test.fence/${fence.toUpperCase()}` })).toBe(3);
+    expect(await lengths({ stream: `test.gate/${fence}` })).toBe(0);
+    expect(await lengths({ stream: `test.fence/${fence}`, type: 'test.fence.painted' })).toBe(2);
+    expect(await lengths({ actor: caller.actor })).toBe(4);
+    expect(await lengths({ actor: 'nobody' })).toBe(0);
+    expect([await lengths({ from: middle }), await lengths({ to: middle })]).toEqual([2, 2]);
+    expect(await lengths({ from: middle, to: middle })).toBe(0);
+  });
+
+  it('shows a tenant nothing of another one', async () => {
+    const [caller, other] = [await database.caller(), await database.caller()];
+    const fence = await paint(caller, 3);
+    const { data, nextCursor } = await list(caller, { limit: 1 });
+    expect((await list(other)).data).toEqual([]);
+    expect((await list(other, { stream: `test.fence/${fence}` })).data).toEqual([]);
+    await expect(list(other, { after: nextCursor! })).rejects.toBeInstanceOf(CursorInvalid);
+    const one = new AuditEventHandler(tenants);
+    const { id } = data[0]!;
+    expect(await one.execute(new AuditEvent(caller, { id }))).toEqual(data[0]);
+    await expect(one.execute(new AuditEvent(other, { id }))).rejects.toMatchObject({
+      code: 'resource.not_found',
+    });
+    await expect(one.execute(new AuditEvent(caller, { id: newId() }))).rejects.toMatchObject({
+      code: 'resource.not_found',
+    });
+  });
+
+  it.each([
+    { stream: 'test.fence' },
+    { stream: 'test.fence/1' },
+    { stream: `/${newId()}` },
+    { from: '2026-11-20' },
+    { from: '2026-11-20T10:00:00' },
+    { to: '0001-01-01T00:00:00Z' },
+    { to: '2026-02-30T00:00:00Z' },
+    { limit: 201 },
+    { actor: 'a\0' },
+    { actors: 'x' },
+  ])('refuses %j', (input) => {
+    expect(auditTrailInput.safeParse(input).success).toBe(false);
+  });
+
+  // Isolation rule 18: neither the policy nor an absent filter keeps the index from being used, however often it runs.
+  describe('on a log of 20,000 events', () => {
+    let caller: Caller;
+
+    beforeAll(async () => {
+      caller = await database.caller();
+      await database.admin(
+        `insert into events.log (xid, tenant_id, id, stream_type, stream_id, stream_version, type, schema_version, actor,
+           correlation_id, occurred_at, data)
+         select pg_current_xact_id(), case n % 2 when 0 then $1 else gen_random_uuid() end, uuidv7(), 'test.filler',
+           md5((n / 10)::text)::uuid, n % 10 + 1, 'test.filler.added', 1, 'nobody', 'none', now(), '{}'
+         from generate_series(1, 20000) n`,
+        [caller.tenantId],
+      );
+      await database.admin('analyze events.log');
+    });
+
+    const last = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+    it.each([
+      [
+        'audit.list_events',
+        [last, null, null, null, null, 51],
+        /Index Scan Backward using log_pkey.*Index Cond: .*tenant_id = .*id < /s,
+      ],
+      [
+        'audit.list_events_of_stream',
+        [last, null, null, null, null, 51, 'test.filler', newId()],
+        /Index Cond: .*tenant_id = .*stream_type = .*stream_id = /s,
+      ],
+      ['audit.find_event', [newId()], /Index Scan using log_pkey.*Index Cond: .*tenant_id = .*id = /s],
+    ])('%s begins at its page', async (name, values, plan) => {
+      const { text } = registeredStatements().find((statement) => statement.name === name)!;
+      expect(await settledPlan(database, caller, text, values)).toMatch(plan);
+    });
+  });
+});
+
+/** The plan that PostgreSQL has come to after ten runs of a prepared statement, in the application's role. */
+async function settledPlan(
+  database: TestDatabase,
+  caller: Caller,
+  text: string,
+  values: readonly (string | number | null)[],
+): Promise<string> {
+  const client = new Client({ connectionString: database.url('holdfast_app') });
+  await client.connect();
+  try {
+    await client.query('begin');
+    await client.query('select tenancy.enter($1)', [caller.grant]);
+    await client.query(`prepare listed as ${text}`);
+    const literals = [caller.tenantId, ...values].map((value) =>
+      value === null ? 'null' : client.escapeLiteral(String(value)),
+    );
+    let plan = '';
+    for (let run = 0; run < 10; run += 1) {
+      const { rows } = await client.query<{ 'QUERY PLAN': string }>(
+        `explain (costs off) execute listed (${literals.join(', ')})`,
+      );
+      plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+    }
+    return plan;
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,33 @@
+import { type Caller, idSchema } from '@holdfast/kernel';
+import { type Page, pageOf } from '@holdfast/cqrs';
+import { CallerOf } from '@holdfast/http';
+import { Controller, Get, Param, Query } from '@nestjs/common';
+import { QueryBus } from '@nestjs/cqrs';
+import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { z } from 'zod';
+import { auditEventView, type AuditEventView } from './audit-event-view';
+import { AuditEvent } from './audit-event.query';
+import { AuditTrail, auditTrailInput } from './audit-trail.query';
+
+@ApiTags('audit')
+@Controller('v1/audit/events')
+export class AuditController {
+  constructor(private readonly queries: QueryBus) {}
+
+  @Get()
+  @ApiOperation({ summary: 'List what happened, newest first' })
+  @ApiOkResponse({ standardSchema: pageOf(auditEventView) })
+  list(
+    @CallerOf() caller: Caller,
+    @Query({ schema: auditTrailInput }) input: z.output<typeof auditTrailInput>,
+  ): Promise<Page<AuditEventView>> {
+    return this.queries.execute(new AuditTrail(caller, input));
+  }
+
+  @Get(':id')
+  @ApiOperation({ summary: 'Read one event' })
+  @ApiOkResponse({ standardSchema: auditEventView })
+  read(@CallerOf() caller: Caller, @Param('id', { schema: idSchema }) id: string): Promise<AuditEventView> {
+    return this.queries.execute(new AuditEvent(caller, { id }));
+  }
+}

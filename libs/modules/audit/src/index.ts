@@ -1,0 +1,3 @@
+export { AuditEvent } from './audit-event.query';
+export { AuditTrail } from './audit-trail.query';
+export { AuditModule } from './audit.module';

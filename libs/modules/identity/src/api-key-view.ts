@@ -1,0 +1,35 @@
+import { idSchema } from '@holdfast/kernel';
+import { z } from 'zod';
+import type { ApiKeyRow } from './api-keys.sql';
+
+/** A key on the wire. */
+export const apiKeyView = z.object({
+  id: idSchema,
+  name: z.string(),
+  prefix: z.string().meta({ description: 'The first characters of the secret.' }),
+  scopes: z.array(z.string()),
+  createdBy: z.string().meta({ description: 'The actor that made the key.' }),
+  createdAt: z.iso.datetime(),
+  expiresAt: z.iso.datetime().nullable(),
+  revokedAt: z.iso.datetime().nullable(),
+});
+
+/** A key just made: the one time that its secret is shown. A replay of the request answers null in its place. */
+export const createdApiKeyView = apiKeyView.extend({ secret: z.string().nullable() });
+
+/** A key on the wire. */
+export type ApiKeyView = z.output<typeof apiKeyView>;
+
+/** Shows a row. */
+export function showApiKey(row: ApiKeyRow): ApiKeyView {
+  return {
+    id: row.id,
+    name: row.name,
+    prefix: row.prefix,
+    scopes: row.scopes,
+    createdBy: row.created_by,
+    createdAt: row.created_at.toISOString(),
+    expiresAt: row.expires_at?.toISOString() ?? null,
+    revokedAt: row.revoked_at?.toISOString() ?? null,
+  };
+}

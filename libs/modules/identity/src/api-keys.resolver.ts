@@ -1,0 +1,52 @@
+import type { Caller } from '@holdfast/kernel';
+import { CallerOf, connectionOf, dto, idempotencyOf, PageArgs, pageInputOf, toConnection } from '@holdfast/http';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { Args, ID, InputType, Mutation, ObjectType, Query, Resolver } from '@nestjs/graphql';
+import { generateApiKey } from './api-key';
+import { apiKeyView, createdApiKeyView } from './api-key-view';
+import { ApiKeys } from './api-keys.query';
+import { CreateApiKey, createApiKeyInput } from './create-api-key.command';
+import { RevokeApiKey } from './revoke-api-key.command';
+
+@ObjectType()
+export class ApiKey extends dto(apiKeyView, 'output') {}
+
+@ObjectType()
+export class CreatedApiKey extends dto(createdApiKeyView, 'output') {}
+
+@InputType()
+export class CreateApiKeyInput extends dto(createApiKeyInput, 'input') {}
+
+@ObjectType()
+export class ApiKeyConnection extends connectionOf(ApiKey) {}
+
+@Resolver(() => ApiKey)
+export class ApiKeysResolver {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
+
+  @Query(() => ApiKeyConnection, { description: 'API keys, newest first.' })
+  async apiKeys(@CallerOf() caller: Caller, @Args() args: PageArgs): Promise<ApiKeyConnection> {
+    const keys = await this.queries.execute(new ApiKeys(caller, pageInputOf(args)));
+    return toConnection(keys);
+  }
+
+  @Mutation(() => CreatedApiKey, { description: 'Makes an API key; its secret is shown this once.' })
+  async createApiKey(
+    @CallerOf() caller: Caller,
+    @Args('input') input: CreateApiKeyInput,
+    @Args('idempotencyKey') idempotencyKey: string,
+  ): Promise<CreatedApiKey> {
+    const secret = generateApiKey('live');
+    const idempotency = idempotencyOf(idempotencyKey);
+    const key = await this.commands.execute(new CreateApiKey(caller, input, secret, idempotency));
+    return { ...key, secret: idempotency.replayed ? null : secret.text };
+  }
+
+  @Mutation(() => ID, { description: 'Ends an API key.' })
+  async revokeApiKey(@CallerOf() caller: Caller, @Args('id', { type: () => ID }) id: string): Promise<string> {
+    return (await this.commands.execute(new RevokeApiKey(caller, { id }))).id;
+  }
+}

@@ -1,0 +1,62 @@
+import { createHash, timingSafeEqual } from 'node:crypto';
+import { requestOf } from '@holdfast/http';
+import { callerOf, Grants } from '@holdfast/tenancy';
+import { type CanActivate, type ExecutionContext, Inject, Injectable, SetMetadata } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import { isApiKey } from './api-key';
+import { Unauthenticated } from './identity.errors';
+
+/** SHA-256 (hex) of the operator's key; absent: there is no operator, and its routes refuse everybody. */
+export const OPERATOR_KEY_HASH = Symbol('OPERATOR_KEY_HASH');
+
+const AUDIENCE = 'holdfast:audience';
+
+/** A route that needs no credential. */
+export const Public = (): ClassDecorator & MethodDecorator => SetMetadata(AUDIENCE, 'public');
+
+/** A route that is the operator's alone. */
+export const OperatorOnly = (): ClassDecorator & MethodDecorator => SetMetadata(AUDIENCE, 'operator');
+
+/**
+ * Admits a request by its credential, before anything else of the request is looked at. The tenant comes from the
+ * credential and from nowhere else: no header, query or body can choose one.
+ */
+@Injectable()
+export class AuthenticationGuard implements CanActivate {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly grants: Grants,
+    @Inject(OPERATOR_KEY_HASH) private readonly operatorKeyHash: string | undefined,
+  ) {}
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const audience = this.reflector.getAllAndOverride<string | undefined>(AUDIENCE, [context.getHandler(), context.getClass()]);
+    if (audience === 'public') return true;
+    const request = requestOf(context);
+    const credential = bearerOf(request);
+    if (audience === 'operator') this.admitOperator(credential);
+    else await this.admitTenant(request, credential);
+    return true;
+  }
+
+  private admitOperator(credential: string): void {
+    const given = createHash('sha256').update(credential).digest();
+    const wanted = Buffer.from(this.operatorKeyHash ?? '', 'hex');
+    if (wanted.length !== given.length || !timingSafeEqual(given, wanted)) throw new Unauthenticated();
+  }
+
+  private async admitTenant(request: FastifyRequest, credential: string): Promise<void> {
+    // A GraphQL request runs this guard once per root field.
+    if (request.caller) return;
+    const grant = isApiKey(credential) ? await this.grants.forKey(credential) : undefined;
+    if (!grant) throw new Unauthenticated();
+    request.caller = callerOf(grant, { requestId: request.id, traceparent: request.traceparent });
+  }
+}
+
+function bearerOf(request: FastifyRequest): string {
+  const [, credential] = /^Bearer ([\x21-\x7e]{1,8192})$/i.exec(request.headers.authorization ?? '') ?? [];
+  if (!credential) throw new Unauthenticated();
+  return credential;
+}

@@ -1,0 +1,84 @@
+import type { Caller } from '@holdfast/kernel';
+import { MessagesModule } from '@holdfast/cqrs';
+import { callerOf, Grants } from '@holdfast/tenancy';
+import { TestDatabase } from '@holdfast/testing';
+import type { INestApplicationContext } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { Test } from '@nestjs/testing';
+import { generateApiKey } from './api-key';
+import { ApiKeys } from './api-keys.query';
+import { CreateApiKey } from './create-api-key.command';
+import { ScopeNotHeld } from './identity.errors';
+import { IdentityModule } from './identity.module';
+
+describe('CreateApiKey', () => {
+  let database: TestDatabase;
+  let app: INestApplicationContext;
+  let grants: Grants;
+  let caller: Caller;
+
+  beforeAll(async () => {
+    database = await TestDatabase.create();
+    grants = new Grants(database.as('holdfast_auth'));
+    const imports = [MessagesModule.forRoot(database.tenants()), IdentityModule.forRoot(grants, undefined)];
+    app = await (await Test.createTestingModule({ imports }).compile()).init();
+  });
+  beforeEach(async () => {
+    caller = await database.caller();
+  });
+  afterAll(async () => {
+    await app.close();
+    await database.drop();
+  });
+
+  const create = (scopes: CreateApiKey['input']['scopes'], by = caller, secret = generateApiKey('live')) =>
+    app.get(CommandBus).execute(new CreateApiKey(by, { name: 'test', scopes }, secret, { key: 'k', replayed: false }));
+
+  it('makes a key that is exchanged for a grant of its tenant with its scopes', async () => {
+    const secret = generateApiKey('live');
+    const key = await create(['ledger:read'], caller, secret);
+    const grant = await grants.forKey(secret.text);
+    expect(grant).toMatchObject({ tenantId: caller.tenantId, actor: `api_key:${key.id}`, scopes: ['ledger:read'] });
+  });
+
+  it('announces the key without its name or secret', async () => {
+    const key = await create(['ledger:read']);
+    const [event] = await database.admin<{ type: string; actor: string; data: object }>(
+      'select type, actor, data from events.log where tenant_id = $1 and stream_id = $2',
+      [caller.tenantId, key.id],
+    );
+    expect(event).toEqual({
+      type: 'identity.api_key.created',
+      actor: caller.actor,
+      data: { prefix: key.prefix, scopes: ['ledger:read'], expiresAt: null },
+    });
+  });
+
+  it('never stores the secret', async () => {
+    const secret = generateApiKey('live');
+    await create(['ledger:read'], caller, secret);
+    const tables = await database.admin<{ name: string }>(
+      `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema')`,
+    );
+    for (const { name } of tables) {
+      const found = await database.admin(`select 1 from ${name} t where t::text like '%' || $1 || '%'`, [secret.text.slice(12)]);
+      expect([name, found]).toEqual([name, []]);
+    }
+  });
+
+  it('does not let a key hand on what it does not hold', async () => {
+    const secret = generateApiKey('live');
+    await create(['keys:write', 'ledger:read'], caller, secret);
+    const grant = await grants.forKey(secret.text);
+    if (!grant) throw new Error('the key was not accepted');
+    const lesser = callerOf(grant, { requestId: 'r' });
+    await expect(create(['ledger:write'], lesser)).rejects.toBeInstanceOf(ScopeNotHeld);
+    await expect(create(['*'], lesser)).rejects.toMatchObject({ code: 'idempotency.key_reused' });
+    const keys = await app.get(QueryBus).execute(new ApiKeys(caller, { limit: 10 }));
+    expect(keys.data).toHaveLength(1);
+  });
+
+  it('needs the scope', async () => {
+    await expect(create(['ledger:read'], { ...caller, scopes: ['ledger:read'] })).rejects.toMatchObject({ code: 'auth.forbidden' });
+  });
+});

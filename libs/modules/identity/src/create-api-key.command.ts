@@ -1,0 +1,58 @@
+import { type Caller, newId } from '@holdfast/kernel';
+import { type Idempotency, TenantCommand, TenantCommandHandler } from '@holdfast/cqrs';
+import { sqlState } from '@holdfast/database';
+import { announcement, type TenantTx } from '@holdfast/tenancy';
+import { CommandHandler } from '@nestjs/cqrs';
+import { z } from 'zod';
+import type { ApiKeySecret } from './api-key';
+import { type ApiKeyView, showApiKey } from './api-key-view';
+import { type ApiKeyRow, insertApiKey } from './api-keys.sql';
+import { ScopeNotHeld } from './identity.errors';
+import { apiKeyCreated } from './identity.events';
+import { scopeSchema } from './scopes';
+
+/** What POST /v1/api-keys takes. */
+export const createApiKeyInput = z.strictObject({
+  name: z.string().trim().min(1).max(200).meta({ description: 'What the key is for.', examples: ['billing service'] }),
+  scopes: z.array(scopeSchema).min(1).max(50).meta({ description: 'What the key may do; at most what its maker may.' }),
+  expiresAt: z.iso.datetime().nullish().meta({ description: 'When the key ends by itself; null for never.' }),
+});
+
+/**
+ * Makes an API key for the caller's tenant. The secret is made outside and travels beside the input, because the answer
+ * is stored with the idempotency key and the secret must not be.
+ */
+export class CreateApiKey extends TenantCommand<z.output<typeof createApiKeyInput>, ApiKeyView> {
+  readonly scope = 'keys:write';
+
+  constructor(
+    caller: Caller,
+    input: z.output<typeof createApiKeyInput>,
+    readonly secret: ApiKeySecret,
+    idempotency?: Idempotency,
+  ) {
+    super(caller, input, idempotency);
+  }
+}
+
+@CommandHandler(CreateApiKey)
+export class CreateApiKeyHandler extends TenantCommandHandler<CreateApiKey> {
+  protected async handle(tx: TenantTx, { input, secret }: CreateApiKey): Promise<ApiKeyView> {
+    const key = { id: newId(), name: input.name, prefix: secret.prefix, scopes: input.scopes, expiresAt: input.expiresAt ?? null };
+    const row = await insertRefusing(tx, key, secret.hash);
+    const { prefix, scopes, expiresAt } = key;
+    await tx.announce(announcement(apiKeyCreated, { id: key.id, version: 1n }, { prefix, scopes, expiresAt }));
+    return showApiKey(row);
+  }
+}
+
+/** SQLSTATE that auth.store_credential raises for a scope that the actor does not hold. */
+const SCOPE_NOT_HELD = 'HF003';
+
+async function insertRefusing(tx: TenantTx, key: Parameters<typeof insertApiKey>[1], hash: Buffer): Promise<ApiKeyRow> {
+  try {
+    return await insertApiKey(tx, key, hash);
+  } catch (error) {
+    throw sqlState(error) === SCOPE_NOT_HELD ? new ScopeNotHeld() : error;
+  }
+}

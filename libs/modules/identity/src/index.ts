@@ -1,0 +1,10 @@
+export { generateApiKey, isApiKey, type ApiKeyMode, type ApiKeySecret } from './api-key';
+export { type ApiKeyView, createdApiKeyView } from './api-key-view';
+export { ApiKeys } from './api-keys.query';
+export { AuthenticationGuard, OperatorOnly, Public } from './authentication.guard';
+export { CreateApiKey, createApiKeyInput } from './create-api-key.command';
+export { ScopeNotHeld, Unauthenticated } from './identity.errors';
+export { apiKeyCreated, apiKeyRevoked } from './identity.events';
+export { IdentityModule } from './identity.module';
+export { RevokeApiKey } from './revoke-api-key.command';
+export { SCOPES, scopeSchema } from './scopes';

@@ -1,0 +1,109 @@
+import { NotFound } from '@holdfast/kernel';
+import { Cursors, page, type Page, pageInput, TenantQuery } from '@holdfast/cqrs';
+import { statement } from '@holdfast/database';
+import { TenantDatabase } from '@holdfast/tenancy';
+import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
+import { z } from 'zod';
+import { digitsView, instantView, metadataSchema } from '../ledger-values';
+
+/** The posted totals of the account as the entry left them. */
+export const balancesAfterView = z.object({ postedDebits: digitsView, postedCredits: digitsView });
+
+/** One side of a transfer, seen from one account. */
+export const entryView = z.object({
+  version: digitsView,
+  direction: z.enum(['debit', 'credit']),
+  amount: digitsView,
+  counterpartyAccountId: z.guid(),
+  transferId: z.guid(),
+  balancesAfter: balancesAfterView,
+  metadata: metadataSchema,
+  bookedAt: instantView,
+});
+export type EntryView = z.output<typeof entryView>;
+
+/** Which entries to list. */
+export const entriesInput = z.strictObject({ ...pageInput });
+
+type Input = z.output<typeof entriesInput> & { readonly accountId: string };
+
+/** The entries of an account, newest first. Throws NotFound. */
+export class AccountEntries extends TenantQuery<Input, Page<EntryView>> {
+  readonly scope = 'ledger:read';
+}
+
+interface EntryRow {
+  readonly version: bigint;
+  readonly direction: EntryView['direction'];
+  readonly amount: bigint;
+  readonly counterparty_account_id: string;
+  readonly transfer_id: string;
+  readonly posted_debits: bigint;
+  readonly posted_credits: bigint;
+  readonly metadata: Record<string, unknown>;
+  readonly booked_at: string;
+}
+
+const FIND_ACCOUNT = statement<{ id: string }>(
+  'ledger.find_account_id',
+  'select id from ledger.accounts where tenant_id = $1 and id = $2',
+);
+
+// Each leg is read from its own index, newest first; the two pages are merged by version.
+const LIST = statement<EntryRow>(
+  'ledger.list_entries',
+  `select version, direction, amount, counterparty_account_id, transfer_id, posted_debits, posted_credits, metadata,
+     to_char(booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as booked_at
+   from (
+     (select debit_version as version, 'debit' as direction, amount, credit_account_id as counterparty_account_id,
+        id as transfer_id, debit_account_debits as posted_debits, debit_account_credits as posted_credits, metadata, booked_at
+      from ledger.transfers
+      where tenant_id = $1 and debit_account_id = $2 and debit_version < $3
+      order by debit_version desc
+      limit $4)
+     union all
+     (select credit_version, 'credit', amount, debit_account_id, id, credit_account_debits, credit_account_credits, metadata,
+        booked_at
+      from ledger.transfers
+      where tenant_id = $1 and credit_account_id = $2 and credit_version < $3
+      order by credit_version desc
+      limit $4)) legs
+   order by version desc
+   limit $4`,
+);
+
+/** Above every version: where the first page begins. */
+const LAST_VERSION = '9223372036854775807';
+
+const cursors = new Cursors('ledger.entries', z.tuple([z.guid(), z.string().regex(/^[1-9][0-9]{0,17}$/)]));
+
+@QueryHandler(AccountEntries)
+export class AccountEntriesHandler implements IQueryHandler<AccountEntries> {
+  constructor(private readonly tenants: TenantDatabase) {}
+
+  async execute({ caller, input }: AccountEntries): Promise<Page<EntryView>> {
+    const { accountId, limit } = input;
+    const [, before] = cursors.decode(caller, input.after) ?? [accountId, LAST_VERSION];
+    const [account, rows] = await this.tenants.reading(caller, (tx) =>
+      Promise.all([
+        tx.row(FIND_ACCOUNT, [tx.tenantId, accountId]),
+        tx.rows(LIST, [tx.tenantId, accountId, before, limit + 1]),
+      ]),
+    );
+    if (!account) throw new NotFound();
+    return page(rows, limit, showEntry, (row) => cursors.encode(caller, [accountId, String(row.version)]));
+  }
+}
+
+function showEntry(row: EntryRow): EntryView {
+  return {
+    version: String(row.version),
+    direction: row.direction,
+    amount: String(row.amount),
+    counterpartyAccountId: row.counterparty_account_id,
+    transferId: row.transfer_id,
+    balancesAfter: { postedDebits: String(row.posted_debits), postedCredits: String(row.posted_credits) },
+    metadata: row.metadata,
+    bookedAt: row.booked_at,
+  };
+}

@@ -1,0 +1,69 @@
+import { type Caller, idSchema } from '@holdfast/kernel';
+import { type Idempotency, type Page, pageOf } from '@holdfast/cqrs';
+import { ApiIdempotencyKey, CallerOf, IdempotencyKey } from '@holdfast/http';
+import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import type { z } from 'zod';
+import { accountView, type AccountView, openAccountInput, type OpenAccountInput } from './account';
+import { AccountById } from './account-by-id.query';
+import { AccountEntries, entriesInput, entryView, type EntryView } from './account-entries.query';
+import { Accounts, accountsInput } from './accounts.query';
+import { OpenAccount } from './open-account.command';
+import { TrialBalance, trialBalanceView, type TrialBalanceView } from './trial-balance.query';
+
+@ApiTags('ledger')
+@Controller('v1/ledger')
+export class AccountsController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
+
+  @Post('accounts')
+  @ApiOperation({ summary: 'Open an account' })
+  @ApiIdempotencyKey()
+  @ApiCreatedResponse({ standardSchema: accountView })
+  open(
+    @CallerOf() caller: Caller,
+    @IdempotencyKey() idempotency: Idempotency,
+    @Body({ schema: openAccountInput }) input: OpenAccountInput,
+  ): Promise<AccountView> {
+    return this.commands.execute(new OpenAccount(caller, input, idempotency));
+  }
+
+  @Get('accounts')
+  @ApiOperation({ summary: 'List accounts, newest first' })
+  @ApiOkResponse({ standardSchema: pageOf(accountView) })
+  list(
+    @CallerOf() caller: Caller,
+    @Query({ schema: accountsInput }) input: z.output<typeof accountsInput>,
+  ): Promise<Page<AccountView>> {
+    return this.queries.execute(new Accounts(caller, input));
+  }
+
+  @Get('accounts/:id')
+  @ApiOperation({ summary: 'Read an account with its totals' })
+  @ApiOkResponse({ standardSchema: accountView })
+  read(@CallerOf() caller: Caller, @Param('id', { schema: idSchema }) id: string): Promise<AccountView> {
+    return this.queries.execute(new AccountById(caller, { id }));
+  }
+
+  @Get('accounts/:id/entries')
+  @ApiOperation({ summary: "List an account's entries, newest first" })
+  @ApiOkResponse({ standardSchema: pageOf(entryView) })
+  entries(
+    @CallerOf() caller: Caller,
+    @Param('id', { schema: idSchema }) accountId: string,
+    @Query({ schema: entriesInput }) input: z.output<typeof entriesInput>,
+  ): Promise<Page<EntryView>> {
+    return this.queries.execute(new AccountEntries(caller, { ...input, accountId }));
+  }
+
+  @Get('trial-balance')
+  @ApiOperation({ summary: 'Add up all accounts, by asset' })
+  @ApiOkResponse({ standardSchema: trialBalanceView })
+  trialBalance(@CallerOf() caller: Caller): Promise<TrialBalanceView> {
+    return this.queries.execute(new TrialBalance(caller, {}));
+  }
+}

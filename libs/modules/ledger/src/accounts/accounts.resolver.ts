@@ -1,0 +1,103 @@
+import { type Caller, idSchema } from '@holdfast/kernel';
+import {
+  CallerOf,
+  connectionOf,
+  dto,
+  idempotencyOf,
+  PageArgs,
+  pageInputOf,
+  represent,
+  toConnection,
+} from '@holdfast/http';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import {
+  Args,
+  ArgsType,
+  InputType,
+  Mutation,
+  ObjectType,
+  Parent,
+  Query,
+  ResolveField,
+  Resolver,
+} from '@nestjs/graphql';
+import { z } from 'zod';
+import { accountView, balancesView, openAccountInput } from './account';
+import { AccountById } from './account-by-id.query';
+import { AccountEntries, balancesAfterView, entryView } from './account-entries.query';
+import { Accounts } from './accounts.query';
+import { OpenAccount } from './open-account.command';
+import { assetTotalsView, TrialBalance } from './trial-balance.query';
+
+@ObjectType()
+export class AccountBalances extends dto(balancesView, 'output') {}
+
+represent(balancesView, 'output', () => AccountBalances);
+
+@ObjectType()
+export class Account extends dto(accountView, 'output') {}
+
+@ObjectType()
+export class AccountConnection extends connectionOf(Account) {}
+
+@ObjectType()
+export class EntryBalances extends dto(balancesAfterView, 'output') {}
+
+represent(balancesAfterView, 'output', () => EntryBalances);
+
+@ObjectType()
+export class Entry extends dto(entryView, 'output') {}
+
+@ObjectType()
+export class EntryConnection extends connectionOf(Entry) {}
+
+@ObjectType()
+export class AssetTotals extends dto(assetTotalsView, 'output') {}
+
+@InputType('OpenAccountInput')
+export class OpenAccountArgs extends dto(openAccountInput, 'input') {}
+
+@ArgsType()
+export class AccountArgs extends dto(z.strictObject({ id: idSchema }), 'args') {}
+
+@Resolver(() => Account)
+export class AccountsResolver {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
+
+  @Query(() => AccountConnection, { description: 'Accounts, newest first.' })
+  async accounts(@CallerOf() caller: Caller, @Args() args: PageArgs): Promise<AccountConnection> {
+    return toConnection(await this.queries.execute(new Accounts(caller, pageInputOf(args))));
+  }
+
+  @Query(() => Account, { description: 'An account with its totals.' })
+  account(@CallerOf() caller: Caller, @Args() { id }: AccountArgs): Promise<Account> {
+    return this.queries.execute(new AccountById(caller, { id }));
+  }
+
+  @ResolveField(() => EntryConnection, { description: 'Its entries, newest first.' })
+  async entries(
+    @CallerOf() caller: Caller,
+    @Parent() { id }: Account,
+    @Args() args: PageArgs,
+  ): Promise<EntryConnection> {
+    const input = { ...pageInputOf(args), accountId: id };
+    return toConnection(await this.queries.execute(new AccountEntries(caller, input)));
+  }
+
+  @Query(() => [AssetTotals], { description: 'What all accounts add up to, by asset.' })
+  async trialBalance(@CallerOf() caller: Caller): Promise<AssetTotals[]> {
+    return (await this.queries.execute(new TrialBalance(caller, {}))).data;
+  }
+
+  @Mutation(() => Account, { description: 'Opens an account.' })
+  openAccount(
+    @CallerOf() caller: Caller,
+    @Args('input') input: OpenAccountArgs,
+    @Args('idempotencyKey') idempotencyKey: string,
+  ): Promise<Account> {
+    return this.commands.execute(new OpenAccount(caller, input, idempotencyOf(idempotencyKey)));
+  }
+}

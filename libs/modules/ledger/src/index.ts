@@ -1,0 +1,12 @@
+export { AccountById } from './accounts/account-by-id.query';
+export { AccountEntries } from './accounts/account-entries.query';
+export { Accounts } from './accounts/accounts.query';
+export { OpenAccount } from './accounts/open-account.command';
+export { TrialBalance } from './accounts/trial-balance.query';
+export { benchLedger } from './ledger.bench';
+export { accountOpened, transferPosted } from './ledger.events';
+export { LedgerModule } from './ledger.module';
+export { PostTransfer } from './transfers/post-transfer.command';
+export { PostTransfers } from './transfers/post-transfers.command';
+export { TransferById } from './transfers/transfer-by-id.query';
+export { Transfers } from './transfers/transfers.query';

@@ -1,0 +1,36 @@
+import { TenantDatabase } from '@holdfast/tenancy';
+import { Module } from '@nestjs/common';
+import { AccountByIdHandler } from './accounts/account-by-id.query';
+import { AccountEntriesHandler } from './accounts/account-entries.query';
+import { AccountsController } from './accounts/accounts.controller';
+import { AccountsHandler } from './accounts/accounts.query';
+import { AccountsResolver } from './accounts/accounts.resolver';
+import { OpenAccountHandler } from './accounts/open-account.command';
+import { TrialBalanceHandler } from './accounts/trial-balance.query';
+import { Poster, posterOver } from './posting/poster';
+import { PostTransferHandler } from './transfers/post-transfer.command';
+import { PostTransfersHandler } from './transfers/post-transfers.command';
+import { TransferByIdHandler } from './transfers/transfer-by-id.query';
+import { TransfersController } from './transfers/transfers.controller';
+import { TransfersHandler } from './transfers/transfers.query';
+import { TransfersResolver } from './transfers/transfers.resolver';
+
+/** Accounts, transfers, and the poster between them. Needs the application's TenantDatabase. */
+@Module({
+  controllers: [AccountsController, TransfersController],
+  providers: [
+    { provide: Poster, useFactory: posterOver, inject: [TenantDatabase] },
+    OpenAccountHandler,
+    AccountByIdHandler,
+    AccountsHandler,
+    AccountEntriesHandler,
+    TrialBalanceHandler,
+    AccountsResolver,
+    PostTransferHandler,
+    PostTransfersHandler,
+    TransferByIdHandler,
+    TransfersHandler,
+    TransfersResolver,
+  ],
+})
+export class LedgerModule {}

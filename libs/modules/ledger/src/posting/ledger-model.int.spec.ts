@@ -1,0 +1,139 @@
+import { type Caller, newId } from '@holdfast/kernel';
+import { TestDatabase } from '@holdfast/testing';
+import type { TenantDatabase } from '@holdfast/tenancy';
+import * as fc from 'fast-check';
+import { insertAccount } from '../accounts/accounts.sql';
+import { LedgerModel, type ModelAccount } from './ledger-model';
+import { postBatch, type Posting } from './post-batch.sql';
+
+/** Sequences of batches to compare; fast-check prints the seed of one that fails, and `{ seed, path }` replays it. */
+const RUNS = process.env['HOLDFAST_TEST_LONG'] ? 5_000 : 150;
+
+const LARGE = 2n ** 62n;
+
+/** An item by places in small pools, so that ids, keys and accounts repeat within and across batches. */
+const item = fc.record({
+  id: fc.integer({ min: 0, max: 30 }),
+  idGiven: fc.boolean(),
+  key: fc.option(fc.integer({ min: 0, max: 12 }), { nil: null, freq: 2 }),
+  debit: fc.integer({ min: 0, max: 7 }),
+  credit: fc.integer({ min: 0, max: 7 }),
+  amount: fc.oneof(
+    { weight: 9, arbitrary: fc.bigInt(1n, 40n) },
+    { weight: 1, arbitrary: fc.bigInt(LARGE, 2n * LARGE - 1n) },
+  ),
+  note: fc.integer({ min: 0, max: 6 }),
+});
+type Item = typeof item extends fc.Arbitrary<infer T> ? T : never;
+
+const batches = fc.array(fc.array(item, { minLength: 1, maxLength: 20 }), { minLength: 1, maxLength: 5 });
+
+describe('ledger.post_batch and its model', () => {
+  let database: TestDatabase;
+  let tenants: TenantDatabase;
+
+  beforeAll(async () => {
+    database = await TestDatabase.create();
+    tenants = database.tenants(2);
+  });
+  afterAll(() => database.drop());
+
+  it('agree on every result, version and total, for any sequence of batches', async () => {
+    await fc.assert(
+      fc.asyncProperty(batches, async (sequence) => {
+        const caller = await database.caller();
+        const model = new LedgerModel(await openAccounts(caller));
+        const pools = {
+          ids: pool(31),
+          keys: pool(13),
+          accounts: [...model.accounts.map(({ id }) => id), newId()],
+        };
+        for (const items of sequence) {
+          const postings = items.map((each) => postingOf(each, caller, pools));
+          const answers = await tenants.transaction(caller, (tx) => postBatch(tx, postings));
+          const compared = answers.map(({ result, replayed, id, debitVersion, creditVersion }) => ({
+            ...{ result, replayed, id, debitVersion, creditVersion },
+          }));
+          expect(compared).toEqual(model.post(postings));
+        }
+        expect(await totals(caller)).toEqual(totalsOf(model));
+      }),
+      { numRuns: RUNS },
+    );
+  }, 600_000);
+
+  async function openAccounts(caller: Caller): Promise<ModelAccount[]> {
+    const account = (asset: string, limit: ModelAccount['limit'], closed = false): ModelAccount => ({
+      ...{ id: newId(), asset, limit, closed, debits: 0n, credits: 0n, version: 0n },
+    });
+    const accounts = [
+      account('EUR/2', 'none'),
+      account('EUR/2', 'none'),
+      account('EUR/2', 'debits_must_not_exceed_credits'),
+      account('EUR/2', 'debits_must_not_exceed_credits'),
+      account('EUR/2', 'credits_must_not_exceed_debits'),
+      account('EUR/2', 'none', true),
+      account('USD/2', 'none'),
+    ];
+    await tenants.transaction(caller, async (tx) => {
+      await Promise.all(
+        accounts.map(({ id, asset, limit }) =>
+          insertAccount(tx, id, { code: id, asset, limit, normalBalance: 'debit', metadata: {} }),
+        ),
+      );
+    });
+    await database.admin('update ledger.accounts set closed_at = now() where id = $1', [accounts[5]!.id]);
+    return accounts;
+  }
+
+  async function totals(caller: Caller): Promise<unknown> {
+    return database.admin(
+      `select a.id, a.posted_debits::text as debits, a.posted_credits::text as credits, a.version::text as version,
+         (select count(*) from ledger.transfers t where t.tenant_id = $1 and a.id in (t.debit_account_id, t.credit_account_id))::text
+           as entries,
+         (select count(*) from events.log e where e.tenant_id = $1 and a.id::text in (e.data->>'debitAccountId', e.data->>'creditAccountId'))::text
+           as events
+       from ledger.accounts a where a.tenant_id = $1 order by a.id`,
+      [caller.tenantId],
+    );
+  }
+});
+
+const pool = (size: number): string[] => Array.from({ length: size }, () => newId());
+
+function postingOf(
+  { id, idGiven, key, debit, credit, amount, note }: Item,
+  caller: Caller,
+  pools: {
+    readonly ids: readonly string[];
+    readonly keys: readonly string[];
+    readonly accounts: readonly string[];
+  },
+): Posting {
+  return {
+    caller,
+    id: pools.ids[id]!,
+    idGiven,
+    idempotencyKey: key === null ? null : pools.keys[key]!,
+    debitAccountId: pools.accounts[debit]!,
+    creditAccountId: pools.accounts[credit]!,
+    amount,
+    metadata: note === 0 ? { note } : {},
+  };
+}
+
+function totalsOf({ accounts }: LedgerModel): unknown {
+  return accounts
+    .toSorted((a, b) => (a.id < b.id ? -1 : 1))
+    .map(({ id, debits, credits, version }) => {
+      const count = String(version);
+      return {
+        id,
+        debits: String(debits),
+        credits: String(credits),
+        version: count,
+        entries: count,
+        events: count,
+      };
+    });
+}

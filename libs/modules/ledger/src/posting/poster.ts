@@ -1,0 +1,171 @@
+import type { Caller } from '@holdfast/kernel';
+import { DatabaseBusy, DatabaseUnavailable, OutcomeUnknown } from '@holdfast/database';
+import { gauge, histogram } from '@holdfast/observability';
+import { readGrant, type TenantDatabase } from '@holdfast/tenancy';
+import type { OnApplicationShutdown } from '@nestjs/common';
+import { GrantExpired, LedgerOverloaded } from '../ledger.errors';
+import { postBatch, type Posting, type PostingResult } from './post-batch.sql';
+
+/** The bounds of a poster. */
+export interface PosterLimits {
+  /** Items of one batch. Beyond some 2,000 the cost per item no longer falls, and locks are held for longer. */
+  readonly batchMax: number;
+  /** Batches in flight in this process: each holds a connection, and the reads need some as well. */
+  readonly flightsMax: number;
+  /** Items waiting, of one tenant: two of the largest requests, and about a second of work. */
+  readonly queuedPerTenantMax: number;
+  /** Items waiting, of all tenants; at a kilobyte or so each, 64 MB. */
+  readonly queuedMax: number;
+  /** Failed batches after which what is left of a batch fails with the error instead of being halved further. */
+  readonly failuresMax: number;
+}
+
+const LIMITS: PosterLimits = {
+  batchMax: 2_000,
+  flightsMax: 4,
+  queuedPerTenantMax: 16_000,
+  queuedMax: 64_000,
+  failuresMax: 64,
+};
+
+interface Waiting {
+  readonly posting: Posting;
+  readonly resolve: (result: PostingResult) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+const batchItems = histogram({
+  name: 'holdfast_ledger_batch_items',
+  help: 'Transfers posted together in one transaction.',
+  buckets: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000],
+});
+const queuedItems = gauge({
+  name: 'holdfast_ledger_queued_items',
+  help: 'Transfers waiting for their batch.',
+});
+
+/**
+ * Posts transfers in batches by group commit: while a batch of a tenant is in flight, what arrives collects, and goes
+ * when it returns. An idle tenant's transfer goes at once and alone, so batching costs no latency and grows with load.
+ *
+ * One batch per tenant is in flight, so a tenant's transfers are posted in the order of their arrival; at most
+ * `flightsMax` of all tenants, which take turns. Beyond the limits of the queue LedgerOverloaded refuses. A batch that
+ * fails is halved until the item that makes it fail stands alone; an error that says nothing about the items (lost
+ * connection, unknown outcome, busy database) goes to each of them as it is. `post` is any function that posts a batch
+ * of one tenant in one transaction.
+ */
+export class Poster implements OnApplicationShutdown {
+  private readonly queues = new Map<string, Waiting[]>();
+  /** Tenants that have work and no batch in flight, in the order of their turns. */
+  private readonly turns = new Set<string>();
+  private readonly flights = new Map<string, Promise<void>>();
+  private readonly limits: PosterLimits;
+  private queued = 0;
+  private stopped = false;
+
+  constructor(
+    private readonly post: (postings: readonly Posting[]) => Promise<PostingResult[]>,
+    limits: Partial<PosterLimits> = {},
+  ) {
+    this.limits = { ...LIMITS, ...limits };
+  }
+
+  /** Items waiting and batches in flight. */
+  get load(): { readonly queued: number; readonly flights: number } {
+    return { queued: this.queued, flights: this.flights.size };
+  }
+
+  /** Posts transfers of one caller, in their order; the results are in the same order. Takes all into the queue or none. */
+  async submit(caller: Caller, postings: readonly Posting[]): Promise<PostingResult[]> {
+    const queue = this.queues.get(caller.tenantId) ?? [];
+    const { queuedMax, queuedPerTenantMax } = this.limits;
+    const room = Math.min(queuedMax - this.queued, queuedPerTenantMax - queue.length);
+    if (this.stopped || postings.length > room) throw new LedgerOverloaded();
+    const results = postings.map((posting) => {
+      const { promise, resolve, reject } = Promise.withResolvers<PostingResult>();
+      queue.push({ posting, resolve, reject });
+      return promise;
+    });
+    this.queues.set(caller.tenantId, queue);
+    this.count(postings.length);
+    if (!this.flights.has(caller.tenantId)) this.turns.add(caller.tenantId);
+    this.dispatch();
+    return Promise.all(results);
+  }
+
+  /** Refuses what comes from here on and waits until what is queued has been posted. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    while (this.flights.size > 0) await Promise.all(this.flights.values());
+  }
+
+  /** Called by Nest once the server has answered its last request. */
+  onApplicationShutdown(): Promise<void> {
+    return this.stop();
+  }
+
+  private dispatch(): void {
+    for (const tenantId of this.turns) {
+      if (this.flights.size >= this.limits.flightsMax) return;
+      this.turns.delete(tenantId);
+      this.flights.set(tenantId, this.fly(tenantId));
+    }
+  }
+
+  private async fly(tenantId: string): Promise<void> {
+    const queue = this.queues.get(tenantId) ?? [];
+    const batch = queue.splice(0, this.limits.batchMax);
+    this.count(-batch.length);
+    await this.settle(batch, { failures: 0 });
+    this.flights.delete(tenantId);
+    if (queue.length > 0) this.turns.add(tenantId);
+    else this.queues.delete(tenantId);
+    this.dispatch();
+  }
+
+  /** Gives each of the batch its result or its error; never throws. */
+  private async settle(batch: readonly Waiting[], tally: { failures: number }): Promise<void> {
+    const live = batch.filter((waiting) => !refuseExpired(waiting));
+    if (live.length === 0) return;
+    try {
+      const results = await this.post(live.map(({ posting }) => posting));
+      batchItems.observe(live.length);
+      for (const [index, result] of results.entries()) live[index]?.resolve(result);
+    } catch (error) {
+      tally.failures += 1;
+      if (live.length === 1 || concernsAll(error) || tally.failures > this.limits.failuresMax) {
+        for (const { reject } of live) reject(error);
+        return;
+      }
+      const middle = Math.ceil(live.length / 2);
+      await this.settle(live.slice(0, middle), tally);
+      await this.settle(live.slice(middle), tally);
+    }
+  }
+
+  private count(more: number): void {
+    this.queued += more;
+    queuedItems.set(this.queued);
+  }
+}
+
+/** Whether the error is about the database or the connection, and so says nothing about any item. */
+function concernsAll(error: unknown): boolean {
+  return (
+    error instanceof OutcomeUnknown || error instanceof DatabaseUnavailable || error instanceof DatabaseBusy
+  );
+}
+
+function refuseExpired({ posting, reject }: Waiting): boolean {
+  const expired = readGrant(posting.caller.grant).expiresAtMs <= Date.now();
+  if (expired) reject(new GrantExpired());
+  return expired;
+}
+
+/** A poster whose batches are one transaction of the ledger each, in the name of the first item's caller. */
+export function posterOver(tenants: TenantDatabase): Poster {
+  return new Poster(async (postings) => {
+    const [first] = postings;
+    return first ? tenants.transaction(first.caller, (tx) => postBatch(tx, postings)) : [];
+  });
+}

@@ -1,0 +1,123 @@
+import { newId } from '@holdfast/kernel';
+import { TestClickHouse } from '@holdfast/testing';
+import type { RecordedEvent } from '@holdfast/events';
+import { ClickHouseGroup } from './clickhouse-group';
+import { type TelemetryStatement, TelemetryStore } from './telemetry-store';
+
+const COUNT: TelemetryStatement<{ readonly events: string }> = {
+  text: 'select count() as events from telemetry.tenant_events(tenant_id = {tenant_id:UUID})',
+};
+const ECHO: TelemetryStatement<{ readonly text: string; readonly none: string | null }> = {
+  text: 'select {text:String} as text, {none:Nullable(String)} as none, {tenant_id:UUID} as tenant_id',
+};
+
+/** An event as the relay hands it over. */
+function eventOf(tenantId: string, seq: number, occurredAt = new Date()): RecordedEvent {
+  return {
+    seq: BigInt(seq),
+    id: newId(),
+    tenantId,
+    streamType: 'test.thing',
+    streamId: newId(),
+    streamVersion: 1n,
+    type: 'test.thing.happened',
+    schemaVersion: 1,
+    actor: 'key:test',
+    correlationId: newId(),
+    causationId: null,
+    traceparent: null,
+    occurredAt,
+    data: { quoted: `it's "so" \\ \n ?`, ünï: '✓' },
+  };
+}
+
+// Guards promise 6: every event takes effect once in the store, and isolation rule 23: reads are one tenant's.
+describe.each(TestClickHouse.kinds())('TelemetryStore over %s', (kind) => {
+  let clickHouse: TestClickHouse;
+  let store: TelemetryStore;
+  let group: ClickHouseGroup;
+
+  beforeAll(async () => {
+    clickHouse = await TestClickHouse.open(kind);
+    store = new TelemetryStore(clickHouse.endpoint);
+    group = new ClickHouseGroup(store);
+    await store.migrate();
+  });
+  afterAll(async () => {
+    await store.close();
+    await clickHouse.close();
+  });
+
+  const countOf = async (tenantId: string): Promise<number> =>
+    Number((await store.read(tenantId, COUNT, {}))[0]!.events);
+
+  it('applies its schema once', async () => {
+    expect(await store.migrate()).toEqual([]);
+    expect(await store.ping()).toBe(true);
+  });
+
+  it('takes a batch that is sent twice once', async () => {
+    const tenantId = newId();
+    const events = [1, 2, 3].map((seq) => eventOf(tenantId, seq));
+    const token = newId();
+    await group.deliver(events, token);
+    await group.deliver(events, token);
+    expect(await countOf(tenantId)).toBe(3);
+  });
+
+  it('drops a batch by its token alone', async () => {
+    const tenantId = newId();
+    const token = newId();
+    await group.deliver([eventOf(tenantId, 1)], token);
+    await group.deliver([eventOf(tenantId, 2)], token);
+    expect(await countOf(tenantId)).toBe(1);
+  });
+
+  it('shows an event once when it comes again in a batch that is cut differently', async () => {
+    const tenantId = newId();
+    const events = [1, 2, 3, 4].map((seq) => eventOf(tenantId, seq));
+    await group.deliver(events.slice(0, 3), newId());
+    await group.deliver(events.slice(1), newId());
+    expect(await countOf(tenantId)).toBe(4);
+  });
+
+  it('keeps a token to its own batch', async () => {
+    const tenantId = newId();
+    for (const seq of [1, 2, 3]) await group.deliver([eventOf(tenantId, seq)], newId());
+    await Promise.all([4, 5, 6].map((seq) => group.deliver([eventOf(tenantId, seq)], newId())));
+    expect(await countOf(tenantId)).toBe(6);
+  });
+
+  it('shows a tenant its own events only', async () => {
+    const [first, second] = [newId(), newId()];
+    await group.deliver([eventOf(first, 1), eventOf(second, 2), eventOf(second, 3)], newId());
+    expect([await countOf(first), await countOf(second), await countOf(newId())]).toEqual([1, 2, 0]);
+  });
+
+  it.each([
+    'select count() as events from telemetry.tenant_events',
+    'select count() as events from telemetry.tenant_events()',
+  ])('refuses to read without a tenant: %s', async (text) => {
+    // By ClickHouse's own number: refused, not unavailable.
+    await expect(store.read(newId(), { text }, {})).rejects.toMatchObject({
+      code: expect.stringMatching(/^\d+$/),
+    });
+  });
+
+  it('binds parameters as they are', async () => {
+    const text = `a'b\\'c \t\n\\N "?{x} 😀`;
+    expect(await store.read(newId(), ECHO, { text, none: null })).toMatchObject([{ text, none: null }]);
+    expect(await store.read(newId(), ECHO, { text: '[1', none: '' })).toMatchObject([
+      { text: '[1', none: '' },
+    ]);
+  });
+
+  it('says what is wrong with a statement, and goes on', async () => {
+    await expect(store.read(newId(), { text: 'select nothing_of_the_kind' }, {})).rejects.toMatchObject({
+      code: '47',
+      type: 'UNKNOWN_IDENTIFIER',
+    });
+    expect(store.isOpenForReads).toBe(true);
+    expect(await countOf(newId())).toBe(0);
+  });
+});

@@ -1,0 +1,27 @@
+import { NotFound } from '@holdfast/kernel';
+import { TenantQuery } from '@holdfast/cqrs';
+import { statement } from '@holdfast/database';
+import { TenantDatabase } from '@holdfast/tenancy';
+import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
+import { showTenant, type TenantRow, type TenantView } from './tenant-view';
+
+/** The caller's own tenant. */
+export class OwnTenant extends TenantQuery<Record<string, never>, TenantView> {
+  readonly scope = 'tenant:read';
+}
+
+const GET = statement<TenantRow>(
+  'tenants.get_own_tenant',
+  'select tenant_id, slug, name, created_at from tenants.tenants where tenant_id = $1',
+);
+
+@QueryHandler(OwnTenant)
+export class OwnTenantHandler implements IQueryHandler<OwnTenant> {
+  constructor(private readonly tenants: TenantDatabase) {}
+
+  async execute({ caller }: OwnTenant): Promise<TenantView> {
+    const [row] = await this.tenants.rows(caller, GET, [caller.tenantId]);
+    if (!row) throw new NotFound();
+    return showTenant(row);
+  }
+}

@@ -1,0 +1,21 @@
+import type { RecordedEvent, TenantGroup } from '@holdfast/events';
+import { addUsageCounts, type UsageCount } from './usage.sql';
+
+/**
+ * Counts a tenant's events by day and type. A count cannot tell whether it has seen an event; that each is counted once
+ * rests on the cursor, which moves in the same transaction.
+ */
+export const usageGroup: TenantGroup = {
+  name: 'usage',
+  deliver: (tx, events) => addUsageCounts(tx, countByDayAndType(events)),
+};
+
+/** The counts of a page, by day in UTC and type. */
+export function countByDayAndType(events: readonly RecordedEvent[]): UsageCount[] {
+  const groups = Map.groupBy(events, (event) => `${event.occurredAt.toISOString().slice(0, 10)} ${event.type}`);
+  return [...groups.values()].flatMap(([first, ...rest]) =>
+    first
+      ? [{ usedOn: first.occurredAt.toISOString().slice(0, 10), eventType: first.type, eventCount: rest.length + 1 }]
+      : [],
+  );
+}

@@ -1,0 +1,135 @@
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ConfigRefused } from './config-refused';
+import { describeConfig } from './describe-config';
+import { variablesTable } from './describe-variables';
+import { readConfig } from './read-config';
+import { version } from './version';
+
+const databases = {
+  DATABASE_URL: 'postgresql://holdfast_app:app-secret@db:5432/holdfast',
+  DATABASE_AUTH_URL: 'postgresql://holdfast_auth:x@db:5432/holdfast',
+  DATABASE_OPS_URL: 'postgresql://holdfast_ops:x@db:5432/holdfast',
+  DATABASE_RELAY_URL: 'postgresql://holdfast_relay:x@db:5432/holdfast',
+};
+const api = { ...databases, CLICKHOUSE_URL: 'http://default:ch-secret@ch:8123/holdfast' };
+
+function refusalOf(read: () => unknown): ConfigRefused {
+  try {
+    read();
+  } catch (error) {
+    if (error instanceof ConfigRefused) return error;
+    throw error;
+  }
+  throw new Error('the configuration was accepted');
+}
+
+describe('readConfig', () => {
+  test('gives typed values and the documented defaults', () => {
+    expect(readConfig('api', { ...api, HOLDFAST_PORT: '9000' })).toMatchObject({
+      databaseUrl: api.DATABASE_URL,
+      port: 9000,
+      metricsPort: 9464,
+      host: '127.0.0.1',
+      logLevel: 'info',
+      oidcIssuers: [],
+    });
+  });
+
+  test('lists all faults at once and repeats no value', () => {
+    const refusal = refusalOf(() =>
+      readConfig('api', {
+        DATABASE_URL: 'mysql://root:hunter2@db',
+        HOLDFAST_PORT: '99999',
+        LOG_LEVEL: 'loud-hunter2',
+        NODE_ENV: 'production',
+      }),
+    );
+    expect(refusal.faults.map(({ variable }) => variable).toSorted()).toEqual([
+      'CLICKHOUSE_URL',
+      'DATABASE_AUTH_URL',
+      'DATABASE_OPS_URL',
+      'DATABASE_URL',
+      'HOLDFAST_PORT',
+      'LOG_LEVEL',
+    ]);
+    expect(refusal.message).toContain('6 faults');
+    expect(refusal.message).not.toContain('hunter2');
+  });
+
+  test('takes an empty value for an absent one', () => {
+    expect(readConfig('api', { ...api, HOLDFAST_PORT: '' }).port).toBe(8080);
+    expect(refusalOf(() => readConfig('api', { ...api, DATABASE_URL: '' })).faults).toEqual([
+      { variable: 'DATABASE_URL', message: 'is missing' },
+    ]);
+  });
+
+  test('reads a secret from the file that NAME_FILE names, and refuses both', () => {
+    const file = join(mkdtempSync(join(tmpdir(), 'holdfast-config-')), 'url');
+    writeFileSync(file, `${api.DATABASE_URL}\n`);
+    const { DATABASE_URL: _, ...others } = api;
+    expect(readConfig('api', { ...others, DATABASE_URL_FILE: file }).databaseUrl).toBe(api.DATABASE_URL);
+    expect(refusalOf(() => readConfig('api', { ...api, DATABASE_URL_FILE: file })).faults).toEqual([
+      { variable: 'DATABASE_URL', message: 'and DATABASE_URL_FILE are both set: keep one' },
+    ]);
+    expect(refusalOf(() => readConfig('api', { ...others, DATABASE_URL_FILE: '/nowhere' })).faults).toEqual([
+      { variable: 'DATABASE_URL', message: expect.stringContaining('ENOENT') as string },
+    ]);
+  });
+
+  test('derives the roles from DATABASE_ADMIN_URL in development and never in production', () => {
+    const admin = {
+      DATABASE_ADMIN_URL: 'postgresql://postgres:pw@db/holdfast',
+      CLICKHOUSE_URL: api.CLICKHOUSE_URL,
+    };
+    const derived = readConfig('worker', admin);
+    expect(new URL(derived.databaseUrl).username).toBe('holdfast_app');
+    expect(new URL(derived.databaseRelayUrl).password).not.toBe(new URL(derived.databaseUrl).password);
+    expect(refusalOf(() => readConfig('worker', { ...admin, NODE_ENV: 'production' })).faults).toHaveLength(
+      4,
+    );
+  });
+
+  test('wants a place for the queues', () => {
+    const { faults } = refusalOf(() => readConfig('worker', { ...api, NODE_ENV: 'production' }));
+    expect(faults).toEqual([
+      { variable: 'REDIS_URL', message: expect.stringContaining('DATABASE_JOBS_URL') as string },
+    ]);
+    expect(readConfig('worker', { ...api, REDIS_URL: 'redis://r:6379' }).redisUrl).toBe('redis://r:6379');
+  });
+
+  test('tells what to do about a variable that Kubernetes has set', () => {
+    const { faults } = refusalOf(() => readConfig('api', { ...api, HOLDFAST_PORT: 'tcp://10.0.0.1:80' }));
+    expect(faults[0]?.message).toContain('enableServiceLinks');
+  });
+});
+
+describe('describeConfig', () => {
+  test('hides every secret', () => {
+    const config = readConfig('api', { ...api, OPERATOR_KEY_HASH: 'ab'.repeat(32) });
+    const printed = JSON.stringify(describeConfig('api', config));
+    expect(printed).not.toMatch(/app-secret|ch-secret|abab/);
+    expect(printed).toContain('holdfast_app:***@db');
+  });
+});
+
+describe('The README', () => {
+  const file = join(__dirname, '../README.md');
+  const section = /(<!-- variables: .*? -->\n)[\s\S]*(<!-- \/variables -->)/;
+  // Prettier aligns tables; only their text counts.
+  const bare = (text: string): string => text.replaceAll(/[ -]+/g, ' ');
+
+  test('describes every variable as the schemas do', () => {
+    const readme = readFileSync(file, 'utf8');
+    const wanted = readme.replace(section, (_, open, close) => `${open}\n${variablesTable()}\n\n${close}`);
+    if (process.env['HOLDFAST_WRITE_DOCS']) writeFileSync(file, wanted);
+    else expect(bare(readme)).toBe(bare(wanted));
+  });
+});
+
+describe('version', () => {
+  test('is that of package.json', () => {
+    expect(version()).toMatch(/^\d+\.\d+\.\d+/);
+  });
+});

@@ -1,0 +1,168 @@
+import { z } from 'zod';
+import { connectionString, portNumber, variable } from './variable';
+
+/**
+ * Every variable that a process of Holdfast reads, under the name that code uses. Schemas of apps pick from here, so a
+ * variable means the same wherever it is read.
+ */
+const postgresUrl = connectionString('postgres', 'postgresql');
+
+const ROLE_MISSING = 'Fault; in development derived from DATABASE_ADMIN_URL when that is set.';
+
+export const databases = {
+  databaseUrl: variable(postgresUrl, {
+    env: 'DATABASE_URL',
+    meaning: 'PostgreSQL as the role holdfast_app: all business SQL.',
+    whenEmpty: ROLE_MISSING,
+    secret: true,
+  }),
+  databaseAuthUrl: variable(postgresUrl, {
+    env: 'DATABASE_AUTH_URL',
+    meaning: 'PostgreSQL as the role holdfast_auth: turns credentials into signed grants.',
+    whenEmpty: ROLE_MISSING,
+    secret: true,
+  }),
+  databaseOpsUrl: variable(postgresUrl, {
+    env: 'DATABASE_OPS_URL',
+    meaning: 'PostgreSQL as the role holdfast_ops: the operator’s routes and the command line.',
+    whenEmpty: ROLE_MISSING,
+    secret: true,
+  }),
+  databaseRelayUrl: variable(postgresUrl, {
+    env: 'DATABASE_RELAY_URL',
+    meaning: 'PostgreSQL as the role holdfast_relay: sequencer, relay and the cursors of stores.',
+    whenEmpty: ROLE_MISSING,
+    secret: true,
+  }),
+};
+
+export const databaseJobsUrl = variable(postgresUrl.optional(), {
+  env: 'DATABASE_JOBS_URL',
+  meaning: 'PostgreSQL as the role holdfast_jobs: the queues of BullMQ where there is no Redis.',
+  whenEmpty: 'Fault without REDIS_URL; in development derived from DATABASE_ADMIN_URL when that is set.',
+  secret: true,
+});
+
+export const databaseSealerUrl = variable(postgresUrl.optional(), {
+  env: 'DATABASE_SEALER_URL',
+  meaning:
+    'PostgreSQL as the role holdfast_sealer. `migrate` sets its password; no process connects with it yet.',
+  whenEmpty: 'The role keeps the password it has.',
+  secret: true,
+});
+
+export const databaseAdminUrl = variable(postgresUrl, {
+  env: 'DATABASE_ADMIN_URL',
+  meaning:
+    'PostgreSQL as an administrator who may create roles: `migrate`, and in development the one URL from which those of the roles are derived.',
+  whenEmpty: 'Fault for `migrate`; `holdfast dev` starts a PostgreSQL of its own.',
+  secret: true,
+});
+
+export const redisUrl = variable(connectionString('redis', 'rediss').optional(), {
+  env: 'REDIS_URL',
+  meaning: 'Redis 6.2 or newer for the queues of BullMQ, with maxmemory-policy noeviction.',
+  whenEmpty: 'The queues are kept in PostgreSQL (DATABASE_JOBS_URL): slower, and one server less.',
+  secret: true,
+});
+
+export const clickhouseUrl = variable(connectionString('http', 'https'), {
+  env: 'CLICKHOUSE_URL',
+  meaning:
+    'HTTP address of ClickHouse with user and password: http://user:password@host:8123. Tables are in its database `telemetry`.',
+  whenEmpty: 'Fault; `holdfast dev` runs ClickHouse inside its own process (chDB).',
+  secret: true,
+});
+
+export const operatorKeyHash = variable(
+  z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, {
+      error: 'has to be the SHA-256 of the operator key in 64 hexadecimal characters',
+    })
+    .optional(),
+  {
+    env: 'OPERATOR_KEY_HASH',
+    meaning: 'SHA-256 of the operator’s key, in hexadecimal: `printf %s "$KEY"` piped into `sha256sum`.',
+    whenEmpty: 'The routes under /v1/operator answer 401 to everybody.',
+    secret: true,
+  },
+);
+
+export const oidcIssuers = variable(
+  z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((issuer) => issuer.trim())
+        .filter(Boolean),
+    )
+    .refine((issuers) => issuers.every((issuer) => URL.canParse(issuer) && issuer.startsWith('https://')), {
+      error: 'has to be a list of https:// addresses, separated by commas',
+    }),
+  {
+    env: 'OIDC_ISSUERS',
+    meaning:
+      'Issuers whose JWTs are accepted, separated by commas. Read and checked; no route accepts a JWT yet.',
+    whenEmpty: 'Only API keys are accepted.',
+  },
+);
+
+export const logLevel = variable(
+  z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),
+  {
+    env: 'LOG_LEVEL',
+    meaning: 'The least serious log line that is written: fatal, error, warn, info, debug, trace or silent.',
+    whenEmpty: '`info`; `warn` in `holdfast dev`.',
+  },
+);
+
+export const host = variable(
+  z.union([z.ipv4(), z.ipv6()], { error: 'has to be an IP address' }).default('127.0.0.1'),
+  {
+    env: 'HOLDFAST_HOST',
+    meaning: 'Address that the process listens on. Containers set 0.0.0.0.',
+    whenEmpty: '127.0.0.1: reachable from this machine only.',
+  },
+);
+
+export const port = variable(portNumber.prefault('8080'), {
+  env: 'HOLDFAST_PORT',
+  meaning: 'Port of the API. 0 takes a free one.',
+  whenEmpty: '8080; `holdfast dev` takes a free one when 8080 is taken.',
+});
+
+export const ingestPort = variable(portNumber.prefault('8081'), {
+  env: 'HOLDFAST_INGEST_PORT',
+  meaning: 'Port of ingest. 0 takes a free one.',
+  whenEmpty: '8081; `holdfast dev` takes a free one when 8081 is taken.',
+});
+
+export const metricsPort = variable(portNumber.prefault('9464'), {
+  env: 'HOLDFAST_METRICS_PORT',
+  meaning: 'Port of /metrics and of the worker’s health endpoints. 0 takes a free one.',
+  whenEmpty:
+    '9464 (that of OpenTelemetry’s Prometheus exporter); `holdfast dev` takes a free one when it is taken.',
+});
+
+export const otlpEndpoint = variable(connectionString('http', 'https').optional(), {
+  env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
+  meaning:
+    'Where spans go once an OpenTelemetry SDK is preloaded; Holdfast brings none and exports nothing by itself.',
+  whenEmpty: 'No spans are recorded. Trace ids are continued all the same.',
+});
+
+export const nodeEnv = variable(z.string().default('development'), {
+  env: 'NODE_ENV',
+  meaning:
+    '`production` turns off what only development may do: GraphiQL, and roles derived from DATABASE_ADMIN_URL.',
+  whenEmpty: '`development`.',
+});
+
+export const directory = variable(z.string().default('.holdfast'), {
+  env: 'HOLDFAST_DIRECTORY',
+  meaning: 'Where `holdfast dev` keeps its data, and where the other verbs look for its dev.json.',
+  whenEmpty: '`.holdfast` in the current directory.',
+});

@@ -1,0 +1,5 @@
+export { MessagesModule } from './cqrs.module';
+export { IdempotencyInFlight, IdempotencyKeyReused, StoredRefusal } from './idempotency.errors';
+export { type AnswerOf, type Idempotency, TenantCommand, TenantQuery } from './messages';
+export { CursorInvalid, Cursors, page, Page, pageInput, pageOf } from './pages';
+export { TenantCommandHandler } from './tenant-command-handler';

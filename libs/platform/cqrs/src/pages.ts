@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto';
+import { type Caller, DomainError } from '@holdfast/kernel';
+import { z } from 'zod';
+
+/** At most this many rows a page. */
+const PAGE_MAX = 200;
+
+/** The cursor is not one that this list has handed out to this tenant. */
+export class CursorInvalid extends DomainError {
+  readonly code = 'request.cursor_invalid';
+  readonly kind = 'malformed';
+
+  constructor() {
+    super('The cursor in `after` is not one that this list has handed out.');
+  }
+}
+
+/** What every list takes. Spread into the list's own strict object. */
+export const pageInput = {
+  limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(50).meta({ description: 'Rows on the page.' }),
+  after: z.string().max(1_000).optional().meta({ description: 'The nextCursor of the page before.' }),
+};
+
+/** One page of a keyset-paginated list; `nextCursor` is null on the last. In JSON: `{data, nextCursor}`. */
+export class Page<Item> {
+  readonly #cursorAt: (index: number) => string;
+
+  constructor(
+    readonly data: readonly Item[],
+    readonly nextCursor: string | null,
+    cursorAt: (index: number) => string,
+  ) {
+    this.#cursorAt = cursorAt;
+  }
+
+  /** The cursor behind one item, which Relay connections show at each edge. */
+  cursorAt(index: number): string {
+    return this.#cursorAt(index);
+  }
+}
+
+/** The schema of a page for OpenAPI. */
+export function pageOf<Item extends z.ZodType>(item: Item): z.ZodObject<{ data: z.ZodArray<Item>; nextCursor: z.ZodNullable<z.ZodString> }> {
+  return z.object({ data: z.array(item), nextCursor: z.string().nullable() });
+}
+
+/**
+ * The positions of one list. A cursor is opaque and carries a digest over tenant, list and position, so that one that is
+ * altered, of another list or of another tenant is refused. The digest has no secret: a cursor only says where in the
+ * caller's own list to go on, and row-level security decides what is there.
+ */
+export class Cursors<Position extends readonly string[]> {
+  constructor(
+    private readonly list: string,
+    private readonly position: z.ZodType<Position>,
+  ) {}
+
+  encode(caller: Caller, position: Position): string {
+    return Buffer.from(JSON.stringify([this.digest(caller, position), ...position])).toString('base64url');
+  }
+
+  /** The position, or undefined for the first page. Throws CursorInvalid. */
+  decode(caller: Caller, cursor: string | undefined): Position | undefined {
+    if (cursor === undefined) return undefined;
+    try {
+      const [digest, ...position] = z.array(z.string()).parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
+      const parsed = this.position.parse(position);
+      if (digest === this.digest(caller, parsed)) return parsed;
+    } catch {
+      throw new CursorInvalid();
+    }
+    throw new CursorInvalid();
+  }
+
+  private digest(caller: Caller, position: Position): string {
+    return createHash('sha256').update(JSON.stringify([caller.tenantId, this.list, ...position])).digest('base64url').slice(0, 16);
+  }
+}
+
+/**
+ * A page from `limit + 1` rows that were asked for: the one too many says that there is a next page, which begins behind
+ * the last row shown.
+ */
+export function page<Row, Item>(rows: readonly Row[], limit: number, show: (row: Row) => Item, cursorOf: (row: Row) => string): Page<Item> {
+  const shown = rows.slice(0, limit);
+  const cursorAt = (index: number): string => shown.slice(index, index + 1).map(cursorOf).join('');
+  return new Page(shown.map(show), rows.length > limit ? cursorAt(shown.length - 1) : null, cursorAt);
+}

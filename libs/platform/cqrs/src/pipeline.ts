@@ -1,0 +1,34 @@
+import { DomainError, Forbidden, holds } from '@holdfast/kernel';
+import { histogram, inSpan } from '@holdfast/observability';
+import { Injectable } from '@nestjs/common';
+import { TenantCommand, TenantQuery } from './messages';
+
+const messageSeconds = histogram({
+  name: 'holdfast_message_duration_seconds',
+  help: 'Time of commands and queries in seconds, by message and outcome (ok, the code of a refusal, or failed).',
+  labels: ['message', 'outcome'],
+});
+
+/** What every command and query passes through, whatever its handler: authorisation, a span, a metric. */
+@Injectable()
+export class Pipeline {
+  /** Runs `handle` for a message. Anything that is not a TenantCommand or TenantQuery is refused: it names no scope. */
+  async run<T>(message: unknown, handle: () => Promise<T>): Promise<T> {
+    if (!(message instanceof TenantCommand || message instanceof TenantQuery)) {
+      throw new TypeError('messages extend TenantCommand or TenantQuery');
+    }
+    const { caller, scope } = message;
+    const name = message.constructor.name;
+    const attributes = { 'holdfast.tenant_id': caller.tenantId, 'holdfast.actor': caller.actor };
+    const stop = messageSeconds.startTimer({ message: name });
+    try {
+      if (!holds(caller, scope)) throw new Forbidden(scope);
+      const answer = await inSpan(name, attributes, handle, caller.traceparent);
+      stop({ outcome: 'ok' });
+      return answer;
+    } catch (error) {
+      stop({ outcome: error instanceof DomainError ? error.code : 'failed' });
+      throw error;
+    }
+  }
+}

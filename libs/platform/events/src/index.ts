@@ -1,0 +1,7 @@
+export { type ConsumerGroup, Consumers, type ConsumersOptions } from './consumers';
+export { type RecordedEvent } from './recorded-event';
+export { type StoreGroup } from './store-delivery';
+export { type TenantGroup } from './tenant-delivery';
+export { Relay, type RelayOptions } from './relay';
+export { type Report } from './report';
+export { Sequencer, type SequencerOptions } from './sequencer';

@@ -1,0 +1,26 @@
+import { createHash } from 'node:crypto';
+
+/** An event as the log holds it. `seq` orders events of one delivery; positions are nobody's business but the cursor's. */
+export interface RecordedEvent {
+  readonly seq: bigint;
+  readonly id: string;
+  readonly tenantId: string;
+  readonly streamType: string;
+  readonly streamId: string;
+  readonly streamVersion: bigint;
+  readonly type: string;
+  readonly schemaVersion: number;
+  readonly actor: string;
+  readonly correlationId: string;
+  readonly causationId: string | null;
+  readonly traceparent: string | null;
+  readonly occurredAt: Date;
+  readonly data: unknown;
+}
+
+/** A name for exactly these events in this order. Made of ids, so that it survives a restore that changes positions. */
+export function tokenOf(events: readonly RecordedEvent[]): string {
+  const hash = createHash('sha256');
+  for (const event of events) hash.update(event.id);
+  return hash.digest('hex');
+}

@@ -1,0 +1,140 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '@holdfast/database';
+import type { ConsumerGroup } from './consumers';
+import { lagging, wakeUpsTotal } from './delivery-metrics';
+import { type Lagging, listLagging } from './lagging.sql';
+import type { Report } from './report';
+import { relaying, thinTicks, type Tick } from './ticks.sql';
+
+/** What the relay needs of its process. */
+export interface RelayOptions {
+  readonly relay: Database;
+  readonly groups: readonly ConsumerGroup[];
+  /** Only the sequencer's process sweeps. */
+  readonly isLeading: () => boolean;
+  readonly report: Report;
+}
+
+/** Between two comparisons of heads with cursors: the longest that a lost wake-up costs. */
+const SWEEP_INTERVAL_MS = 1_000;
+const THIN_EVERY_SWEEPS = 10;
+/** Lagging keys of one group in one sweep; the rest are found by the next. */
+const SWEPT_MAX = 1_000;
+/** A queue that has failed for so long, or a key that has not moved for so long, is not waited for any more. */
+const PATIENCE_MS = 2_000;
+/** Deliveries in process at a time: half of what a group's worker does, since both may be at it. */
+const LANES = 3;
+
+/**
+ * Wakes consumer groups: at each tick those that it concerns, and every second whatever lags.
+ *
+ * The queue makes it fast and spreads the work over processes; nothing rests on it. What lags is read from heads and
+ * cursors, so a queue that was emptied or lost a wake-up costs a second. When the queue has been away for 2 s, or a key has
+ * not moved for 2 s although it was woken, the relay delivers in its own process.
+ */
+export class Relay {
+  private readonly pending = new Map<ConsumerGroup, Set<string>>();
+  private readonly pumping = new Map<ConsumerGroup, Promise<void>>();
+  private readonly failingSince = new Map<ConsumerGroup, number>();
+  private readonly stuck = new Map<string, { readonly position: string; readonly sinceMs: number }>();
+  private readonly stopping = new AbortController();
+  private sweeping: Promise<void> = Promise.resolve();
+
+  constructor(private readonly options: RelayOptions) {}
+
+  /** Begins to sweep. */
+  start(): void {
+    this.sweeping = this.keepSweeping();
+  }
+
+  /** Ends the sweeps and waits for the wake-ups under way. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.sweeping;
+    await Promise.all(this.pumping.values());
+  }
+
+  /** Wakes whom the tick concerns. Returns at once: ticks do not wait for queues. */
+  accept(tick: Pick<Tick, 'tenantIds'>): void {
+    for (const group of this.options.groups) this.wake(group, group.kind === 'store' ? [group.name] : tick.tenantIds);
+  }
+
+  /** Wakes whatever lags, once. */
+  async sweep(): Promise<void> {
+    for (const group of this.options.groups) {
+      const found = await relaying(this.options.relay, (tx) => listLagging(tx, group, SWEPT_MAX));
+      lagging.set({ group: group.name }, found.length);
+      const overdue = this.overdue(group, found);
+      this.wake(group, found.map(({ key }) => key).filter((key) => !overdue.includes(key)));
+      await this.deliver(group, overdue);
+    }
+  }
+
+  private async keepSweeping(): Promise<void> {
+    for (let sweeps = 1; !this.stopping.signal.aborted; sweeps += 1) {
+      await sleep(SWEEP_INTERVAL_MS, undefined, { signal: this.stopping.signal }).catch(() => {}); // Stopped.
+      if (this.stopping.signal.aborted || !this.options.isLeading()) continue;
+      try {
+        await this.sweep();
+        if (sweeps % THIN_EVERY_SWEEPS === 0) await thinTicks(this.options.relay);
+      } catch (error) {
+        this.options.report(error, 'sweeping');
+      }
+    }
+  }
+
+  /** Keys whose cursors have stood still for 2 s, although they lag. */
+  private overdue(group: ConsumerGroup, found: readonly Lagging[]): string[] {
+    const now = Date.now();
+    const before = new Map(this.stuck);
+    for (const id of before.keys()) if (id.startsWith(`${group.name} `)) this.stuck.delete(id);
+    return found
+      .filter(({ key, position }) => {
+        const id = `${group.name} ${key}`;
+        const earlier = before.get(id);
+        const sinceMs = earlier?.position === position ? earlier.sinceMs : now;
+        this.stuck.set(id, { position, sinceMs });
+        return now - sinceMs >= PATIENCE_MS;
+      })
+      .map(({ key }) => key);
+  }
+
+  /** Adds to what the group's pump takes next. Keys that come faster than the queue takes them merge. */
+  private wake(group: ConsumerGroup, keys: readonly string[]): void {
+    const pending = this.pending.get(group) ?? new Set();
+    for (const key of keys) pending.add(key);
+    this.pending.set(group, pending);
+    if (pending.size === 0 || this.pumping.has(group)) return;
+    const pumping = this.pump(group, pending).finally(() => this.pumping.delete(group));
+    this.pumping.set(group, pumping);
+  }
+
+  private async pump(group: ConsumerGroup, pending: Set<string>): Promise<void> {
+    while (pending.size > 0) {
+      const keys = [...pending].slice(0, SWEPT_MAX);
+      for (const key of keys) pending.delete(key);
+      try {
+        await group.enqueue(keys);
+        this.failingSince.delete(group);
+        wakeUpsTotal.inc({ group: group.name, way: 'queue' }, keys.length);
+      } catch (error) {
+        const since = this.failingSince.get(group) ?? Date.now();
+        this.failingSince.set(group, since);
+        this.options.report(error, `waking ${group.name}`);
+        // Before that, the next sweep finds what was not woken.
+        if (Date.now() - since >= PATIENCE_MS) await this.deliver(group, keys);
+      }
+    }
+  }
+
+  private async deliver(group: ConsumerGroup, keys: readonly string[]): Promise<void> {
+    const queue = [...keys];
+    const lane = async (): Promise<void> => {
+      for (let key = queue.shift(); key !== undefined && !this.stopping.signal.aborted; key = queue.shift()) {
+        wakeUpsTotal.inc({ group: group.name, way: 'process' });
+        await group.deliver(key);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(LANES, queue.length) }, lane));
+  }
+}

@@ -1,0 +1,110 @@
+import { statement, type SystemTx } from '@holdfast/database';
+import type { RecordedEvent } from './recorded-event';
+
+/** Where a store group stands. `throughSeq` ends a batch that may have been sent already. */
+export interface StoreCursor {
+  readonly fromTick: bigint;
+  readonly toTick: bigint | null;
+  readonly afterSeq: bigint;
+  readonly throughSeq: bigint | null;
+  readonly attempts: number;
+  readonly waiting: boolean;
+}
+
+const LOCK = statement<StoreCursor>(
+  'events.lock_store_cursor',
+  `select from_tick as "fromTick", to_tick as "toTick", after_seq as "afterSeq", through_seq as "throughSeq", attempts,
+     coalesce(retry_at > clock_timestamp(), false) as waiting
+   from events.store_cursors
+   where group_name = $1
+   for update skip locked`,
+);
+
+const INSERT = statement(
+  'events.insert_store_cursor',
+  'insert into events.store_cursors (group_name) values ($1) on conflict (group_name) do nothing',
+);
+
+const RANGE_END = statement<{ id: bigint | null }>(
+  'events.find_range_end',
+  `select max(ahead.id) as id
+   from (
+     select t.id, sum(t.event_count) over (order by t.id) as events, row_number() over (order by t.id) as place
+     from events.ticks t
+     where t.id > $1
+     order by t.id
+     limit 1000
+   ) ahead
+   where ahead.events <= $2 or ahead.place = 1`,
+);
+
+const READ = statement<RecordedEvent>(
+  'events.read_range',
+  `select seq, id, tenant_id as "tenantId", stream_type as "streamType", stream_id as "streamId",
+     stream_version as "streamVersion", type, schema_version as "schemaVersion", actor,
+     correlation_id as "correlationId", causation_id as "causationId", traceparent, occurred_at as "occurredAt", data
+   from events.read_range($1, $2, $3, $4, $5)`,
+);
+
+const UPDATE = statement(
+  'events.update_store_cursor',
+  `update events.store_cursors
+   set from_tick = $2, to_tick = $3, after_seq = $4, through_seq = $5
+   where group_name = $1`,
+);
+
+const SETTLE = statement(
+  'events.settle_store_cursor',
+  'update events.store_cursors set attempts = 0, retry_at = null, last_error = null where group_name = $1 and attempts > 0',
+);
+
+const POSTPONE = statement(
+  'events.postpone_store_cursor',
+  `update events.store_cursors
+   set attempts = attempts + 1,
+     retry_at = clock_timestamp() + make_interval(secs => $2::float8 * least(power(2, least(attempts, 10)), 120)),
+     last_error = $3
+   where group_name = $1`,
+);
+
+/** Locks the group's cursor, which is created at the log's beginning; undefined when another worker holds it. */
+export async function lockStoreCursor(tx: SystemTx, group: string): Promise<StoreCursor | undefined> {
+  const locked = await tx.row(LOCK, [group]);
+  if (locked) return locked;
+  const inserted = await tx.execute(INSERT, [group]);
+  return inserted === 1 ? tx.row(LOCK, [group]) : undefined;
+}
+
+/** The last tick such that the range up to it holds about `eventsMax` events at most; undefined at the log's end. */
+export async function findRangeEnd(tx: SystemTx, fromTick: bigint, eventsMax: number): Promise<bigint | undefined> {
+  return (await tx.row(RANGE_END, [fromTick, eventsMax]))?.id ?? undefined;
+}
+
+/** Events between two ticks, in order: up to `throughSeq` where that is set, else a page of `limit`. */
+export function listRange(
+  tx: SystemTx,
+  range: { readonly fromTick: bigint; readonly toTick: bigint; readonly afterSeq: bigint; readonly throughSeq: bigint | null },
+  limit: number,
+): Promise<RecordedEvent[]> {
+  const { fromTick, toTick, afterSeq, throughSeq } = range;
+  return tx.rows(READ, [fromTick, toTick, afterSeq, throughSeq, throughSeq === null ? limit : null]);
+}
+
+/** Writes the cursor. */
+export async function updateStoreCursor(
+  tx: SystemTx,
+  group: string,
+  cursor: Pick<StoreCursor, 'fromTick' | 'toTick' | 'afterSeq' | 'throughSeq'>,
+): Promise<void> {
+  await tx.execute(UPDATE, [group, cursor.fromTick, cursor.toTick, cursor.afterSeq, cursor.throughSeq]);
+}
+
+/** Forgets the failures before a batch that went well. */
+export async function markStoreDelivered(tx: SystemTx, group: string): Promise<void> {
+  await tx.execute(SETTLE, [group]);
+}
+
+/** Notes a failure; the wait before the next attempt is that of tenant groups. */
+export async function markStoreFailed(tx: SystemTx, group: string, share: number, error: string): Promise<void> {
+  await tx.execute(POSTPONE, [group, share / 2, error]);
+}

@@ -1,0 +1,137 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Database } from '@holdfast/database';
+import { withDeadline } from './deadline';
+import { countDelivered, failuresTotal } from './delivery-metrics';
+import { type RecordedEvent, tokenOf } from './recorded-event';
+import type { Report } from './report';
+import {
+  findRangeEnd,
+  listRange,
+  lockStoreCursor,
+  markStoreDelivered,
+  markStoreFailed,
+  type StoreCursor,
+  updateStoreCursor,
+} from './store-cursors.sql';
+import { relaying } from './ticks.sql';
+
+/** A consumer outside PostgreSQL that takes the events of all tenants: ClickHouse, Kafka. */
+export interface StoreGroup {
+  readonly name: string;
+  /** Events in one batch at most. */
+  readonly batchMax: number;
+  /** At least this long between two batches, in milliseconds; stores like few and large ones. Absent: 50. */
+  readonly paceMs?: number;
+  /**
+   * Stores the batch. The same events come under the same token if it is not known whether they arrived, and never in
+   * other company: a store that drops tokens it has seen stores every event once. Ends within 8 s or is given up.
+   */
+  deliver(events: readonly RecordedEvent[], token: string): Promise<void>;
+}
+
+/** A batch as it was recorded before sending. */
+interface Batch {
+  readonly events: readonly RecordedEvent[];
+  /** Nothing stands behind it in its range. Known of a batch that was just read; a recorded one may have had another limit. */
+  readonly endsRange: boolean;
+  readonly recorded: Pick<StoreCursor, 'fromTick' | 'afterSeq' | 'throughSeq'> & { readonly toTick: bigint };
+}
+
+const BATCHES_PER_WAKE_UP = 100;
+const PACE_MS = 50;
+/** Under the 10 s after which PostgreSQL ends a transaction that idles, and with it the lock that keeps others from sending. */
+const DELIVERY_TIMEOUT_MS = 8_000;
+
+/** Delivers to one store group: one cursor for all tenants, one sender at a time. */
+export class StoreDelivery {
+  constructor(
+    private readonly group: StoreGroup,
+    private readonly relay: Database,
+    private readonly report: Report,
+  ) {}
+
+  /**
+   * Sends what the log holds behind the cursor, up to a bound; what remains lags, and the relay sees it.
+   *
+   * A batch's range is committed before it is sent and the cursor moves afterwards. Whoever dies between the two leaves the
+   * range behind, and the next sender reads the same events out of it. Failures are noted on the cursor, never thrown.
+   */
+  async deliver(): Promise<void> {
+    try {
+      for (let batches = 0; batches < BATCHES_PER_WAKE_UP; batches += 1) {
+        const batch = await this.record();
+        if (!batch || !(await this.send(batch))) return;
+        countDelivered(this.group.name, batch.events);
+        await sleep(this.group.paceMs ?? PACE_MS);
+      }
+    } catch (error) {
+      failuresTotal.inc({ group: this.group.name });
+      this.report(error, `delivering to ${this.group.name}`);
+      await this.postpone(error);
+    }
+  }
+
+  /** Chooses the next batch, or finds the one that was chosen; undefined when there is none to send now. */
+  private record(): Promise<Batch | undefined> {
+    const { name, batchMax } = this.group;
+    return relaying(this.relay, async (tx) => {
+      const cursor = await lockStoreCursor(tx, name);
+      if (!cursor || cursor.waiting) return undefined;
+      let range = cursor;
+      // Twice at most: a range that is done is left, and another begins with at least one event.
+      for (let ranges = 0; ranges < 2; ranges += 1) {
+        const toTick = range.toTick ?? (await findRangeEnd(tx, range.fromTick, batchMax));
+        if (toTick === undefined) break;
+        const events = await listRange(tx, { ...range, toTick }, batchMax);
+        const last = events.at(-1);
+        if (last) {
+          const recorded = { ...range, toTick, throughSeq: last.seq };
+          if (range.throughSeq === null) await updateStoreCursor(tx, name, recorded);
+          const endsRange = range.throughSeq === null && events.length < batchMax;
+          return { events, recorded, endsRange };
+        }
+        range = { ...range, fromTick: toTick, toTick: null, afterSeq: 0n, throughSeq: null };
+        await updateStoreCursor(tx, name, range);
+      }
+      return undefined;
+    });
+  }
+
+  /** Sends a batch while its cursor is locked, then moves the cursor; false when another worker is at it. */
+  private send({ events, recorded, endsRange }: Batch): Promise<boolean> {
+    const { name } = this.group;
+    return relaying(this.relay, async (tx) => {
+      const cursor = await lockStoreCursor(tx, name);
+      if (!cursor || !isSame(cursor, recorded)) return false;
+      await withDeadline(this.group.deliver(events, tokenOf(events)), DELIVERY_TIMEOUT_MS);
+      await updateStoreCursor(
+        tx,
+        name,
+        endsRange
+          ? { fromTick: recorded.toTick, toTick: null, afterSeq: 0n, throughSeq: null }
+          : { ...recorded, afterSeq: recorded.throughSeq ?? recorded.afterSeq, throughSeq: null },
+      );
+      if (cursor.attempts > 0) await markStoreDelivered(tx, name);
+      return true;
+    });
+  }
+
+  private async postpone(failure: unknown): Promise<void> {
+    const reason = String(failure).slice(0, 200);
+    try {
+      await relaying(this.relay, (tx) => markStoreFailed(tx, this.group.name, Math.random(), reason));
+    } catch (error) {
+      // The database is away: the recorded range stands, and the relay wakes the group again.
+      this.report(error, `postponing ${this.group.name}`);
+    }
+  }
+}
+
+function isSame(cursor: StoreCursor, recorded: Batch['recorded']): boolean {
+  return (
+    cursor.fromTick === recorded.fromTick &&
+    cursor.toTick === recorded.toTick &&
+    cursor.afterSeq === recorded.afterSeq &&
+    cursor.throughSeq === recorded.throughSeq
+  );
+}

@@ -1,0 +1,89 @@
+import { statement } from '@holdfast/database';
+import type { TenantTx } from '@holdfast/tenancy';
+import type { RecordedEvent } from './recorded-event';
+
+/** Where a group stands in a tenant's events. `waiting` while a failure's backoff lasts; `newest` is the log's last tick. */
+export interface TenantCursor {
+  readonly fromTick: bigint;
+  readonly toTick: bigint | null;
+  readonly afterSeq: bigint;
+  readonly attempts: number;
+  readonly waiting: boolean;
+  readonly newest: bigint;
+}
+
+const LOCK = statement<TenantCursor>(
+  'events.lock_tenant_cursor',
+  `select c.from_tick as "fromTick", c.to_tick as "toTick", c.after_seq as "afterSeq", c.attempts,
+     coalesce(c.retry_at > clock_timestamp(), false) as waiting,
+     (select max(t.id) from events.ticks t) as newest
+   from events.tenant_cursors c
+   where c.tenant_id = $1 and c.group_name = $2
+   for update of c skip locked`,
+);
+
+const INSERT = statement(
+  'events.insert_tenant_cursor',
+  `insert into events.tenant_cursors (tenant_id, group_name)
+   values ($1, $2)
+   on conflict (tenant_id, group_name) do nothing`,
+);
+
+const READ = statement<RecordedEvent>(
+  'events.read_tenant_range',
+  `select seq, id, tenant_id as "tenantId", stream_type as "streamType", stream_id as "streamId",
+     stream_version as "streamVersion", type, schema_version as "schemaVersion", actor,
+     correlation_id as "correlationId", causation_id as "causationId", traceparent, occurred_at as "occurredAt", data
+   from events.read_tenant_range($1, $2, $3, $4, $5)`,
+);
+
+const ADVANCE = statement(
+  'events.advance_tenant_cursor',
+  `update events.tenant_cursors
+   set from_tick = $3, to_tick = $4, after_seq = $5, attempts = 0, retry_at = null, last_error = null
+   where tenant_id = $1 and group_name = $2`,
+);
+
+const POSTPONE = statement(
+  'events.postpone_tenant_cursor',
+  `insert into events.tenant_cursors as c (tenant_id, group_name, attempts, retry_at, last_error)
+   values ($1, $2, 1, clock_timestamp() + make_interval(secs => $3::float8), $4)
+   on conflict (tenant_id, group_name) do update
+   set attempts = c.attempts + 1,
+     retry_at = clock_timestamp() + make_interval(secs => $3::float8 * least(power(2, least(c.attempts, 10)), 120)),
+     last_error = excluded.last_error`,
+);
+
+/** Locks the group's cursor, which is created at the log's beginning; undefined when another worker holds it. */
+export async function lockTenantCursor(tx: TenantTx, group: string): Promise<TenantCursor | undefined> {
+  const locked = await tx.row(LOCK, [tx.tenantId, group]);
+  if (locked) return locked;
+  const inserted = await tx.execute(INSERT, [tx.tenantId, group]);
+  return inserted === 1 ? tx.row(LOCK, [tx.tenantId, group]) : undefined;
+}
+
+/** A page of the tenant's events between two ticks, in order. */
+export function listTenantRange(
+  tx: TenantTx,
+  range: { readonly fromTick: bigint; readonly toTick: bigint; readonly afterSeq: bigint },
+  limit: number,
+): Promise<RecordedEvent[]> {
+  return tx.rows(READ, [tx.tenantId, range.fromTick, range.toTick, range.afterSeq, limit]);
+}
+
+/** Moves the cursor to `fromTick` or, within a range, to `afterSeq`; forgets failures. */
+export async function markTenantDelivered(
+  tx: TenantTx,
+  group: string,
+  to: { readonly fromTick: bigint; readonly toTick: bigint | null; readonly afterSeq: bigint },
+): Promise<void> {
+  await tx.execute(ADVANCE, [tx.tenantId, group, to.fromTick, to.toTick, to.afterSeq]);
+}
+
+/**
+ * Notes a failure: the group tries the tenant again after a random time of at most half a second, doubled with each
+ * failure in a row up to a minute (full jitter; `share` is the random number).
+ */
+export async function markTenantFailed(tx: TenantTx, group: string, share: number, error: string): Promise<void> {
+  await tx.execute(POSTPONE, [tx.tenantId, group, share / 2, error]);
+}

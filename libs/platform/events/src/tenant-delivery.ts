@@ -1,0 +1,99 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Caller, newId } from '@holdfast/kernel';
+import { callerOf, type Grants, type TenantDatabase, type TenantTx } from '@holdfast/tenancy';
+import { withDeadline } from './deadline';
+import { countDelivered, failuresTotal } from './delivery-metrics';
+import type { RecordedEvent } from './recorded-event';
+import type { Report } from './report';
+import { listTenantRange, lockTenantCursor, markTenantDelivered, markTenantFailed } from './tenant-cursors.sql';
+
+/** A consumer whose effect is in the tenant's own database: a projection, a webhook's queue, a saga's trigger. */
+export interface TenantGroup {
+  /** Names the cursor and the actor `system:<name>`: lower case, digits, dots and dashes. */
+  readonly name: string;
+  /**
+   * Takes effect through `tx`, in which the cursor moves as well: so once, however often it is called. Events come in
+   * the order of the tenant's log. Throwing undoes the page; it is tried again later, in halves.
+   */
+  deliver(tx: TenantTx, events: readonly RecordedEvent[]): Promise<void>;
+}
+
+/** One page is one transaction: large enough to pay for it, small enough to hold its locks briefly. */
+const PAGE_MAX = 200;
+/** A wake-up ends after so many pages, so that one tenant's backlog does not keep a worker from the others. */
+const PAGES_PER_WAKE_UP = 20;
+/** Under the 10 s after which PostgreSQL ends a transaction that idles. */
+const DELIVERY_TIMEOUT_MS = 8_000;
+/** A tenant that was active just now most likely has more within a few ticks: one look more is cheaper than a job. */
+const LINGER_MS = 25;
+
+/** Delivers to one tenant group, tenant by tenant. */
+export class TenantDelivery {
+  constructor(
+    private readonly group: TenantGroup,
+    private readonly tenants: TenantDatabase,
+    private readonly grants: Grants,
+    private readonly report: Report,
+  ) {}
+
+  /**
+   * Delivers what the tenant's log holds behind the cursor, up to a bound; what remains lags, and the relay sees it.
+   *
+   * The effect and the cursor commit together, so an event takes effect once however often it is delivered. Another
+   * worker that finds the cursor locked skips the tenant; a worker that dies loses nothing, because its transaction never
+   * was. Failures are noted on the cursor and never thrown.
+   */
+  async deliver(tenantId: string): Promise<void> {
+    let lingered = false;
+    for (let pages = 0; pages < PAGES_PER_WAKE_UP; pages += 1) {
+      const delivered = await this.deliverPage(tenantId);
+      if (delivered === undefined || (delivered === 0 && lingered)) return;
+      lingered = delivered === 0;
+      if (lingered) await sleep(LINGER_MS);
+    }
+  }
+
+  /** Delivers a page and answers its length; undefined when there is no reason to go on. */
+  private async deliverPage(tenantId: string): Promise<number | undefined> {
+    try {
+      const caller = callerOf(await this.grants.forSystem(this.group.name, tenantId), { requestId: newId() });
+      const events = await this.transact(caller);
+      if (events) countDelivered(this.group.name, events);
+      return events?.length;
+    } catch (error) {
+      failuresTotal.inc({ group: this.group.name });
+      this.report(error, `delivering to ${this.group.name} for tenant ${tenantId}`);
+      await this.postpone(tenantId, error);
+      return undefined;
+    }
+  }
+
+  private transact(caller: Caller): Promise<readonly RecordedEvent[] | undefined> {
+    return this.tenants.transaction(caller, async (tx) => {
+      const cursor = await lockTenantCursor(tx, this.group.name);
+      if (!cursor || cursor.waiting) return undefined;
+      const toTick = cursor.toTick ?? cursor.newest;
+      // The tick that was read may be older than a cursor that moved while its lock was being taken.
+      if (toTick <= cursor.fromTick) return [];
+      // Halved with each failure, so that what stands before a poisoned event gets through.
+      const limit = Math.max(1, PAGE_MAX >> Math.min(cursor.attempts, 10));
+      const events = await listTenantRange(tx, { ...cursor, toTick }, limit);
+      if (events.length > 0) await withDeadline(this.group.deliver(tx, events), DELIVERY_TIMEOUT_MS);
+      const last = events.length === limit ? events.at(-1) : undefined;
+      const within = last && { fromTick: cursor.fromTick, toTick, afterSeq: last.seq };
+      await markTenantDelivered(tx, this.group.name, within ?? { fromTick: toTick, toTick: null, afterSeq: 0n });
+      return events;
+    });
+  }
+
+  private async postpone(tenantId: string, failure: unknown): Promise<void> {
+    try {
+      const caller = callerOf(await this.grants.forSystem(this.group.name, tenantId), { requestId: newId() });
+      const reason = String(failure).slice(0, 200);
+      await this.tenants.transaction(caller, (tx) => markTenantFailed(tx, this.group.name, Math.random(), reason));
+    } catch (error) {
+      // The database is away: the cursor stands where it stood, and the relay wakes the tenant again.
+      this.report(error, `postponing ${this.group.name} for tenant ${tenantId}`);
+    }
+  }
+}

@@ -1,0 +1,118 @@
+import { newId } from '@holdfast/kernel';
+import type { DynamicModule } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import { answerHealth, continueTrace, type Health, healthPaths, histogram, type Logger, NestLogger, readTraceparent } from '@holdfast/observability';
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { serveGraphqlSchema } from './graphql';
+import { readStrictJson } from './json-body';
+import { serveOpenApi } from './openapi';
+import { ProblemFilter, sendProblem } from './problem.filter';
+import { SchemaPipe } from './schema.pipe';
+
+/** How an HTTP application of ours is set up. */
+export interface HttpOptions {
+  readonly logger: Logger;
+  readonly health: Health;
+  /** Shown in the reference. */
+  readonly version: string;
+  /** Whether requests come through a proxy whose X-Forwarded-* headers tell the truth. */
+  readonly trustProxy?: boolean;
+}
+
+/** Bodies of ordinary routes, in bytes: 1 MiB. A route that takes more says so itself. */
+const BODY_MAX = 1_048_576;
+/** A client has this long to send its request. Slow ones would hold a connection each. */
+const REQUEST_TIMEOUT_MS = 15_000;
+/** Longer than the 60 s for which load balancers keep idle connections: the side that closes first should be theirs. */
+const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+
+const requestSeconds = histogram({
+  name: 'holdfast_http_request_duration_seconds',
+  help: 'Time from a request to the end of its answer in seconds, by method, route and status.',
+  labels: ['method', 'route', 'status'],
+});
+
+const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
+
+/** Ours is set before the first route; the one that Nest sets behind the last would answer in a form of its own. */
+class ProblemAdapter extends FastifyAdapter {
+  override setErrorHandler(): ReturnType<FastifyAdapter['setErrorHandler']> {
+    return this.instance;
+  }
+}
+
+/** Builds an application with the contract that all our routes share: request ids, strict input, problem+json, OpenAPI, GraphQL. */
+export async function createHttpApplication(module: DynamicModule, options: HttpOptions): Promise<NestFastifyApplication> {
+  const loggerInstance: FastifyBaseLogger = options.logger;
+  const fastify = Fastify({
+    loggerInstance,
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
+    bodyLimit: BODY_MAX,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    trustProxy: options.trustProxy ?? false,
+    forceCloseConnections: 'idle',
+    genReqId: ({ headers }) => acceptedRequestId(headers['x-request-id']),
+    routerOptions: { maxParamLength: 500 },
+    frameworkErrors: sendProblem,
+  });
+  fastify.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
+  accompanyRequests(fastify, options.health);
+  serveHealth(fastify, options.health);
+  const app = await NestFactory.create<NestFastifyApplication>(module, new ProblemAdapter(fastify as never), {
+    bodyParser: false,
+    logger: new NestLogger(options.logger),
+    abortOnError: false,
+  });
+  readStrictJson(fastify);
+  app.useGlobalPipes(new SchemaPipe());
+  app.useGlobalFilters(new ProblemFilter());
+  serveOpenApi(app, options.version);
+  serveGraphqlSchema(app);
+  await app.init();
+  await fastify.ready();
+  return app;
+}
+
+/** What every request is given when it comes, and every answer when it goes. */
+function accompanyRequests(fastify: FastifyInstance, health: Health): void {
+  fastify.decorateRequest('traceparent', '');
+  // A route that takes larger bodies says so in its RouteConfig: Nest hands on no other option of Fastify's routes.
+  fastify.addHook('onRoute', (route) => {
+    const { bodyLimit } = (route.config ?? {}) as { readonly bodyLimit?: number };
+    if (bodyLimit !== undefined) route.bodyLimit = bodyLimit;
+  });
+  fastify.addHook('onRequest', async (request, reply) => {
+    const { traceparent } = request.headers;
+    request.traceparent = continueTrace(typeof traceparent === 'string' ? traceparent : undefined);
+    reply.header('x-request-id', request.id);
+  });
+  fastify.addHook('onSend', async (request, reply) => {
+    if (request.idempotency?.replayed) reply.header('idempotency-replayed', 'true');
+    // The client opens its next connection elsewhere, so that none is open when this process stops listening.
+    if (health.draining) reply.header('connection', 'close');
+  });
+  fastify.addHook('onResponse', async (request, reply) => {
+    const { method } = request;
+    const route = request.routeOptions.url ?? 'unknown';
+    const status = reply.statusCode;
+    requestSeconds.observe({ method, route, status: String(status) }, reply.elapsedTime / 1_000);
+    const traceId = readTraceparent(request.traceparent ?? '')?.traceId;
+    const { tenantId, actor } = request.caller ?? {};
+    request.log.info({ method, route, status, durationMs: Math.round(reply.elapsedTime), traceId, tenantId, actor }, 'request answered');
+  });
+}
+
+function serveHealth(fastify: FastifyInstance, health: Health): void {
+  for (const path of healthPaths) {
+    fastify.get<{ Querystring: { verbose?: string } }>(path, { logLevel: 'warn' }, async (request, reply) => {
+      const { status, body } = await answerHealth(health, path, request.query.verbose !== undefined);
+      return reply.status(status).header('cache-control', 'no-store').send(body);
+    });
+  }
+}
+
+function acceptedRequestId(given: string | string[] | undefined): string {
+  return typeof given === 'string' && REQUEST_ID.test(given) ? given : newId();
+}

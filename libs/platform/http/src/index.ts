@@ -1,0 +1,11 @@
+export { createHttpApplication, type HttpOptions } from './application';
+export { connectionOf, type Connection, type Edge, PageArgs, PageInfo, pageInputOf, toConnection } from './connections';
+export { dto, type Dto, represent } from './dto';
+export { graphqlModule } from './graphql';
+export { MalformedBody, parseStrictJson } from './json-body';
+export { GraphQLJSONObject } from './json-scalar';
+export { ApiIdempotencyKey, PUBLIC_TAG } from './openapi';
+export { type Problem, problemOf, refusalOf } from './problem';
+export { sendProblem } from './problem.filter';
+export { CallerOf, IdempotencyKey, IdempotencyKeyMissing, idempotencyOf, requestOf } from './request';
+export { SchemaPipe } from './schema.pipe';

@@ -1,0 +1,74 @@
+import { applyDecorators, type INestApplication } from '@nestjs/common';
+import { ApiHeader, DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
+import { z } from 'zod';
+
+type Schema = Record<string, unknown>;
+type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+
+/** Documents that an operation takes an Idempotency-Key. */
+export const ApiIdempotencyKey = (): MethodDecorator =>
+  applyDecorators(
+    ApiHeader({
+      name: 'Idempotency-Key',
+      required: true,
+      description: 'Names this request. Repeating it with the same body gives the same answer and acts once.',
+      schema: { type: 'string', minLength: 1, maxLength: 255 },
+    }),
+  );
+
+/** Marks the operations that need no credential. */
+export const PUBLIC_TAG = 'health';
+
+const problemSchema = z.object({
+  type: z.url(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  instance: z.string(),
+  code: z.string().meta({ description: 'Stable; of the form area.reason.' }),
+  requestId: z.string(),
+  errors: z.array(z.object({ pointer: z.string(), code: z.string(), message: z.string() })).optional(),
+});
+
+/** Serves OpenAPI 3.1 at /openapi.json and its reference, from files of our own, at /docs. */
+export function serveOpenApi(app: INestApplication, version: string): void {
+  const config = new DocumentBuilder()
+    .setOpenAPIVersion('3.1.0')
+    .setTitle('Holdfast')
+    .setDescription('Every error is application/problem+json with a stable `code`. Money is an integer number of minor units in a decimal string.')
+    .setVersion(version)
+    .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, hf_live_…' }, 'credential')
+    .build();
+  const document = SwaggerModule.createDocument(app, config, {
+    standardSchemaConverter: (schema: unknown, { schemaType }: { schemaType: 'input' | 'output' }) => ({ schema: jsonSchemaOf(schema as z.ZodType, schemaType) }),
+  });
+  SwaggerModule.setup('docs', app, completed(document), {
+    jsonDocumentUrl: 'openapi.json',
+    customSiteTitle: 'Holdfast API',
+    swaggerOptions: { persistAuthorization: true, displayRequestDuration: true },
+  });
+}
+
+function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output'): Schema {
+  const { $schema: _, ...converted } = z.toJSONSchema(schema, { io, target: 'draft-2020-12', unrepresentable: 'any' });
+  return converted;
+}
+
+/** Adds what is the same for all operations: the problem document, and the credential unless the route is public. */
+function completed(document: OpenAPIObject): OpenAPIObject {
+  const components = (document.components ??= {});
+  components.schemas = { ...components.schemas, Problem: jsonSchemaOf(problemSchema, 'output') };
+  const problem = { description: 'Refused or failed.', content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } };
+  for (const operation of operationsOf(document)) {
+    operation.responses = { ...operation.responses, default: problem };
+    if (!operation.tags?.includes(PUBLIC_TAG)) operation.security = [{ credential: [] }];
+  }
+  return document;
+}
+
+function operationsOf(document: OpenAPIObject): Operation[] {
+  return Object.values(document.paths).flatMap(({ get, post, put, patch, delete: remove }) =>
+    [get, post, put, patch, remove].filter((operation): operation is Operation => operation !== undefined),
+  );
+}

@@ -1,0 +1,23 @@
+import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { problemOf, refusalOf } from './problem';
+
+/** Answers every error as application/problem+json, and logs what nobody foresaw. GraphQL formats its own. */
+@Catch()
+export class ProblemFilter implements ExceptionFilter {
+  catch(error: unknown, host: ArgumentsHost): void {
+    if (host.getType<string>() === 'graphql') throw error;
+    const http = host.switchToHttp();
+    sendProblem(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+}
+
+/** Sends the problem that an error amounts to. Also Fastify's own error handler, for what fails outside Nest. */
+export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  if (reply.sent) return;
+  const refusal = refusalOf(error);
+  if (refusal.status >= 500) request.log.error({ err: error, code: refusal.code }, 'request failed');
+  if (refusal.retryAfterSeconds !== undefined) void reply.header('retry-after', refusal.retryAfterSeconds);
+  if (refusal.status === 401) void reply.header('www-authenticate', 'Bearer');
+  void reply.status(refusal.status).type('application/problem+json').send(JSON.stringify(problemOf(refusal, request)));
+}

@@ -1,0 +1,52 @@
+import { type Caller, DomainError } from '@holdfast/kernel';
+import type { Idempotency } from '@holdfast/cqrs';
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { GqlExecutionContext } from '@nestjs/graphql';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set by the guard that has verified the request's credential. */
+    caller?: Caller;
+    idempotency?: Idempotency;
+    /** W3C trace context of the request: the client's, or one that begins here. */
+    traceparent?: string;
+  }
+}
+
+/** The Idempotency-Key is missing on a route that needs one. */
+export class IdempotencyKeyMissing extends DomainError {
+  readonly code = 'idempotency.key_missing';
+  readonly kind = 'malformed';
+
+  constructor() {
+    super('This route changes state: send an Idempotency-Key header of 1 to 255 printable characters.');
+  }
+}
+
+/** The Fastify request behind a REST handler or a GraphQL resolver. */
+export function requestOf(context: ExecutionContext): FastifyRequest {
+  if (context.getType<string>() !== 'graphql') return context.switchToHttp().getRequest<FastifyRequest>();
+  const { reply } = GqlExecutionContext.create(context).getContext<{ reply: FastifyReply }>();
+  return reply.request;
+}
+
+/** Who calls: for REST handlers and GraphQL resolvers alike. */
+export const CallerOf = createParamDecorator((_: unknown, context: ExecutionContext): Caller => {
+  const { caller } = requestOf(context);
+  if (!caller) throw new Error('a route without an authentication guard asked for its caller');
+  return caller;
+});
+
+/** The request's Idempotency-Key; refuses a request without one. */
+export const IdempotencyKey = createParamDecorator((_: unknown, context: ExecutionContext): Idempotency => {
+  const request = requestOf(context);
+  const key = request.headers['idempotency-key'];
+  return (request.idempotency = idempotencyOf(key));
+});
+
+/** Checks a key, of a header or of a GraphQL argument. Throws IdempotencyKeyMissing. */
+export function idempotencyOf(key: unknown): Idempotency {
+  if (typeof key !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(key)) throw new IdempotencyKeyMissing();
+  return { key, replayed: false };
+}

@@ -1,0 +1,129 @@
+import {
+  type ConnectionOptions,
+  createPostgresBackend,
+  createRedisBackend,
+  type Job,
+  type JobsOptions,
+  type PgQueryable,
+  PostgresConnection,
+  type PostgresConnectionOptions,
+  runMigrations,
+  withBackend,
+} from 'bullmq';
+
+/** Where BullMQ keeps its queues: Redis, or a schema of PostgreSQL where there is no Redis. */
+export type QueueBackend =
+  { readonly kind: 'redis'; readonly url: string } | { readonly kind: 'postgres'; readonly url: string };
+
+interface KeyJob {
+  readonly key: string;
+}
+
+/** What is used of BullMQ's Queue, whose type differs by backend. */
+export interface OpenQueue {
+  addBulk(jobs: { name: string; data: KeyJob; opts: JobsOptions }[]): Promise<unknown>;
+  drain(delayed: boolean): Promise<void>;
+  waitUntilReady(): Promise<unknown>;
+  close(): Promise<void>;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+}
+
+/** What is used of BullMQ's Worker. */
+export interface OpenWorker {
+  waitUntilReady(): Promise<unknown>;
+  run(): Promise<void>;
+  close(force?: boolean): Promise<void>;
+  on(event: 'error', listener: (error: Error) => void): unknown;
+  on(event: 'failed', listener: (job: unknown, error: Error) => void): unknown;
+}
+
+interface Pace {
+  readonly concurrency: number;
+  readonly lockDuration: number;
+  readonly stalledInterval: number;
+  readonly runRetryDelay: number;
+  readonly autorun: boolean;
+}
+
+/** All keys in Redis begin with it. */
+const PREFIX = 'holdfast';
+
+const onPostgres = withBackend(createPostgresBackend);
+const onRedis = withBackend(createRedisBackend);
+
+/** The end of a queue that adds. It never waits for a server that is away. */
+export function openQueue(backend: QueueBackend, name: string, connectTimeoutMs: number): OpenQueue {
+  if (backend.kind === 'postgres') {
+    return new onPostgres.Queue<KeyJob>(name, { connection: postgresConnection(backend.url, connectTimeoutMs) });
+  }
+  // Without the offline queue a command fails at once while Redis is away, instead of waiting for it.
+  const connection = { ...redisConnection(backend.url, connectTimeoutMs), enableOfflineQueue: false };
+  return new onRedis.Queue<KeyJob>(name, { connection, prefix: PREFIX });
+}
+
+/** The end of a queue that works. It reconnects for as long as it is open. */
+export function openWorker(
+  backend: QueueBackend,
+  name: string,
+  handler: (key: string) => Promise<void>,
+  pace: Pace,
+): OpenWorker {
+  const work = (job: Job<KeyJob>): Promise<void> => handler(job.data.key);
+  if (backend.kind === 'postgres') {
+    return new onPostgres.Worker<KeyJob, void>(name, work, { ...pace, connection: postgresConnection(backend.url) });
+  }
+  const options = { ...pace, connection: redisConnection(backend.url), prefix: PREFIX };
+  return new onRedis.Worker<KeyJob, void>(name, work, options);
+}
+
+function redisConnection(url: string, connectTimeout = 10_000): ConnectionOptions {
+  const { hostname, port, username, password, pathname, protocol } = new URL(url);
+  return {
+    host: hostname,
+    port: Number(port || 6379),
+    ...(username && { username: decodeURIComponent(username) }),
+    ...(password && { password: decodeURIComponent(password) }),
+    ...(pathname.length > 1 && { db: Number(pathname.slice(1)) }),
+    ...(protocol === 'rediss:' && { tls: {} }),
+    connectTimeout,
+    maxRetriesPerRequest: null,
+  };
+}
+
+/**
+ * Creates and updates BullMQ's tables, as the role that owns their schema. Several processes at once wait for each other.
+ *
+ * BullMQ's own `migrate: true` begins with `create schema if not exists`, for which PostgreSQL asks the right to create
+ * schemas even where the schema exists, and this role has no other business in the database.
+ */
+export async function prepareBackend(backend: QueueBackend, connectTimeoutMs: number): Promise<void> {
+  if (backend.kind === 'redis') return;
+  const connection = new PostgresConnection(postgresConnection(backend.url, connectTimeoutMs));
+  try {
+    const client = await connection.pool.connect();
+    const session: PgQueryable = {
+      query: (text, values) =>
+        text.startsWith('CREATE SCHEMA') ? Promise.resolve({ rows: [], rowCount: 0 }) : client.query(text, values),
+    };
+    try {
+      await runMigrations(session, SCHEMA);
+    } finally {
+      client.release();
+    }
+  } finally {
+    await connection.close();
+  }
+}
+
+const SCHEMA = 'jobs';
+
+function postgresConnection(url: string, connectionTimeoutMillis = 10_000): PostgresConnectionOptions {
+  return {
+    connectionString: url,
+    schema: SCHEMA,
+    // Two in use at once: the claim of the next job, and the completion of the last.
+    max: 2,
+    connectionTimeoutMillis,
+    application_name: 'holdfast jobs',
+  };
+}

@@ -1,0 +1,167 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TestDatabase } from '@holdfast/testing';
+import type { QueueBackend } from './backend';
+import { WakeUpQueue } from './wake-up-queue';
+
+/** A backend for one run of the suite, and how to make it go away and come back where that is ours to do. */
+interface Bench {
+  readonly backend: QueueBackend;
+  readonly close: () => Promise<void>;
+}
+
+async function onPostgres(): Promise<Bench> {
+  const database = await TestDatabase.create();
+  return { backend: { kind: 'postgres', url: database.url('holdfast_jobs') }, close: () => database.drop() };
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
+
+async function startRedis(port: number): Promise<ChildProcess> {
+  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  for await (const chunk of server.stdout ?? []) if (String(chunk).includes('Ready to accept')) break;
+  return server;
+}
+
+async function stopRedis(server: ChildProcess): Promise<void> {
+  const gone = once(server, 'exit');
+  server.kill('SIGKILL');
+  await gone;
+}
+
+async function onRedis(): Promise<Bench> {
+  const url = process.env['REDIS_URL'];
+  if (url) return { backend: { kind: 'redis', url }, close: () => Promise.resolve() };
+  const port = await freePort();
+  const server = await startRedis(port);
+  return { backend: { kind: 'redis', url: `redis://127.0.0.1:${port}` }, close: () => stopRedis(server) };
+}
+
+const hasRedisServer = spawnSync('redis-server', ['--version']).status === 0;
+const benches: [string, () => Promise<Bench>][] = [['PostgreSQL', onPostgres]];
+if (process.env['REDIS_URL'] || hasRedisServer) benches.push(['Redis', onRedis]);
+else process.stdout.write('Redis is left out: no REDIS_URL, and no redis-server on PATH.\n');
+
+async function until(condition: () => boolean): Promise<void> {
+  const deadline = Date.now() + 10_000;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error('it did not come true within 10 s');
+    await sleep(5);
+  }
+}
+
+describe.each(benches)('A wake-up queue on %s', (_name, open) => {
+  let bench: Bench;
+  const opened: WakeUpQueue[] = [];
+  const errors: unknown[] = [];
+  const queue = (name: string, backend = bench.backend): WakeUpQueue => {
+    const made = new WakeUpQueue({ name, backend, report: (error) => errors.length < 50 && errors.push(error) });
+    opened.push(made);
+    return made;
+  };
+  beforeAll(async () => {
+    bench = await open();
+  });
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((each) => each.close()));
+  });
+  afterAll(() => bench.close());
+
+  it('wakes every key that was named', async () => {
+    const woken: string[] = [];
+    const wakeUps = queue(`every-${Date.now()}`);
+    await wakeUps.enqueue(['a', 'b', 'c']);
+    wakeUps.work(async (key) => void woken.push(key), 4);
+    await until(() => woken.length === 3);
+    expect(woken.toSorted()).toEqual(['a', 'b', 'c']);
+    expect(errors).toEqual([]);
+  });
+
+  it('runs a key once more when it is woken while it runs, and never twice at a time', async () => {
+    const wakeUps = queue(`again-${Date.now()}`);
+    const runs: string[] = [];
+    let running = 0;
+    let runningMost = 0;
+    let go = (): void => {};
+    const gate = new Promise<void>((resolve) => (go = resolve));
+    wakeUps.work(async (key) => {
+      runningMost = Math.max(runningMost, (running += 1));
+      runs.push(key);
+      await gate;
+      running -= 1;
+    }, 4);
+    await wakeUps.enqueue(['a']);
+    await until(() => runs.length === 1);
+    for (let i = 0; i < 5; i += 1) await wakeUps.enqueue(['a']);
+    go();
+    await until(() => runs.length === 2 && running === 0);
+    await sleep(200);
+    expect([runs.length, runningMost]).toEqual([2, 1]);
+  });
+
+  it('shares the work between two processes', async () => {
+    const name = `shared-${Date.now()}`;
+    const [first, second] = [queue(name), queue(name)];
+    const woken: string[] = [];
+    const seen = new Set<number>();
+    [first, second].forEach((each, index) =>
+      each.work(async (key) => {
+        seen.add(index);
+        woken.push(key);
+        await sleep(20);
+      }, 1),
+    );
+    await first.enqueue(Array.from({ length: 20 }, (_, i) => String(i)));
+    await until(() => woken.length >= 20);
+    expect(new Set(woken).size).toBe(20);
+    expect(seen.size).toBe(2);
+  });
+
+  it('goes on after a handler that throws', async () => {
+    const wakeUps = queue(`throws-${Date.now()}`);
+    const woken: string[] = [];
+    wakeUps.work(async (key) => {
+      woken.push(key);
+      if (key === 'bad') throw new Error('on purpose');
+    }, 1);
+    await wakeUps.enqueue(['bad', 'good']);
+    await until(() => woken.includes('good'));
+    await wakeUps.enqueue(['bad']);
+    await until(() => woken.filter((key) => key === 'bad').length === 2);
+  });
+
+  it('waits for what runs when it stops', async () => {
+    const wakeUps = queue(`stops-${Date.now()}`);
+    const ended: string[] = [];
+    let started = false;
+    wakeUps.work(async (key) => {
+      started = true;
+      await sleep(150);
+      ended.push(key);
+    }, 1);
+    await wakeUps.enqueue(['a']);
+    await until(() => started);
+    await wakeUps.stopWorking();
+    expect(ended).toEqual(['a']);
+  });
+
+  it('refuses within a second and a half when the server is away', async () => {
+    const { kind } = bench.backend;
+    const away = kind === 'redis' ? 'redis://127.0.0.1:1' : 'postgresql://holdfast_jobs@127.0.0.1:1/none';
+    const wakeUps = queue('away', { kind, url: away });
+    const startedAt = Date.now();
+    await expect(wakeUps.enqueue(['a'])).rejects.toThrow();
+    expect(Date.now() - startedAt).toBeLessThan(1_500);
+  });
+});

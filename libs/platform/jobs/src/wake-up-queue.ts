@@ -1,0 +1,154 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openQueue, openWorker, type OpenQueue, prepareBackend, type QueueBackend } from './backend';
+
+/** What a queue needs to be told. */
+export interface WakeUpQueueOptions {
+  /** The consumer group that is woken. */
+  readonly name: string;
+  readonly backend: QueueBackend;
+  /** Hears of lost connections and of handlers that threw; nothing else fails because of them. */
+  readonly report: (error: unknown, doing: string) => void;
+}
+
+/** A call that the backend does not answer within this time has failed: whoever waits has other ways to wake. */
+const CALL_TIMEOUT_MS = 1_000;
+/**
+ * A job whose process died holds its key until it counts as stalled: after at most the lock and one check more. The
+ * relay's sweep delivers by itself after 2 s, so this only has to be of the same order.
+ */
+const LOCK_MS = 4_000;
+const STALLED_CHECK_MS = 2_000;
+/** Failed wake-ups are kept for a look at their stack; a completed one is nothing but done. */
+const FAILED_KEPT = 100;
+/** Pause before a backend that failed is tried again. */
+const REOPEN_DELAY_MS = 1_000;
+/** BullMQ's fetch loop turns without a pause on errors it does not know: so many within a second, and it is replaced. */
+const ERRORS_MAX = 5;
+
+/**
+ * "This group has work for this key", on BullMQ. A wake-up carries no truth and may be lost, doubled or late: whoever
+ * is woken reads its cursor, and the relay's sweep wakes again whatever lags.
+ *
+ * Per key, one job waits at most and one runs at most: a wake-up that arrives while its key's job runs is kept and
+ * runs afterwards (`keepLastIfActive`), for the running job may have looked too early to see what it is about.
+ */
+export class WakeUpQueue {
+  private opening: Promise<OpenQueue> | undefined;
+  private working: Promise<void> = Promise.resolve();
+  private readonly stopping = new AbortController();
+
+  constructor(private readonly options: WakeUpQueueOptions) {}
+
+  /** Wakes each key once. Throws when the backend does not take them within about a second. */
+  async enqueue(keys: readonly string[]): Promise<void> {
+    const opts = { removeOnComplete: true, removeOnFail: FAILED_KEPT };
+    const jobs = keys.map((key) => ({
+      name: 'wake',
+      data: { key },
+      opts: { ...opts, deduplication: { id: key, keepLastIfActive: true } },
+    }));
+    const queue = await this.open();
+    await answered(queue.addBulk(jobs), this.options.name);
+  }
+
+  /** Begins to hand wake-ups to the handler, `concurrency` at a time, as soon as and whenever the backend is there. */
+  work(handler: (key: string) => Promise<void>, concurrency: number): void {
+    this.working = this.keepWorking(handler, concurrency);
+  }
+
+  /** Forgets all wake-ups that wait. */
+  async flush(): Promise<void> {
+    const queue = await this.open();
+    await queue.drain(true);
+  }
+
+  /** Takes no more wake-ups and waits for the ones that run. */
+  async stopWorking(): Promise<void> {
+    this.stopping.abort();
+    await this.working;
+  }
+
+  /** Stops working and closes all connections; gives up waiting for a backend that is away. */
+  async close(): Promise<void> {
+    await this.stopWorking();
+    const closing = this.opening?.then((queue) => answered(queue.close(), this.options.name));
+    await closing?.catch((error: unknown) => this.report(error, 'closing'));
+  }
+
+  /** The queue, once it is ready. BullMQ remembers a first connection that failed, so each failure needs another queue. */
+  private async open(): Promise<OpenQueue> {
+    this.opening ??= this.openOnce();
+    try {
+      return await this.opening;
+    } catch (error) {
+      this.opening = undefined;
+      throw error;
+    }
+  }
+
+  private async openOnce(): Promise<OpenQueue> {
+    await prepareBackend(this.options.backend, CALL_TIMEOUT_MS);
+    const queue = openQueue(this.options.backend, this.options.name, CALL_TIMEOUT_MS);
+    queue.on('error', (error) => this.report(error, 'queue'));
+    try {
+      await answered(queue.waitUntilReady(), this.options.name);
+      return queue;
+    } catch (error) {
+      void queue.close().catch((failure: unknown) => this.report(failure, 'closing'));
+      throw error;
+    }
+  }
+
+  private async keepWorking(handler: (key: string) => Promise<void>, concurrency: number): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      try {
+        await prepareBackend(this.options.backend, CALL_TIMEOUT_MS);
+        await this.workUntilBroken(handler, concurrency);
+      } catch (error) {
+        this.report(error, 'worker');
+      }
+      await sleep(REOPEN_DELAY_MS, undefined, { signal: this.stopping.signal }).catch(() => {}); // Stopped.
+    }
+  }
+
+  private async workUntilBroken(handler: (key: string) => Promise<void>, concurrency: number): Promise<void> {
+    const { backend, name } = this.options;
+    const pace = { concurrency, lockDuration: LOCK_MS, stalledInterval: STALLED_CHECK_MS };
+    const worker = openWorker(backend, name, handler, { ...pace, runRetryDelay: REOPEN_DELAY_MS, autorun: false });
+    const ended = Promise.withResolvers<'stopped' | 'broken'>();
+    this.stopping.signal.addEventListener('abort', () => ended.resolve('stopped'), { once: true });
+    const errorTimes: number[] = [];
+    worker.on('error', (error) => {
+      if (errorTimes.length < ERRORS_MAX) this.report(error, 'worker');
+      errorTimes.push(Date.now());
+      if (errorTimes.length > ERRORS_MAX) errorTimes.shift();
+      if (errorTimes.length === ERRORS_MAX && Date.now() - (errorTimes[0] ?? 0) < 1_000) ended.resolve('broken');
+    });
+    worker.on('failed', (_job, error) => this.report(error, 'wake-up'));
+    let force = true;
+    try {
+      await Promise.race([worker.waitUntilReady(), ended.promise]);
+      if (!this.stopping.signal.aborted) void worker.run().catch(() => ended.resolve('broken'));
+      force = (await ended.promise) === 'broken';
+    } finally {
+      await worker.close(force).catch((error: unknown) => this.report(error, 'closing'));
+    }
+  }
+
+  private report(error: unknown, doing: string): void {
+    this.options.report(error, `${doing} of ${this.options.name}`);
+  }
+}
+
+/** What the call answers, or an error when it does not within a second. The call itself goes on. */
+async function answered<T>(call: Promise<T>, name: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(new Error(`queue ${name} did not answer in time`)), CALL_TIMEOUT_MS);
+  });
+  try {
+    return await Promise.race([call, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,84 @@
+import { statement, SystemTx, TenantContextRefused } from '@holdfast/database';
+import { CATALOGUE_CHECKS, type CatalogueCheck, type Offence } from './catalogue-checks';
+import { type DoctorPools, missingRefusals } from './refusals';
+
+/** A hole in tenant isolation: which rule, which object, why, and the SQL that mends it. */
+export interface Finding extends Offence {
+  readonly rule: number;
+}
+
+interface Exemption {
+  readonly rule: number;
+  readonly object: string;
+}
+
+/** A few dozen at most: each is a decision that somebody answers for. */
+const LIST_EXEMPTIONS = statement<Exemption>(
+  'doctor.list_exemptions',
+  'select rule, object from tenancy.exemptions order by rule, object limit 1000',
+);
+
+/**
+ * Looks for holes in tenant isolation in a live database and answers what it found; nothing means none.
+ *
+ * It connects as the application does, so it sees what the application would be let through to, and an API runs it
+ * before it serves. Objects in `tenancy.exemptions` are left out. Reads only, in well under 150 ms.
+ */
+export async function runDoctor(pools: DoctorPools): Promise<Finding[]> {
+  const [offences, refusals] = await Promise.all([readCatalogue(pools), probe(pools)]);
+  return [...offences, ...refusals].sort((one, other) => one.rule - other.rule);
+}
+
+/** Findings for people: one paragraph each. */
+export function formatFindings(findings: readonly Finding[]): string {
+  if (findings.length === 0) return 'No hole in tenant isolation found.';
+  const paragraphs = findings.map(
+    ({ rule, object, reason, fix }) => `Rule ${rule}: ${object}\n  ${reason}\n  fix: ${fix}`,
+  );
+  return [...paragraphs, `${findings.length} found. The rules are in libs/platform/tenancy/README.md.`].join(
+    '\n\n',
+  );
+}
+
+async function readCatalogue({ app }: DoctorPools): Promise<Finding[]> {
+  return app.transaction(
+    (connection) => new SystemTx(connection, 'read only'),
+    async (tx) => {
+      const [exemptions, ...offences] = await Promise.all([
+        tx.rows(LIST_EXEMPTIONS),
+        ...CATALOGUE_CHECKS.map((check) => tx.rows(check.statement)),
+      ]);
+      return CATALOGUE_CHECKS.flatMap((check, index) =>
+        (offences[index] ?? [])
+          .filter(({ object }) => !isExempt(check, object, exemptions))
+          .map((offence) => ({ rule: check.rule, ...offence })),
+      );
+    },
+  );
+}
+
+function isExempt(
+  { rule, exemptedUnder }: CatalogueCheck,
+  object: string,
+  exemptions: readonly Exemption[],
+): boolean {
+  return exemptions.some(
+    (each) => each.object === object && (each.rule === rule || each.rule === exemptedUnder),
+  );
+}
+
+async function probe(pools: DoctorPools): Promise<Finding[]> {
+  const fix = 'restore the function from prisma/migrations with create or replace function';
+  try {
+    const missing = await missingRefusals(pools);
+    return missing.map(({ rule, object, what }) => ({
+      rule,
+      object,
+      reason: `${what} is not refused with HF001`,
+      fix,
+    }));
+  } catch (error) {
+    if (!(error instanceof TenantContextRefused)) throw error;
+    return [{ rule: 5, object: 'tenancy.enter(text)', reason: 'a genuine grant is refused', fix }];
+  }
+}

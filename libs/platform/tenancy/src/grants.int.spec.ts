@@ -1,0 +1,165 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { type Caller, newId } from '@holdfast/kernel';
+import { Database, DatabaseUnavailable, statement, SystemTx } from '@holdfast/database';
+import { TestDatabase } from '@holdfast/testing';
+import { callerOf } from './grant';
+import { Grants } from './grants';
+
+const STORE = statement('test.store_credential', 'select auth.store_credential($1, $2, $3, $4)');
+const REVOKE = statement<{ revoked: boolean }>(
+  'test.revoke_credential',
+  'select auth.revoke_credential($1) as revoked',
+);
+const SCOPES = statement<{ actor: string; scopes: string[] }>(
+  'test.read_scopes',
+  'select tenancy.actor() as actor, tenancy.scopes() as scopes',
+);
+
+const hashOf = (secret: string): Buffer => createHash('sha256').update(secret).digest();
+
+describe('Grants', () => {
+  let database: TestDatabase;
+  let grants: Grants;
+
+  beforeAll(async () => {
+    database = await TestDatabase.create();
+    grants = new Grants(database.as('holdfast_auth', 2));
+  });
+  afterAll(() => database.drop());
+
+  const storeKey = async (
+    caller: Caller,
+    scopes: string[],
+    expiresAt: Date | null = null,
+  ): Promise<{ id: string; secret: string }> => {
+    const key = { id: newId(), secret: randomBytes(24).toString('hex') };
+    await database
+      .tenants(1)
+      .transaction(caller, (tx) => tx.rows(STORE, [key.id, hashOf(key.secret), scopes, expiresAt]));
+    return key;
+  };
+
+  it('name the tenant, actor and scopes of a key, and none for a wrong one', async () => {
+    const caller = await database.caller();
+    const { id, secret } = await storeKey(caller, ['ledger:read', 'ledger:write']);
+    const grant = await grants.forKey(secret);
+    expect(grant).toMatchObject({
+      tenantId: caller.tenantId,
+      actor: `api_key:${id}`,
+      scopes: ['ledger:read', 'ledger:write'],
+    });
+    const inside = await database.tenants(1).rows(callerOf(grant!, { requestId: 'x' }), SCOPES, []);
+    expect(inside).toEqual([{ actor: `api_key:${id}`, scopes: ['ledger:read', 'ledger:write'] }]);
+    for (const wrong of ['', 'x', secret.toUpperCase(), `${secret} `, hashOf(secret).toString('hex')]) {
+      expect(await grants.forKey(wrong)).toBeUndefined();
+    }
+  });
+
+  it('end with their key', async () => {
+    const { secret } = await storeKey(await database.caller(), ['*'], new Date(Date.now() - 1));
+    expect(await grants.forKey(secret)).toBeUndefined();
+  });
+
+  it('hand on no scope that the maker of a key does not hold', async () => {
+    const { secret } = await storeKey(await database.caller(), ['ledger:read', 'keys:write']);
+    const limited = callerOf((await grants.forKey(secret))!, { requestId: 'x' });
+    await expect(storeKey(limited, ['ledger:read', 'ledger:write'])).rejects.toMatchObject({ code: 'HF003' });
+    await expect(storeKey(limited, ['*'])).rejects.toMatchObject({ code: 'HF003' });
+    await expect(storeKey(limited, ['ledger:read'])).resolves.toBeDefined();
+  });
+
+  it('are minted for members of a tenant and for nobody else', async () => {
+    const tenantId = newId();
+    const member = newId();
+    await database.admin(
+      `insert into auth.memberships values ('https://issuer', 'anna', $1, $2, '{audit:read}')`,
+      [tenantId, member],
+    );
+    expect(await grants.forMember('https://issuer', 'anna', tenantId)).toMatchObject({
+      tenantId,
+      actor: `member:${member}`,
+      scopes: ['audit:read'],
+    });
+    expect(await grants.forMember('https://issuer', 'anna', newId())).toBeUndefined();
+    expect(await grants.forMember('https://issuer', 'bert', tenantId)).toBeUndefined();
+    expect(await grants.forMember('https://other', 'anna', tenantId)).toBeUndefined();
+  });
+
+  it.each(['', 'Holdfast', '1st', 'a|b', 'a b', 'x'.repeat(64)])(
+    'are refused to a system called "%s"',
+    async (consumer) => {
+      await expect(grants.forSystem(consumer, newId())).rejects.toMatchObject({ code: 'HF002' });
+    },
+  );
+
+  it.each(['x|*', 'ünprintable', 'two\nlines'])('cannot carry "%s" as their cause', async (cause) => {
+    await expect(grants.forSystem('test', newId(), cause)).rejects.toMatchObject({ code: 'HF002' });
+  });
+
+  it.each(['audit:read *', 'audit:read|*', 'é'])('cannot carry "%s" as one scope', async (scope) => {
+    const tenantId = newId();
+    await database.admin(`insert into auth.memberships values ('https://issuer', 'carl', $1, $2, $3)`, [
+      tenantId,
+      newId(),
+      [scope],
+    ]);
+    await expect(grants.forMember('https://issuer', 'carl', tenantId)).rejects.toMatchObject({
+      code: 'HF002',
+    });
+  });
+
+  it('come from a role that reads no table', async () => {
+    const tables = await database.admin<{ name: string }>(
+      `select format('%I.%I', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+       where c.relkind in ('r', 'p', 'v', 'm') and n.nspname !~ '^(pg_|information_schema)'`,
+    );
+    expect(tables.length).toBeGreaterThan(8);
+    const auth = database.as('holdfast_auth', 1);
+    for (const { name } of tables) {
+      const read = auth.transaction(
+        (connection) => new SystemTx(connection),
+        (tx) => tx.rows({ name: `test.read ${name}`, text: `select * from ${name}` }),
+      );
+      await expect(read).rejects.toMatchObject({ code: '42501' });
+    }
+  });
+
+  it('of a revoked key are forgotten by every process within 5 s', async () => {
+    const caller = await database.caller();
+    const { id, secret } = await storeKey(caller, ['*']);
+    const watching = new Grants(database.as('holdfast_auth', 1));
+    const idle = new Grants(database.as('holdfast_auth', 1));
+    watching.watch();
+    try {
+      expect(await watching.forKey(secret)).toBeDefined();
+      expect(await idle.forKey(secret)).toBeDefined();
+      const [row] = await database.tenants(1).transaction(caller, (tx) => tx.rows(REVOKE, [id]));
+      expect(row).toEqual({ revoked: true });
+      const revokedAtMs = Date.now();
+      const goneAfterMs = async (subject: Grants): Promise<number> => {
+        while (await subject.forKey(secret)) await new Promise((resolve) => setTimeout(resolve, 50));
+        return Date.now() - revokedAtMs;
+      };
+      const [watched, asked] = await Promise.all([goneAfterMs(watching), goneAfterMs(idle)]);
+      expect(watched).toBeLessThan(3_000);
+      expect(asked).toBeLessThan(5_500);
+    } finally {
+      watching.close();
+    }
+  }, 15_000);
+
+  it('are served from memory while the counter stands still, and not for 5 s without the database', async () => {
+    const { secret } = await storeKey(await database.caller(), ['*']);
+    const auth = new Database({ url: database.url('holdfast_auth'), name: 'test' });
+    const cut = new Grants(auth);
+    const first = await cut.forKey(secret);
+    await auth.close(); // From here on nothing can be asked.
+    expect(await cut.forKey(secret)).toBe(first);
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 5_001);
+    try {
+      await expect(cut.forKey(secret)).rejects.toThrow(DatabaseUnavailable);
+    } finally {
+      clock.mockRestore();
+    }
+  });
+});

@@ -1,0 +1,228 @@
+import { type Caller, newId } from '@holdfast/kernel';
+import { Database, statement, type Statement, SystemTx } from '@holdfast/database';
+import { Client, Pool } from 'pg';
+import { TenantDatabase } from './tenant-database';
+
+/** What the bench runs on. It makes a schema of its own and drops it when it is done. */
+export interface RlsBenchOptions {
+  readonly adminUrl: string;
+  /** Connection string of holdfast_app. */
+  readonly appUrl: string;
+  /** Its tenant owns one row in a hundred. The grant has to outlive the run. */
+  readonly caller: Caller;
+  readonly connections?: number;
+  /** How long each way of reading is measured, in seconds. */
+  readonly seconds?: number;
+}
+
+/** Transactions per second of one statement, each in a transaction of its own. */
+export interface RlsFigures {
+  readonly statement: string;
+  /** The driver alone: begin, the statement, commit. */
+  readonly unprotected: number;
+  /** The same with what every transaction here begins with: the reset of the session. */
+  readonly withReset: number;
+  /** The driver alone with the usual policy over an unsigned setting, which any statement can change. */
+  readonly plainSetting: number;
+  /** TenantTx: reset, signed context, canonical policies. */
+  readonly protected: number;
+  readonly ratio: number;
+}
+
+const TENANTS = 100;
+const ROWS_PER_TENANT = 500;
+/** Short turns, so that a machine that slows down meanwhile slows all ways of reading alike. */
+const ROUNDS = 4;
+
+const SCHEMA = `
+  drop schema if exists rls_bench cascade;
+  create schema rls_bench authorization holdfast_owner;
+  grant usage on schema rls_bench to holdfast_app;
+  create table rls_bench.plain (tenant_id uuid, id int, name text not null, created_at timestamptz not null default now(),
+    primary key (tenant_id, id));
+  create table rls_bench.usual (like rls_bench.plain including all);
+  create table rls_bench.protected (like rls_bench.plain including all);
+  alter table rls_bench.usual enable row level security;
+  create policy usual on rls_bench.usual using (tenant_id = (select current_setting('rls_bench.tenant')::uuid));
+  select tenancy.protect('rls_bench.protected');
+  grant select on all tables in schema rls_bench to holdfast_app`;
+
+const FILL = `
+  insert into rls_bench.plain (tenant_id, id, name)
+  select t.id, n, 'row ' || n
+  from unnest($1::uuid[]) t (id), generate_series(1, $2) n`;
+
+interface Reading {
+  readonly title: string;
+  readonly plain: Statement<unknown>;
+  readonly usual: Statement<unknown>;
+  readonly protected: Statement<unknown>;
+}
+
+const READINGS: readonly Reading[] = [
+  {
+    title: 'point read',
+    plain: statement(
+      'bench.rls_point_plain',
+      'select name, created_at from rls_bench.plain where tenant_id = $1 and id = $2',
+    ),
+    usual: statement(
+      'bench.rls_point_usual',
+      'select name, created_at from rls_bench.usual where tenant_id = $1 and id = $2',
+    ),
+    protected: statement(
+      'bench.rls_point',
+      'select name, created_at from rls_bench.protected where tenant_id = $1 and id = $2',
+    ),
+  },
+  {
+    title: '50-row list',
+    plain: statement(
+      'bench.rls_list_plain',
+      'select id, name, created_at from rls_bench.plain where tenant_id = $1 and id >= $2 order by id limit 50',
+    ),
+    usual: statement(
+      'bench.rls_list_usual',
+      'select id, name, created_at from rls_bench.usual where tenant_id = $1 and id >= $2 order by id limit 50',
+    ),
+    protected: statement(
+      'bench.rls_list',
+      'select id, name, created_at from rls_bench.protected where tenant_id = $1 and id >= $2 order by id limit 50',
+    ),
+  },
+];
+
+/** Measures what the signed context and the policies cost: the same statements with and without, in one run. */
+export async function benchRls(options: RlsBenchOptions): Promise<RlsFigures[]> {
+  const { adminUrl, appUrl, caller, connections = 8, seconds = 4 } = options;
+  await prepare(adminUrl, caller.tenantId);
+  const database = new Database({ url: appUrl, name: 'holdfast bench', connectionsMax: connections });
+  const pool = new Pool({ connectionString: appUrl, max: connections, pipeline: true });
+  try {
+    const figures: RlsFigures[] = [];
+    for (const reading of READINGS)
+      figures.push(await measure(reading, database, pool, { caller, connections, seconds }));
+    return figures;
+  } finally {
+    await Promise.all([database.close(), pool.end()]);
+    await asAdmin(adminUrl, (client) => client.query('drop schema rls_bench cascade'));
+  }
+}
+
+/** The figures for people. */
+export function formatRlsFigures(figures: readonly RlsFigures[]): string {
+  const lines = figures.map((each) =>
+    [
+      `${each.statement}: ${each.protected}/s with the signed context and forced policies`,
+      `  ${each.unprotected}/s on an unprotected copy (ratio ${each.ratio.toFixed(2)})`,
+      `  ${each.plainSetting}/s with a policy over a plain setting, ${each.withReset}/s unprotected with the reset of the session`,
+    ].join('\n'),
+  );
+  return lines.join('\n');
+}
+
+type Measured = Required<Pick<RlsBenchOptions, 'caller' | 'connections' | 'seconds'>>;
+
+async function measure(
+  reading: Reading,
+  database: Database,
+  pool: Pool,
+  measured: Measured,
+): Promise<RlsFigures> {
+  const { caller, connections, seconds } = measured;
+  const tenants = new TenantDatabase(database);
+  const ways = [
+    (id: number) => readPlainly(pool, reading.plain, [caller.tenantId, id]),
+    (id: number) =>
+      database.transaction(
+        (connection) => new SystemTx(connection, 'read only'),
+        (tx) => tx.last(reading.plain, [caller.tenantId, id]),
+      ),
+    (id: number) => readPlainly(pool, reading.usual, [caller.tenantId, id], caller.tenantId),
+    (id: number) => tenants.rows(caller, reading.protected, [caller.tenantId, id]),
+  ];
+  const counts = ways.map(() => 0);
+  for (let round = 0; round <= ROUNDS; round += 1) {
+    for (const [way, read] of ways.entries()) {
+      const reads = await readFor((seconds * 1_000) / ROUNDS, connections, read);
+      // The first round warms up connections, plans and the compiler.
+      if (round > 0) counts[way] = (counts[way] ?? 0) + reads;
+    }
+  }
+  const [unprotected = 0, withReset = 0, plainSetting = 0, tenantTx = 0] = counts.map((count) =>
+    Math.round(count / seconds),
+  );
+  return {
+    statement: reading.title,
+    unprotected,
+    withReset,
+    plainSetting,
+    protected: tenantTx,
+    ratio: tenantTx / unprotected,
+  };
+}
+
+async function readFor(
+  durationMs: number,
+  connections: number,
+  read: (id: number) => Promise<unknown>,
+): Promise<number> {
+  const endsAt = performance.now() + durationMs;
+  let reads = 0;
+  const lane = async (): Promise<void> => {
+    while (performance.now() < endsAt) {
+      await read(1 + (reads % (ROWS_PER_TENANT - 50)));
+      reads += 1;
+    }
+  };
+  await Promise.all(Array.from({ length: connections }, lane));
+  return reads;
+}
+
+async function readPlainly(
+  pool: Pool,
+  { name, text }: Statement<unknown>,
+  values: unknown[],
+  setting?: string,
+): Promise<void> {
+  const client = await pool.connect();
+  try {
+    await Promise.all([
+      client.query({ name: 'begin', text: 'begin read only' }),
+      setting &&
+        client.query({
+          name: 'set',
+          text: `select set_config('rls_bench.tenant', $1, true)`,
+          values: [setting],
+        }),
+      client.query({ name, text, values }),
+      client.query({ name: 'commit', text: 'commit' }),
+    ]);
+  } finally {
+    client.release();
+  }
+}
+
+async function prepare(adminUrl: string, tenantId: string): Promise<void> {
+  await asAdmin(adminUrl, async (client) => {
+    await client.query(SCHEMA);
+    const tenants = [tenantId, ...Array.from({ length: TENANTS - 1 }, newId)];
+    await client.query(FILL, [tenants, ROWS_PER_TENANT]);
+    for (const copy of ['usual', 'protected']) {
+      await client.query(`insert into rls_bench.${copy} table rls_bench.plain`);
+    }
+    // Freshly loaded tables are planned badly until they have been analysed.
+    for (const table of ['plain', 'usual', 'protected'])
+      await client.query(`vacuum analyze rls_bench.${table}`);
+  });
+}
+
+async function asAdmin<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = new Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
