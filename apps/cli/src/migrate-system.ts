@@ -1,6 +1,4 @@
-import { mkdtempSync, chmodSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { writeFileSync } from 'node:fs';
 import {
   ConfigRefused,
   type Configs,
@@ -10,10 +8,10 @@ import {
   roleVariables,
 } from '@holdfast/config';
 import { dumpStructure, migrate, setRolePasswords } from '@holdfast/database';
-import { EmbeddedPostgres } from '@holdfast/embedded';
 import { TelemetryStore } from '@holdfast/telemetry';
 import { readDevFile } from './dev/dev-file';
 import { printOutcome } from './output';
+import { onScratchServer } from './scratch-server';
 
 /** What `holdfast migrate` did. */
 interface MigrateOutcome {
@@ -48,10 +46,13 @@ function text({ applied, passwordsSet, dumpedTo }: MigrateOutcome): string {
 async function migrateSystem(dumpFile?: string): Promise<MigrateOutcome> {
   const config = migrateConfig(dumpFile !== undefined);
   if (config) return apply(config, dumpFile);
-  return onScratchServer((adminUrl) =>
+  return onScratchServer(NOT_DURABLE, (adminUrl) =>
     apply(readConfig('migrate', environmentWith({ DATABASE_ADMIN_URL: adminUrl })), dumpFile),
   );
 }
+
+/** What is read once and thrown away need not survive a crash. */
+const NOT_DURABLE = { fsync: 'off', full_page_writes: 'off' };
 
 /** The configuration of the environment, or else of the running `holdfast dev`; undefined when a scratch server will do. */
 function migrateConfig(scratchWillDo: boolean): Configs['migrate'] | undefined {
@@ -105,21 +106,5 @@ async function migrateTelemetry(url: string): Promise<readonly string[]> {
     return await store.migrate();
   } finally {
     await store.close();
-  }
-}
-
-async function onScratchServer<T>(work: (adminUrl: string) => Promise<T>): Promise<T> {
-  const directory = mkdtempSync(join(tmpdir(), 'holdfast-scratch-'));
-  chmodSync(directory, 0o755); // The server runs as another user when we are root.
-  const server = await EmbeddedPostgres.start({
-    directory: join(directory, 'postgres'),
-    password: 'scratch',
-    settings: { fsync: 'off', full_page_writes: 'off' },
-  });
-  try {
-    return await work(server.url());
-  } finally {
-    await server.stop('immediate');
-    rmSync(directory, { recursive: true, force: true });
   }
 }

@@ -39,7 +39,8 @@ describe('kill -9 in the middle of 200 concurrent transfers', () => {
 
     const second = new DevProcess(checkout);
     const after = clientOf(await second.ready());
-    for (const { id } of acknowledged) expect((await after.get(`/v1/ledger/transfers/${id}`)).status).toBe(200);
+    for (const { id } of acknowledged)
+      expect((await after.get(`/v1/ledger/transfers/${id}`)).status).toBe(200);
     await Promise.all(unknown.map((entry) => after.send(entry)));
     expect(journal.every(({ outcome }) => outcome === 'ok')).toBe(true);
     await expectEachOnce(after, accounts, journal);
@@ -48,13 +49,19 @@ describe('kill -9 in the middle of 200 concurrent transfers', () => {
 });
 
 /** Every entry is one transfer with one event, delivered once. */
-async function expectEachOnce(client: Client, { debitAccountId }: { readonly debitAccountId: string }, journal: readonly Entry[]): Promise<void> {
+async function expectEachOnce(
+  client: Client,
+  { debitAccountId }: { readonly debitAccountId: string },
+  journal: readonly Entry[],
+): Promise<void> {
   const ids = journal.map(({ id }) => id).toSorted();
   expect(new Set(ids).size).toBe(journal.length);
   const entries = await client.all<{ transferId: string }>(`/v1/ledger/accounts/${debitAccountId}/entries`);
   expect(entries.map(({ transferId }) => transferId).toSorted()).toEqual(ids);
   const total = journal.reduce((sum, { body }) => sum + BigInt(body.amount), 0n);
-  const account = await client.get<{ balances: { postedDebits: string } }>(`/v1/ledger/accounts/${debitAccountId}`);
+  const account = await client.get<{ balances: { postedDebits: string } }>(
+    `/v1/ledger/accounts/${debitAccountId}`,
+  );
   expect(account.body.balances.postedDebits).toBe(String(total));
   const eventIds: string[] = [];
   for (const id of ids) {

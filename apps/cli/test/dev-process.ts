@@ -73,6 +73,16 @@ export class DevProcess {
     throw new Error(`holdfast dev did not become ready:\n${this.stdout}\n${this.stderr}`);
   }
 
+  /** Waits until it has printed a text. */
+  async until(text: string): Promise<void> {
+    const deadline = Date.now() + READY_TIMEOUT_MS;
+    while (!`${this.stdout}${this.stderr}`.includes(text)) {
+      if (this.child.exitCode !== null || Date.now() > deadline)
+        throw new Error(`no "${text}" in:\n${this.stdout}\n${this.stderr}`);
+      await sleep(10);
+    }
+  }
+
   /** Sends a signal and waits for the end. */
   async signal(name: NodeJS.Signals): Promise<Ended> {
     this.child.kill(name);

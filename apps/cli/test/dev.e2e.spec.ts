@@ -1,6 +1,5 @@
 import { statSync } from 'node:fs';
-import { createServer, type Server } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import type { DevFile } from '../src/dev/dev-file';
 import { DevProcess, freshCheckout, holdfast, lives, postgresPid, removeCheckout } from './dev-process';
@@ -92,6 +91,30 @@ describe('holdfast dev', () => {
     const recovered = await third.ready();
     expect(await transferIds(recovered, tenant!.adminKey)).toEqual(ids);
     expect((await third.signal('SIGINT')).code).toBe(0);
+  });
+
+  test('stops in order when it is asked to while it starts, and is forced by asking twice', async () => {
+    const early = new DevProcess(checkout, ['dev', '--no-demo']);
+    await early.until('PostgreSQL:');
+    expect((await early.signal('SIGINT')).code).toBe(0);
+    expect(postgresPid(checkout)).toBeUndefined();
+
+    const forced = new DevProcess(checkout, ['dev', '--no-demo']);
+    const { api } = await forced.ready();
+    const server = postgresPid(checkout)!;
+    // A request that never ends keeps the orderly stop waiting.
+    const hanging = connect(Number(new URL(api).port), '127.0.0.1').on('error', () => {});
+    hanging.write(
+      'POST /v1/ledger/accounts HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{',
+    );
+    const ended = forced.signal('SIGINT');
+    await forced.until('Stopping');
+    await new Promise((wait) => setTimeout(wait, 600));
+    void forced.signal('SIGINT');
+    expect([0, 130]).toContain((await ended).code);
+    hanging.destroy();
+    await new Promise((wait) => setTimeout(wait, 1_000));
+    expect(lives(server)).toBe(false);
   });
 
   test('runs once in a checkout, and in two checkouts at once', async () => {

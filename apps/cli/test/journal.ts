@@ -4,7 +4,11 @@ import type { DevFile } from '../src/dev/dev-file';
 /** What a client knows of a transfer that it has asked for: it writes the journal before it sends and when it hears. */
 export interface Entry {
   readonly key: string;
-  readonly body: { readonly debitAccountId: string; readonly creditAccountId: string; readonly amount: string };
+  readonly body: {
+    readonly debitAccountId: string;
+    readonly creditAccountId: string;
+    readonly amount: string;
+  };
   outcome: 'unknown' | 'ok' | 'failed';
   /** The transfer's id, once an answer has told it. */
   id?: string;
@@ -22,8 +26,16 @@ export class Client {
     return { status: response.status, body: (await response.json()) as Body };
   }
 
-  async post<Body>(path: string, body: unknown, idempotencyKey: string = randomUUID()): Promise<{ readonly status: number; readonly body: Body }> {
-    const headers = { authorization: `Bearer ${this.key}`, 'idempotency-key': idempotencyKey, 'content-type': 'application/json' };
+  async post<Body>(
+    path: string,
+    body: unknown,
+    idempotencyKey: string = randomUUID(),
+  ): Promise<{ readonly status: number; readonly body: Body }> {
+    const headers = {
+      authorization: `Bearer ${this.key}`,
+      'idempotency-key': idempotencyKey,
+      'content-type': 'application/json',
+    };
     const response = await fetch(this.api + path, { method: 'POST', headers, body: JSON.stringify(body) });
     return { status: response.status, body: (await response.json()) as Body };
   }
@@ -31,8 +43,10 @@ export class Client {
   /** All of a list, over its pages. */
   async all<Item>(path: string): Promise<Item[]> {
     const items: Item[] = [];
-    for (let after = ''; ; ) {
-      const { body } = await this.get<{ data: Item[]; nextCursor: string | null }>(`${path}${path.includes('?') ? '&' : '?'}limit=200${after}`);
+    for (let after = ''; ;) {
+      const { body } = await this.get<{ data: Item[]; nextCursor: string | null }>(
+        `${path}${path.includes('?') ? '&' : '?'}limit=200${after}`,
+      );
       items.push(...body.data);
       if (body.nextCursor === null) return items;
       after = `&after=${encodeURIComponent(body.nextCursor)}`;
@@ -42,13 +56,21 @@ export class Client {
   /** Opens two accounts between which transfers go. */
   async accounts(): Promise<{ readonly debitAccountId: string; readonly creditAccountId: string }> {
     const open = async (normalBalance: string): Promise<string> =>
-      (await this.post<{ id: string }>('/v1/ledger/accounts', { code: randomUUID(), asset: 'EUR/2', normalBalance })).body.id;
+      (
+        await this.post<{ id: string }>('/v1/ledger/accounts', {
+          code: randomUUID(),
+          asset: 'EUR/2',
+          normalBalance,
+        })
+      ).body.id;
     return { debitAccountId: await open('debit'), creditAccountId: await open('credit') };
   }
 
   /** Sends an entry of the journal and writes down what became of it. An answer that is not there leaves it unknown. */
   async send(entry: Entry): Promise<void> {
-    const answer = await this.post<{ id: string }>('/v1/ledger/transfers', entry.body, entry.key).catch(() => undefined);
+    const answer = await this.post<{ id: string }>('/v1/ledger/transfers', entry.body, entry.key).catch(
+      () => undefined,
+    );
     if (!answer || answer.status >= 500) return;
     entry.outcome = answer.status === 201 ? 'ok' : 'failed';
     entry.id = answer.body.id;

@@ -29,9 +29,16 @@ describe('a rolling restart of two APIs and a worker', () => {
   let watching: NodeJS.Timeout;
 
   beforeAll(async () => {
-    postgres = await EmbeddedPostgres.start({ directory: join(checkout, '.holdfast/postgres'), password: 'rolling' });
+    postgres = await EmbeddedPostgres.start({
+      directory: join(checkout, '.holdfast/postgres'),
+      password: 'rolling',
+    });
     clickhouse = await TestClickHouse.open('front');
-    environment = { ...databases(postgres.url()), CLICKHOUSE_URL: 'url' in clickhouse.endpoint ? clickhouse.endpoint.url : '', LOG_LEVEL: 'warn' };
+    environment = {
+      ...databases(postgres.url()),
+      CLICKHOUSE_URL: 'url' in clickhouse.endpoint ? clickhouse.endpoint.url : '',
+      LOG_LEVEL: 'warn',
+    };
     const migrated = await holdfast(checkout, ['migrate'], environment);
     if (migrated.code !== 0) throw new Error(migrated.stderr);
     for (let n = 0; n < 2; n += 1) backends.push(await startBackend(checkout, environment));
@@ -42,7 +49,10 @@ describe('a rolling restart of two APIs and a worker', () => {
   });
   afterAll(async () => {
     clearInterval(watching);
-    await Promise.all([...backends.map(({ process }) => process.signal('SIGTERM')), worker.signal('SIGTERM')]);
+    await Promise.all([
+      ...backends.map(({ process }) => process.signal('SIGTERM')),
+      worker.signal('SIGTERM'),
+    ]);
     await clickhouse.close();
     await postgres.stop();
     removeCheckout(checkout);
@@ -50,7 +60,8 @@ describe('a rolling restart of two APIs and a worker', () => {
 
   test('fails no request, and every transfer has one event that is delivered', async () => {
     const key = await makeTenant(checkout, environment);
-    const clients = (): Client[] => backends.filter(({ ready }) => ready).map(({ url }) => new Client(url, key));
+    const clients = (): Client[] =>
+      backends.filter(({ ready }) => ready).map(({ url }) => new Client(url, key));
     const accounts = await clients()[0]!.accounts();
     const journal: Entry[] = [];
     const sending: Promise<void>[] = [];
@@ -72,7 +83,9 @@ describe('a rolling restart of two APIs and a worker', () => {
     expect(journal.length).toBeGreaterThan(10 * REQUESTS_PER_SECOND);
     expect(journal.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
     const client = clients()[0]!;
-    const { body } = await client.get<{ balances: { postedDebits: string } }>(`/v1/ledger/accounts/${accounts.debitAccountId}`);
+    const { body } = await client.get<{ balances: { postedDebits: string } }>(
+      `/v1/ledger/accounts/${accounts.debitAccountId}`,
+    );
     expect(body.balances.postedDebits).toBe(String(journal.length));
     await expectDelivered(client, journal.length);
   });
@@ -100,10 +113,18 @@ function databases(adminUrl: string): Record<string, string> {
   };
 }
 
-async function startBackend(checkout: string, environment: Readonly<Record<string, string>>): Promise<Backend> {
+async function startBackend(
+  checkout: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<Backend> {
   const port = await freePort();
   const own = { ...environment, HOLDFAST_PORT: String(port) };
-  return { url: `http://127.0.0.1:${port}`, environment: own, process: new DevProcess(checkout, ['api'], own), ready: false };
+  return {
+    url: `http://127.0.0.1:${port}`,
+    environment: own,
+    process: new DevProcess(checkout, ['api'], own),
+    ready: false,
+  };
 }
 
 function startWorker(checkout: string, environment: Readonly<Record<string, string>>): DevProcess {

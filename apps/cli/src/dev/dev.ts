@@ -40,7 +40,9 @@ export async function runDev(options: DevOptions): Promise<void> {
   const config = readConfig('dev');
   const directory = openDevDirectory(config.directory);
   const engines: Engine[] = [];
-  const stop = listenForStop(() => engines.forEach((engine) => engine.kill()));
+  const stop = listenForStop();
+  // However this process ends, short of kill -9, it leaves no server behind. After an orderly stop there is none.
+  process.once('exit', () => engines.forEach((engine) => engine.kill()));
   await using undo = new AsyncDisposableStack();
   undo.defer(takeDevLock(directory));
   // One that a killed process has left: who waits for the file must not find it before everything runs.

@@ -19,7 +19,13 @@ export async function startPostgres(
 ): Promise<Engine> {
   if (configuredUrl !== undefined) return { url: configuredUrl, stop: async () => {}, kill: () => {} };
   const server = await EmbeddedPostgres.start({ directory: postgresIn(directory), password });
-  return { url: server.url(), stop: () => server.stop(), kill: () => killServer(server.pid) };
+  let runs = true;
+  const stop = async (): Promise<void> => {
+    await server.stop();
+    runs = false;
+  };
+  // Once it has stopped, its process id may become another program's.
+  return { url: server.url(), stop, kill: () => void (runs && killServer(server.pid)) };
 }
 
 /** Applies missing migrations and gives the roles the passwords that follow from the administrator's. */

@@ -7,14 +7,13 @@ const FORCED_EXIT_CODE = 130;
 
 /**
  * Listens for SIGINT, SIGTERM and SIGHUP. The first aborts the answered signal: whoever runs then stops in order. A second
- * wish, or a stop that takes too long, calls `force` and ends the process at once.
+ * wish, or a stop that takes too long, ends the process at once.
  */
-export function listenForStop(force: () => void): AbortSignal {
+export function listenForStop(): AbortSignal {
   const stop = new AbortController();
   let firstAtMs = 0;
   const end = (why: string): never => {
     process.stderr.write(`${why}\n`);
-    force();
     process.exit(FORCED_EXIT_CODE);
   };
   const onSignal = (): void => {

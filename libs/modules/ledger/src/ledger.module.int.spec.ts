@@ -266,7 +266,7 @@ describe('The ledger over HTTP', () => {
   });
 
   it('serves the same over GraphQL', async () => {
-    const openAccount = `mutation ($input: OpenAccountArgs!, $key: String!) { openAccount(input: $input, idempotencyKey: $key) { id version balances { postedDebits } } }`;
+    const openAccount = `mutation ($input: OpenAccountInput!, $key: String!) { openAccount(input: $input, idempotencyKey: $key) { id version balances { postedDebits } } }`;
     const account = async (code: string): Promise<string> => {
       const { data } = await graphql(openAccount, {
         input: { code, asset: 'EUR/2', normalBalance: 'debit' },
@@ -275,7 +275,7 @@ describe('The ledger over HTTP', () => {
       return data.openAccount.id;
     };
     const [cash, sales] = [await account('cash'), await account('sales')];
-    const post = `mutation ($input: PostTransferArgs!, $key: String!) { postTransfer(input: $input, idempotencyKey: $key) { id amount status metadata } }`;
+    const post = `mutation ($input: PostTransferInput!, $key: String!) { postTransfer(input: $input, idempotencyKey: $key) { id amount status metadata } }`;
     const input = { debitAccountId: cash, creditAccountId: sales, amount: '12', metadata: { note: 'a' } };
     const posted = (await graphql(post, { input, key: newId() })).data.postTransfer;
     expect(posted).toMatchObject({ amount: '12', status: 'posted', metadata: { note: 'a' } });

@@ -1,4 +1,5 @@
-import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Caller, newId } from '@holdfast/kernel';
 import { CursorInvalid } from '@holdfast/cqrs';
@@ -165,7 +166,7 @@ describe('Telemetry while the store is away', () => {
     // Takes connections and never answers, which is the worst way to be away.
     silent = createServer((socket) => sockets.add(socket));
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
-    url = `http://127.0.0.1:${(silent.address() as { port: number }).port}`;
+    url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
   });
   afterAll(async () => {
     for (const socket of sockets) socket.destroy();
@@ -202,6 +203,26 @@ describe('Telemetry while the store is away', () => {
     expect(store.isOpenForReads).toBe(false);
     expect(Date.now() - begun - waitedMs).toBeLessThan(200);
     await store.close();
+  });
+
+  it('counts the wait for a place among the reads', async () => {
+    // Answers each statement after 400 ms with no rows: twenty at a time, a hundredth read would wait for 2 s.
+    const slow = createHttpServer((_request, response) => void sleep(400).then(() => response.end()));
+    await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
+    const store = new TelemetryStore(
+      { url: `http://127.0.0.1:${(slow.address() as AddressInfo).port}` },
+      1_000,
+    );
+    const begun = Date.now();
+    const reads = await Promise.allSettled(Array.from({ length: 100 }, () => list(store)));
+    expect(Date.now() - begun).toBeLessThan(1_800);
+    const refusals = reads.flatMap((read) => (read.status === 'rejected' ? [read.reason as unknown] : []));
+    expect(refusals.length).toBeGreaterThan(0);
+    expect(refusals.length).toBeLessThan(100);
+    for (const refusal of refusals) expect(refusal).toMatchObject(unavailable);
+    await store.close();
+    slow.closeAllConnections();
+    await new Promise((resolve) => slow.close(resolve));
   });
 
   it('is read again when it is back', async () => {

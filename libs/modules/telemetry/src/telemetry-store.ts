@@ -84,11 +84,9 @@ export class TelemetryStore {
   /** `readDeadlineMs` is how long a read may take before it is refused. */
   constructor(endpoint: ClickHouseEndpoint, readDeadlineMs = READ_DEADLINE_MS) {
     this.breaker.onStateChange(() => circuitOpen.set(this.isOpenForReads ? 0 : 1));
-    this.reads = wrap(
-      bulkhead(READS_MAX, READS_WAITING_MAX),
-      this.breaker,
-      timeout(readDeadlineMs, TimeoutStrategy.Aggressive),
-    );
+    const deadline = timeout(readDeadlineMs, TimeoutStrategy.Aggressive);
+    // The outer deadline counts the time spent waiting for a place; the inner one lets the breaker see who ran out of it.
+    this.reads = wrap(deadline, bulkhead(READS_MAX, READS_WAITING_MAX), this.breaker, deadline);
     // Failures reach the caller, who logs them; the client's own log would print them a second time.
     const log = { level: ClickHouseLogLevel.OFF };
     this.client = createClient({

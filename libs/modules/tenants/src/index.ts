@@ -4,3 +4,4 @@ export { tenantView, type TenantView } from './tenant-view';
 export { SlugTaken } from './tenants.errors';
 export { tenantCreated } from './tenants.events';
 export { TenantsModule } from './tenants.module';
+export { usageGroup } from './usage/usage.listener';

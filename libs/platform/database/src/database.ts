@@ -1,7 +1,13 @@
 import { fullJitterMs } from '@holdfast/kernel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool, type PoolClient, TypeOverrides } from 'pg';
-import { DatabaseBusy, DatabaseUnavailable, isRetryable, leavesConnectionSound, translate } from './database-errors';
+import {
+  DatabaseBusy,
+  DatabaseUnavailable,
+  isRetryable,
+  leavesConnectionSound,
+  translate,
+} from './database-errors';
 import { statement } from './statement';
 import { SystemTx, type Transaction } from './transaction';
 
@@ -57,9 +63,19 @@ export class Database {
   }
 
   /** Connections in use, idle, and requests waiting for one. */
-  get load(): { readonly used: number; readonly idle: number; readonly waiting: number; readonly max: number } {
+  get load(): {
+    readonly used: number;
+    readonly idle: number;
+    readonly waiting: number;
+    readonly max: number;
+  } {
     const { totalCount, idleCount, waitingCount } = this.pool;
-    return { used: totalCount - idleCount, idle: idleCount, waiting: waitingCount, max: this.options.connectionsMax ?? 10 };
+    return {
+      used: totalCount - idleCount,
+      idle: idleCount,
+      waiting: waitingCount,
+      max: this.options.connectionsMax ?? 10,
+    };
   }
 
   /**
@@ -68,7 +84,10 @@ export class Database {
    * The work is done again, with full jitter, when PostgreSQL reports a deadlock or a serialisation failure; it must
    * therefore have no effect outside the transaction. Throws DatabaseBusy, DatabaseUnavailable or OutcomeUnknown.
    */
-  async transaction<T, Tx extends Transaction>(open: (connection: PoolClient) => Tx, work: (tx: Tx) => Promise<T>): Promise<T> {
+  async transaction<T, Tx extends Transaction>(
+    open: (connection: PoolClient) => Tx,
+    work: (tx: Tx) => Promise<T>,
+  ): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
         return await this.attempt(open, work);
@@ -82,7 +101,10 @@ export class Database {
 
   /** Asks the server for an answer over a pooled connection; throws DatabaseUnavailable. */
   async ping(): Promise<void> {
-    await this.transaction((connection) => new SystemTx(connection, 'read only'), (tx) => tx.last(PING));
+    await this.transaction(
+      (connection) => new SystemTx(connection, 'read only'),
+      (tx) => tx.last(PING),
+    );
   }
 
   /** Closes idle connections at once and used ones when their work ends. */
@@ -90,7 +112,10 @@ export class Database {
     await this.pool.end();
   }
 
-  private async attempt<T, Tx extends Transaction>(open: (connection: PoolClient) => Tx, work: (tx: Tx) => Promise<T>): Promise<T> {
+  private async attempt<T, Tx extends Transaction>(
+    open: (connection: PoolClient) => Tx,
+    work: (tx: Tx) => Promise<T>,
+  ): Promise<T> {
     const connection = await this.acquire();
     // The pool listens to idle connections only. Nobody listening to a used one would end the process when the server
     // goes away between two statements; the next statement tells the work about it.

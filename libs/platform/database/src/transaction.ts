@@ -107,9 +107,10 @@ export class Transaction {
 
   private begin(): void {
     // Says all that a setting of the session could say otherwise: it may be read before the reset.
-    const begin = step(`begin isolation level read committed, ${this.access}, not deferrable`);
-    for (const { name, text, values = [] } of this.opening(begin)) {
-      void this.track(this.connection.query({ ...EXTENDED, name, text, values: [...values] }));
+    const text = `begin isolation level read committed, ${this.access}, not deferrable`;
+    const begin = { name: `begin ${this.access}`, text };
+    for (const { values = [], ...named } of this.opening(begin)) {
+      void this.track(this.connection.query({ ...EXTENDED, ...named, values: [...values] }));
     }
   }
 

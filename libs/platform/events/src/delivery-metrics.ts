@@ -1,48 +1,48 @@
-import { Counter, Gauge, Histogram } from 'prom-client';
+import { counter, gauge, histogram } from '@holdfast/observability';
 
 /** Ticks that held events. */
-export const ticksTotal = new Counter({ name: 'holdfast_events_ticks_total', help: 'Ticks that held events.' });
+export const ticksTotal = counter({ name: 'holdfast_events_ticks_total', help: 'Ticks that held events.' });
 
 /** Events that ticks have put in order. */
-export const sequencedTotal = new Counter({ name: 'holdfast_events_sequenced_total', help: 'Events put in order by ticks.' });
+export const sequencedTotal = counter({ name: 'holdfast_events_sequenced_total', help: 'Events put in order by ticks.' });
 
 /** Whether this process is the sequencer. */
-export const leading = new Gauge({ name: 'holdfast_events_sequencer_leading', help: '1 while this process holds the lease of the sequencer.' });
+export const leading = gauge({ name: 'holdfast_events_sequencer_leading', help: '1 while this process holds the lease of the sequencer.' });
 
 /** Events whose effect is committed, by group. */
-export const deliveredTotal = new Counter({
+export const deliveredTotal = counter({
   name: 'holdfast_events_delivered_total',
   help: 'Events that took effect in a consumer group.',
-  labelNames: ['group'],
+  labels: ['group'],
 });
 
 /** Deliveries that failed and will be tried again, by group. */
-export const failuresTotal = new Counter({
+export const failuresTotal = counter({
   name: 'holdfast_events_delivery_failures_total',
   help: 'Deliveries that failed and are tried again.',
-  labelNames: ['group'],
+  labels: ['group'],
 });
 
 /** Time from the event's append to its effect, of the oldest event of each page or batch. */
-export const delaySeconds = new Histogram({
+export const delaySeconds = histogram({
   name: 'holdfast_events_delivery_delay_seconds',
   help: 'Seconds from the append of the oldest event of a delivery to its effect.',
-  labelNames: ['group'],
+  labels: ['group'],
   buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600],
 });
 
 /** Keys that lagged at the last sweep, by group. */
-export const lagging = new Gauge({
+export const lagging = gauge({
   name: 'holdfast_events_lagging_keys',
   help: 'Tenants (1 for a store) that lag behind the log at the last sweep, at most 1000.',
-  labelNames: ['group'],
+  labels: ['group'],
 });
 
 /** Wake-ups by the way they took: `queue`, or `process` when the queue was away or a key did not move. */
-export const wakeUpsTotal = new Counter({
+export const wakeUpsTotal = counter({
   name: 'holdfast_events_wake_ups_total',
   help: 'Wake-ups of consumer groups, through the queue or in process.',
-  labelNames: ['group', 'way'],
+  labels: ['group', 'way'],
 });
 
 /** Counts a delivery that has taken effect. */

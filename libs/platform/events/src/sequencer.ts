@@ -22,7 +22,7 @@ const STANDBY_LOOK_MS = 500;
 const ACTIVE_MS = 8;
 /** Idle looks back off to this, which is then what the first event waits at most. They read and do not write. */
 const IDLE_MAX_MS = 250;
-/** Growth of the pause from look to look: 1.2 stays under 20 ms for the first five and reaches the end after about 3 s. */
+/** Growth of the pause from look to look: under 20 ms for five looks, and at its longest after about 1.3 s. */
 const IDLE_GROWTH = 1.2;
 
 /**

@@ -32,6 +32,11 @@ describe('SchemaPipe', () => {
     expect(JSON.stringify((error as InvalidInput).errors)).not.toContain('s3cret');
   });
 
+  it('refuses texts that PostgreSQL cannot store', async () => {
+    expect(await faults({ name: 'a\u0000' })).toEqual(['/name invalid_text']);
+    expect(await faults({ name: '\ud800' })).toEqual(['/name invalid_text']);
+  });
+
   it('shows at most fifty faults', async () => {
     const many = Object.fromEntries(Array.from({ length: 1_000 }, (_, index) => [`field${index}`, 1]));
     expect(await faults({ name: 'ada', ...many })).toHaveLength(50);

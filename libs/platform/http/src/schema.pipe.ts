@@ -23,12 +23,25 @@ export class SchemaPipe extends StandardSchemaValidationPipe {
     // An absent body is an empty one, so that its missing fields are named; GraphQL's objects have no prototype.
     const given = metadata.type === 'body' ? (value ?? {}) : value;
     const plain = metadata.type === 'custom' || given === null || typeof given !== 'object' || Array.isArray(given) ? given : { ...given };
+    refuseUnstorable(plain, '');
     try {
       return await super.transform(plain as T, { ...metadata, schema } as ArgumentMetadata);
     } catch (error) {
       throw metadata.type === 'param' && metadata.data && error instanceof InvalidInput ? error.under(metadata.data) : error;
     }
   }
+}
+
+/**
+ * Refuses texts that PostgreSQL cannot store, wherever they come from: a query string, a GraphQL literal. Bodies have been
+ * read strictly and are no deeper than that allows.
+ */
+function refuseUnstorable(value: unknown, pointer: string): void {
+  if (typeof value === 'string' && (value.includes('\u0000') || !value.isWellFormed())) {
+    throw new InvalidInput([{ pointer, code: 'invalid_text', message: 'The text holds NUL or half a character.' }]);
+  }
+  if (value === null || typeof value !== 'object') return;
+  for (const [key, inner] of Object.entries(value)) refuseUnstorable(inner, `${pointer}${pointerOf([key])}`);
 }
 
 /** The faults that a schema has found, as JSON Pointers with stable codes. */

@@ -52,6 +52,11 @@ const FILL = `
   select t.id, n, 'row ' || n
   from unnest($1::uuid[]) t (id), generate_series(1, $2) n`;
 
+const COPIES = [
+  'insert into rls_bench.usual select tenant_id, id, name, created_at from rls_bench.plain',
+  'insert into rls_bench.protected select tenant_id, id, name, created_at from rls_bench.plain',
+];
+
 interface Reading {
   readonly title: string;
   readonly plain: Statement<unknown>;
@@ -208,9 +213,7 @@ async function prepare(adminUrl: string, tenantId: string): Promise<void> {
     await client.query(SCHEMA);
     const tenants = [tenantId, ...Array.from({ length: TENANTS - 1 }, newId)];
     await client.query(FILL, [tenants, ROWS_PER_TENANT]);
-    for (const copy of ['usual', 'protected']) {
-      await client.query(`insert into rls_bench.${copy} table rls_bench.plain`);
-    }
+    for (const copy of COPIES) await client.query(copy);
     // Freshly loaded tables are planned badly until they have been analysed.
     for (const table of ['plain', 'usual', 'protected'])
       await client.query(`vacuum analyze rls_bench.${table}`);

@@ -183,7 +183,7 @@ describe('A session that one tenant has used', () => {
     ['an anonymous block in a function call', `select plpgsql_call_handler()`],
   ])('was left clean by %s', async (_, text) => {
     const before = await stateForNext();
-    await expect(tenants.transaction(attacker, (tx) => inject(tx, text))).rejects.toThrow();
+    await expect(tenants.transaction(attacker, (tx) => inject(tx, text))).rejects.toThrow(Error);
     expect({ ...(await stateForNext()), pid: 0 }).toEqual({ ...before, pid: 0 });
     expect(await database.admin(`select relname from pg_class where relname = 'poison'`)).toEqual([]);
   });

@@ -1,11 +1,16 @@
 import { statement, SystemTx, TenantContextRefused } from '@holdfast/database';
-import { CATALOGUE_CHECKS, type CatalogueCheck, type Offence } from './catalogue-checks';
+import type { CatalogueCheck, Offence } from './catalogue-check';
+import { DETOUR_CHECKS } from './detour-checks';
+import { POLICY_CHECKS } from './policy-checks';
 import { type DoctorPools, missingRefusals } from './refusals';
 
 /** A hole in tenant isolation: which rule, which object, why, and the SQL that mends it. */
 export interface Finding extends Offence {
   readonly rule: number;
 }
+
+/** The checks that look at the catalogue, which every role may read: they need no more rights than the application has. */
+const CATALOGUE_CHECKS: readonly CatalogueCheck[] = [...POLICY_CHECKS, ...DETOUR_CHECKS];
 
 interface Exemption {
   readonly rule: number;
@@ -26,7 +31,7 @@ const LIST_EXEMPTIONS = statement<Exemption>(
  */
 export async function runDoctor(pools: DoctorPools): Promise<Finding[]> {
   const [offences, refusals] = await Promise.all([readCatalogue(pools), probe(pools)]);
-  return [...offences, ...refusals].sort((one, other) => one.rule - other.rule);
+  return [...offences, ...refusals].toSorted((one, other) => one.rule - other.rule);
 }
 
 /** Findings for people: one paragraph each. */

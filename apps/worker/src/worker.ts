@@ -1,0 +1,142 @@
+import type { WorkerConfig } from '@holdfast/config';
+import { Database } from '@holdfast/database';
+import { Consumers, Relay, type Report, Sequencer } from '@holdfast/events';
+import type { QueueBackend } from '@holdfast/jobs';
+import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
+import type { TelemetryStore } from '@holdfast/telemetry';
+import { Grants, TenantDatabase } from '@holdfast/tenancy';
+import { storeGroups, tenantGroups } from './worker-groups';
+
+/** What the process that runs the worker gives it. */
+export interface WorkerResources {
+  readonly logger: Logger;
+  readonly telemetry: TelemetryStore;
+  /** False where another part of the process serves metrics. */
+  readonly serveMetrics: boolean;
+}
+
+/** A worker that runs. */
+export interface RunningWorker {
+  readonly health: Health;
+  /** Takes no more jobs, finishes those under way, gives the sequencer's lease back, closes. */
+  stop(): Promise<void>;
+}
+
+/** Per process: one for each delivery of a group at a time, and some for failures to be noted. */
+const APP_CONNECTIONS = 12;
+const AUTH_CONNECTIONS = 2;
+/** The sequencer, the sweep, and two for each store: a batch holds one while it is sent. */
+const RELAY_CONNECTIONS = 6;
+
+interface Pools {
+  readonly app: Database;
+  readonly auth: Database;
+  readonly relay: Database;
+}
+
+/** Starts a worker: a candidate for the sequencer's lease, and consumers of every group. Any number may run. */
+export async function startWorker(config: WorkerConfig, resources: WorkerResources): Promise<RunningWorker> {
+  const { logger, telemetry, serveMetrics } = resources;
+  const pools = openPools(config, logger);
+  const grants = new Grants(pools.auth);
+  const health = new Health();
+  const delivery = composeDelivery(config, pools, grants, telemetry, reportTo(logger));
+  try {
+    const metrics = serveMetrics
+      ? await startMetricsServer({ host: config.host, port: config.metricsPort, health })
+      : undefined;
+    health.check('database', () => pools.app.ping());
+    health.check('relay', () => pools.relay.ping());
+    grants.watch();
+    delivery.start();
+    health.started();
+    return {
+      health,
+      stop: async () => {
+        health.drain();
+        await delivery.stop();
+        await closeAll(pools, grants);
+        await metrics?.close();
+      },
+    };
+  } catch (error) {
+    await closeAll(pools, grants);
+    throw error;
+  }
+}
+
+function composeDelivery(
+  config: WorkerConfig,
+  { app, relay }: Pools,
+  grants: Grants,
+  telemetry: TelemetryStore,
+  report: Report,
+): { start(): void; stop(): Promise<void> } {
+  const consumers = new Consumers({
+    tenants: new TenantDatabase(app),
+    relay,
+    grants,
+    backend: queueBackend(config),
+    tenantGroups: tenantGroups(),
+    storeGroups: storeGroups(telemetry),
+    report,
+  });
+  const sequencer: Sequencer = new Sequencer({ relay, report, onTick: (tick) => waker.accept(tick) });
+  const waker = new Relay({ relay, groups: consumers.groups, isLeading: () => sequencer.isLeading, report });
+  return {
+    start: () => {
+      consumers.start();
+      waker.start();
+      sequencer.start();
+    },
+    // The lease goes first, so that another worker leads while this one finishes its deliveries.
+    stop: async () => {
+      await sequencer.stop();
+      await waker.stop();
+      await consumers.stop();
+    },
+  };
+}
+
+/** Redis where there is one; else the queues are tables. The configuration has seen to it that there is either. */
+function queueBackend({ redisUrl, databaseJobsUrl }: WorkerConfig): QueueBackend {
+  if (redisUrl) return { kind: 'redis', url: redisUrl };
+  if (databaseJobsUrl) return { kind: 'postgres', url: databaseJobsUrl };
+  throw new Error('the worker has neither REDIS_URL nor DATABASE_JOBS_URL');
+}
+
+function openPools(config: WorkerConfig, logger: Logger): Pools {
+  const open = (role: string, url: string, connectionsMax: number): Database =>
+    new Database({
+      url,
+      name: `holdfast worker ${role}`,
+      connectionsMax,
+      onIdleError: (error) =>
+        logger.warn({ err: error, context: role }, 'an idle database connection was lost'),
+    });
+  return {
+    app: open('app', config.databaseUrl, APP_CONNECTIONS),
+    auth: open('auth', config.databaseAuthUrl, AUTH_CONNECTIONS),
+    relay: open('relay', config.databaseRelayUrl, RELAY_CONNECTIONS),
+  };
+}
+
+async function closeAll(pools: Pools, grants: Grants): Promise<void> {
+  grants.close();
+  await Promise.all([pools.app.close(), pools.auth.close(), pools.relay.close()]);
+}
+
+/** Between two log lines about the same trouble: a server that is away fails a hundred times a second. */
+const REPORT_INTERVAL_MS = 5_000;
+const REPORTS_KEPT = 1_000;
+
+function reportTo(logger: Logger): Report {
+  const reportedAtMs = new Map<string, number>();
+  return (error, doing) => {
+    const now = Date.now();
+    if (now - (reportedAtMs.get(doing) ?? 0) < REPORT_INTERVAL_MS) return;
+    if (reportedAtMs.size >= REPORTS_KEPT) reportedAtMs.clear();
+    reportedAtMs.set(doing, now);
+    logger.warn({ err: error, context: 'events' }, `Failed, and will be tried again: ${doing}.`);
+  };
+}

@@ -1,0 +1,120 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { newId } from '@holdfast/kernel';
+import { type Database, statement } from '@holdfast/database';
+import { TestDatabase } from '@holdfast/testing';
+import { appendUnderLock, prepareKeys } from '../test/event-writers';
+import { Sequencer } from './sequencer';
+import { acquireLease, LeaseLost, makeTick, relaying, thinTicks, type Tick } from './ticks.sql';
+
+const TAKE = statement('test.take_lease', "update events.leases set holder = 'next', fence = fence + 1 where name = 'sequencer'");
+
+describe('The sequencer', () => {
+  let database: TestDatabase;
+  let relay: Database;
+  const opened: Sequencer[] = [];
+  const errors: unknown[] = [];
+  const ticks: Tick[] = [];
+
+  const sequencer = (leaseMs: number): Sequencer => {
+    const made = new Sequencer({ relay, leaseMs, onTick: (tick) => ticks.push(tick), report: (error) => errors.push(error) });
+    opened.push(made);
+    made.start();
+    return made;
+  };
+  const append = async (tenantId = newId()): Promise<string> => {
+    const caller = await database.caller(tenantId);
+    const key = newId();
+    await prepareKeys(database, tenantId, [key]);
+    await database.tenants(1).transaction(caller, (tx) => appendUnderLock(tx, [key]));
+    return tenantId;
+  };
+  const until = async (condition: () => boolean): Promise<void> => {
+    for (let look = 0; look < 1_000 && !condition(); look += 1) await sleep(10);
+    expect(condition()).toBe(true);
+  };
+
+  beforeEach(async () => {
+    database = await TestDatabase.create();
+    relay = database.as('holdfast_relay', 8);
+    ticks.length = 0;
+    errors.length = 0;
+  });
+  afterEach(async () => {
+    await Promise.all(opened.splice(0).map((each) => each.stop()));
+    await database.drop();
+  });
+
+  it('refuses the tick of a holder who slept while another took the lease', async () => {
+    const paused = { holder: 'paused', fence: (await acquireLease(relay, 'paused', 50)) ?? 0n, leaseMs: 50 };
+    expect(await acquireLease(relay, 'second', 5_000)).toBeUndefined();
+    await sleep(80);
+    const fence = await acquireLease(relay, 'second', 5_000);
+    expect(fence).toBe(paused.fence + 1n);
+    await append();
+    await expect(makeTick(relay, paused)).rejects.toThrow(LeaseLost);
+    // The same holder, back with its old fence, is refused as well: the fence counts, not the name.
+    await expect(makeTick(relay, { holder: 'second', fence: paused.fence, leaseMs: 50 })).rejects.toThrow(LeaseLost);
+    expect(await makeTick(relay, { holder: 'second', fence: fence ?? 0n, leaseMs: 5_000 })).toMatchObject({ id: 1n, eventCount: 1n });
+  });
+
+  it('refuses a holder whose tick waited for the lease row behind its successor', async () => {
+    const paused = { holder: 'paused', fence: (await acquireLease(relay, 'paused', 1)) ?? 0n, leaseMs: 1 };
+    await append();
+    const late = await relaying(relay, async (tx) => {
+      await tx.execute(TAKE); // The successor holds the row and has not committed.
+      const tick = makeTick(relay, paused).catch((error: unknown) => error);
+      expect(await Promise.race([tick, sleep(150)])).toBeUndefined();
+      return { tick };
+    });
+    expect(await late.tick).toBeInstanceOf(LeaseLost);
+    expect(await database.admin('select id from events.ticks')).toHaveLength(1);
+  });
+
+  it('stores no tick while nothing happens, and names the tenants of one that holds events', async () => {
+    sequencer(3_000);
+    await sleep(300);
+    expect(await database.admin('select id from events.ticks')).toHaveLength(1);
+    const tenantId = await append();
+    await until(() => ticks.length > 0);
+    expect(ticks[0]).toMatchObject({ id: 1n, eventCount: 1n, tenantIds: [tenantId] });
+    expect(await database.admin('select tick from events.heads where tenant_id = $1', [tenantId])).toEqual([{ tick: '1' }]);
+  });
+
+  it('is taken over at once when the leader stops, and within 5 s when it dies', async () => {
+    const first = sequencer(3_000);
+    await until(() => first.isLeading);
+    const second = sequencer(3_000);
+    await first.stop();
+    const stoppedAt = Date.now();
+    await until(() => second.isLeading);
+    expect(Date.now() - stoppedAt).toBeLessThan(1_000);
+    await append();
+    await until(() => ticks.length === 1);
+
+    // A leader that died renews nothing more: its lease stands in the table until it expires.
+    await second.stop();
+    await acquireLease(relay, 'dead', 3_000);
+    const third = sequencer(3_000);
+    const diedAt = Date.now();
+    await until(() => third.isLeading);
+    expect(Date.now() - diedAt).toBeLessThan(5_000);
+    expect(errors).toEqual([]);
+  });
+
+  it('thins ticks that no cursor names, and none that a store has before it', async () => {
+    const lease = { holder: 'thin', fence: (await acquireLease(relay, 'thin', 60_000)) ?? 0n, leaseMs: 60_000 };
+    for (let i = 0; i < 6; i += 1) {
+      await append();
+      await makeTick(relay, lease);
+    }
+    const left = async (): Promise<string[]> =>
+      (await database.admin<{ id: string }>('select id from events.ticks order by id')).map(({ id }) => id);
+    await thinTicks(relay);
+    expect(await left()).toHaveLength(7); // All were the newest within the last minute.
+    await database.admin(`update events.ticks set created_at = created_at - interval '2 minutes'`);
+    await database.admin(`insert into events.store_cursors (group_name, from_tick) values ('store', 4)`);
+    await database.admin(`insert into events.tenant_cursors (tenant_id, group_name, from_tick) values ($1, 'g', 2)`, [newId()]);
+    await thinTicks(relay);
+    expect(await left()).toEqual(['0', '2', '4', '5', '6']);
+  });
+});

@@ -1,0 +1,100 @@
+import { newId } from '@holdfast/kernel';
+import type { Database } from '@holdfast/database';
+import { TestDatabase } from '@holdfast/testing';
+import { appendUnderLock, prepareKeys } from '../test/event-writers';
+import type { RecordedEvent } from './recorded-event';
+import { StoreDelivery, type StoreGroup } from './store-delivery';
+import { acquireLease, makeTick } from './ticks.sql';
+
+interface Sent {
+  readonly token: string;
+  readonly ids: readonly string[];
+}
+
+describe('Delivery to a store group', () => {
+  let database: TestDatabase;
+  let relay: Database;
+  let lease: { holder: string; fence: bigint; leaseMs: number };
+  let append: (count: number) => Promise<void>;
+  const errors: string[] = [];
+
+  beforeEach(async () => {
+    database = await TestDatabase.create();
+    relay = database.as('holdfast_relay');
+    lease = { holder: 'test', fence: (await acquireLease(relay, 'test', 60_000)) ?? 0n, leaseMs: 60_000 };
+    const [caller, key, tenants] = [await database.caller(newId()), newId(), database.tenants(2)];
+    await prepareKeys(database, caller.tenantId, [key]);
+    append = async (count) => {
+      for (let i = 0; i < count; i += 1) await tenants.transaction(caller, (tx) => appendUnderLock(tx, [key]));
+      await makeTick(relay, lease);
+    };
+    errors.length = 0;
+  });
+  afterEach(() => database.drop());
+
+  const sender = (sent: Sent[], batchMax: number, after?: () => Promise<void>): StoreDelivery => {
+    const group: StoreGroup = {
+      name: 'store',
+      batchMax,
+      paceMs: 0,
+      deliver: async (events: readonly RecordedEvent[], token) => {
+        sent.push({ token, ids: events.map(({ id }) => id) });
+        await after?.();
+      },
+    };
+    return new StoreDelivery(group, relay, (error) => errors.push(String(error)));
+  };
+  const logged = async (): Promise<string[]> =>
+    (await database.admin<{ id: string }>('select id from events.log order by seq')).map(({ id }) => id);
+
+  it('sends the same events under the same token when it died between sending and moving on', async () => {
+    await append(25);
+    const sent: Sent[] = [];
+    const kill = async (): Promise<void> => {
+      const killed = await database.admin(
+        `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and state = 'idle in transaction' and usename = 'holdfast_relay'`,
+      );
+      expect(killed).toHaveLength(1);
+    };
+    await sender(sent, 10, kill).deliver();
+    expect(errors).toHaveLength(1);
+    expect(sent).toHaveLength(1);
+    await append(5); // What comes meanwhile changes nothing about the batch.
+    await database.admin('update events.store_cursors set retry_at = null');
+    // Another process, and another limit.
+    await sender(sent, 1_000).deliver();
+    expect(sent[1]).toEqual(sent[0]);
+    expect(sent.slice(1).flatMap(({ ids }) => ids)).toEqual(await logged());
+    expect(new Set(sent.map(({ token }) => token)).size).toBe(sent.length - 1);
+  });
+
+  it('sends each event once when several workers are woken at once', async () => {
+    await append(60);
+    const sent: Sent[] = [];
+    await Promise.all([0, 1, 2].map(() => sender(sent, 7).deliver()));
+    await sender(sent, 7).deliver();
+    expect(sent.flatMap(({ ids }) => ids)).toEqual(await logged());
+    expect(errors).toEqual([]);
+  });
+
+  it('waits longer with each failure, and forgets them when the store is back', async () => {
+    await append(3);
+    const sent: Sent[] = [];
+    let away = true;
+    const delivery = sender(sent, 10, () => (away ? Promise.reject(new Error('store is away')) : Promise.resolve()));
+    await delivery.deliver();
+    await database.admin(`update events.store_cursors set retry_at = retry_at + interval '1 minute'`);
+    await delivery.deliver(); // Not due: nothing is sent.
+    expect(sent).toHaveLength(1);
+    expect(await database.admin('select attempts, last_error from events.store_cursors')).toEqual([
+      { attempts: 1, last_error: 'Error: store is away' },
+    ]);
+    away = false;
+    await database.admin('update events.store_cursors set retry_at = null');
+    await delivery.deliver();
+    expect(sent[1]).toEqual(sent[0]);
+    expect(await database.admin('select attempts, through_seq, to_tick, from_tick from events.store_cursors')).toEqual([
+      { attempts: 0, through_seq: null, to_tick: null, from_tick: '1' },
+    ]);
+  });
+});

@@ -1,0 +1,134 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { newId } from '@holdfast/kernel';
+import { type Database, statement } from '@holdfast/database';
+import { Grants, type TenantDatabase, type TenantTx } from '@holdfast/tenancy';
+import { TestDatabase } from '@holdfast/testing';
+import { appendUnderLock, prepareKeys } from '../test/event-writers';
+import type { RecordedEvent } from './recorded-event';
+import { TenantDelivery, type TenantGroup } from './tenant-delivery';
+import { acquireLease, makeTick } from './ticks.sql';
+
+const COUNT = statement(
+  'test.count_effect',
+  'insert into probe.effects (tenant_id, event_id) select $1, unnest($2::uuid[])',
+);
+
+describe('Delivery to a tenant group', () => {
+  let database: TestDatabase;
+  let relay: Database;
+  let tenants: TenantDatabase;
+  let grants: Grants;
+  let lease: { holder: string; fence: bigint; leaseMs: number };
+  const errors: string[] = [];
+  const report = (error: unknown): void => void errors.push(String(error));
+
+  beforeEach(async () => {
+    database = await TestDatabase.create();
+    relay = database.as('holdfast_relay');
+    tenants = database.tenants(8);
+    grants = new Grants(database.as('holdfast_auth', 2));
+    lease = { holder: 'test', fence: (await acquireLease(relay, 'test', 60_000)) ?? 0n, leaseMs: 60_000 };
+    await prepareKeys(database, newId(), [newId()]);
+    // No unique constraint: an effect that happens twice shows.
+    await database.admin('create table probe.effects (tenant_id uuid, event_id uuid, at timestamptz default clock_timestamp())');
+    await database.admin('grant select, insert on probe.effects to holdfast_app');
+    errors.length = 0;
+  });
+  afterEach(() => database.drop());
+
+  /** A tenant with so many events on one key. */
+  const tenantWith = async (count: number): Promise<string> => {
+    const [tenantId, key] = [newId(), newId()];
+    await prepareKeys(database, tenantId, [key]);
+    const caller = await database.caller(tenantId, grants);
+    for (let i = 0; i < count; i += 1) {
+      await tenants.transaction(caller, (tx) => appendUnderLock(tx, [key]));
+      if (i % 7 === 0) await makeTick(relay, lease);
+    }
+    await makeTick(relay, lease);
+    return tenantId;
+  };
+  const effectsOf = async (tenantId: string): Promise<{ all: number; distinct: number }> => {
+    const [row] = await database.admin<{ all: number; distinct: number }>(
+      'select count(*)::int as all, count(distinct event_id)::int as distinct from probe.effects where tenant_id = $1',
+      [tenantId],
+    );
+    return row ?? { all: -1, distinct: -1 };
+  };
+  const effect = async (tx: TenantTx, events: readonly RecordedEvent[]): Promise<void> => {
+    await tx.execute(COUNT, [tx.tenantId, events.map(({ id }) => id)]);
+  };
+  const deliveryTo = (group: Omit<TenantGroup, 'name'>): TenantDelivery =>
+    new TenantDelivery({ name: 'probe', ...group }, tenants, grants, report);
+
+  it('takes effect once and in order under two workers at a time', async () => {
+    const tenantId = await tenantWith(450);
+    const seqs: bigint[] = [];
+    const group = {
+      deliver: async (tx: TenantTx, events: readonly RecordedEvent[]): Promise<void> => {
+        await effect(tx, events);
+        seqs.push(...events.map(({ seq }) => seq));
+        await sleep(20);
+      },
+    };
+    await Promise.all([0, 1, 2, 3].map(() => deliveryTo(group).deliver(tenantId)));
+    await deliveryTo(group).deliver(tenantId);
+    expect(await effectsOf(tenantId)).toEqual({ all: 450, distinct: 450 });
+    expect(seqs).toEqual(seqs.toSorted((a, b) => Number(a - b)));
+    expect(errors).toEqual([]);
+  });
+
+  it('takes effect once when the worker dies after the effect and before the commit', async () => {
+    const tenantId = await tenantWith(10);
+    let deaths = 0;
+    const dying = {
+      deliver: async (tx: TenantTx, events: readonly RecordedEvent[]): Promise<void> => {
+        await effect(tx, events);
+        const killed = await database.admin(
+          `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and state = 'idle in transaction' and usename = 'holdfast_app'`,
+        );
+        deaths += killed.length;
+      },
+    };
+    await deliveryTo(dying).deliver(tenantId);
+    expect(deaths).toBe(1);
+    expect(await effectsOf(tenantId)).toEqual({ all: 0, distinct: 0 });
+    await database.admin('update events.tenant_cursors set retry_at = null');
+    await deliveryTo({ deliver: effect }).deliver(tenantId);
+    expect(await effectsOf(tenantId)).toEqual({ all: 10, distinct: 10 });
+  });
+
+  it('lets a poisoned tenant wait, without keeping the others', async () => {
+    const [poisoned, sound] = [await tenantWith(5), await tenantWith(5)];
+    const group = {
+      deliver: async (tx: TenantTx, events: readonly RecordedEvent[]): Promise<void> => {
+        if (tx.tenantId === poisoned && events.some(({ streamVersion }) => streamVersion === 4n)) throw new Error('poison');
+        await effect(tx, events);
+      },
+    };
+    const delivery = deliveryTo(group);
+    await Promise.all([delivery.deliver(poisoned), delivery.deliver(sound)]);
+    expect(await effectsOf(sound)).toEqual({ all: 5, distinct: 5 });
+    expect(await effectsOf(poisoned)).toEqual({ all: 0, distinct: 0 });
+    expect(errors).toEqual(['Error: poison']);
+    const cursorOf = (): Promise<unknown[]> =>
+      database.admin('select attempts, retry_at > now() as waits, last_error from events.tenant_cursors where tenant_id = $1', [poisoned]);
+    expect(await cursorOf()).toMatchObject([{ attempts: 1, last_error: 'Error: poison' }]);
+    // Each failure halves the page, until what stands before the poison gets through.
+    for (let i = 0; i < 12; i += 1) {
+      await database.admin('update events.tenant_cursors set retry_at = null where tenant_id = $1', [poisoned]);
+      await delivery.deliver(poisoned);
+    }
+    expect(await effectsOf(poisoned)).toEqual({ all: 3, distinct: 3 });
+    expect(errors.length).toBeGreaterThan(5);
+  });
+
+  it('gives up a group that hangs, and tries again', async () => {
+    const tenantId = await tenantWith(1);
+    await deliveryTo({ deliver: () => new Promise(() => {}) }).deliver(tenantId);
+    expect(errors).toEqual(['DeadlineExceeded: not finished after 8000 ms']);
+    await database.admin('update events.tenant_cursors set retry_at = null');
+    await deliveryTo({ deliver: effect }).deliver(tenantId);
+    expect(await effectsOf(tenantId)).toEqual({ all: 1, distinct: 1 });
+  }, 30_000);
+});

@@ -1,0 +1,1125 @@
+-- The database as it is, written by `npm run db:dump`. Migrations change it; this file is never edited.
+
+-- Roles (of the cluster; passwords and membership of administrators left out)
+
+create role holdfast_app login;
+
+create role holdfast_auth login;
+
+create role holdfast_jobs login;
+
+create role holdfast_log nologin;
+
+create role holdfast_ops login;
+
+create role holdfast_owner nologin;
+grant holdfast_log to holdfast_owner;
+
+create role holdfast_relay login;
+
+create role holdfast_sealer login;
+
+-- Schemas
+
+create schema auth authorization holdfast_owner;
+create schema events authorization holdfast_owner;
+create schema idempotency authorization holdfast_owner;
+create schema identity authorization holdfast_owner;
+create schema jobs authorization holdfast_jobs;
+create schema ledger authorization holdfast_owner;
+create schema public authorization pg_database_owner;
+create schema tenancy authorization holdfast_owner;
+create schema tenants authorization holdfast_owner;
+
+-- Sequences
+
+create sequence events.log_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
+
+-- Tables, each with its constraints, indexes, policies and triggers
+
+create table auth.credentials (
+  secret_hash bytea not null,
+  tenant_id uuid not null,
+  api_key_id uuid not null,
+  scopes text[] not null,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  constraint credentials_pkey PRIMARY KEY (secret_hash),
+  constraint credentials_secret_hash_check CHECK ((length(secret_hash) = 32)),
+  constraint credentials_tenant_id_api_key_id_key UNIQUE (tenant_id, api_key_id)
+);
+alter table auth.credentials owner to holdfast_owner;
+
+create table auth.memberships (
+  issuer text not null,
+  subject text not null,
+  tenant_id uuid not null,
+  member_id uuid not null,
+  scopes text[] not null,
+  constraint memberships_pkey PRIMARY KEY (issuer, subject, tenant_id)
+);
+alter table auth.memberships owner to holdfast_owner;
+
+create table auth.revocations (
+  only_row boolean default true not null,
+  counter bigint default 0 not null,
+  constraint revocations_only_row_check CHECK (only_row),
+  constraint revocations_pkey PRIMARY KEY (only_row)
+);
+alter table auth.revocations owner to holdfast_owner;
+
+create table events.heads (
+  tenant_id uuid not null,
+  tick bigint not null,
+  constraint heads_pkey PRIMARY KEY (tenant_id)
+) with (fillfactor=70);
+alter table events.heads owner to holdfast_owner;
+
+create table events.leases (
+  name text not null,
+  holder text,
+  fence bigint default 0 not null,
+  expires_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  constraint leases_pkey PRIMARY KEY (name)
+) with (fillfactor=50);
+alter table events.leases owner to holdfast_owner;
+
+create table events.log (
+  seq bigint generated always as identity not null,
+  xid xid8 not null,
+  tenant_id uuid not null,
+  id uuid not null,
+  stream_type text not null,
+  stream_id uuid not null,
+  stream_version bigint not null,
+  type text not null,
+  schema_version integer not null,
+  actor text not null,
+  correlation_id text not null,
+  causation_id text,
+  traceparent text,
+  occurred_at timestamp with time zone not null,
+  data jsonb not null,
+  constraint log_pkey PRIMARY KEY (tenant_id, id),
+  constraint log_schema_version_check CHECK ((schema_version >= 1)),
+  constraint log_stream_version_check CHECK ((stream_version >= 1)),
+  constraint log_tenant_id_stream_type_stream_id_stream_version_key UNIQUE (tenant_id, stream_type, stream_id, stream_version)
+);
+alter table events.log owner to holdfast_owner;
+CREATE INDEX log_tenant_id_xid_idx ON events.log USING btree (tenant_id, xid);
+CREATE INDEX log_xid_idx ON events.log USING btree (xid);
+alter table events.log enable row level security;
+alter table events.log force row level security;
+create policy holdfast_log_appends on events.log as permissive for insert to holdfast_log with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+create policy holdfast_relay_reads on events.log as permissive for select to holdfast_relay using (true);
+create policy holdfast_sealer_reads on events.log as permissive for select to holdfast_sealer using (true);
+create policy tenant_access on events.log as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on events.log as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table events.store_cursors (
+  group_name text not null,
+  from_tick bigint default 0 not null,
+  to_tick bigint,
+  after_seq bigint default 0 not null,
+  through_seq bigint,
+  attempts integer default 0 not null,
+  retry_at timestamp with time zone,
+  last_error text,
+  constraint store_cursors_check CHECK ((to_tick > from_tick)),
+  constraint store_cursors_check1 CHECK ((through_seq > after_seq)),
+  constraint store_cursors_pkey PRIMARY KEY (group_name)
+) with (fillfactor=50);
+alter table events.store_cursors owner to holdfast_owner;
+
+create table events.tenant_cursors (
+  tenant_id uuid not null,
+  group_name text not null,
+  from_tick bigint default 0 not null,
+  to_tick bigint,
+  after_seq bigint default 0 not null,
+  attempts integer default 0 not null,
+  retry_at timestamp with time zone,
+  last_error text,
+  constraint tenant_cursors_check CHECK ((to_tick > from_tick)),
+  constraint tenant_cursors_pkey PRIMARY KEY (tenant_id, group_name)
+) with (fillfactor=70);
+alter table events.tenant_cursors owner to holdfast_owner;
+alter table events.tenant_cursors enable row level security;
+alter table events.tenant_cursors force row level security;
+create policy holdfast_relay_reads on events.tenant_cursors as permissive for select to holdfast_relay using (true);
+create policy tenant_access on events.tenant_cursors as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on events.tenant_cursors as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table events.ticks (
+  id bigint not null,
+  snapshot pg_snapshot not null,
+  event_count bigint not null,
+  first_seq bigint,
+  last_seq bigint,
+  wal_lsn pg_lsn not null,
+  fence bigint not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint ticks_pkey PRIMARY KEY (id)
+);
+alter table events.ticks owner to holdfast_owner;
+
+create table idempotency.answers (
+  tenant_id uuid not null,
+  actor text not null,
+  route text not null,
+  key text not null,
+  request_hash bytea not null,
+  refused boolean,
+  body json,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint answers_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255))),
+  constraint answers_pkey PRIMARY KEY (tenant_id, actor, route, key)
+);
+alter table idempotency.answers owner to holdfast_owner;
+CREATE INDEX answers_tenant_id_created_at_idx ON idempotency.answers USING btree (tenant_id, created_at);
+alter table idempotency.answers enable row level security;
+alter table idempotency.answers force row level security;
+create policy tenant_access on idempotency.answers as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on idempotency.answers as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table identity.api_keys (
+  tenant_id uuid not null,
+  id uuid not null,
+  name text not null,
+  prefix text not null,
+  scopes text[] not null,
+  created_by text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  expires_at timestamp with time zone,
+  revoked_at timestamp with time zone,
+  constraint api_keys_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+  constraint api_keys_pkey PRIMARY KEY (tenant_id, id)
+);
+alter table identity.api_keys owner to holdfast_owner;
+alter table identity.api_keys enable row level security;
+alter table identity.api_keys force row level security;
+create policy tenant_access on identity.api_keys as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on identity.api_keys as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table ledger.accounts (
+  tenant_id uuid not null,
+  id uuid not null,
+  code text not null,
+  asset text not null,
+  normal_balance text not null,
+  limit_rule text not null,
+  metadata jsonb default '{}'::jsonb not null,
+  opened_at timestamp with time zone default clock_timestamp() not null,
+  closed_at timestamp with time zone,
+  posted_debits bigint default 0 not null,
+  posted_credits bigint default 0 not null,
+  pending_debits bigint default 0 not null,
+  pending_credits bigint default 0 not null,
+  version bigint default 0 not null,
+  last_booked_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  constraint accounts_asset_check CHECK ((asset ~ '^[A-Z][A-Z0-9]{0,15}/([0-9]|1[0-8])$'::text)),
+  constraint accounts_code_check CHECK (((length(code) >= 1) AND (length(code) <= 200))),
+  constraint accounts_limit_holds CHECK (
+CASE limit_rule
+    WHEN 'debits_must_not_exceed_credits'::text THEN (pending_debits <= (posted_credits - posted_debits))
+    WHEN 'credits_must_not_exceed_debits'::text THEN (pending_credits <= (posted_debits - posted_credits))
+    ELSE true
+END),
+  constraint accounts_limit_rule_check CHECK ((limit_rule = ANY (ARRAY['none'::text, 'debits_must_not_exceed_credits'::text, 'credits_must_not_exceed_debits'::text]))),
+  constraint accounts_normal_balance_check CHECK ((normal_balance = ANY (ARRAY['debit'::text, 'credit'::text]))),
+  constraint accounts_pending_credits_check CHECK ((pending_credits >= 0)),
+  constraint accounts_pending_debits_check CHECK ((pending_debits >= 0)),
+  constraint accounts_pkey PRIMARY KEY (tenant_id, id),
+  constraint accounts_posted_credits_check CHECK ((posted_credits >= 0)),
+  constraint accounts_posted_debits_check CHECK ((posted_debits >= 0)),
+  constraint accounts_tenant_id_code_key UNIQUE (tenant_id, code),
+  constraint accounts_totals_fit CHECK (((pending_debits <= ('9223372036854775807'::bigint - posted_debits)) AND (pending_credits <= ('9223372036854775807'::bigint - posted_credits)))),
+  constraint accounts_version_check CHECK ((version >= 0))
+) with (fillfactor=50);
+alter table ledger.accounts owner to holdfast_owner;
+alter table ledger.accounts enable row level security;
+alter table ledger.accounts force row level security;
+create policy tenant_access on ledger.accounts as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on ledger.accounts as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table ledger.attempts (
+  tenant_id uuid not null,
+  id uuid not null,
+  idempotency_key uuid,
+  debit_account_id uuid not null,
+  credit_account_id uuid not null,
+  amount bigint not null,
+  metadata jsonb not null,
+  actor text not null,
+  attempted_at timestamp with time zone default clock_timestamp() not null,
+  result text,
+  constraint attempts_pkey PRIMARY KEY (tenant_id, id)
+);
+alter table ledger.attempts owner to holdfast_owner;
+CREATE UNIQUE INDEX attempts_tenant_id_idempotency_key_key ON ledger.attempts USING btree (tenant_id, idempotency_key) WHERE (idempotency_key IS NOT NULL);
+alter table ledger.attempts enable row level security;
+alter table ledger.attempts force row level security;
+create policy tenant_access on ledger.attempts as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on ledger.attempts as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table ledger.transfers (
+  tenant_id uuid not null,
+  id uuid not null,
+  debit_account_id uuid not null,
+  credit_account_id uuid not null,
+  amount bigint not null,
+  debit_version bigint not null,
+  credit_version bigint not null,
+  debit_account_debits bigint not null,
+  debit_account_credits bigint not null,
+  credit_account_debits bigint not null,
+  credit_account_credits bigint not null,
+  booked_at timestamp with time zone not null,
+  asset text not null,
+  metadata jsonb not null,
+  constraint transfers_accounts_differ CHECK ((debit_account_id <> credit_account_id)),
+  constraint transfers_amount_check CHECK ((amount > 0)),
+  constraint transfers_check CHECK ((debit_account_debits >= amount)),
+  constraint transfers_check1 CHECK ((credit_account_credits >= amount)),
+  constraint transfers_credit_account_debits_check CHECK ((credit_account_debits >= 0)),
+  constraint transfers_credit_version_check CHECK ((credit_version > 0)),
+  constraint transfers_debit_account_credits_check CHECK ((debit_account_credits >= 0)),
+  constraint transfers_debit_version_check CHECK ((debit_version > 0)),
+  constraint transfers_pkey PRIMARY KEY (tenant_id, id),
+  constraint transfers_tenant_id_credit_account_id_credit_version_key UNIQUE (tenant_id, credit_account_id, credit_version),
+  constraint transfers_tenant_id_debit_account_id_debit_version_key UNIQUE (tenant_id, debit_account_id, debit_version)
+);
+alter table ledger.transfers owner to holdfast_owner;
+CREATE INDEX transfers_tenant_id_booked_at_id_idx ON ledger.transfers USING btree (tenant_id, booked_at, id);
+alter table ledger.transfers enable row level security;
+alter table ledger.transfers force row level security;
+create policy tenant_access on ledger.transfers as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on ledger.transfers as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table tenancy.exemptions (
+  rule integer not null,
+  object text not null,
+  reason text not null,
+  owner text not null,
+  constraint exemptions_pkey PRIMARY KEY (rule, object),
+  constraint exemptions_reason_check CHECK ((length(reason) > 10))
+);
+alter table tenancy.exemptions owner to holdfast_owner;
+
+create table tenancy.signing_keys (
+  id text not null,
+  secret bytea not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  retired_at timestamp with time zone,
+  constraint signing_keys_id_check CHECK ((id ~ '^[0-9]{4}$'::text)),
+  constraint signing_keys_pkey PRIMARY KEY (id),
+  constraint signing_keys_secret_check CHECK ((length(secret) = 32))
+);
+alter table tenancy.signing_keys owner to holdfast_owner;
+CREATE UNIQUE INDEX signing_keys_one_signs ON tenancy.signing_keys USING btree ((true)) WHERE (retired_at IS NULL);
+
+create table tenants.tenants (
+  tenant_id uuid not null,
+  slug text not null,
+  name text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint tenants_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+  constraint tenants_pkey PRIMARY KEY (tenant_id),
+  constraint tenants_slug_check CHECK ((slug ~ '^[a-z][a-z0-9-]{1,62}$'::text)),
+  constraint tenants_slug_key UNIQUE (slug)
+);
+alter table tenants.tenants owner to holdfast_owner;
+alter table tenants.tenants enable row level security;
+alter table tenants.tenants force row level security;
+create policy holdfast_ops_reads on tenants.tenants as permissive for select to holdfast_ops using (true);
+create policy tenant_access on tenants.tenants as permissive for all to holdfast_app, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on tenants.tenants as restrictive for all to holdfast_app, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table tenants.usage_counts (
+  tenant_id uuid not null,
+  used_on date not null,
+  event_type text not null,
+  event_count bigint not null,
+  constraint usage_counts_event_count_check CHECK ((event_count > 0)),
+  constraint usage_counts_pkey PRIMARY KEY (tenant_id, used_on, event_type)
+);
+alter table tenants.usage_counts owner to holdfast_owner;
+alter table tenants.usage_counts enable row level security;
+alter table tenants.usage_counts force row level security;
+create policy tenant_access on tenants.usage_counts as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on tenants.usage_counts as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+-- Functions
+
+CREATE OR REPLACE FUNCTION auth.grant_for_key(secret text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select tenancy.mint(c.tenant_id, 'api_key:' || c.api_key_id, c.scopes,
+    least(clock_timestamp() + interval '5 minutes', c.expires_at))
+  from auth.credentials c
+  where c.secret_hash = sha256(convert_to(secret, 'utf8'))
+    and c.revoked_at is null and (c.expires_at is null or c.expires_at > clock_timestamp())
+$function$;
+alter function auth.grant_for_key(text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.grant_for_member(issuer text, subject text, tenant uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select tenancy.mint(m.tenant_id, 'member:' || m.member_id, m.scopes, clock_timestamp() + interval '5 minutes')
+  from auth.memberships m
+  where m.issuer = $1 and m.subject = $2 and m.tenant_id = $3
+$function$;
+alter function auth.grant_for_member(text,text,uuid) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.grant_for_system(consumer text, tenant uuid, cause text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if consumer is null or consumer !~ '^[a-z][a-z0-9_.-]{0,62}$' then
+    raise exception 'a system grant needs the name of its consumer' using errcode = 'HF002';
+  end if;
+  return tenancy.mint(tenant, 'system:' || consumer, array['*'], clock_timestamp() + interval '5 minutes', cause);
+end $function$;
+alter function auth.grant_for_system(text,uuid,text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.revocation_counter()
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select counter from auth.revocations
+$function$;
+alter function auth.revocation_counter() owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.revoke_credential(api_key_id uuid)
+ RETURNS boolean
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  update auth.credentials c set revoked_at = clock_timestamp()
+  where c.tenant_id = tenancy.tenant_id() and c.api_key_id = $1 and c.revoked_at is null;
+  if not found then
+    return false;
+  end if;
+  update auth.revocations set counter = counter + 1;
+  return true;
+end $function$;
+alter function auth.revoke_credential(uuid) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.store_credential(api_key_id uuid, secret_hash bytea, scopes text[], expires_at timestamp with time zone)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  held text[] := tenancy.scopes();
+begin
+  if not ('*' = any (held) or scopes <@ held) then
+    raise exception 'a key cannot hold a scope that its maker does not hold' using errcode = 'HF003';
+  end if;
+  insert into auth.credentials (secret_hash, tenant_id, api_key_id, scopes, expires_at)
+  values (secret_hash, tenancy.tenant_id(), api_key_id, scopes, expires_at);
+end $function$;
+alter function auth.store_credential(uuid,bytea,text[],timestamp with time zone) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION events.append(ids uuid[], types text[], schema_versions integer[], stream_types text[], stream_ids uuid[], stream_versions bigint[], payloads jsonb[], correlation_ids text[], causation_ids text[], traceparents text[], grants text[] DEFAULT NULL::text[], grant_of integer[] DEFAULT NULL::integer[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  tenant uuid := tenancy.tenant_id();
+  own_actor text := case when grants is null then tenancy.actor() end;
+  actors text[] := (select array_agg(tenancy.grant_actor(g.signed) order by g.place)
+                    from unnest(grants) with ordinality g (signed, place));
+begin
+  insert into events.log (xid, tenant_id, id, stream_type, stream_id, stream_version, type, schema_version, actor,
+    correlation_id, causation_id, traceparent, occurred_at, data)
+  select pg_current_xact_id(), tenant, e.id, e.stream_type, e.stream_id, e.stream_version, e.type, e.schema_version,
+    coalesce(own_actor, actors[grant_of[e.place]]), e.correlation_id, e.causation_id, e.traceparent,
+    clock_timestamp(), e.payload
+  from unnest(ids, types, schema_versions, stream_types, stream_ids, stream_versions, payloads, correlation_ids,
+      causation_ids, traceparents)
+    with ordinality e (id, type, schema_version, stream_type, stream_id, stream_version, payload, correlation_id,
+      causation_id, traceparent, place)
+  order by e.place;
+end $function$;
+alter function events.append(uuid[],text[],integer[],text[],uuid[],bigint[],jsonb[],text[],text[],text[],text[],integer[]) owner to holdfast_log;
+
+CREATE OR REPLACE FUNCTION events.read_range(from_tick bigint, to_tick bigint, after_seq bigint, through_seq bigint, page_size integer)
+ RETURNS SETOF events.log
+ LANGUAGE plpgsql
+ STABLE
+ SET plan_cache_mode TO 'force_custom_plan'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+declare
+  earlier pg_snapshot := (select t.snapshot from events.ticks t where t.id = from_tick);
+  later pg_snapshot := (select t.snapshot from events.ticks t where t.id = to_tick);
+  xmax_earlier xid8 := pg_snapshot_xmax(earlier);
+  xmax_later xid8 := pg_snapshot_xmax(later);
+  open_earlier xid8[] := array(select pg_snapshot_xip(earlier));
+begin
+  if earlier is null or later is null then
+    raise exception 'tick % or % is gone', from_tick, to_tick using errcode = 'HF012';
+  end if;
+  return query
+    select e.*
+    from events.log e
+    where (e.xid = any (open_earlier) or (e.xid >= xmax_earlier and e.xid < xmax_later))
+      and e.seq > after_seq
+      and (through_seq is null or e.seq <= through_seq)
+      and pg_visible_in_snapshot(e.xid, later)
+      and not pg_visible_in_snapshot(e.xid, earlier)
+    order by e.seq
+    limit page_size;
+end $function$;
+alter function events.read_range(bigint,bigint,bigint,bigint,integer) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION events.read_tenant_range(tenant uuid, from_tick bigint, to_tick bigint, after_seq bigint, page_size integer)
+ RETURNS SETOF events.log
+ LANGUAGE plpgsql
+ STABLE
+ SET plan_cache_mode TO 'force_custom_plan'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+declare
+  earlier pg_snapshot := (select t.snapshot from events.ticks t where t.id = from_tick);
+  later pg_snapshot := (select t.snapshot from events.ticks t where t.id = to_tick);
+  xmax_earlier xid8 := pg_snapshot_xmax(earlier);
+  xmax_later xid8 := pg_snapshot_xmax(later);
+  open_earlier xid8[] := array(select pg_snapshot_xip(earlier));
+begin
+  if earlier is null or later is null then
+    raise exception 'tick % or % is gone', from_tick, to_tick using errcode = 'HF012';
+  end if;
+  return query
+    select e.*
+    from events.log e
+    where e.tenant_id = tenant
+      and (e.xid = any (open_earlier) or (e.xid >= xmax_earlier and e.xid < xmax_later))
+      and e.seq > after_seq
+      and pg_visible_in_snapshot(e.xid, later)
+      and not pg_visible_in_snapshot(e.xid, earlier)
+    order by e.seq
+    limit page_size;
+end $function$;
+alter function events.read_tenant_range(uuid,bigint,bigint,bigint,integer) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION events.tick(by_holder text, with_fence bigint, lease_ms integer)
+ RETURNS TABLE(new_tick bigint, new_events bigint, new_tenants uuid[])
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+ SET max_parallel_workers_per_gather TO '0'
+AS $function$
+declare
+  expiry timestamptz;
+  renew_below timestamptz := clock_timestamp() + make_interval(secs => lease_ms * 2 / 3000.0);
+  last_id bigint;
+  last_snapshot pg_snapshot;
+  xmax_of_last xid8;
+  open_in_last xid8[];
+  snapshot_now pg_snapshot;
+  seq_min bigint;
+  seq_max bigint;
+begin
+  select l.expires_at into expiry from events.leases l
+  where l.name = 'sequencer' and l.holder = by_holder and l.fence = with_fence;
+  if not found then
+    raise exception 'the lease of the sequencer has gone to another holder' using errcode = 'HF010';
+  end if;
+  select t.id, t.snapshot into last_id, last_snapshot from events.ticks t order by t.id desc limit 1;
+  xmax_of_last := pg_snapshot_xmax(last_snapshot);
+  open_in_last := array(select pg_snapshot_xip(last_snapshot));
+  if expiry > renew_below and not exists (
+    select from events.log e where e.xid >= xmax_of_last or e.xid = any (open_in_last)
+  ) then
+    return;
+  end if;
+
+  perform from events.leases l
+  where l.name = 'sequencer' and l.holder = by_holder and l.fence = with_fence
+  for no key update;
+  if not found then
+    raise exception 'the lease of the sequencer has gone to another holder' using errcode = 'HF010';
+  end if;
+  perform set_config('synchronous_commit', 'off', true);
+  if expiry <= renew_below then
+    update events.leases l set expires_at = clock_timestamp() + make_interval(secs => lease_ms / 1000.0)
+    where l.name = 'sequencer';
+  end if;
+
+  -- Another tick of this same holder may have gone first.
+  select t.id, t.snapshot into last_id, last_snapshot from events.ticks t order by t.id desc limit 1;
+  xmax_of_last := pg_snapshot_xmax(last_snapshot);
+  open_in_last := array(select pg_snapshot_xip(last_snapshot));
+  select pg_current_snapshot(), count(*), min(e.seq), max(e.seq), array_agg(distinct e.tenant_id)
+  into snapshot_now, new_events, seq_min, seq_max, new_tenants
+  from events.log e
+  where e.xid >= xmax_of_last or e.xid = any (open_in_last);
+  if pg_snapshot_xmin(snapshot_now) < pg_snapshot_xmin(last_snapshot) or pg_snapshot_xmax(snapshot_now) < xmax_of_last then
+    raise exception 'snapshot % is older than tick % (%)', snapshot_now, last_id, last_snapshot using errcode = 'HF011';
+  end if;
+  if new_events = 0 then
+    return;
+  end if;
+
+  new_tick := last_id + 1;
+  insert into events.ticks (id, snapshot, event_count, first_seq, last_seq, wal_lsn, fence)
+  values (new_tick, snapshot_now, new_events, seq_min, seq_max, pg_current_wal_insert_lsn(), with_fence);
+  insert into events.heads (tenant_id, tick)
+  select unnest(new_tenants), new_tick
+  on conflict (tenant_id) do update set tick = excluded.tick;
+  -- For listeners outside; one per non-empty tick, since every NOTIFY takes a lock of the whole cluster at commit.
+  perform pg_notify('holdfast_tick', new_tick::text);
+  return next;
+end $function$;
+alter function events.tick(text,bigint,integer) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION ledger.post_batch(ids uuid[], ids_given boolean[], idempotency_keys uuid[], debit_account_ids uuid[], credit_account_ids uuid[], amounts bigint[], metadatas jsonb[], event_ids uuid[], correlation_ids text[], causation_ids text[], traceparents text[], grants text[], grant_of integer[])
+ RETURNS TABLE(place integer, result text, replayed boolean, id uuid, asset text, debit_version bigint, credit_version bigint, booked_at text)
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+#variable_conflict use_column
+declare
+  codes constant text[] := array[
+    'ledger.accounts_must_differ', 'ledger.account_not_found', 'ledger.account_closed', 'ledger.asset_mismatch',
+    'ledger.overflow', 'ledger.exceeds_credits', 'ledger.exceeds_debits'];
+  total_max constant bigint := 9223372036854775807;
+  tenant constant uuid := tenancy.tenant_id();
+  n constant int := cardinality(ids);
+  actors text[];
+  fresh_ids uuid[];
+  fresh_keys uuid[];
+  fresh boolean[];
+  -- Per account, in id order.
+  account_ids uuid[];
+  asset_places int[];
+  asset_names text[]; -- By asset_places: few, since reading the nth text of an array costs n steps.
+  debits bigint[];
+  credits bigint[];
+  held_debits bigint[];
+  held_credits bigint[];
+  versions bigint[];
+  last_booked timestamptz[];
+  closed boolean[];
+  caps_debits boolean[];
+  caps_credits boolean[];
+  -- Per item. Places are those of the accounts, 0 for one that is not there: an array with nulls is read from its front.
+  debit_places int[];
+  credit_places int[];
+  outcomes smallint[] := array_fill((-1)::smallint, array[n]); -- 0: created; else the place in codes; -1: not fresh.
+  debit_versions bigint[] := array_fill(0::bigint, array[n]);
+  credit_versions bigint[] := debit_versions;
+  debit_account_debits bigint[] := debit_versions;
+  debit_account_credits bigint[] := debit_versions;
+  credit_account_debits bigint[] := debit_versions;
+  credit_account_credits bigint[] := debit_versions;
+  booked timestamptz[] := array_fill('-infinity'::timestamptz, array[n]);
+  started_at timestamptz;
+  d int;
+  c int;
+  m bigint;
+  refused boolean := false;
+begin
+  select array_agg(tenancy.grant_actor(g.signed) order by g.place) into actors
+  from unnest(grants) with ordinality g (signed, place);
+
+  with inserted as (
+    insert into ledger.attempts as a
+      (tenant_id, id, idempotency_key, debit_account_id, credit_account_id, amount, metadata, actor)
+    select tenant, i.id, i.idempotency_key, i.debit_account_id, i.credit_account_id, i.amount, i.metadata,
+      actors[i.grant_place]
+    from unnest(ids, idempotency_keys, debit_account_ids, credit_account_ids, amounts, metadatas, grant_of)
+      with ordinality i (id, idempotency_key, debit_account_id, credit_account_id, amount, metadata, grant_place, place)
+    order by i.idempotency_key nulls last, case when i.idempotency_key is null then i.id end, i.place
+    on conflict do nothing
+    returning a.id, a.idempotency_key)
+  select array_agg(f.id), array_agg(f.idempotency_key) into fresh_ids, fresh_keys from inserted f;
+
+  if cardinality(fresh_ids) = n then
+    fresh := array_fill(true, array[n]);
+  else
+    -- Of equal items in one batch the first went in.
+    select array_agg(first.place is not null order by i.place) into fresh
+    from generate_series(1, n) i (place)
+    left join (
+      select min(i.place) as place
+      from unnest(ids, idempotency_keys) with ordinality i (id, idempotency_key, place)
+      join unnest(fresh_ids, fresh_keys) f (id, idempotency_key)
+        on f.id = i.id and f.idempotency_key is not distinct from i.idempotency_key
+      group by f.id) first on first.place = i.place;
+  end if;
+
+  -- One look-up after the other, as a lateral join with a limit has to be: in the order of the array, which is that of the
+  -- ids, and by the primary key even before the table has statistics.
+  account_ids := array(select unnest(debit_account_ids) union select unnest(credit_account_ids) order by 1);
+  select array_agg(l.id order by l.id), array_agg(distinct l.asset), array_agg(l.asset_place order by l.id),
+    array_agg(l.posted_debits order by l.id), array_agg(l.posted_credits order by l.id),
+    array_agg(l.pending_debits order by l.id), array_agg(l.pending_credits order by l.id),
+    array_agg(l.version order by l.id), array_agg(l.last_booked_at order by l.id),
+    array_agg(l.closed_at is not null order by l.id),
+    array_agg(l.limit_rule = 'debits_must_not_exceed_credits' order by l.id),
+    array_agg(l.limit_rule = 'credits_must_not_exceed_debits' order by l.id)
+  into account_ids, asset_names, asset_places, debits, credits, held_debits, held_credits, versions, last_booked, closed,
+    caps_debits, caps_credits
+  from (
+    select a.id, a.asset, a.posted_debits, a.posted_credits, a.pending_debits, a.pending_credits, a.version,
+      a.last_booked_at, a.closed_at, a.limit_rule, dense_rank() over (order by a.asset)::int as asset_place
+    from unnest(account_ids) with ordinality i (id, place)
+    cross join lateral (
+      select a.id, a.asset, a.posted_debits, a.posted_credits, a.pending_debits, a.pending_credits, a.version,
+        a.last_booked_at, a.closed_at, a.limit_rule
+      from ledger.accounts a
+      where a.tenant_id = tenant and a.id = i.id
+      limit 1
+      for no key update) a) l;
+
+  select array_agg(coalesce(x.place, 0) order by i.place), array_agg(coalesce(y.place, 0) order by i.place)
+  into debit_places, credit_places
+  from unnest(debit_account_ids, credit_account_ids) with ordinality i (debit_account_id, credit_account_id, place)
+  left join unnest(account_ids) with ordinality x (id, place) on x.id = i.debit_account_id
+  left join unnest(account_ids) with ordinality y (id, place) on y.id = i.credit_account_id;
+
+  started_at := clock_timestamp();
+  for i in 1 .. n loop
+    continue when not fresh[i];
+    d := debit_places[i];
+    c := credit_places[i];
+    m := amounts[i];
+    if debit_account_ids[i] = credit_account_ids[i] then
+      outcomes[i] := 1;
+    elsif d = 0 or c = 0 then
+      outcomes[i] := 2;
+    elsif closed[d] or closed[c] then
+      outcomes[i] := 3;
+    elsif asset_places[d] <> asset_places[c] then
+      outcomes[i] := 4;
+    elsif m > total_max - debits[d] - held_debits[d] or m > total_max - credits[c] - held_credits[c] then
+      outcomes[i] := 5;
+    elsif caps_debits[d] and debits[d] + held_debits[d] + m > credits[d] then
+      outcomes[i] := 6;
+    elsif caps_credits[c] and credits[c] + held_credits[c] + m > debits[c] then
+      outcomes[i] := 7;
+    else
+      outcomes[i] := 0;
+      debits[d] := debits[d] + m;
+      credits[c] := credits[c] + m;
+      versions[d] := versions[d] + 1;
+      versions[c] := versions[c] + 1;
+      last_booked[d] := greatest(started_at, last_booked[d], last_booked[c]);
+      last_booked[c] := last_booked[d];
+      booked[i] := last_booked[d];
+      debit_versions[i] := versions[d];
+      credit_versions[i] := versions[c];
+      debit_account_debits[i] := debits[d];
+      debit_account_credits[i] := credits[d];
+      credit_account_debits[i] := debits[c];
+      credit_account_credits[i] := credits[c];
+      continue;
+    end if;
+    refused := true;
+  end loop;
+
+  insert into ledger.transfers (tenant_id, id, debit_account_id, credit_account_id, amount, debit_version, credit_version,
+    debit_account_debits, debit_account_credits, credit_account_debits, credit_account_credits, booked_at, asset, metadata)
+  select tenant, i.id, i.debit_account_id, i.credit_account_id, i.amount, i.debit_version, i.credit_version,
+    i.debit_account_debits, i.debit_account_credits, i.credit_account_debits, i.credit_account_credits, i.booked_at,
+    asset_names[asset_places[i.debit_place]], i.metadata
+  from unnest(ids, debit_account_ids, credit_account_ids, amounts, debit_versions, credit_versions, debit_account_debits,
+      debit_account_credits, credit_account_debits, credit_account_credits, booked, debit_places, metadatas, outcomes)
+    i (id, debit_account_id, credit_account_id, amount, debit_version, credit_version, debit_account_debits,
+      debit_account_credits, credit_account_debits, credit_account_credits, booked_at, debit_place, metadata, outcome)
+  where i.outcome = 0;
+
+  update ledger.accounts a
+  set posted_debits = u.debits, posted_credits = u.credits, version = u.version, last_booked_at = u.last_booked_at
+  from unnest(account_ids, debits, credits, versions, last_booked) u (id, debits, credits, version, last_booked_at)
+  where a.tenant_id = tenant and a.id = u.id and a.version <> u.version;
+
+  if refused then
+    update ledger.attempts a
+    set result = codes[u.outcome]
+    from unnest(ids, outcomes) u (id, outcome)
+    where a.tenant_id = tenant and a.id = u.id and u.outcome > 0;
+  end if;
+
+  perform events.append(
+    array_agg(i.event_id order by i.place), array_agg('ledger.transfer.posted'::text), array_agg(1),
+    array_agg('ledger.transfer'::text), array_agg(i.id order by i.place), array_agg(1::bigint),
+    array_agg(jsonb_build_object(
+      'debitAccountId', i.debit_account_id, 'creditAccountId', i.credit_account_id, 'asset', asset_names[asset_places[i.debit_place]],
+      'amount', i.amount::text, 'debitVersion', i.debit_version::text, 'creditVersion', i.credit_version::text,
+      'bookedAt', to_char(i.booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) order by i.place),
+    array_agg(i.correlation_id order by i.place), array_agg(i.causation_id order by i.place),
+    array_agg(i.traceparent order by i.place), grants, array_agg(i.grant_place order by i.place))
+  from unnest(event_ids, ids, debit_account_ids, credit_account_ids, amounts, debit_versions, credit_versions, booked,
+      debit_places, correlation_ids, causation_ids, traceparents, grant_of, outcomes)
+    with ordinality i (event_id, id, debit_account_id, credit_account_id, amount, debit_version, credit_version, booked_at,
+      debit_place, correlation_id, causation_id, traceparent, grant_place, outcome, place)
+  where i.outcome = 0
+  having count(*) > 0;
+
+  return query
+  select i.place::int, coalesce(codes[i.outcome], 'created'), false, i.id,
+    case when i.outcome = 0 then asset_names[asset_places[i.debit_place]] end,
+    case when i.outcome = 0 then i.debit_version end,
+    case when i.outcome = 0 then i.credit_version end,
+    case when i.outcome = 0 then to_char(i.booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end
+  from unnest(ids, debit_versions, credit_versions, booked, debit_places, outcomes)
+    with ordinality i (id, debit_version, credit_version, booked_at, debit_place, outcome, place)
+  where i.outcome >= 0;
+  if cardinality(fresh_ids) is distinct from n then
+    return query
+    select r.place, r.result, r.replayed, r.id, r.asset, r.debit_version, r.credit_version, r.booked_at
+    from ledger.replay_items(fresh, ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts,
+      metadatas) r;
+  end if;
+end $function$;
+alter function ledger.post_batch(uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[],uuid[],text[],text[],text[],text[],integer[]) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION ledger.replay_items(fresh boolean[], ids uuid[], ids_given boolean[], idempotency_keys uuid[], debit_account_ids uuid[], credit_account_ids uuid[], amounts bigint[], metadatas jsonb[])
+ RETURNS TABLE(place integer, result text, replayed boolean, id uuid, asset text, debit_version bigint, credit_version bigint, booked_at text)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with matched as (
+    select i.place,
+      known.id,
+      known.result,
+      case
+        when by_key.id is not null and (
+            (i.id_given and i.id <> known.id)
+            or (i.debit_account_id, i.credit_account_id, i.amount) <> (known.debit_account_id, known.credit_account_id, known.amount)
+            or i.metadata <> known.metadata)
+          then 'idempotency.key_reused'
+        when i.debit_account_id <> known.debit_account_id then 'ledger.exists_with_different_debit_account_id'
+        when i.credit_account_id <> known.credit_account_id then 'ledger.exists_with_different_credit_account_id'
+        when i.amount <> known.amount then 'ledger.exists_with_different_amount'
+        when i.metadata <> known.metadata then 'ledger.exists_with_different_metadata'
+      end as mismatch
+    from unnest(fresh, ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts, metadatas)
+      with ordinality i (is_fresh, id, id_given, idempotency_key, debit_account_id, credit_account_id, amount, metadata, place)
+    left join lateral (
+      select a.id from ledger.attempts a
+      where a.tenant_id = tenancy.tenant_id() and a.idempotency_key = i.idempotency_key
+      limit 1) by_key on true
+    cross join lateral (
+      select a.id, a.debit_account_id, a.credit_account_id, a.amount, a.metadata, a.result from ledger.attempts a
+      where a.tenant_id = tenancy.tenant_id() and a.id = coalesce(by_key.id, i.id)
+      limit 1) known
+    where not i.is_fresh
+  )
+  select m.place::int, coalesce(m.mismatch, m.result, 'exists'), m.mismatch is null, m.id, t.asset, t.debit_version,
+    t.credit_version, to_char(t.booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+  from matched m
+  left join lateral (
+    select t.asset, t.debit_version, t.credit_version, t.booked_at from ledger.transfers t
+    where t.tenant_id = tenancy.tenant_id() and t.id = m.id and m.mismatch is null
+    limit 1) t on true
+$function$;
+alter function ledger.replay_items(boolean[],uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[]) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.actor()
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select split_part(tenancy.verified_principal(), '|', 1)
+$function$;
+alter function tenancy.actor() owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.enter(signed_grant text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  body text := tenancy.verified_grant(signed_grant);
+  k bytea := (select s.secret from tenancy.signing_keys s where s.id = substr(body, 1, 4));
+begin
+  execute 'close all';
+  execute 'reset all'; -- Of this function's search_path as well; pg_catalog is searched first on every path.
+  perform pg_catalog.pg_advisory_unlock_all();
+  perform pg_catalog.set_config('holdfast.context',
+    encode(sha256(k || sha256(k || timestamptz_send(transaction_timestamp()) || convert_to(body, 'utf8'))), 'hex') || body,
+    true);
+end $function$;
+alter function tenancy.enter(text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.grant_actor(signed_grant text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  body text := tenancy.verified_grant(signed_grant);
+begin
+  if substr(body, 5, 36)::uuid <> tenancy.tenant_id() then
+    raise exception 'tenant grant refused' using errcode = 'HF001';
+  end if;
+  return split_part(substr(body, 57), '|', 1);
+end $function$;
+alter function tenancy.grant_actor(text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.mint(tenant uuid, actor text, scopes text[], expires_at timestamp with time zone, cause text DEFAULT ''::text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  signing record;
+  body text;
+begin
+  -- Printable ASCII only, which every client encoding writes the same; a bar would end a part, a blank end a scope.
+  if tenant is null or concat(actor, array_to_string(scopes, ''), cause) collate "C" ~ '[^ -{}~]'
+     or array_to_string(scopes, '') ~ ' ' then
+    raise exception 'a grant needs a tenant, and its parts are printable ASCII without bars' using errcode = 'HF002';
+  end if;
+  select s.id, s.secret into strict signing from tenancy.signing_keys s where s.retired_at is null;
+  body := signing.id || tenant::text || lpad((extract(epoch from expires_at) * 1000000)::bigint::text, 16, '0')
+    || actor || '|' || array_to_string(scopes, ' ') || '|' || coalesce(cause, '');
+  return encode(sha256(signing.secret || sha256(signing.secret || convert_to(body, 'utf8'))), 'hex') || body;
+end $function$;
+alter function tenancy.mint(uuid,text,text[],timestamp with time zone,text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.protect(target regclass, readers name[] DEFAULT '{}'::name[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  members text := (
+    select string_agg(quote_ident(m), ', ') from unnest(array['holdfast_owner', 'holdfast_app', 'holdfast_ops']::name[]) m
+    where m <> all (readers));
+  reader name;
+begin
+  execute format('alter table %s enable row level security', target);
+  execute format('alter table %s force row level security', target);
+  execute format('create policy tenant_isolation on %s as restrictive for all to %s '
+    'using (tenant_id = (select tenancy.tenant_id())) with check (tenant_id = (select tenancy.tenant_id()))', target, members);
+  execute format('create policy tenant_access on %s as permissive for all to %s using (true) with check (true)', target, members);
+  foreach reader in array readers loop
+    execute format('create policy %I on %s as permissive for select to %I using (true)', reader || '_reads', target, reader);
+  end loop;
+end $function$;
+alter function tenancy.protect(regclass,name[]) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.rotate_signing_key()
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  key_id text;
+begin
+  lock table tenancy.signing_keys in share row exclusive mode;
+  delete from tenancy.signing_keys where retired_at < clock_timestamp() - interval '1 day';
+  update tenancy.signing_keys set retired_at = clock_timestamp() + interval '10 minutes' where retired_at is null;
+  select lpad(((coalesce(max(id)::int, 0) + 1) % 10000)::text, 4, '0') into key_id
+  from (select id from tenancy.signing_keys order by created_at desc limit 1) newest;
+  -- 244 random bits of the operating system's generator, folded to the length of a key.
+  insert into tenancy.signing_keys (id, secret)
+  values (key_id, sha256(uuid_send(gen_random_uuid()) || uuid_send(gen_random_uuid())));
+  return key_id;
+end $function$;
+alter function tenancy.rotate_signing_key() owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.scopes()
+ RETURNS text[]
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select string_to_array(split_part(tenancy.verified_principal(), '|', 2), ' ')
+$function$;
+alter function tenancy.scopes() owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.tenant_id()
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE PARALLEL SAFE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  context text := current_setting('holdfast.context', true);
+  k bytea := (select s.secret from tenancy.signing_keys s where s.id = substr(context, 65, 4));
+begin
+  if k is null
+     or substr(context, 1, 64) <> encode(sha256(k || sha256(k
+          || timestamptz_send(transaction_timestamp()) || convert_to(substr(context, 65), 'utf8'))), 'hex') then
+    raise exception 'no tenant context' using errcode = 'HF001';
+  end if;
+  return substr(context, 69, 36)::uuid;
+end $function$;
+alter function tenancy.tenant_id() owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.verified_grant(signed_grant text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  body text := substr(signed_grant, 65);
+  k bytea := (
+    select s.secret from tenancy.signing_keys s
+    where s.id = substr(signed_grant, 65, 4) and (s.retired_at is null or s.retired_at > clock_timestamp()));
+begin
+  if k is null
+     or substr(signed_grant, 1, 64) <> encode(sha256(k || sha256(k || convert_to(body, 'utf8'))), 'hex') then
+    raise exception 'tenant grant refused' using errcode = 'HF001';
+  end if;
+  if substr(body, 41, 16)::bigint < extract(epoch from clock_timestamp()) * 1000000 then
+    raise exception 'tenant grant expired' using errcode = 'HF001';
+  end if;
+  return body;
+end $function$;
+alter function tenancy.verified_grant(text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.verified_principal()
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform tenancy.tenant_id();
+  return substr(current_setting('holdfast.context', true), 121);
+end $function$;
+alter function tenancy.verified_principal() owner to holdfast_owner;
+
+-- Grants (what an owner may do with its own is left out)
+
+grant execute on function auth.grant_for_key(text) to holdfast_auth;
+grant execute on function auth.grant_for_member(text,text,uuid) to holdfast_auth;
+grant execute on function auth.grant_for_system(text,uuid,text) to holdfast_auth;
+grant execute on function auth.revocation_counter() to holdfast_auth;
+grant execute on function auth.revoke_credential(uuid) to holdfast_app;
+grant execute on function auth.revoke_credential(uuid) to holdfast_ops;
+grant execute on function auth.store_credential(uuid,bytea,text[],timestamp with time zone) to holdfast_app;
+grant execute on function auth.store_credential(uuid,bytea,text[],timestamp with time zone) to holdfast_ops;
+grant execute on function events.append(uuid[],text[],integer[],text[],uuid[],bigint[],jsonb[],text[],text[],text[],text[],integer[]) to holdfast_app;
+grant execute on function events.append(uuid[],text[],integer[],text[],uuid[],bigint[],jsonb[],text[],text[],text[],text[],integer[]) to holdfast_ops;
+grant execute on function events.read_range(bigint,bigint,bigint,bigint,integer) to holdfast_relay;
+grant execute on function events.read_tenant_range(uuid,bigint,bigint,bigint,integer) to holdfast_app;
+grant execute on function events.tick(text,bigint,integer) to holdfast_relay;
+grant execute on function ledger.post_batch(uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[],uuid[],text[],text[],text[],text[],integer[]) to holdfast_app;
+grant execute on function ledger.replay_items(boolean[],uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[]) to holdfast_app;
+grant execute on function tenancy.actor() to holdfast_app;
+grant execute on function tenancy.actor() to holdfast_log;
+grant execute on function tenancy.actor() to holdfast_ops;
+grant execute on function tenancy.enter(text) to holdfast_app;
+grant execute on function tenancy.enter(text) to holdfast_log;
+grant execute on function tenancy.enter(text) to holdfast_ops;
+grant execute on function tenancy.grant_actor(text) to holdfast_app;
+grant execute on function tenancy.grant_actor(text) to holdfast_log;
+grant execute on function tenancy.grant_actor(text) to holdfast_ops;
+grant execute on function tenancy.rotate_signing_key() to holdfast_ops;
+grant execute on function tenancy.scopes() to holdfast_app;
+grant execute on function tenancy.scopes() to holdfast_log;
+grant execute on function tenancy.scopes() to holdfast_ops;
+grant execute on function tenancy.tenant_id() to holdfast_app;
+grant execute on function tenancy.tenant_id() to holdfast_log;
+grant execute on function tenancy.tenant_id() to holdfast_ops;
+grant usage on schema auth to holdfast_app;
+grant usage on schema auth to holdfast_auth;
+grant usage on schema auth to holdfast_ops;
+grant usage on schema events to holdfast_app;
+grant usage on schema events to holdfast_log;
+grant usage on schema events to holdfast_ops;
+grant usage on schema events to holdfast_relay;
+grant usage on schema events to holdfast_sealer;
+grant usage on schema idempotency to holdfast_app;
+grant usage on schema idempotency to holdfast_ops;
+grant usage on schema identity to holdfast_app;
+grant usage on schema identity to holdfast_ops;
+grant usage on schema ledger to holdfast_app;
+grant usage on schema ledger to holdfast_ops;
+grant usage on schema tenancy to holdfast_app;
+grant usage on schema tenancy to holdfast_auth;
+grant usage on schema tenancy to holdfast_log;
+grant usage on schema tenancy to holdfast_ops;
+grant usage on schema tenancy to holdfast_relay;
+grant usage on schema tenancy to holdfast_sealer;
+grant usage on schema tenants to holdfast_app;
+grant usage on schema tenants to holdfast_ops;
+grant insert, select, update on table events.heads to holdfast_relay;
+grant select, update on table events.leases to holdfast_relay;
+grant select on table events.log to holdfast_app;
+grant insert on table events.log to holdfast_log;
+grant select on table events.log to holdfast_ops;
+grant select on table events.log to holdfast_relay;
+grant select on table events.log to holdfast_sealer;
+grant insert, select, update on table events.store_cursors to holdfast_relay;
+grant insert, select, update on table events.tenant_cursors to holdfast_app;
+grant select on table events.tenant_cursors to holdfast_relay;
+grant delete, insert, select on table events.ticks to holdfast_relay;
+grant select on table events.ticks (id) to holdfast_app;
+grant select on table events.ticks (snapshot) to holdfast_app;
+grant delete, insert, select, update on table idempotency.answers to holdfast_app;
+grant delete, insert, select, update on table idempotency.answers to holdfast_ops;
+grant insert, select, update on table identity.api_keys to holdfast_app;
+grant insert, select, update on table identity.api_keys to holdfast_ops;
+grant insert, select on table ledger.accounts to holdfast_app;
+grant select on table ledger.accounts to holdfast_ops;
+grant update on table ledger.accounts (closed_at) to holdfast_app;
+grant update on table ledger.accounts (last_booked_at) to holdfast_app;
+grant update on table ledger.accounts (metadata) to holdfast_app;
+grant update on table ledger.accounts (pending_credits) to holdfast_app;
+grant update on table ledger.accounts (pending_debits) to holdfast_app;
+grant update on table ledger.accounts (posted_credits) to holdfast_app;
+grant update on table ledger.accounts (posted_debits) to holdfast_app;
+grant update on table ledger.accounts (version) to holdfast_app;
+grant insert, select on table ledger.attempts to holdfast_app;
+grant select on table ledger.attempts to holdfast_ops;
+grant update on table ledger.attempts (result) to holdfast_app;
+grant insert, select on table ledger.transfers to holdfast_app;
+grant select on table ledger.transfers to holdfast_ops;
+grant select on table tenancy.exemptions to holdfast_app;
+grant select on table tenancy.exemptions to holdfast_ops;
+grant insert, select, update on table tenants.tenants to holdfast_app;
+grant select on table tenants.tenants to holdfast_ops;
+grant insert, select, update on table tenants.usage_counts to holdfast_app;
+grant select on table tenants.usage_counts to holdfast_ops;
+
+-- What PostgreSQL gives to everybody and was taken away
+
+revoke execute on function pg_catalog.lo_creat(integer) from public;
+revoke execute on function pg_catalog.lo_create(oid) from public;
+revoke execute on function pg_catalog.lo_from_bytea(oid,bytea) from public;
+revoke execute on function pg_catalog.lo_open(oid,integer) from public;
+revoke execute on function pg_catalog.lo_put(oid,bigint,bytea) from public;
+revoke execute on function pg_catalog.lo_unlink(oid) from public;
+revoke execute on function pg_catalog.pg_advisory_lock(bigint) from public;
+revoke execute on function pg_catalog.pg_advisory_lock(integer,integer) from public;
+revoke execute on function pg_catalog.pg_advisory_lock_shared(bigint) from public;
+revoke execute on function pg_catalog.pg_advisory_lock_shared(integer,integer) from public;
+revoke execute on function pg_catalog.pg_cancel_backend(integer) from public;
+revoke execute on function pg_catalog.pg_logical_emit_message(boolean,text,bytea,boolean) from public;
+revoke execute on function pg_catalog.pg_logical_emit_message(boolean,text,text,boolean) from public;
+revoke execute on function pg_catalog.pg_terminate_backend(integer,bigint) from public;
+revoke execute on function pg_catalog.pg_try_advisory_lock(bigint) from public;
+revoke execute on function pg_catalog.pg_try_advisory_lock(integer,integer) from public;
+revoke execute on function pg_catalog.pg_try_advisory_lock_shared(bigint) from public;
+revoke execute on function pg_catalog.pg_try_advisory_lock_shared(integer,integer) from public;
