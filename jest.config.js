@@ -41,7 +41,19 @@ module.exports = {
       testMatch: ['**/*.spec.ts'],
       testPathIgnorePatterns: ['/node_modules/', '\\.(int|e2e)\\.spec\\.ts$'],
     },
-    { ...shared, ...withServers, displayName: 'int', testMatch: ['**/*.int.spec.ts'], setupFilesAfterEnv: ['<rootDir>/tools/jest/int-timeout.js'] },
-    { ...shared, ...withServers, displayName: 'e2e', testMatch: ['**/*.e2e.spec.ts'], setupFilesAfterEnv: ['<rootDir>/tools/jest/e2e-timeout.js'] },
+    {
+      ...shared,
+      ...withServers,
+      displayName: 'int',
+      testMatch: ['**/*.int.spec.ts'],
+      setupFilesAfterEnv: ['<rootDir>/tools/jest/int-timeout.js'],
+    },
+    {
+      ...shared,
+      ...withServers,
+      displayName: 'e2e',
+      testMatch: ['**/*.e2e.spec.ts'],
+      setupFilesAfterEnv: ['<rootDir>/tools/jest/e2e-timeout.js'],
+    },
   ],
 };

@@ -594,6 +594,8 @@ CREATE OR REPLACE FUNCTION ledger.post_batch(ids uuid[], ids_given boolean[], id
  RETURNS TABLE(place integer, result text, replayed boolean, id uuid, asset text, debit_version bigint, credit_version bigint, booked_at text)
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
 AS $function$
 #variable_conflict use_column
 declare
@@ -787,17 +789,19 @@ begin
   if cardinality(fresh_ids) is distinct from n then
     return query
     select r.place, r.result, r.replayed, r.id, r.asset, r.debit_version, r.credit_version, r.booked_at
-    from ledger.replay_items(fresh, ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts,
+    from ledger.replay_items(tenant, fresh, ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts,
       metadatas) r;
   end if;
 end $function$;
 alter function ledger.post_batch(uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[],uuid[],text[],text[],text[],text[],integer[]) owner to holdfast_owner;
 
-CREATE OR REPLACE FUNCTION ledger.replay_items(fresh boolean[], ids uuid[], ids_given boolean[], idempotency_keys uuid[], debit_account_ids uuid[], credit_account_ids uuid[], amounts bigint[], metadatas jsonb[])
+CREATE OR REPLACE FUNCTION ledger.replay_items(tenant uuid, fresh boolean[], ids uuid[], ids_given boolean[], idempotency_keys uuid[], debit_account_ids uuid[], credit_account_ids uuid[], amounts bigint[], metadatas jsonb[])
  RETURNS TABLE(place integer, result text, replayed boolean, id uuid, asset text, debit_version bigint, credit_version bigint, booked_at text)
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
 AS $function$
   with matched as (
     select i.place,
@@ -818,11 +822,11 @@ AS $function$
       with ordinality i (is_fresh, id, id_given, idempotency_key, debit_account_id, credit_account_id, amount, metadata, place)
     left join lateral (
       select a.id from ledger.attempts a
-      where a.tenant_id = tenancy.tenant_id() and a.idempotency_key = i.idempotency_key
+      where a.tenant_id = tenant and a.idempotency_key = i.idempotency_key
       limit 1) by_key on true
     cross join lateral (
       select a.id, a.debit_account_id, a.credit_account_id, a.amount, a.metadata, a.result from ledger.attempts a
-      where a.tenant_id = tenancy.tenant_id() and a.id = coalesce(by_key.id, i.id)
+      where a.tenant_id = tenant and a.id = case when by_key.id is null then i.id else by_key.id end
       limit 1) known
     where not i.is_fresh
   )
@@ -831,10 +835,10 @@ AS $function$
   from matched m
   left join lateral (
     select t.asset, t.debit_version, t.credit_version, t.booked_at from ledger.transfers t
-    where t.tenant_id = tenancy.tenant_id() and t.id = m.id and m.mismatch is null
+    where t.tenant_id = tenant and t.id = m.id and m.mismatch is null
     limit 1) t on true
 $function$;
-alter function ledger.replay_items(boolean[],uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[]) owner to holdfast_owner;
+alter function ledger.replay_items(uuid,boolean[],uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[]) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION tenancy.actor()
  RETURNS text
@@ -1025,7 +1029,7 @@ grant execute on function events.read_range(bigint,bigint,bigint,bigint,integer)
 grant execute on function events.read_tenant_range(uuid,bigint,bigint,bigint,integer) to holdfast_app;
 grant execute on function events.tick(text,bigint,integer) to holdfast_relay;
 grant execute on function ledger.post_batch(uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[],uuid[],text[],text[],text[],text[],integer[]) to holdfast_app;
-grant execute on function ledger.replay_items(boolean[],uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[]) to holdfast_app;
+grant execute on function ledger.replay_items(uuid,boolean[],uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[]) to holdfast_app;
 grant execute on function tenancy.actor() to holdfast_app;
 grant execute on function tenancy.actor() to holdfast_log;
 grant execute on function tenancy.actor() to holdfast_ops;

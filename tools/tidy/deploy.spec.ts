@@ -21,7 +21,7 @@ interface Compose {
 const read = (file: string): string => readFileSync(path.join(root, file), 'utf8');
 // The parser is the one that swagger brings: it is asked for by way of swagger, whose dependency it is.
 const { load } = createRequire(require.resolve('@nestjs/swagger'))('js-yaml') as {
-  load(text: string): unknown;
+  readonly load: (text: string) => unknown;
 };
 const folder = 'deploy/compose';
 const composeText = read(`${folder}/compose.yaml`);
@@ -66,7 +66,10 @@ describe('compose.yaml', () => {
   const parent = mkdtempSync(path.join(tmpdir(), 'holdfast-secrets-'));
   const directory = path.join(parent, 'secrets');
   const makeSecrets = (): string =>
-    execFileSync('sh', [path.join(root, folder, 'make-secrets.sh'), directory], { encoding: 'utf8' });
+    execFileSync('sh', [path.join(root, folder, 'make-secrets.sh'), directory], {
+      encoding: 'utf8',
+      stdio: 'pipe',
+    });
   beforeAll(() => void makeSecrets());
   afterAll(() => rmSync(parent, { recursive: true }));
 

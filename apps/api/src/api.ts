@@ -47,9 +47,15 @@ export async function startApi(config: ApiConfig, resources: ApiResources): Prom
     health.check('database', () => pools.app.ping());
     health.check('credentials', () => pools.auth.ping());
     await app.listen(config.port, config.host);
-    const metrics = resources.serveMetrics ? await startMetricsServer({ host: config.host, port: config.metricsPort, health }) : undefined;
+    const metrics = resources.serveMetrics
+      ? await startMetricsServer({ host: config.host, port: config.metricsPort, health })
+      : undefined;
     health.started();
-    return { url: await app.getUrl(), health, stop: () => stop(app, health, resources.drainMs, closing(pools, grants, metrics)) };
+    return {
+      url: await app.getUrl(),
+      health,
+      stop: () => stop(app, health, resources.drainMs, closing(pools, grants, metrics)),
+    };
   } catch (error) {
     await closing(pools, grants, undefined)();
     throw error;
@@ -78,7 +84,8 @@ function openPools(config: ApiConfig, logger: Logger): Pools {
       url,
       name: `holdfast api ${role}`,
       connectionsMax,
-      onIdleError: (error) => logger.warn({ err: error, context: role }, 'an idle database connection was lost'),
+      onIdleError: (error) =>
+        logger.warn({ err: error, context: role }, 'an idle database connection was lost'),
     });
   return {
     app: open('app', config.databaseUrl, APP_CONNECTIONS),
@@ -93,7 +100,14 @@ function createApplication(
   parts: Pools & { readonly grants: Grants; readonly health: Health },
 ): Promise<NestFastifyApplication> {
   const tenants = new TenantDatabase(parts.app);
-  const module = ApiModule.forRoot({ tenants, grants: parts.grants, ops: parts.ops, telemetry, operatorKeyHash, graphiql });
+  const module = ApiModule.forRoot({
+    tenants,
+    grants: parts.grants,
+    ops: parts.ops,
+    telemetry,
+    operatorKeyHash,
+    graphiql,
+  });
   return createHttpApplication(module, { logger, health: parts.health, version });
 }
 
@@ -104,7 +118,12 @@ function closing(pools: Pools, grants: Grants, metrics: MetricsServer | undefine
   };
 }
 
-async function stop(app: NestFastifyApplication, health: Health, drainMs: number, close: () => Promise<void>): Promise<void> {
+async function stop(
+  app: NestFastifyApplication,
+  health: Health,
+  drainMs: number,
+  close: () => Promise<void>,
+): Promise<void> {
   health.drain();
   await sleep(drainMs);
   // Fastify stops listening and waits for the answers under way; Nest then ends its providers, the poster among them.

@@ -17,44 +17,91 @@ describe('API contract', () => {
   });
   afterAll(() => api.close());
 
-  const transfer = (more: object = {}): object => ({ debitAccountId: cash, creditAccountId: equity, amount: '100', ...more });
-  const post = (body: unknown, asked: Asked = {}): Promise<Answer> => api.ask('POST', '/v1/ledger/transfers', { key, body, ...asked });
+  const transfer = (more: object = {}): object => ({
+    debitAccountId: cash,
+    creditAccountId: equity,
+    amount: '100',
+    ...more,
+  });
+  const post = (body: unknown, asked: Asked = {}): Promise<Answer> =>
+    api.ask('POST', '/v1/ledger/transfers', { key, body, ...asked });
 
   it('posts a transfer and shows it', async () => {
     const posted = await post(transfer());
     expect(posted).toMatchObject({ status: 201, body: { status: 'posted', amount: '100' } });
     const read = await api.ask('GET', `/v1/ledger/transfers/${String(posted.body['id'])}`, { key });
     expect(read.body).toEqual(posted.body);
-    const trail = await api.ask('GET', `/v1/audit/events?stream=ledger.transfer/${String(posted.body['id'])}`, { key });
-    expect(trail.body['data']).toMatchObject([{ type: 'ledger.transfer.posted', requestId: posted.headers['x-request-id'] }]);
+    const trail = await api.ask(
+      'GET',
+      `/v1/audit/events?stream=ledger.transfer/${String(posted.body['id'])}`,
+      { key },
+    );
+    expect(trail.body['data']).toMatchObject([
+      { type: 'ledger.transfer.posted', requestId: posted.headers['x-request-id'] },
+    ]);
   });
 
   it.each<[string, string | object | Buffer, Asked, number, string]>([
     ['JSON cut short', '{"amount":', {}, 400, 'request.malformed'],
     ['no JSON at all', Buffer.from([0xff, 0xfe]), {}, 400, 'request.malformed'],
-    ['another media type', 'a=1', { headers: { 'content-type': 'application/x-www-form-urlencoded' } }, 415, 'request.unsupported_media_type'],
+    [
+      'another media type',
+      'a=1',
+      { headers: { 'content-type': 'application/x-www-form-urlencoded' } },
+      415,
+      'request.unsupported_media_type',
+    ],
     ['a body of 2 MiB', `"${'x'.repeat(2_097_152)}"`, {}, 413, 'request.too_large'],
     ['depth 100,000', '['.repeat(100_000), {}, 400, 'request.malformed'],
     ['an array', '[]', {}, 422, 'request.invalid'],
     ['null', 'null', {}, 422, 'request.invalid'],
     ['an unknown field', { debitAccountId: 'x', surprise: 1 }, {}, 422, 'request.invalid'],
     ['no idempotency key', {}, { idempotencyKey: null }, 400, 'idempotency.key_missing'],
-    ['an idempotency key of 256 characters', {}, { idempotencyKey: 'k'.repeat(256) }, 400, 'idempotency.key_missing'],
-    ['a wrong key', {}, { key: 'hf_live_000000000000000000000000000000000000' }, 401, 'auth.invalid_credential'],
+    [
+      'an idempotency key of 256 characters',
+      {},
+      { idempotencyKey: 'k'.repeat(256) },
+      400,
+      'idempotency.key_missing',
+    ],
+    [
+      'a wrong key',
+      {},
+      { key: 'hf_live_000000000000000000000000000000000000' },
+      401,
+      'auth.invalid_credential',
+    ],
     ['another system’s token', {}, { key: 'eyJhbGciOiJub25lIn0.e30.' }, 401, 'auth.invalid_credential'],
   ])('refuses %s', async (_what, body, asked, status, code) => {
     const answer = await post(body, asked);
-    expect(answer).toMatchObject({ status, body: { status, code, requestId: answer.headers['x-request-id'] } });
+    expect(answer).toMatchObject({
+      status,
+      body: { status, code, requestId: answer.headers['x-request-id'] },
+    });
     expect(answer.headers['content-type']).toContain('application/problem+json');
   });
 
-  it.each(['1e3', '0', '-1', '0.1', '01', '+1', '１２', '', '9223372036854775808', ' 1', 1, null, '1'.repeat(1_000)])(
-    'refuses the amount %p at /amount',
-    async (amount) => {
-      const answer = await post(transfer({ amount }));
-      expect(answer).toMatchObject({ status: 422, body: { code: 'request.invalid', errors: [{ pointer: '/amount' }] } });
-    },
-  );
+  it.each([
+    '1e3',
+    '0',
+    '-1',
+    '0.1',
+    '01',
+    '+1',
+    '１２',
+    '',
+    '9223372036854775808',
+    ' 1',
+    1,
+    null,
+    '1'.repeat(1_000),
+  ])('refuses the amount %p at /amount', async (amount) => {
+    const answer = await post(transfer({ amount }));
+    expect(answer).toMatchObject({
+      status: 422,
+      body: { code: 'request.invalid', errors: [{ pointer: '/amount' }] },
+    });
+  });
 
   it('answers for an account of another tenant as for one that never was', async () => {
     const never = '01890000-0000-7000-8000-000000000000';
@@ -66,7 +113,13 @@ describe('API contract', () => {
     }
     const foreign = await post(transfer(), { key: other });
     expect(foreign.status).toBe(404);
-    expect(shape(foreign)).toEqual(shape(await post(transfer({ debitAccountId: never, creditAccountId: never.replace(/0$/, '1') }), { key: other })));
+    expect(shape(foreign)).toEqual(
+      shape(
+        await post(transfer({ debitAccountId: never, creditAccountId: never.replace(/0$/, '1') }), {
+          key: other,
+        }),
+      ),
+    );
   });
 
   it('keeps lists of one tenant from another', async () => {
@@ -81,29 +134,54 @@ describe('API contract', () => {
   it('replays an answer to the same request and refuses another body under its key', async () => {
     const first = await post(transfer(), { idempotencyKey: 'same' });
     const again = await post(transfer(), { idempotencyKey: 'same' });
-    expect(again).toMatchObject({ status: 201, body: first.body, headers: { 'idempotency-replayed': 'true' } });
-    expect(await post(transfer({ amount: '7' }), { idempotencyKey: 'same' })).toMatchObject({ status: 422, body: { code: 'idempotency.key_reused' } });
+    expect(again).toMatchObject({
+      status: 201,
+      body: first.body,
+      headers: { 'idempotency-replayed': 'true' },
+    });
+    expect(await post(transfer({ amount: '7' }), { idempotencyKey: 'same' })).toMatchObject({
+      status: 422,
+      body: { code: 'idempotency.key_reused' },
+    });
   });
 
   it('refuses what the scopes do not allow', async () => {
     const { key: reader } = await api.tenant(['ledger:read']);
-    expect(await post(transfer(), { key: reader })).toMatchObject({ status: 403, body: { code: 'auth.forbidden' } });
+    expect(await post(transfer(), { key: reader })).toMatchObject({
+      status: 403,
+      body: { code: 'auth.forbidden' },
+    });
     expect(await api.ask('GET', '/v1/ledger/accounts', { key: reader })).toMatchObject({ status: 200 });
   });
 
   it('takes the tenant from the credential alone', async () => {
-    const list = await api.ask('GET', '/v1/ledger/accounts', { key: other, headers: { 'x-tenant-id': cash, tenant: cash } });
+    const list = await api.ask('GET', '/v1/ledger/accounts', {
+      key: other,
+      headers: { 'x-tenant-id': cash, tenant: cash },
+    });
     expect(list.body['data']).toEqual([]);
     const injected = await api.ask('GET', `/v1/ledger/accounts?tenantId=${cash}`, { key: other });
-    expect(injected).toMatchObject({ status: 422, body: { errors: [{ pointer: '/tenantId', code: 'unknown_field' }] } });
+    expect(injected).toMatchObject({
+      status: 422,
+      body: { errors: [{ pointer: '/tenantId', code: 'unknown_field' }] },
+    });
   });
 
   it('refuses a cursor that it has not handed out', async () => {
     const page = await api.ask('GET', '/v1/ledger/accounts?limit=1', { key });
     const cursor = String(page.body['nextCursor']);
-    expect(await api.ask('GET', `/v1/ledger/accounts?after=${cursor}`, { key })).toMatchObject({ status: 200 });
-    for (const [who, after] of [[other, cursor], [key, 'forged'], [key, `${cursor}x`]] as const) {
-      expect(await api.ask('GET', `/v1/ledger/accounts?after=${after}`, { key: who })).toMatchObject({ status: 400, body: { code: 'request.cursor_invalid' } });
+    expect(await api.ask('GET', `/v1/ledger/accounts?after=${cursor}`, { key })).toMatchObject({
+      status: 200,
+    });
+    for (const [who, after] of [
+      [other, cursor],
+      [key, 'forged'],
+      [key, `${cursor}x`],
+    ] as const) {
+      expect(await api.ask('GET', `/v1/ledger/accounts?after=${after}`, { key: who })).toMatchObject({
+        status: 400,
+        body: { code: 'request.cursor_invalid' },
+      });
     }
   });
 
@@ -117,14 +195,24 @@ describe('API contract', () => {
     const mutation = `mutation Post($input: PostTransferInput!, $key: String!) { postTransfer(input: $input, idempotencyKey: $key) { id amount status } }`;
     const posted = await api.graphql(key, mutation, { input: transfer(), key: 'gql' });
     expect(posted.body).toMatchObject({ data: { postTransfer: { amount: '100', status: 'posted' } } });
-    const codes = async (who: string | undefined, query: string, variables = {}): Promise<unknown> =>
-      ((await api.graphql(who, query, variables)).body['errors'] as unknown as { extensions: { code: string } }[]).map((error) => error.extensions.code);
-    expect(await codes(key, mutation, { input: transfer({ amount: '1e3' }), key: 'x' })).toEqual(['request.invalid']);
+    const codes = async (who: string | undefined, query: string, variables = {}): Promise<unknown> => {
+      const { errors } = (await api.graphql(who, query, variables)).body as {
+        errors: { extensions: { code: string } }[];
+      };
+      return errors.map((error) => error.extensions.code);
+    };
+    expect(await codes(key, mutation, { input: transfer({ amount: '1e3' }), key: 'x' })).toEqual([
+      'request.invalid',
+    ]);
     expect(await codes(key, mutation, { input: transfer(), key: '' })).toEqual(['idempotency.key_missing']);
-    expect(await codes(other, mutation, { input: transfer(), key: 'x' })).toEqual(['ledger.account_not_found']);
+    expect(await codes(other, mutation, { input: transfer(), key: 'x' })).toEqual([
+      'ledger.account_not_found',
+    ]);
     expect(await codes(undefined, '{ tenant { id } }')).toEqual(['auth.invalid_credential']);
     expect(await codes(key, '{ nothing }')).toEqual(['graphql.invalid']);
-    expect(await codes(key, `{ ${Array.from({ length: 40 }, (_, i) => `a${i}: tenant { id }`).join(' ')} }`)).toEqual(['graphql.invalid']);
+    expect(
+      await codes(key, `{ ${Array.from({ length: 40 }, (_, i) => `a${i}: tenant { id }`).join(' ')} }`),
+    ).toEqual(['graphql.invalid']);
   });
 
   it('never says what the database said, and logs no secret', async () => {
@@ -138,9 +226,14 @@ describe('API contract', () => {
   it('documents every route with its answers and errors', async () => {
     const { body } = await api.ask('GET', '/openapi.json');
     expect(body['openapi']).toBe('3.1.0');
-    const operations = Object.values(body['paths'] as Record<string, Record<string, { responses: object; summary?: string }>>).flatMap(Object.values);
+    const operations = Object.values(
+      body['paths'] as Record<string, Record<string, { responses: object; summary?: string }>>,
+    ).flatMap(Object.values);
     for (const operation of operations) {
-      expect(operation).toMatchObject({ summary: expect.any(String), responses: { default: { content: { 'application/problem+json': {} } } } });
+      expect(operation).toMatchObject({
+        summary: expect.any(String),
+        responses: { default: { content: { 'application/problem+json': {} } } },
+      });
     }
     expect(operations.length).toBeGreaterThan(20);
   });

@@ -70,15 +70,27 @@ export class TestApi {
     if (key !== undefined) headers['authorization'] = `Bearer ${key}`;
     if (idempotencyKey !== null && method === 'POST') headers['idempotency-key'] = idempotencyKey;
     if (body !== undefined && !headers['content-type']) headers['content-type'] = 'application/json';
-    const payload = body === undefined ? {} : { payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body) };
+    const payload =
+      body === undefined
+        ? {}
+        : { payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body) };
     const answer = await this.app.inject({ method, url, headers, ...payload });
     const isJson = String(answer.headers['content-type']).includes('json');
-    return { status: answer.statusCode, headers: answer.headers, text: answer.body, body: isJson ? answer.json() : {} };
+    return {
+      status: answer.statusCode,
+      headers: answer.headers,
+      text: answer.body,
+      body: isJson ? answer.json() : {},
+    };
   }
 
   /** A GraphQL request. */
   graphql(key: string | undefined, query: string, variables: object = {}): Promise<Answer> {
-    return this.ask('POST', '/graphql', { ...(key !== undefined && { key }), body: { query, variables }, idempotencyKey: null });
+    return this.ask('POST', '/graphql', {
+      ...(key !== undefined && { key }),
+      body: { query, variables },
+      idempotencyKey: null,
+    });
   }
 
   /** The operator's requests. */
@@ -91,7 +103,9 @@ export class TestApi {
     const slug = `t-${randomUUID()}`;
     const created = await this.operator('POST', '/v1/operator/tenants', { body: { slug, name: slug } });
     const id = String(created.body['id']);
-    const made = await this.operator('POST', `/v1/operator/tenants/${id}/api-keys`, { body: { name: 'test', scopes } });
+    const made = await this.operator('POST', `/v1/operator/tenants/${id}/api-keys`, {
+      body: { name: 'test', scopes },
+    });
     return { id, key: String(made.body['secret']) };
   }
 

@@ -105,14 +105,23 @@ export function postgresPid(checkout: string): number | undefined {
   return existsSync(file) ? Number(readFileSync(file, 'utf8').split('\n')[0]) : undefined;
 }
 
-/** Whether a process runs. */
+/** Whether a process runs. One that has ended and that nobody has asked about (state Z) does not. */
 export function lives(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return true;
+    return !existsSync('/proc') || !/^\d+ \(.*\) [ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;
   }
+}
+
+/** Waits for a process to end; false when it has not within ten seconds. */
+export async function ends(pid: number): Promise<boolean> {
+  for (let waitedMs = 0; waitedMs < 10_000; waitedMs += 50) {
+    if (!lives(pid)) return true;
+    await sleep(50);
+  }
+  return false;
 }
 
 /** Ends whatever still runs in a checkout and removes it. */

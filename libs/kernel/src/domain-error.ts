@@ -81,4 +81,3 @@ export class Conflict extends DomainError {
     super('The object was changed by another request at the same time. Read it again and decide anew.');
   }
 }
-

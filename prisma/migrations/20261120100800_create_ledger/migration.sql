@@ -261,7 +261,7 @@ begin
   -- One look-up after the other, as a lateral join with a limit has to be: in the order of the array, which is that of the
   -- ids, and by the primary key even before the table has statistics.
   account_ids := array(select unnest(debit_account_ids) union select unnest(credit_account_ids) order by 1);
-  select array_agg(l.id order by l.id), array_agg(distinct l.asset), array_agg(l.asset_place order by l.id),
+  select array_agg(l.id order by l.id), array_agg(distinct l.asset order by l.asset), array_agg(l.asset_place order by l.id),
     array_agg(l.posted_debits order by l.id), array_agg(l.posted_credits order by l.id),
     array_agg(l.pending_debits order by l.id), array_agg(l.pending_credits order by l.id),
     array_agg(l.version order by l.id), array_agg(l.last_booked_at order by l.id),

@@ -3,7 +3,13 @@ import { type Idempotency, pageOf, type Page } from '@holdfast/cqrs';
 import { ApiIdempotencyKey, CallerOf, IdempotencyKey } from '@holdfast/http';
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import {
+  ApiCreatedResponse,
+  ApiNoContentResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiTags,
+} from '@nestjs/swagger';
 import type { z } from 'zod';
 import { generateApiKey } from './api-key';
 import { apiKeyView, type ApiKeyView, createdApiKeyView } from './api-key-view';
@@ -22,7 +28,10 @@ export class ApiKeysController {
   @Get()
   @ApiOperation({ summary: 'List API keys, newest first' })
   @ApiOkResponse({ standardSchema: pageOf(apiKeyView) })
-  list(@CallerOf() caller: Caller, @Query({ schema: apiKeysInput }) input: z.output<typeof apiKeysInput>): Promise<Page<ApiKeyView>> {
+  list(
+    @CallerOf() caller: Caller,
+    @Query({ schema: apiKeysInput }) input: z.output<typeof apiKeysInput>,
+  ): Promise<Page<ApiKeyView>> {
     return this.queries.execute(new ApiKeys(caller, input));
   }
 

@@ -1,5 +1,13 @@
 import type { Caller } from '@holdfast/kernel';
-import { CallerOf, connectionOf, dto, idempotencyOf, PageArgs, pageInputOf, toConnection } from '@holdfast/http';
+import {
+  CallerOf,
+  connectionOf,
+  dto,
+  idempotencyOf,
+  PageArgs,
+  pageInputOf,
+  toConnection,
+} from '@holdfast/http';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { Args, ID, InputType, Mutation, ObjectType, Query, Resolver } from '@nestjs/graphql';
 import { generateApiKey } from './api-key';
@@ -46,7 +54,10 @@ export class ApiKeysResolver {
   }
 
   @Mutation(() => ID, { description: 'Ends an API key.' })
-  async revokeApiKey(@CallerOf() caller: Caller, @Args('id', { type: () => ID }) id: string): Promise<string> {
+  async revokeApiKey(
+    @CallerOf() caller: Caller,
+    @Args('id', { type: () => ID }) id: string,
+  ): Promise<string> {
     return (await this.commands.execute(new RevokeApiKey(caller, { id }))).id;
   }
 }

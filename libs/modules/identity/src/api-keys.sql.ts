@@ -20,7 +20,10 @@ const INSERT = statement<ApiKeyRow>(
    returning id, name, prefix, scopes, created_by, created_at, expires_at, revoked_at`,
 );
 
-const STORE_CREDENTIAL = statement('identity.store_credential', 'select auth.store_credential($1, $2, $3, $4)');
+const STORE_CREDENTIAL = statement(
+  'identity.store_credential',
+  'select auth.store_credential($1, $2, $3, $4)',
+);
 
 const LOCK = statement<ApiKeyRow>(
   'identity.lock_api_key',
@@ -40,7 +43,13 @@ const REVOKE_CREDENTIAL = statement('identity.revoke_credential', 'select auth.r
 /** Stores a key's row and the hash that it is recognised by. The database refuses scopes that the actor does not hold. */
 export async function insertApiKey(
   tx: TenantTx,
-  key: { readonly id: string; readonly name: string; readonly prefix: string; readonly scopes: readonly string[]; readonly expiresAt: string | null },
+  key: {
+    readonly id: string;
+    readonly name: string;
+    readonly prefix: string;
+    readonly scopes: readonly string[];
+    readonly expiresAt: string | null;
+  },
   hash: Buffer,
 ): Promise<ApiKeyRow> {
   const [row] = await Promise.all([

@@ -31,7 +31,10 @@ export class AuthenticationGuard implements CanActivate {
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
-    const audience = this.reflector.getAllAndOverride<string | undefined>(AUDIENCE, [context.getHandler(), context.getClass()]);
+    const audience = this.reflector.getAllAndOverride<string | undefined>(AUDIENCE, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
     if (audience === 'public') return true;
     const request = requestOf(context);
     const credential = bearerOf(request);

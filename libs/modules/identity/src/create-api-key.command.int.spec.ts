@@ -32,13 +32,19 @@ describe('CreateApiKey', () => {
   });
 
   const create = (scopes: CreateApiKey['input']['scopes'], by = caller, secret = generateApiKey('live')) =>
-    app.get(CommandBus).execute(new CreateApiKey(by, { name: 'test', scopes }, secret, { key: 'k', replayed: false }));
+    app
+      .get(CommandBus)
+      .execute(new CreateApiKey(by, { name: 'test', scopes }, secret, { key: 'k', replayed: false }));
 
   it('makes a key that is exchanged for a grant of its tenant with its scopes', async () => {
     const secret = generateApiKey('live');
     const key = await create(['ledger:read'], caller, secret);
     const grant = await grants.forKey(secret.text);
-    expect(grant).toMatchObject({ tenantId: caller.tenantId, actor: `api_key:${key.id}`, scopes: ['ledger:read'] });
+    expect(grant).toMatchObject({
+      tenantId: caller.tenantId,
+      actor: `api_key:${key.id}`,
+      scopes: ['ledger:read'],
+    });
   });
 
   it('announces the key without its name or secret', async () => {
@@ -61,7 +67,9 @@ describe('CreateApiKey', () => {
       `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname not in ('pg_catalog', 'information_schema')`,
     );
     for (const { name } of tables) {
-      const found = await database.admin(`select 1 from ${name} t where t::text like '%' || $1 || '%'`, [secret.text.slice(12)]);
+      const found = await database.admin(`select 1 from ${name} t where t::text like '%' || $1 || '%'`, [
+        secret.text.slice(12),
+      ]);
       expect([name, found]).toEqual([name, []]);
     }
   });
@@ -79,6 +87,8 @@ describe('CreateApiKey', () => {
   });
 
   it('needs the scope', async () => {
-    await expect(create(['ledger:read'], { ...caller, scopes: ['ledger:read'] })).rejects.toMatchObject({ code: 'auth.forbidden' });
+    await expect(create(['ledger:read'], { ...caller, scopes: ['ledger:read'] })).rejects.toMatchObject({
+      code: 'auth.forbidden',
+    });
   });
 });

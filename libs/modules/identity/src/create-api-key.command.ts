@@ -13,8 +13,17 @@ import { scopeSchema } from './scopes';
 
 /** What POST /v1/api-keys takes. */
 export const createApiKeyInput = z.strictObject({
-  name: z.string().trim().min(1).max(200).meta({ description: 'What the key is for.', examples: ['billing service'] }),
-  scopes: z.array(scopeSchema).min(1).max(50).meta({ description: 'What the key may do; at most what its maker may.' }),
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .meta({ description: 'What the key is for.', examples: ['billing service'] }),
+  scopes: z
+    .array(scopeSchema)
+    .min(1)
+    .max(50)
+    .meta({ description: 'What the key may do; at most what its maker may.' }),
   expiresAt: z.iso.datetime().nullish().meta({ description: 'When the key ends by itself; null for never.' }),
 });
 
@@ -38,10 +47,18 @@ export class CreateApiKey extends TenantCommand<z.output<typeof createApiKeyInpu
 @CommandHandler(CreateApiKey)
 export class CreateApiKeyHandler extends TenantCommandHandler<CreateApiKey> {
   protected async handle(tx: TenantTx, { input, secret }: CreateApiKey): Promise<ApiKeyView> {
-    const key = { id: newId(), name: input.name, prefix: secret.prefix, scopes: input.scopes, expiresAt: input.expiresAt ?? null };
+    const key = {
+      id: newId(),
+      name: input.name,
+      prefix: secret.prefix,
+      scopes: input.scopes,
+      expiresAt: input.expiresAt ?? null,
+    };
     const row = await insertRefusing(tx, key, secret.hash);
     const { prefix, scopes, expiresAt } = key;
-    await tx.announce(announcement(apiKeyCreated, { id: key.id, version: 1n }, { prefix, scopes, expiresAt }));
+    await tx.announce(
+      announcement(apiKeyCreated, { id: key.id, version: 1n }, { prefix, scopes, expiresAt }),
+    );
     return showApiKey(row);
   }
 }
@@ -49,7 +66,11 @@ export class CreateApiKeyHandler extends TenantCommandHandler<CreateApiKey> {
 /** SQLSTATE that auth.store_credential raises for a scope that the actor does not hold. */
 const SCOPE_NOT_HELD = 'HF003';
 
-async function insertRefusing(tx: TenantTx, key: Parameters<typeof insertApiKey>[1], hash: Buffer): Promise<ApiKeyRow> {
+async function insertRefusing(
+  tx: TenantTx,
+  key: Parameters<typeof insertApiKey>[1],
+  hash: Buffer,
+): Promise<ApiKeyRow> {
   try {
     return await insertApiKey(tx, key, hash);
   } catch (error) {

@@ -32,10 +32,13 @@ describe('RevokeApiKey', () => {
 
   const create = async (): Promise<{ id: string; secret: string }> => {
     const secret = generateApiKey('live');
-    const { id } = await app.get(CommandBus).execute(new CreateApiKey(caller, { name: 'test', scopes: ['*'] }, secret));
+    const { id } = await app
+      .get(CommandBus)
+      .execute(new CreateApiKey(caller, { name: 'test', scopes: ['*'] }, secret));
     return { id, secret: secret.text };
   };
-  const revoke = (id: string, by = caller): Promise<unknown> => app.get(CommandBus).execute(new RevokeApiKey(by, { id }));
+  const revoke = (id: string, by = caller): Promise<unknown> =>
+    app.get(CommandBus).execute(new RevokeApiKey(by, { id }));
 
   it('is noticed within five seconds by a process that has the key in its cache', async () => {
     const { id, secret } = await create();
@@ -55,7 +58,10 @@ describe('RevokeApiKey', () => {
     const { id } = await create();
     await revoke(id);
     await revoke(id);
-    const events = await database.admin<{ type: string }>('select type from events.log where stream_id = $1 order by seq', [id]);
+    const events = await database.admin<{ type: string }>(
+      'select type from events.log where stream_id = $1 order by seq',
+      [id],
+    );
     expect(events).toEqual([{ type: 'identity.api_key.created' }, { type: 'identity.api_key.revoked' }]);
   });
 

@@ -30,14 +30,19 @@ describe('CreateTenant', () => {
 
   const create = async (slug: string) => {
     const caller = await database.caller();
-    return { caller, tenant: await app.get(CommandBus).execute(new CreateTenant(caller, { slug, name: slug })) };
+    return {
+      caller,
+      tenant: await app.get(CommandBus).execute(new CreateTenant(caller, { slug, name: slug })),
+    };
   };
 
   it('creates the tenant that its caller stands for, and announces it', async () => {
     const { caller, tenant } = await create('first');
     expect(tenant).toMatchObject({ id: caller.tenantId, slug: 'first' });
     expect(await app.get(QueryBus).execute(new OwnTenant(caller, {}))).toEqual(tenant);
-    const events = await database.admin('select type, data from events.log where tenant_id = $1', [caller.tenantId]);
+    const events = await database.admin('select type, data from events.log where tenant_id = $1', [
+      caller.tenantId,
+    ]);
     expect(events).toEqual([{ type: 'tenants.tenant.created', data: { slug: 'first' } }]);
   });
 
@@ -56,7 +61,7 @@ describe('CreateTenant', () => {
     for (const slug of ['page-c', 'page-a', 'page-b']) await create(slug);
     const directory = app.get(TenantDirectory);
     const slugs: string[] = [];
-    for (let after: string | undefined, more = true; more; ) {
+    for (let after: string | undefined, more = true; more;) {
       const page = await directory.list({ limit: 2, after });
       slugs.push(...page.data.map((tenant) => tenant.slug));
       after = page.nextCursor ?? undefined;

@@ -12,9 +12,17 @@ import { insertTenant } from './tenants.sql';
 export const createTenantInput = z.strictObject({
   slug: z
     .string()
-    .regex(/^[a-z][a-z0-9-]{1,62}$/, 'A slug is 2 to 63 lower-case letters, digits and hyphens and begins with a letter.')
+    .regex(
+      /^[a-z][a-z0-9-]{1,62}$/,
+      'A slug is 2 to 63 lower-case letters, digits and hyphens and begins with a letter.',
+    )
     .meta({ examples: ['acme'] }),
-  name: z.string().trim().min(1).max(200).meta({ examples: ['Acme Ltd'] }),
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(200)
+    .meta({ examples: ['Acme Ltd'] }),
 });
 
 /** Creates the tenant of its caller: the operator, with a system grant for the id that the tenant is to have. */

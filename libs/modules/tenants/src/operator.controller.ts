@@ -1,7 +1,13 @@
 import { type Caller, deterministicId, idSchema } from '@holdfast/kernel';
 import { type Idempotency, pageOf, type Page } from '@holdfast/cqrs';
 import { ApiIdempotencyKey, IdempotencyKey } from '@holdfast/http';
-import { CreateApiKey, createApiKeyInput, createdApiKeyView, generateApiKey, OperatorOnly } from '@holdfast/identity';
+import {
+  CreateApiKey,
+  createApiKeyInput,
+  createdApiKeyView,
+  generateApiKey,
+  OperatorOnly,
+} from '@holdfast/identity';
 import { callerOf, Grants } from '@holdfast/tenancy';
 import { Body, Controller, Get, Param, Post, Query, Req } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
@@ -25,7 +31,9 @@ export class OperatorController {
   @Get()
   @ApiOperation({ summary: 'List tenants by slug' })
   @ApiOkResponse({ standardSchema: pageOf(tenantView) })
-  list(@Query({ schema: tenantDirectoryInput }) input: z.output<typeof tenantDirectoryInput>): Promise<Page<TenantView>> {
+  list(
+    @Query({ schema: tenantDirectoryInput }) input: z.output<typeof tenantDirectoryInput>,
+  ): Promise<Page<TenantView>> {
     return this.directory.list(input);
   }
 

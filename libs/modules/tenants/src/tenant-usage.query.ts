@@ -12,11 +12,20 @@ export const tenantUsageInput = z.strictObject({
 
 /** How many events of each type the tenant has caused, day by day. */
 export const tenantUsageView = z.object({
-  data: z.array(z.object({ on: z.iso.date(), eventType: z.string(), count: z.string().meta({ description: 'A whole number.' }) })),
+  data: z.array(
+    z.object({
+      on: z.iso.date(),
+      eventType: z.string(),
+      count: z.string().meta({ description: 'A whole number.' }),
+    }),
+  ),
 });
 
 /** The tenant's usage; a projection of the event log, behind it by the time of delivery. */
-export class TenantUsage extends TenantQuery<z.output<typeof tenantUsageInput>, z.output<typeof tenantUsageView>> {
+export class TenantUsage extends TenantQuery<
+  z.output<typeof tenantUsageInput>,
+  z.output<typeof tenantUsageView>
+> {
   readonly scope = 'tenant:read';
 }
 
@@ -43,7 +52,17 @@ export class TenantUsageHandler implements IQueryHandler<TenantUsage> {
   constructor(private readonly tenants: TenantDatabase) {}
 
   async execute({ caller, input }: TenantUsage): Promise<z.output<typeof tenantUsageView>> {
-    const rows = await this.tenants.rows(caller, LIST, [caller.tenantId, input.from ?? null, input.to ?? null]);
-    return { data: rows.map((row) => ({ on: row.used_on, eventType: row.event_type, count: row.event_count.toString() })) };
+    const rows = await this.tenants.rows(caller, LIST, [
+      caller.tenantId,
+      input.from ?? null,
+      input.to ?? null,
+    ]);
+    return {
+      data: rows.map((row) => ({
+        on: row.used_on,
+        eventType: row.event_type,
+        count: row.event_count.toString(),
+      })),
+    };
   }
 }

@@ -49,7 +49,11 @@ const PURGE = statement(
 );
 
 /** Takes the key for this transaction; false when an answer is stored already. */
-export async function claimAnswer(tx: TenantTx, { actor, route, key }: AnswerKey, requestHash: Buffer): Promise<boolean> {
+export async function claimAnswer(
+  tx: TenantTx,
+  { actor, route, key }: AnswerKey,
+  requestHash: Buffer,
+): Promise<boolean> {
   return (await tx.row(CLAIM, [tx.tenantId, actor, route, key, requestHash])) !== undefined;
 }
 
@@ -59,7 +63,12 @@ export function findAnswer(tx: TenantTx, { actor, route, key }: AnswerKey): Prom
 }
 
 /** Stores the answer of a claimed key, and removes old ones. */
-export async function storeAnswer(tx: TenantTx, { actor, route, key }: AnswerKey, refused: boolean, body: string): Promise<void> {
+export async function storeAnswer(
+  tx: TenantTx,
+  { actor, route, key }: AnswerKey,
+  refused: boolean,
+  body: string,
+): Promise<void> {
   await Promise.all([
     tx.execute(STORE, [tx.tenantId, actor, route, key, refused, body]),
     tx.execute(PURGE, [tx.tenantId]),

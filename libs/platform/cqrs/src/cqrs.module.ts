@@ -24,7 +24,10 @@ export class MessagesModule {
 }
 
 /** Puts the pipeline before a bus. Nest constructs its buses itself and offers no interceptor, hence this assignment. */
-function lead(bus: { execute: (message: never, context?: never) => Promise<unknown> }, pipeline: Pipeline): void {
+function lead(
+  bus: { execute: (message: never, context?: never) => Promise<unknown> },
+  pipeline: Pipeline,
+): void {
   const execute = bus.execute.bind(bus);
   bus.execute = (message, context) => pipeline.run(message, () => execute(message, context));
 }

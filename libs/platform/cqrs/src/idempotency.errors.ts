@@ -27,7 +27,12 @@ export class StoredRefusal extends DomainError {
   readonly kind: ErrorKind;
   override readonly errors: readonly InputFault[];
 
-  constructor(stored: { readonly code: string; readonly kind: ErrorKind; readonly message: string; readonly errors: readonly InputFault[] }) {
+  constructor(stored: {
+    readonly code: string;
+    readonly kind: ErrorKind;
+    readonly message: string;
+    readonly errors: readonly InputFault[];
+  }) {
     super(stored.message);
     this.code = stored.code;
     this.kind = stored.kind;

@@ -38,7 +38,12 @@ describe('IdempotentTransactions', () => {
   });
   afterAll(() => database.drop());
 
-  const add = (key: Idempotency, type = 'a', on = transactions, then?: () => Promise<void>): Promise<{ readonly added: string }> =>
+  const add = (
+    key: Idempotency,
+    type = 'a',
+    on = transactions,
+    then?: () => Promise<void>,
+  ): Promise<{ readonly added: string }> =>
     on.run(new AddUsage(caller, { type }, key), async (tx: TenantTx) => {
       await tx.execute(ADD, [tx.tenantId, type]);
       await then?.();
@@ -87,7 +92,9 @@ describe('IdempotentTransactions', () => {
     const fail = async (): Promise<void> => {
       throw new DatabaseUnavailable(undefined);
     };
-    await expect(add(fresh(), 'a', transactions, fail)).rejects.toMatchObject({ code: 'database.unavailable' });
+    await expect(add(fresh(), 'a', transactions, fail)).rejects.toMatchObject({
+      code: 'database.unavailable',
+    });
     expect(await add(fresh())).toEqual({ added: 'a' });
   });
 
@@ -105,9 +112,15 @@ describe('IdempotentTransactions', () => {
 
   it('forgets answers of yesterday, two for each that it stores', async () => {
     for (const key of ['old1', 'old2', 'old3']) await add(fresh(key));
-    await database.admin(`update idempotency.answers set created_at = now() - interval '2 days' where tenant_id = $1`, [caller.tenantId]);
+    await database.admin(
+      `update idempotency.answers set created_at = now() - interval '2 days' where tenant_id = $1`,
+      [caller.tenantId],
+    );
     await add(fresh('new'));
-    const left = await database.admin<{ key: string }>('select key from idempotency.answers where tenant_id = $1', [caller.tenantId]);
+    const left = await database.admin<{ key: string }>(
+      'select key from idempotency.answers where tenant_id = $1',
+      [caller.tenantId],
+    );
     expect(left).toHaveLength(2);
     expect(left).toContainEqual({ key: 'new' });
   });

@@ -26,12 +26,17 @@ export class IdempotentTransactions {
 
   constructor(private readonly tenants: TenantDatabase) {}
 
-  async run<C extends AnyCommand>(command: C, handle: (tx: TenantTx) => Promise<AnswerOf<C>>): Promise<AnswerOf<C>> {
+  async run<C extends AnyCommand>(
+    command: C,
+    handle: (tx: TenantTx) => Promise<AnswerOf<C>>,
+  ): Promise<AnswerOf<C>> {
     const { caller, idempotency } = command;
     if (!idempotency) return this.tenants.transaction(caller, handle);
     const key = { actor: caller.actor, route: command.constructor.name, key: idempotency.key };
     return this.alone([caller.tenantId, ...Object.values(key)].join('\n'), async () => {
-      const outcome = await this.tenants.transaction(caller, (tx) => this.once(tx, key, command, idempotency, handle));
+      const outcome = await this.tenants.transaction(caller, (tx) =>
+        this.once(tx, key, command, idempotency, handle),
+      );
       if ('refusal' in outcome) throw outcome.refusal;
       return outcome.answer;
     });
@@ -63,7 +68,12 @@ export class IdempotentTransactions {
     idempotency.replayed = false; // The transaction may be a second try of one that found an answer.
     const outcome = await attempt(tx, handle);
     const refused = 'refusal' in outcome;
-    await storeAnswer(tx, key, refused, refused ? encodeRefusal(outcome.refusal) : encodeJson(outcome.answer ?? null));
+    await storeAnswer(
+      tx,
+      key,
+      refused,
+      refused ? encodeRefusal(outcome.refusal) : encodeJson(outcome.answer ?? null),
+    );
     return outcome;
   }
 
@@ -80,17 +90,22 @@ async function replay<Answer>(tx: TenantTx, key: AnswerKey, requestHash: Buffer)
   const stored = await findAnswer(tx, key);
   if (!stored) throw new IdempotencyInFlight(); // Purged between the two statements: the key is a day old.
   if (!stored.request_hash.equals(requestHash)) throw new IdempotencyKeyReused();
-  if (stored.refused) return { refusal: new StoredRefusal(stored.body as ConstructorParameters<typeof StoredRefusal>[0]) };
+  if (stored.refused)
+    return { refusal: new StoredRefusal(stored.body as ConstructorParameters<typeof StoredRefusal>[0]) };
   return { answer: stored.body as Answer };
 }
 
 /** A savepoint undoes what a refusing handler has written, and keeps the claim: the refusal is stored in its place. */
-async function attempt<Answer>(tx: TenantTx, handle: (tx: TenantTx) => Promise<Answer>): Promise<Outcome<Answer>> {
+async function attempt<Answer>(
+  tx: TenantTx,
+  handle: (tx: TenantTx) => Promise<Answer>,
+): Promise<Outcome<Answer>> {
   try {
     return { answer: await tx.savepoint(() => handle(tx)) };
   } catch (error) {
     // Overload and outages say nothing about the request: they are not its answer.
-    if (!(error instanceof DomainError) || error.kind === 'unavailable' || error.kind === 'too_many') throw error;
+    if (!(error instanceof DomainError) || error.kind === 'unavailable' || error.kind === 'too_many')
+      throw error;
     return { refusal: error };
   }
 }

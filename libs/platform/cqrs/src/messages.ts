@@ -36,4 +36,5 @@ export abstract class TenantQuery<Input, Answer> extends Query<Answer> {
 }
 
 /** What a command or query answers. */
-export type AnswerOf<Message> = Message extends Command<infer Answer> ? Answer : Message extends Query<infer Answer> ? Answer : never;
+export type AnswerOf<Message> =
+  Message extends Command<infer Answer> ? Answer : Message extends Query<infer Answer> ? Answer : never;

@@ -7,7 +7,12 @@ const cursors = new Cursors('things', z.tuple([z.string()]));
 
 describe('pages', () => {
   it('shows limit rows and where to go on', () => {
-    const shown = page(['x', 'y', 'z'], 2, (row) => row.toUpperCase(), (row) => cursors.encode(caller, [row]));
+    const shown = page(
+      ['x', 'y', 'z'],
+      2,
+      (row) => row.toUpperCase(),
+      (row) => cursors.encode(caller, [row]),
+    );
     expect(shown.data).toEqual(['X', 'Y']);
     expect(cursors.decode(caller, shown.nextCursor ?? '')).toEqual(['y']);
     expect(JSON.parse(JSON.stringify(shown))).toEqual({ data: ['X', 'Y'], nextCursor: shown.cursorAt(1) });

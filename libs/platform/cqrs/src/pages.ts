@@ -40,7 +40,9 @@ export class Page<Item> {
 }
 
 /** The schema of a page for OpenAPI. */
-export function pageOf<Item extends z.ZodType>(item: Item): z.ZodObject<{ data: z.ZodArray<Item>; nextCursor: z.ZodNullable<z.ZodString> }> {
+export function pageOf<Item extends z.ZodType>(
+  item: Item,
+): z.ZodObject<{ data: z.ZodArray<Item>; nextCursor: z.ZodNullable<z.ZodString> }> {
   return z.object({ data: z.array(item), nextCursor: z.string().nullable() });
 }
 
@@ -63,7 +65,9 @@ export class Cursors<Position extends readonly string[]> {
   decode(caller: Caller, cursor: string | undefined): Position | undefined {
     if (cursor === undefined) return undefined;
     try {
-      const [digest, ...position] = z.array(z.string()).parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
+      const [digest, ...position] = z
+        .array(z.string())
+        .parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
       const parsed = this.position.parse(position);
       if (digest === this.digest(caller, parsed)) return parsed;
     } catch {
@@ -73,7 +77,10 @@ export class Cursors<Position extends readonly string[]> {
   }
 
   private digest(caller: Caller, position: Position): string {
-    return createHash('sha256').update(JSON.stringify([caller.tenantId, this.list, ...position])).digest('base64url').slice(0, 16);
+    return createHash('sha256')
+      .update(JSON.stringify([caller.tenantId, this.list, ...position]))
+      .digest('base64url')
+      .slice(0, 16);
   }
 }
 
@@ -81,8 +88,17 @@ export class Cursors<Position extends readonly string[]> {
  * A page from `limit + 1` rows that were asked for: the one too many says that there is a next page, which begins behind
  * the last row shown.
  */
-export function page<Row, Item>(rows: readonly Row[], limit: number, show: (row: Row) => Item, cursorOf: (row: Row) => string): Page<Item> {
+export function page<Row, Item>(
+  rows: readonly Row[],
+  limit: number,
+  show: (row: Row) => Item,
+  cursorOf: (row: Row) => string,
+): Page<Item> {
   const shown = rows.slice(0, limit);
-  const cursorAt = (index: number): string => shown.slice(index, index + 1).map(cursorOf).join('');
+  const cursorAt = (index: number): string =>
+    shown
+      .slice(index, index + 1)
+      .map(cursorOf)
+      .join('');
   return new Page(shown.map(show), rows.length > limit ? cursorAt(shown.length - 1) : null, cursorAt);
 }

@@ -66,7 +66,8 @@ export function isRetryable(error: unknown): boolean {
 
 /** Whether the statement failed in a way that leaves the connection sound: the server answered, and will go on. */
 export function leavesConnectionSound(error: unknown): boolean {
-  if (error instanceof DomainError) return !(error instanceof OutcomeUnknown || error instanceof DatabaseUnavailable);
+  if (error instanceof DomainError)
+    return !(error instanceof OutcomeUnknown || error instanceof DatabaseUnavailable);
   const state = sqlState(error);
   return state !== undefined && /^(?:22|23|40|HF|P0|55P03)/.test(state);
 }
@@ -77,9 +78,11 @@ export function translate(error: unknown): unknown {
   const state = sqlState(error);
   if (state === undefined) return isConnectionLoss(error) ? new DatabaseUnavailable(error) : error;
   if (state === 'HF001') return new TenantContextRefused('no valid tenant context', { cause: error });
-  if (isRetryable(error) || state === LOCK_NOT_AVAILABLE || state === QUERY_CANCELED) return new DatabaseBusy(error);
+  if (isRetryable(error) || state === LOCK_NOT_AVAILABLE || state === QUERY_CANCELED)
+    return new DatabaseBusy(error);
   if (state === '23505' && (error as DatabaseError).constraint === STREAM_VERSION_KEY) return new Conflict();
-  if (/^(?:08|53|57P)/.test(state) || state === '25P03' || state === '25P04') return new DatabaseUnavailable(error);
+  if (/^(?:08|53|57P)/.test(state) || state === '25P03' || state === '25P04')
+    return new DatabaseUnavailable(error);
   return error;
 }
 
@@ -89,8 +92,15 @@ const STREAM_VERSION_KEY = 'log_tenant_id_stream_type_stream_id_stream_version_k
 /** Whether the driver, not the server, reports that there is no connection. */
 export function isConnectionLoss(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
-  if ('code' in error && typeof error.code === 'string' && /^(?:ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOST|ENET)/.test(error.code)) return true;
-  return /connection (?:terminated|error|timeout)|not queryable|timeout exceeded when trying to connect|Client was closed/i.test(error.message);
+  if (
+    'code' in error &&
+    typeof error.code === 'string' &&
+    /^(?:ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EHOST|ENET)/.test(error.code)
+  )
+    return true;
+  return /connection (?:terminated|error|timeout)|not queryable|timeout exceeded when trying to connect|Client was closed/i.test(
+    error.message,
+  );
 }
 
 /** Whether a commit that failed like this may have happened: the connection or the server went away meanwhile. */

@@ -9,5 +9,11 @@ export {
 } from './database-errors';
 export { dumpStructure } from './dump-structure';
 export { migrate, setRolePasswords, MIGRATIONS_DIRECTORY } from './migrate';
-export { registeredStatements, refuseUtility, statement, type Statement, UtilityStatementRefused } from './statement';
+export {
+  registeredStatements,
+  refuseUtility,
+  statement,
+  type Statement,
+  UtilityStatementRefused,
+} from './statement';
 export { type Connection, SystemTx, Transaction } from './transaction';

@@ -4,10 +4,11 @@ import { join } from 'node:path';
 import { Client, escapeIdentifier, escapeLiteral } from 'pg';
 
 /** Where migrations stand, seen from this file both in the sources and in dist. */
-export const MIGRATIONS_DIRECTORY = [
-  join(__dirname, '../../../../prisma/migrations'),
-  join(__dirname, '../../../../../prisma/migrations'),
-].find((directory) => existsSync(directory)) ?? join(process.cwd(), 'prisma/migrations');
+export const MIGRATIONS_DIRECTORY =
+  [
+    join(__dirname, '../../../../prisma/migrations'),
+    join(__dirname, '../../../../../prisma/migrations'),
+  ].find((directory) => existsSync(directory)) ?? join(process.cwd(), 'prisma/migrations');
 
 /** The advisory lock of Prisma's own migration engine, so that the two exclude each other. */
 const PRISMA_LOCK = 72_707_369;
@@ -59,7 +60,10 @@ export async function migrate(adminUrl: string, directory: string = MIGRATIONS_D
 }
 
 /** Sets the password of each role; `null` leaves a role without one, which cannot log in where passwords are asked. */
-export async function setRolePasswords(adminUrl: string, passwords: Readonly<Record<string, string>>): Promise<void> {
+export async function setRolePasswords(
+  adminUrl: string,
+  passwords: Readonly<Record<string, string>>,
+): Promise<void> {
   const client = new Client({ connectionString: adminUrl, application_name: 'holdfast migrate' });
   await client.connect();
   try {
@@ -79,7 +83,11 @@ function migrationNames(directory: string): string[] {
     .toSorted();
 }
 
-async function pendingMigrations(client: Client, directory: string, names: readonly string[]): Promise<string[]> {
+async function pendingMigrations(
+  client: Client,
+  directory: string,
+  names: readonly string[],
+): Promise<string[]> {
   const { rows } = await client.query<Applied>(
     'select migration_name, checksum, finished_at from public._prisma_migrations where rolled_back_at is null',
   );
@@ -90,20 +98,25 @@ async function pendingMigrations(client: Client, directory: string, names: reado
     );
   }
   const gone = rows.find((row) => !names.includes(row.migration_name));
-  if (gone) throw new MigrationRefused(`migration ${gone.migration_name} is applied but missing here: this code is older than the database.`);
+  if (gone)
+    throw new MigrationRefused(
+      `migration ${gone.migration_name} is applied but missing here: this code is older than the database.`,
+    );
   const applied = new Map(rows.map((row) => [row.migration_name, row.checksum]));
   const edited = names.find((name) => applied.has(name) && applied.get(name) !== checksumOf(directory, name));
-  if (edited) throw new MigrationRefused(`migration ${edited} was edited after it was applied. Restore the file and write another migration.`);
+  if (edited)
+    throw new MigrationRefused(
+      `migration ${edited} was edited after it was applied. Restore the file and write another migration.`,
+    );
   return names.filter((name) => !applied.has(name));
 }
 
 async function apply(client: Client, directory: string, name: string): Promise<void> {
   const id = randomUUID();
-  await client.query('insert into public._prisma_migrations (id, checksum, migration_name) values ($1, $2, $3)', [
-    id,
-    checksumOf(directory, name),
-    name,
-  ]);
+  await client.query(
+    'insert into public._prisma_migrations (id, checksum, migration_name) values ($1, $2, $3)',
+    [id, checksumOf(directory, name), name],
+  );
   try {
     // The simple protocol runs a file of many statements as one implicit transaction.
     await client.query(readFileSync(join(directory, name, 'migration.sql'), 'utf8'));
@@ -111,9 +124,14 @@ async function apply(client: Client, directory: string, name: string): Promise<v
     await client.query('update public._prisma_migrations set logs = $2 where id = $1', [id, String(error)]);
     throw new MigrationRefused(`migration ${name} failed: ${String(error)}`, { cause: error });
   }
-  await client.query('update public._prisma_migrations set finished_at = now(), applied_steps_count = 1 where id = $1', [id]);
+  await client.query(
+    'update public._prisma_migrations set finished_at = now(), applied_steps_count = 1 where id = $1',
+    [id],
+  );
 }
 
 function checksumOf(directory: string, name: string): string {
-  return createHash('sha256').update(readFileSync(join(directory, name, 'migration.sql'))).digest('hex');
+  return createHash('sha256')
+    .update(readFileSync(join(directory, name, 'migration.sql')))
+    .digest('hex');
 }

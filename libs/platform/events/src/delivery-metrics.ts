@@ -4,10 +4,16 @@ import { counter, gauge, histogram } from '@holdfast/observability';
 export const ticksTotal = counter({ name: 'holdfast_events_ticks_total', help: 'Ticks that held events.' });
 
 /** Events that ticks have put in order. */
-export const sequencedTotal = counter({ name: 'holdfast_events_sequenced_total', help: 'Events put in order by ticks.' });
+export const sequencedTotal = counter({
+  name: 'holdfast_events_sequenced_total',
+  help: 'Events put in order by ticks.',
+});
 
 /** Whether this process is the sequencer. */
-export const leading = gauge({ name: 'holdfast_events_sequencer_leading', help: '1 while this process holds the lease of the sequencer.' });
+export const leading = gauge({
+  name: 'holdfast_events_sequencer_leading',
+  help: '1 while this process holds the lease of the sequencer.',
+});
 
 /** Events whose effect is committed, by group. */
 export const deliveredTotal = counter({

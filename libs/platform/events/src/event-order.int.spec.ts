@@ -57,7 +57,11 @@ async function tickReader(relay: Database): Promise<Reader> {
 
 /** A transaction that goes on when it is told to, step by step. */
 class GatedTransaction {
-  private readonly steps: { run: (tx: TenantTx) => Promise<unknown>; done: () => void; fail: (error: unknown) => void }[] = [];
+  private readonly steps: {
+    run: (tx: TenantTx) => Promise<unknown>;
+    done: () => void;
+    fail: (error: unknown) => void;
+  }[] = [];
   private wake = (): void => {};
   private ended = false;
   private readonly result: Promise<void>;
@@ -93,7 +97,8 @@ describe('The order of the log', () => {
   let readers: Record<'seq' | 'xid' | 'tick', Reader>;
   let seen: Record<'seq' | 'xid' | 'tick', string[]>;
   const [k, l] = ['00000000-0000-4000-8000-00000000000a', '00000000-0000-4000-8000-00000000000b'] as const;
-  const nameOf = ({ streamId, streamVersion }: Position): string => `${streamId === k ? 'k' : 'l'}${streamVersion}`;
+  const nameOf = ({ streamId, streamVersion }: Position): string =>
+    `${streamId === k ? 'k' : 'l'}${streamVersion}`;
 
   beforeEach(async () => {
     database = await TestDatabase.create();
@@ -106,7 +111,8 @@ describe('The order of the log', () => {
   afterEach(() => database.drop());
 
   const read = async (): Promise<void> => {
-    for (const name of ['seq', 'xid', 'tick'] as const) seen[name].push(...(await readers[name]()).map(nameOf));
+    for (const name of ['seq', 'xid', 'tick'] as const)
+      seen[name].push(...(await readers[name]()).map(nameOf));
   };
 
   /** Other databases of the server have transactions too, which hold the xid reader up for a moment. */
@@ -136,7 +142,11 @@ describe('The order of the log', () => {
 
   it('survives three transactions, of which one holds everybody else up by xid', async () => {
     const tenants = database.tenants();
-    const [a, b, c] = [1, 2, 3].map(() => new GatedTransaction(tenants, caller)) as [GatedTransaction, GatedTransaction, GatedTransaction];
+    const [a, b, c] = [1, 2, 3].map(() => new GatedTransaction(tenants, caller)) as [
+      GatedTransaction,
+      GatedTransaction,
+      GatedTransaction,
+    ];
     await a.step(takeXid);
     await c.step((tx) => appendUnderLock(tx, [l]));
     await b.step((tx) => appendUnderLock(tx, [k]));

@@ -28,11 +28,24 @@ function randomFrom(seed: number): () => number {
 const PURPOSE = new Error('rolled back on purpose');
 
 /** Writes transactions on one to three keys; some hold their xid for long, some roll back. Answers what was committed. */
-async function write(tenants: TenantDatabase, caller: Caller, keys: readonly string[], random: () => number): Promise<string[]> {
+async function write(
+  tenants: TenantDatabase,
+  caller: Caller,
+  keys: readonly string[],
+  random: () => number,
+): Promise<string[]> {
   const committed: string[] = [];
   for (let i = 0; i < TRANSACTIONS; i += 1) {
-    const wanted = [...new Set(Array.from({ length: 1 + Math.floor(random() * 3) }, () => keys[Math.floor(random() * KEYS)] ?? ''))];
-    const [early, late, undone] = [random() < 0.15 ? random() * 60 : 0, random() < 0.1 ? random() * 30 : 0, random() < 0.1];
+    const wanted = [
+      ...new Set(
+        Array.from({ length: 1 + Math.floor(random() * 3) }, () => keys[Math.floor(random() * KEYS)] ?? ''),
+      ),
+    ];
+    const [early, late, undone] = [
+      random() < 0.15 ? random() * 60 : 0,
+      random() < 0.1 ? random() * 30 : 0,
+      random() < 0.1,
+    ];
     try {
       committed.push(
         ...(await tenants.transaction(caller, async (tx) => {
@@ -76,7 +89,10 @@ describe('The order of the log under six writers', () => {
     const random = randomFrom(SEED);
     const caller = await database.caller(newId());
     const tenants = database.tenants(WRITERS + 2);
-    const keys = Array.from({ length: KEYS }, (_, i) => `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`);
+    const keys = Array.from(
+      { length: KEYS },
+      (_, i) => `00000000-0000-4000-8000-${String(i).padStart(12, '0')}`,
+    );
     await prepareKeys(database, caller.tenantId, keys);
     const fence = (await acquireLease(relay, 'random', 60_000)) ?? 0n;
 
@@ -96,7 +112,7 @@ describe('The order of the log under six writers', () => {
       done = !writing;
       const tick = await makeTick(relay, { holder: 'random', fence, leaseMs: 60_000 });
       if (!tick) continue;
-      for (let afterSeq = 0n; ; ) {
+      for (let afterSeq = 0n; ;) {
         const range = { fromTick, toTick: tick.id, afterSeq, throughSeq: null };
         const events = await relaying(relay, (tx) => listRange(tx, range, page));
         byTick.push(...events.map((event) => `${event.streamId}/${event.streamVersion}`));
@@ -110,7 +126,7 @@ describe('The order of the log under six writers', () => {
 
     const last = fromTick;
     const merged: string[] = [];
-    for (let from = 0n; from < last; ) {
+    for (let from = 0n; from < last;) {
       const to = from + 1n + BigInt(Math.floor(random() * 30));
       const range = { fromTick: from, toTick: to < last ? to : last, afterSeq: 0n };
       const events = await tenants.reading(caller, (tx) => listTenantRange(tx, range, 100_000));

@@ -42,7 +42,9 @@ describe('The relay', () => {
     for (const tenantId of tenantIds) {
       const key = newId();
       await prepareKeys(database, tenantId, [key]);
-      await database.tenants(1).transaction(await database.caller(tenantId), (tx) => appendUnderLock(tx, [key]));
+      await database
+        .tenants(1)
+        .transaction(await database.caller(tenantId), (tx) => appendUnderLock(tx, [key]));
     }
     const fence = (await acquireLease(relay, 'relay', 60_000)) ?? 1n;
     return (await makeTick(relay, { holder: 'relay', fence, leaseMs: 60_000 }))?.tenantIds ?? [];

@@ -56,7 +56,8 @@ export class Relay {
 
   /** Wakes whom the tick concerns. Returns at once: ticks do not wait for queues. */
   accept(tick: Pick<Tick, 'tenantIds'>): void {
-    for (const group of this.options.groups) this.wake(group, group.kind === 'store' ? [group.name] : tick.tenantIds);
+    for (const group of this.options.groups)
+      this.wake(group, group.kind === 'store' ? [group.name] : tick.tenantIds);
   }
 
   /** Wakes whatever lags, once. */
@@ -65,7 +66,10 @@ export class Relay {
       const found = await relaying(this.options.relay, (tx) => listLagging(tx, group, SWEPT_MAX));
       lagging.set({ group: group.name }, found.length);
       const overdue = this.overdue(group, found);
-      this.wake(group, found.map(({ key }) => key).filter((key) => !overdue.includes(key)));
+      this.wake(
+        group,
+        found.map(({ key }) => key).filter((key) => !overdue.includes(key)),
+      );
       await this.deliver(group, overdue);
     }
   }

@@ -6,7 +6,10 @@ import { appendUnderLock, prepareKeys } from '../test/event-writers';
 import { Sequencer } from './sequencer';
 import { acquireLease, LeaseLost, makeTick, relaying, thinTicks, type Tick } from './ticks.sql';
 
-const TAKE = statement('test.take_lease', "update events.leases set holder = 'next', fence = fence + 1 where name = 'sequencer'");
+const TAKE = statement(
+  'test.take_lease',
+  "update events.leases set holder = 'next', fence = fence + 1 where name = 'sequencer'",
+);
 
 describe('The sequencer', () => {
   let database: TestDatabase;
@@ -16,7 +19,12 @@ describe('The sequencer', () => {
   const ticks: Tick[] = [];
 
   const sequencer = (leaseMs: number): Sequencer => {
-    const made = new Sequencer({ relay, leaseMs, onTick: (tick) => ticks.push(tick), report: (error) => errors.push(error) });
+    const made = new Sequencer({
+      relay,
+      leaseMs,
+      onTick: (tick) => ticks.push(tick),
+      report: (error) => errors.push(error),
+    });
     opened.push(made);
     made.start();
     return made;
@@ -53,8 +61,13 @@ describe('The sequencer', () => {
     await append();
     await expect(makeTick(relay, paused)).rejects.toThrow(LeaseLost);
     // The same holder, back with its old fence, is refused as well: the fence counts, not the name.
-    await expect(makeTick(relay, { holder: 'second', fence: paused.fence, leaseMs: 50 })).rejects.toThrow(LeaseLost);
-    expect(await makeTick(relay, { holder: 'second', fence: fence ?? 0n, leaseMs: 5_000 })).toMatchObject({ id: 1n, eventCount: 1n });
+    await expect(makeTick(relay, { holder: 'second', fence: paused.fence, leaseMs: 50 })).rejects.toThrow(
+      LeaseLost,
+    );
+    expect(await makeTick(relay, { holder: 'second', fence: fence ?? 0n, leaseMs: 5_000 })).toMatchObject({
+      id: 1n,
+      eventCount: 1n,
+    });
   });
 
   it('refuses a holder whose tick waited for the lease row behind its successor', async () => {
@@ -77,7 +90,9 @@ describe('The sequencer', () => {
     const tenantId = await append();
     await until(() => ticks.length > 0);
     expect(ticks[0]).toMatchObject({ id: 1n, eventCount: 1n, tenantIds: [tenantId] });
-    expect(await database.admin('select tick from events.heads where tenant_id = $1', [tenantId])).toEqual([{ tick: '1' }]);
+    expect(await database.admin('select tick from events.heads where tenant_id = $1', [tenantId])).toEqual([
+      { tick: '1' },
+    ]);
   });
 
   it('is taken over at once when the leader stops, and within 5 s when it dies', async () => {
@@ -102,7 +117,11 @@ describe('The sequencer', () => {
   });
 
   it('thins ticks that no cursor names, and none that a store has before it', async () => {
-    const lease = { holder: 'thin', fence: (await acquireLease(relay, 'thin', 60_000)) ?? 0n, leaseMs: 60_000 };
+    const lease = {
+      holder: 'thin',
+      fence: (await acquireLease(relay, 'thin', 60_000)) ?? 0n,
+      leaseMs: 60_000,
+    };
     for (let i = 0; i < 6; i += 1) {
       await append();
       await makeTick(relay, lease);
@@ -113,7 +132,10 @@ describe('The sequencer', () => {
     expect(await left()).toHaveLength(7); // All were the newest within the last minute.
     await database.admin(`update events.ticks set created_at = created_at - interval '2 minutes'`);
     await database.admin(`insert into events.store_cursors (group_name, from_tick) values ('store', 4)`);
-    await database.admin(`insert into events.tenant_cursors (tenant_id, group_name, from_tick) values ($1, 'g', 2)`, [newId()]);
+    await database.admin(
+      `insert into events.tenant_cursors (tenant_id, group_name, from_tick) values ($1, 'g', 2)`,
+      [newId()],
+    );
     await thinTicks(relay);
     expect(await left()).toEqual(['0', '2', '4', '5', '6']);
   });

@@ -76,14 +76,23 @@ export async function lockStoreCursor(tx: SystemTx, group: string): Promise<Stor
 }
 
 /** The last tick such that the range up to it holds about `eventsMax` events at most; undefined at the log's end. */
-export async function findRangeEnd(tx: SystemTx, fromTick: bigint, eventsMax: number): Promise<bigint | undefined> {
+export async function findRangeEnd(
+  tx: SystemTx,
+  fromTick: bigint,
+  eventsMax: number,
+): Promise<bigint | undefined> {
   return (await tx.row(RANGE_END, [fromTick, eventsMax]))?.id ?? undefined;
 }
 
 /** Events between two ticks, in order: up to `throughSeq` where that is set, else a page of `limit`. */
 export function listRange(
   tx: SystemTx,
-  range: { readonly fromTick: bigint; readonly toTick: bigint; readonly afterSeq: bigint; readonly throughSeq: bigint | null },
+  range: {
+    readonly fromTick: bigint;
+    readonly toTick: bigint;
+    readonly afterSeq: bigint;
+    readonly throughSeq: bigint | null;
+  },
   limit: number,
 ): Promise<RecordedEvent[]> {
   const { fromTick, toTick, afterSeq, throughSeq } = range;
@@ -105,6 +114,11 @@ export async function markStoreDelivered(tx: SystemTx, group: string): Promise<v
 }
 
 /** Notes a failure; the wait before the next attempt is that of tenant groups. */
-export async function markStoreFailed(tx: SystemTx, group: string, share: number, error: string): Promise<void> {
+export async function markStoreFailed(
+  tx: SystemTx,
+  group: string,
+  share: number,
+  error: string,
+): Promise<void> {
   await tx.execute(POSTPONE, [group, share / 2, error]);
 }

@@ -25,7 +25,8 @@ describe('Delivery to a store group', () => {
     const [caller, key, tenants] = [await database.caller(newId()), newId(), database.tenants(2)];
     await prepareKeys(database, caller.tenantId, [key]);
     append = async (count) => {
-      for (let i = 0; i < count; i += 1) await tenants.transaction(caller, (tx) => appendUnderLock(tx, [key]));
+      for (let i = 0; i < count; i += 1)
+        await tenants.transaction(caller, (tx) => appendUnderLock(tx, [key]));
       await makeTick(relay, lease);
     };
     errors.length = 0;
@@ -81,7 +82,9 @@ describe('Delivery to a store group', () => {
     await append(3);
     const sent: Sent[] = [];
     let away = true;
-    const delivery = sender(sent, 10, () => (away ? Promise.reject(new Error('store is away')) : Promise.resolve()));
+    const delivery = sender(sent, 10, () =>
+      away ? Promise.reject(new Error('store is away')) : Promise.resolve(),
+    );
     await delivery.deliver();
     await database.admin(`update events.store_cursors set retry_at = retry_at + interval '1 minute'`);
     await delivery.deliver(); // Not due: nothing is sent.
@@ -93,8 +96,8 @@ describe('Delivery to a store group', () => {
     await database.admin('update events.store_cursors set retry_at = null');
     await delivery.deliver();
     expect(sent[1]).toEqual(sent[0]);
-    expect(await database.admin('select attempts, through_seq, to_tick, from_tick from events.store_cursors')).toEqual([
-      { attempts: 0, through_seq: null, to_tick: null, from_tick: '1' },
-    ]);
+    expect(
+      await database.admin('select attempts, through_seq, to_tick, from_tick from events.store_cursors'),
+    ).toEqual([{ attempts: 0, through_seq: null, to_tick: null, from_tick: '1' }]);
   });
 });

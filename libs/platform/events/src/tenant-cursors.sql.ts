@@ -84,6 +84,11 @@ export async function markTenantDelivered(
  * Notes a failure: the group tries the tenant again after a random time of at most half a second, doubled with each
  * failure in a row up to a minute (full jitter; `share` is the random number).
  */
-export async function markTenantFailed(tx: TenantTx, group: string, share: number, error: string): Promise<void> {
+export async function markTenantFailed(
+  tx: TenantTx,
+  group: string,
+  share: number,
+  error: string,
+): Promise<void> {
   await tx.execute(POSTPONE, [tx.tenantId, group, share / 2, error]);
 }

@@ -30,7 +30,9 @@ describe('Delivery to a tenant group', () => {
     lease = { holder: 'test', fence: (await acquireLease(relay, 'test', 60_000)) ?? 0n, leaseMs: 60_000 };
     await prepareKeys(database, newId(), [newId()]);
     // No unique constraint: an effect that happens twice shows.
-    await database.admin('create table probe.effects (tenant_id uuid, event_id uuid, at timestamptz default clock_timestamp())');
+    await database.admin(
+      'create table probe.effects (tenant_id uuid, event_id uuid, at timestamptz default clock_timestamp())',
+    );
     await database.admin('grant select, insert on probe.effects to holdfast_app');
     errors.length = 0;
   });
@@ -102,7 +104,8 @@ describe('Delivery to a tenant group', () => {
     const [poisoned, sound] = [await tenantWith(5), await tenantWith(5)];
     const group = {
       deliver: async (tx: TenantTx, events: readonly RecordedEvent[]): Promise<void> => {
-        if (tx.tenantId === poisoned && events.some(({ streamVersion }) => streamVersion === 4n)) throw new Error('poison');
+        if (tx.tenantId === poisoned && events.some(({ streamVersion }) => streamVersion === 4n))
+          throw new Error('poison');
         await effect(tx, events);
       },
     };
@@ -112,11 +115,16 @@ describe('Delivery to a tenant group', () => {
     expect(await effectsOf(poisoned)).toEqual({ all: 0, distinct: 0 });
     expect(errors).toEqual(['Error: poison']);
     const cursorOf = (): Promise<unknown[]> =>
-      database.admin('select attempts, retry_at > now() as waits, last_error from events.tenant_cursors where tenant_id = $1', [poisoned]);
+      database.admin(
+        'select attempts, retry_at > now() as waits, last_error from events.tenant_cursors where tenant_id = $1',
+        [poisoned],
+      );
     expect(await cursorOf()).toMatchObject([{ attempts: 1, last_error: 'Error: poison' }]);
     // Each failure halves the page, until what stands before the poison gets through.
     for (let i = 0; i < 12; i += 1) {
-      await database.admin('update events.tenant_cursors set retry_at = null where tenant_id = $1', [poisoned]);
+      await database.admin('update events.tenant_cursors set retry_at = null where tenant_id = $1', [
+        poisoned,
+      ]);
       await delivery.deliver(poisoned);
     }
     expect(await effectsOf(poisoned)).toEqual({ all: 3, distinct: 3 });

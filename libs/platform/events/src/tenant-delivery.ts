@@ -5,7 +5,12 @@ import { withDeadline } from './deadline';
 import { countDelivered, failuresTotal } from './delivery-metrics';
 import type { RecordedEvent } from './recorded-event';
 import type { Report } from './report';
-import { listTenantRange, lockTenantCursor, markTenantDelivered, markTenantFailed } from './tenant-cursors.sql';
+import {
+  listTenantRange,
+  lockTenantCursor,
+  markTenantDelivered,
+  markTenantFailed,
+} from './tenant-cursors.sql';
 
 /** A consumer whose effect is in the tenant's own database: a projection, a webhook's queue, a saga's trigger. */
 export interface TenantGroup {
@@ -81,7 +86,11 @@ export class TenantDelivery {
       if (events.length > 0) await withDeadline(this.group.deliver(tx, events), DELIVERY_TIMEOUT_MS);
       const last = events.length === limit ? events.at(-1) : undefined;
       const within = last && { fromTick: cursor.fromTick, toTick, afterSeq: last.seq };
-      await markTenantDelivered(tx, this.group.name, within ?? { fromTick: toTick, toTick: null, afterSeq: 0n });
+      await markTenantDelivered(
+        tx,
+        this.group.name,
+        within ?? { fromTick: toTick, toTick: null, afterSeq: 0n },
+      );
       return events;
     });
   }
@@ -90,7 +99,9 @@ export class TenantDelivery {
     try {
       const caller = callerOf(await this.grants.forSystem(this.group.name, tenantId), { requestId: newId() });
       const reason = String(failure).slice(0, 200);
-      await this.tenants.transaction(caller, (tx) => markTenantFailed(tx, this.group.name, Math.random(), reason));
+      await this.tenants.transaction(caller, (tx) =>
+        markTenantFailed(tx, this.group.name, Math.random(), reason),
+      );
     } catch (error) {
       // The database is away: the cursor stands where it stood, and the relay wakes the tenant again.
       this.report(error, `postponing ${this.group.name} for tenant ${tenantId}`);

@@ -51,7 +51,11 @@ export function relaying<T>(relay: Database, work: (tx: SystemTx) => Promise<T>)
 }
 
 /** Takes the sequencer's lease when it is free or has expired; answers its fence, or undefined. */
-export async function acquireLease(relay: Database, holder: string, leaseMs: number): Promise<bigint | undefined> {
+export async function acquireLease(
+  relay: Database,
+  holder: string,
+  leaseMs: number,
+): Promise<bigint | undefined> {
   const [lease] = await relaying(relay, (tx) => tx.last(ACQUIRE, ['sequencer', holder, leaseMs]));
   return lease?.fence;
 }
@@ -70,7 +74,8 @@ export async function makeTick(
     const [tick] = await relaying(relay, (tx) => tx.last(TICK, [lease.holder, lease.fence, lease.leaseMs]));
     return tick;
   } catch (error) {
-    if (sqlState(error) === 'HF010') throw new LeaseLost('the lease of the sequencer is held by another', { cause: error });
+    if (sqlState(error) === 'HF010')
+      throw new LeaseLost('the lease of the sequencer is held by another', { cause: error });
     throw error;
   }
 }

@@ -15,14 +15,21 @@ const NEXT = statement<{ key: string; version: bigint }>(
 );
 
 /** Creates the table whose rows are the keys that writers lock; its rows belong to no product table. */
-export async function prepareKeys(database: TestDatabase, tenantId: string, keys: readonly string[]): Promise<void> {
+export async function prepareKeys(
+  database: TestDatabase,
+  tenantId: string,
+  keys: readonly string[],
+): Promise<void> {
   await database.admin(`create schema if not exists probe`);
   await database.admin(
     'create table if not exists probe.keys (tenant_id uuid, key uuid, version bigint not null default 0, primary key (tenant_id, key))',
   );
   await database.admin('grant usage on schema probe to holdfast_app');
   await database.admin('grant select, insert, update on probe.keys to holdfast_app');
-  await database.admin('insert into probe.keys (tenant_id, key) select $1, unnest($2::uuid[])', [tenantId, keys]);
+  await database.admin('insert into probe.keys (tenant_id, key) select $1, unnest($2::uuid[])', [
+    tenantId,
+    keys,
+  ]);
 }
 
 /** Gives the transaction its xid without locking anything. */

@@ -2,7 +2,16 @@ import { newId } from '@holdfast/kernel';
 import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { answerHealth, continueTrace, type Health, healthPaths, histogram, type Logger, NestLogger, readTraceparent } from '@holdfast/observability';
+import {
+  answerHealth,
+  continueTrace,
+  type Health,
+  healthPaths,
+  histogram,
+  type Logger,
+  NestLogger,
+  readTraceparent,
+} from '@holdfast/observability';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { serveGraphqlSchema } from './graphql';
 import { readStrictJson } from './json-body';
@@ -43,7 +52,10 @@ class ProblemAdapter extends FastifyAdapter {
 }
 
 /** Builds an application with the contract that all our routes share: request ids, strict input, problem+json, OpenAPI, GraphQL. */
-export async function createHttpApplication(module: DynamicModule, options: HttpOptions): Promise<NestFastifyApplication> {
+export async function createHttpApplication(
+  module: DynamicModule,
+  options: HttpOptions,
+): Promise<NestFastifyApplication> {
   const loggerInstance: FastifyBaseLogger = options.logger;
   const fastify = Fastify({
     loggerInstance,
@@ -100,7 +112,10 @@ function accompanyRequests(fastify: FastifyInstance, health: Health): void {
     requestSeconds.observe({ method, route, status: String(status) }, reply.elapsedTime / 1_000);
     const traceId = readTraceparent(request.traceparent ?? '')?.traceId;
     const { tenantId, actor } = request.caller ?? {};
-    request.log.info({ method, route, status, durationMs: Math.round(reply.elapsedTime), traceId, tenantId, actor }, 'request answered');
+    request.log.info(
+      { method, route, status, durationMs: Math.round(reply.elapsedTime), traceId, tenantId, actor },
+      'request answered',
+    );
   });
 }
 

@@ -15,7 +15,10 @@ export class PageArgs extends dto(
 ) {}
 
 /** The same, as the queries behind REST lists take it. */
-export function pageInputOf({ first, after }: PageArgs): { readonly limit: number; readonly after: string | undefined } {
+export function pageInputOf({ first, after }: PageArgs): {
+  readonly limit: number;
+  readonly after: string | undefined;
+} {
   return { limit: first ?? 50, after: after ?? undefined };
 }
 

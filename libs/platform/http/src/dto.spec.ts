@@ -1,4 +1,11 @@
-import { Field, GraphQLSchemaBuilderModule, GraphQLSchemaFactory, ObjectType, Query, Resolver } from '@nestjs/graphql';
+import {
+  Field,
+  GraphQLSchemaBuilderModule,
+  GraphQLSchemaFactory,
+  ObjectType,
+  Query,
+  Resolver,
+} from '@nestjs/graphql';
 import { Test } from '@nestjs/testing';
 import { printSchema } from 'graphql';
 import { z } from 'zod';
@@ -50,6 +57,8 @@ describe('dto', () => {
   });
 
   it('throws for a type that it does not know', () => {
-    expect(() => dto(z.object({ at: z.map(z.string(), z.string()) }), 'output')).toThrow('no GraphQL type for the field at');
+    expect(() => dto(z.object({ at: z.map(z.string(), z.string()) }), 'output')).toThrow(
+      'no GraphQL type for the field at',
+    );
   });
 });

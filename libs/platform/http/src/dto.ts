@@ -64,14 +64,21 @@ function scalar(type: z.ZodType, direction: 'input' | 'output', name: string): (
     return () => [element.type()];
   }
   if (type instanceof z.ZodGUID || type instanceof z.ZodUUID) return () => ID;
-  if (type instanceof z.ZodString || type instanceof z.ZodStringFormat || type instanceof z.ZodEnum || type instanceof z.ZodLiteral) {
+  if (
+    type instanceof z.ZodString ||
+    type instanceof z.ZodStringFormat ||
+    type instanceof z.ZodEnum ||
+    type instanceof z.ZodLiteral
+  ) {
     return () => (typeof literalOf(type) === 'boolean' ? Boolean : String);
   }
   if (type instanceof z.ZodNumber) return () => (type.isInt ? Int : Float);
   if (type instanceof z.ZodBoolean) return () => Boolean;
   if (type instanceof z.ZodDate) return () => GraphQLISODateTime;
   if (type instanceof z.ZodRecord) return () => GraphQLJSONObject;
-  throw new Error(`no GraphQL type for the field ${name} (${type.constructor.name}): call represent() for its schema`);
+  throw new Error(
+    `no GraphQL type for the field ${name} (${type.constructor.name}): call represent() for its schema`,
+  );
 }
 
 function literalOf(type: z.ZodType): unknown {

@@ -3,7 +3,13 @@ import { MercuriusDriver, type MercuriusDriverConfig } from '@nestjs/mercurius';
 import { type DynamicModule, type INestApplication } from '@nestjs/common';
 import { GraphQLModule, GraphQLSchemaHost } from '@nestjs/graphql';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { GraphQLError, type GraphQLFormattedError, printSchema, type ValidationContext, type ASTVisitor } from 'graphql';
+import {
+  GraphQLError,
+  type GraphQLFormattedError,
+  printSchema,
+  type ValidationContext,
+  type ASTVisitor,
+} from 'graphql';
 import { type Refusal, refusalOf } from './problem';
 
 /** Deep enough for a connection's node within a connection's node, and for every introspection query in use. */
@@ -30,7 +36,10 @@ export function graphqlModule(options: { readonly graphiql: boolean }): DynamicM
       const all = errors.flatMap(unwrapped);
       // A request that was never executed has no data: that is the client's fault, and HTTP says so.
       const statusCode = data === undefined || data === null ? statusOf(all) : 200;
-      return { statusCode, response: { data: data ?? null, errors: all.map((error) => formatted(error, reply)) } };
+      return {
+        statusCode,
+        response: { data: data ?? null, errors: all.map((error) => formatted(error, reply)) },
+      };
     },
   });
 }
@@ -38,7 +47,9 @@ export function graphqlModule(options: { readonly graphiql: boolean }): DynamicM
 /** Serves the schema as text at /schema.graphql. */
 export function serveGraphqlSchema(app: INestApplication): void {
   const fastify = app.getHttpAdapter().getInstance() as FastifyInstance;
-  fastify.get('/schema.graphql', (_request, reply) => reply.type('text/plain; charset=utf-8').send(`${printSchema(app.get(GraphQLSchemaHost).schema)}\n`));
+  fastify.get('/schema.graphql', (_request, reply) =>
+    reply.type('text/plain; charset=utf-8').send(`${printSchema(app.get(GraphQLSchemaHost).schema)}\n`),
+  );
 }
 
 /** Refuses documents that repeat work by aliases or directives beyond what any client of ours needs. */
@@ -47,23 +58,33 @@ function limitRepetition(context: ValidationContext): ASTVisitor {
   let directives = 0;
   return {
     Field: (node) => {
-      if (node.alias && ++aliases === ALIASES_MAX + 1) context.reportError(new GraphQLError(`More than ${ALIASES_MAX} aliases.`));
+      if (node.alias && ++aliases === ALIASES_MAX + 1)
+        context.reportError(new GraphQLError(`More than ${ALIASES_MAX} aliases.`));
     },
     Directive: () => {
-      if (++directives === DIRECTIVES_MAX + 1) context.reportError(new GraphQLError(`More than ${DIRECTIVES_MAX} directives.`));
+      if (++directives === DIRECTIVES_MAX + 1)
+        context.reportError(new GraphQLError(`More than ${DIRECTIVES_MAX} directives.`));
     },
   };
 }
 
 function formatted(error: GraphQLError, reply: FastifyReply | undefined): GraphQLFormattedError {
   const refusal = refusalFrom(error);
-  if (refusal.status >= 500) reply?.request.log.error({ err: error.originalError ?? error, code: refusal.code }, 'GraphQL field failed');
+  if (refusal.status >= 500)
+    reply?.request.log.error(
+      { err: error.originalError ?? error, code: refusal.code },
+      'GraphQL field failed',
+    );
   const { locations, path } = error.toJSON();
   return {
     message: refusal.detail,
     ...(locations && { locations }),
     ...(path && { path }),
-    extensions: { code: refusal.code, requestId: reply?.request.id, ...(refusal.errors && { errors: refusal.errors }) },
+    extensions: {
+      code: refusal.code,
+      requestId: reply?.request.id,
+      ...(refusal.errors && { errors: refusal.errors }),
+    },
   };
 }
 
@@ -72,13 +93,16 @@ function unwrapped(error: GraphQLError): GraphQLError[] {
   const { originalError } = error;
   if (!originalError || !('errors' in originalError) || originalError instanceof DomainError) return [error];
   const faults = originalError.errors as readonly Error[];
-  return faults.map((fault) => (fault instanceof GraphQLError ? fault : new GraphQLError(fault.message, { originalError: fault })));
+  return faults.map((fault) =>
+    fault instanceof GraphQLError ? fault : new GraphQLError(fault.message, { originalError: fault }),
+  );
 }
 
 /** What the resolver refused with, or that the document itself is wrong: messages about it quote only the query. */
 function refusalFrom(error: GraphQLError): Refusal {
   const cause = error.originalError;
-  if (!cause || isMercuriusError(cause)) return { status: 400, code: 'graphql.invalid', detail: error.message };
+  if (!cause || isMercuriusError(cause))
+    return { status: 400, code: 'graphql.invalid', detail: error.message };
   return refusalOf(cause);
 }
 
@@ -88,5 +112,7 @@ function isMercuriusError(error: Error): boolean {
 
 function statusOf(errors: readonly GraphQLError[]): number {
   const statuses = errors.map((error) => refusalFrom(error).status);
-  return statuses.length > 0 && statuses.every((status) => status === statuses[0]) ? (statuses[0] ?? 400) : 200;
+  return statuses.length > 0 && statuses.every((status) => status === statuses[0])
+    ? (statuses[0] ?? 400)
+    : 200;
 }

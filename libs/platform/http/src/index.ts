@@ -1,5 +1,13 @@
 export { createHttpApplication, type HttpOptions } from './application';
-export { connectionOf, type Connection, type Edge, PageArgs, PageInfo, pageInputOf, toConnection } from './connections';
+export {
+  connectionOf,
+  type Connection,
+  type Edge,
+  PageArgs,
+  PageInfo,
+  pageInputOf,
+  toConnection,
+} from './connections';
 export { dto, type Dto, represent } from './dto';
 export { graphqlModule } from './graphql';
 export { MalformedBody, parseStrictJson } from './json-body';

@@ -29,11 +29,13 @@ export function readStrictJson(fastify: FastifyInstance): void {
 export function parseStrictJson(body: Buffer): unknown {
   if (body.length === 0) return undefined;
   const text = decode(body);
-  if (deeperThan(text, DEPTH_MAX)) throw new MalformedBody(`The body is nested deeper than ${DEPTH_MAX} levels.`);
+  if (deeperThan(text, DEPTH_MAX))
+    throw new MalformedBody(`The body is nested deeper than ${DEPTH_MAX} levels.`);
   try {
     return JSON.parse(text, (key, value: unknown) => {
       if (key === '__proto__') throw new MalformedBody('The body has a key that is not allowed.');
-      if (typeof value === 'string' && !acceptable(value)) throw new MalformedBody('A text in the body holds NUL or half a character.');
+      if (typeof value === 'string' && !acceptable(value))
+        throw new MalformedBody('A text in the body holds NUL or half a character.');
       return value;
     });
   } catch (error) {

@@ -13,7 +13,8 @@ export const GraphQLJSONObject = new GraphQLScalarType({
 });
 
 function asObject(value: unknown): Record<string, unknown> {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) throw new GraphQLError('a JSON object is wanted');
+  if (value === null || typeof value !== 'object' || Array.isArray(value))
+    throw new GraphQLError('a JSON object is wanted');
   return value as Record<string, unknown>;
 }
 
@@ -21,7 +22,9 @@ function literal(node: ValueNode, variables: Readonly<Record<string, unknown>>, 
   if (depth > DEPTH_MAX) throw new GraphQLError(`JSON is nested deeper than ${DEPTH_MAX} levels`);
   switch (node.kind) {
     case Kind.OBJECT:
-      return Object.fromEntries(node.fields.map((field) => [field.name.value, literal(field.value, variables, depth + 1)]));
+      return Object.fromEntries(
+        node.fields.map((field) => [field.name.value, literal(field.value, variables, depth + 1)]),
+      );
     case Kind.LIST:
       return node.values.map((value) => literal(value, variables, depth + 1));
     case Kind.VARIABLE:

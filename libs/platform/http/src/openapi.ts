@@ -35,13 +35,17 @@ export function serveOpenApi(app: INestApplication, version: string): void {
   const config = new DocumentBuilder()
     .setOpenAPIVersion('3.1.0')
     .setTitle('Holdfast')
-    .setDescription('Every error is application/problem+json with a stable `code`. Money is an integer number of minor units in a decimal string.')
+    .setDescription(
+      'Every error is application/problem+json with a stable `code`. Money is an integer number of minor units in a decimal string.',
+    )
     .setVersion(version)
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, hf_live_…' }, 'credential')
     .build();
   const document = SwaggerModule.createDocument(app, config, {
-    standardSchemaConverter: (schema: unknown, { schemaType }: { schemaType: 'input' | 'output' }) => ({ schema: jsonSchemaOf(schema as z.ZodType, schemaType) }),
+    standardSchemaConverter: (schema: unknown, { schemaType }: { schemaType: 'input' | 'output' }) => ({
+      schema: jsonSchemaOf(schema as z.ZodType, schemaType),
+    }),
   });
   SwaggerModule.setup('docs', app, completed(document), {
     jsonDocumentUrl: 'openapi.json',
@@ -51,7 +55,11 @@ export function serveOpenApi(app: INestApplication, version: string): void {
 }
 
 function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output'): Schema {
-  const { $schema: _, ...converted } = z.toJSONSchema(schema, { io, target: 'draft-2020-12', unrepresentable: 'any' });
+  const { $schema: _, ...converted } = z.toJSONSchema(schema, {
+    io,
+    target: 'draft-2020-12',
+    unrepresentable: 'any',
+  });
   return converted;
 }
 
@@ -59,7 +67,10 @@ function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output'): Schema {
 function completed(document: OpenAPIObject): OpenAPIObject {
   const components = (document.components ??= {});
   components.schemas = { ...components.schemas, Problem: jsonSchemaOf(problemSchema, 'output') };
-  const problem = { description: 'Refused or failed.', content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } } };
+  const problem = {
+    description: 'Refused or failed.',
+    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+  };
   for (const operation of operationsOf(document)) {
     operation.responses = { ...operation.responses, default: problem };
     if (!operation.tags?.includes(PUBLIC_TAG)) operation.security = [{ credential: [] }];

@@ -19,5 +19,8 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (refusal.status >= 500) request.log.error({ err: error, code: refusal.code }, 'request failed');
   if (refusal.retryAfterSeconds !== undefined) void reply.header('retry-after', refusal.retryAfterSeconds);
   if (refusal.status === 401) void reply.header('www-authenticate', 'Bearer');
-  void reply.status(refusal.status).type('application/problem+json').send(JSON.stringify(problemOf(refusal, request)));
+  void reply
+    .status(refusal.status)
+    .type('application/problem+json')
+    .send(JSON.stringify(problemOf(refusal, request)));
 }

@@ -28,16 +28,34 @@ const STATUS: Readonly<Record<ErrorKind, number>> = {
 };
 
 /** Errors of Fastify's own, by its codes: what it refuses before any handler sees the request. */
-const TRANSPORT: Readonly<Record<string, { readonly kind: ErrorKind; readonly code: string; readonly detail: string }>> = {
-  FST_ERR_CTP_BODY_TOO_LARGE: { kind: 'too_large', code: 'request.too_large', detail: 'The body is larger than this route takes.' },
-  FST_ERR_CTP_INVALID_MEDIA_TYPE: { kind: 'unsupported', code: 'request.unsupported_media_type', detail: 'Send the body as application/json.' },
+const TRANSPORT: Readonly<
+  Record<string, { readonly kind: ErrorKind; readonly code: string; readonly detail: string }>
+> = {
+  FST_ERR_CTP_BODY_TOO_LARGE: {
+    kind: 'too_large',
+    code: 'request.too_large',
+    detail: 'The body is larger than this route takes.',
+  },
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: {
+    kind: 'unsupported',
+    code: 'request.unsupported_media_type',
+    detail: 'Send the body as application/json.',
+  },
   FST_ERR_CTP_EMPTY_JSON_BODY: { kind: 'malformed', code: 'request.malformed', detail: 'The body is empty.' },
-  FST_ERR_CTP_INVALID_CONTENT_LENGTH: { kind: 'malformed', code: 'request.malformed', detail: 'The body is not as long as its Content-Length says.' },
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: {
+    kind: 'malformed',
+    code: 'request.malformed',
+    detail: 'The body is not as long as its Content-Length says.',
+  },
   FST_ERR_BAD_URL: { kind: 'malformed', code: 'request.malformed', detail: 'The URL is not well formed.' },
 };
 
 /** What is said of an error that nobody foresaw: nothing. The log has it under the request's id. */
-const UNFORESEEN = { status: 500, code: 'server.failed', detail: 'Something went wrong on our side. It has been logged.' };
+const UNFORESEEN = {
+  status: 500,
+  code: 'server.failed',
+  detail: 'Something went wrong on our side. It has been logged.',
+};
 
 /** The part of a problem that follows from the error alone. */
 export interface Refusal {
@@ -52,17 +70,28 @@ export interface Refusal {
 export function refusalOf(error: unknown): Refusal {
   if (error instanceof DomainError) {
     const { code, message: detail, errors, retryAfterSeconds } = error;
-    return { status: STATUS[error.kind], code, detail, retryAfterSeconds, ...(errors.length > 0 && { errors }) };
+    return {
+      status: STATUS[error.kind],
+      code,
+      detail,
+      retryAfterSeconds,
+      ...(errors.length > 0 && { errors }),
+    };
   }
   const transport = TRANSPORT[codeOf(error)];
   if (transport) return { status: STATUS[transport.kind], code: transport.code, detail: transport.detail };
-  if (statusOf(error) === 404) return { status: 404, code: 'route.not_found', detail: 'There is no such route.' };
-  if (statusOf(error) === 400) return { status: 400, code: 'request.malformed', detail: 'The request is not well formed.' };
+  if (statusOf(error) === 404)
+    return { status: 404, code: 'route.not_found', detail: 'There is no such route.' };
+  if (statusOf(error) === 400)
+    return { status: 400, code: 'request.malformed', detail: 'The request is not well formed.' };
   return UNFORESEEN;
 }
 
 /** The document that goes out with the refusal. */
-export function problemOf({ status, code, detail, errors }: Refusal, request: { readonly url: string; readonly id: string }): Problem {
+export function problemOf(
+  { status, code, detail, errors }: Refusal,
+  request: { readonly url: string; readonly id: string },
+): Problem {
   const title = STATUS_CODES[status] ?? 'Error';
   const instance = request.url.split('?')[0] ?? '/';
   const type = `https://holdfast.dev/problems/${code}`;

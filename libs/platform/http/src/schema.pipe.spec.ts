@@ -2,11 +2,18 @@ import { InvalidInput } from '@holdfast/kernel';
 import { z } from 'zod';
 import { SchemaPipe } from './schema.pipe';
 
-const schema = z.strictObject({ name: z.string().max(3), list: z.array(z.strictObject({ 'a/b': z.int() })).optional() });
+const schema = z.strictObject({
+  name: z.string().max(3),
+  list: z.array(z.strictObject({ 'a/b': z.int() })).optional(),
+});
 
 async function faults(value: unknown): Promise<unknown> {
-  const refused: unknown = await new SchemaPipe().transform(value, { type: 'body', schema } as never).catch((error: unknown) => error);
-  return refused instanceof InvalidInput ? refused.errors.map(({ pointer, code }) => `${pointer} ${code}`) : refused;
+  const refused: unknown = await new SchemaPipe()
+    .transform(value, { type: 'body', schema } as never)
+    .catch((error: unknown) => error);
+  return refused instanceof InvalidInput
+    ? refused.errors.map(({ pointer, code }) => `${pointer} ${code}`)
+    : refused;
 }
 
 describe('SchemaPipe', () => {
@@ -28,7 +35,9 @@ describe('SchemaPipe', () => {
   });
 
   it('never repeats the value', async () => {
-    const error: unknown = await new SchemaPipe().transform({ name: 's3cret' }, { type: 'body', schema } as never).catch((e: unknown) => e);
+    const error: unknown = await new SchemaPipe()
+      .transform({ name: 's3cret' }, { type: 'body', schema } as never)
+      .catch((e: unknown) => e);
     expect(JSON.stringify((error as InvalidInput).errors)).not.toContain('s3cret');
   });
 

@@ -2,7 +2,9 @@ import { InvalidInput, type InputFault } from '@holdfast/kernel';
 import { type ArgumentMetadata, Injectable, StandardSchemaValidationPipe } from '@nestjs/common';
 import type { z } from 'zod';
 
-type Issue = Parameters<NonNullable<NonNullable<ConstructorParameters<typeof StandardSchemaValidationPipe>[0]>['exceptionFactory']>>[0][number];
+type Issue = Parameters<
+  NonNullable<NonNullable<ConstructorParameters<typeof StandardSchemaValidationPipe>[0]>['exceptionFactory']>
+>[0][number];
 
 /** A request shows at most this many of its faults. */
 const FAULTS_MAX = 50;
@@ -22,12 +24,17 @@ export class SchemaPipe extends StandardSchemaValidationPipe {
     if (!schema) return value;
     // An absent body is an empty one, so that its missing fields are named; GraphQL's objects have no prototype.
     const given = metadata.type === 'body' ? (value ?? {}) : value;
-    const plain = metadata.type === 'custom' || given === null || typeof given !== 'object' || Array.isArray(given) ? given : { ...given };
+    const plain =
+      metadata.type === 'custom' || given === null || typeof given !== 'object' || Array.isArray(given)
+        ? given
+        : { ...given };
     refuseUnstorable(plain, '');
     try {
       return await super.transform(plain as T, { ...metadata, schema } as ArgumentMetadata);
     } catch (error) {
-      throw metadata.type === 'param' && metadata.data && error instanceof InvalidInput ? error.under(metadata.data) : error;
+      throw metadata.type === 'param' && metadata.data && error instanceof InvalidInput
+        ? error.under(metadata.data)
+        : error;
     }
   }
 }
@@ -38,7 +45,9 @@ export class SchemaPipe extends StandardSchemaValidationPipe {
  */
 function refuseUnstorable(value: unknown, pointer: string): void {
   if (typeof value === 'string' && (value.includes('\u0000') || !value.isWellFormed())) {
-    throw new InvalidInput([{ pointer, code: 'invalid_text', message: 'The text holds NUL or half a character.' }]);
+    throw new InvalidInput([
+      { pointer, code: 'invalid_text', message: 'The text holds NUL or half a character.' },
+    ]);
   }
   if (value === null || typeof value !== 'object') return;
   for (const [key, inner] of Object.entries(value)) refuseUnstorable(inner, `${pointer}${pointerOf([key])}`);
@@ -54,7 +63,11 @@ function faultsOfIssue(issue: Issue): InputFault[] {
   const { code = 'invalid', keys } = issue as { code?: string; keys?: readonly string[] };
   // Zod reports unknown fields together at their parent; each is a fault of its own.
   if (code === 'unrecognized_keys' && keys) {
-    return keys.map((key) => ({ pointer: pointerOf([...path, key]), code: 'unknown_field', message: 'There is no such field.' }));
+    return keys.map((key) => ({
+      pointer: pointerOf([...path, key]),
+      code: 'unknown_field',
+      message: 'There is no such field.',
+    }));
   }
   return [{ pointer: pointerOf(path), code, message: issue.message }];
 }
@@ -62,4 +75,3 @@ function faultsOfIssue(issue: Issue): InputFault[] {
 function pointerOf(path: readonly PropertyKey[]): string {
   return path.map((segment) => `/${String(segment).replaceAll('~', '~0').replaceAll('/', '~1')}`).join('');
 }
-

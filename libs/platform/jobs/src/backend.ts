@@ -54,7 +54,9 @@ const onRedis = withBackend(createRedisBackend);
 /** The end of a queue that adds. It never waits for a server that is away. */
 export function openQueue(backend: QueueBackend, name: string, connectTimeoutMs: number): OpenQueue {
   if (backend.kind === 'postgres') {
-    return new onPostgres.Queue<KeyJob>(name, { connection: postgresConnection(backend.url, connectTimeoutMs) });
+    return new onPostgres.Queue<KeyJob>(name, {
+      connection: postgresConnection(backend.url, connectTimeoutMs),
+    });
   }
   // Without the offline queue a command fails at once while Redis is away, instead of waiting for it.
   const connection = { ...redisConnection(backend.url, connectTimeoutMs), enableOfflineQueue: false };
@@ -70,7 +72,10 @@ export function openWorker(
 ): OpenWorker {
   const work = (job: Job<KeyJob>): Promise<void> => handler(job.data.key);
   if (backend.kind === 'postgres') {
-    return new onPostgres.Worker<KeyJob, void>(name, work, { ...pace, connection: postgresConnection(backend.url) });
+    return new onPostgres.Worker<KeyJob, void>(name, work, {
+      ...pace,
+      connection: postgresConnection(backend.url),
+    });
   }
   const options = { ...pace, connection: redisConnection(backend.url), prefix: PREFIX };
   return new onRedis.Worker<KeyJob, void>(name, work, options);
@@ -103,7 +108,9 @@ export async function prepareBackend(backend: QueueBackend, connectTimeoutMs: nu
     const client = await connection.pool.connect();
     const session: PgQueryable = {
       query: (text, values) =>
-        text.startsWith('CREATE SCHEMA') ? Promise.resolve({ rows: [], rowCount: 0 }) : client.query(text, values),
+        text.startsWith('CREATE SCHEMA')
+          ? Promise.resolve({ rows: [], rowCount: 0 })
+          : client.query(text, values),
     };
     try {
       await runMigrations(session, SCHEMA);

@@ -66,7 +66,11 @@ describe.each(benches)('A wake-up queue on %s', (_name, open) => {
   const opened: WakeUpQueue[] = [];
   const errors: unknown[] = [];
   const queue = (name: string, backend = bench.backend): WakeUpQueue => {
-    const made = new WakeUpQueue({ name, backend, report: (error) => errors.length < 50 && errors.push(error) });
+    const made = new WakeUpQueue({
+      name,
+      backend,
+      report: (error) => errors.length < 50 && errors.push(error),
+    });
     opened.push(made);
     return made;
   };

@@ -114,7 +114,11 @@ export class WakeUpQueue {
   private async workUntilBroken(handler: (key: string) => Promise<void>, concurrency: number): Promise<void> {
     const { backend, name } = this.options;
     const pace = { concurrency, lockDuration: LOCK_MS, stalledInterval: STALLED_CHECK_MS };
-    const worker = openWorker(backend, name, handler, { ...pace, runRetryDelay: REOPEN_DELAY_MS, autorun: false });
+    const worker = openWorker(backend, name, handler, {
+      ...pace,
+      runRetryDelay: REOPEN_DELAY_MS,
+      autorun: false,
+    });
     const ended = Promise.withResolvers<'stopped' | 'broken'>();
     this.stopping.signal.addEventListener('abort', () => ended.resolve('stopped'), { once: true });
     const errorTimes: number[] = [];
@@ -122,7 +126,8 @@ export class WakeUpQueue {
       if (errorTimes.length < ERRORS_MAX) this.report(error, 'worker');
       errorTimes.push(Date.now());
       if (errorTimes.length > ERRORS_MAX) errorTimes.shift();
-      if (errorTimes.length === ERRORS_MAX && Date.now() - (errorTimes[0] ?? 0) < 1_000) ended.resolve('broken');
+      if (errorTimes.length === ERRORS_MAX && Date.now() - (errorTimes[0] ?? 0) < 1_000)
+        ended.resolve('broken');
     });
     worker.on('failed', (_job, error) => this.report(error, 'wake-up'));
     let force = true;

@@ -18,7 +18,11 @@ export async function globalSetup(): Promise<void> {
     chmodSync(directory, 0o755); // The server runs as another user when the tests run as root.
     // Durability is not what these tests are about: the ones that kill servers start their own.
     const settings = { fsync: 'off', full_page_writes: 'off', max_connections: '300' };
-    const server = await EmbeddedPostgres.start({ directory: join(directory, 'postgres'), password: 'holdfast', settings });
+    const server = await EmbeddedPostgres.start({
+      directory: join(directory, 'postgres'),
+      password: 'holdfast',
+      settings,
+    });
     globalThis.testPostgres = { server, directory };
     process.env['HOLDFAST_TEST_ADMIN_URL'] = server.url();
   } else {

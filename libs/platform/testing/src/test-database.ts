@@ -5,9 +5,17 @@ import { callerOf, Grants, TenantDatabase } from '@holdfast/tenancy';
 import { Client } from 'pg';
 
 /** Roles that a test may connect as. */
-export type TestRole = 'holdfast_app' | 'holdfast_auth' | 'holdfast_relay' | 'holdfast_sealer' | 'holdfast_ops' | 'holdfast_jobs';
+export type TestRole =
+  'holdfast_app' | 'holdfast_auth' | 'holdfast_relay' | 'holdfast_sealer' | 'holdfast_ops' | 'holdfast_jobs';
 
-const ROLES: readonly TestRole[] = ['holdfast_app', 'holdfast_auth', 'holdfast_relay', 'holdfast_sealer', 'holdfast_ops', 'holdfast_jobs'];
+const ROLES: readonly TestRole[] = [
+  'holdfast_app',
+  'holdfast_auth',
+  'holdfast_relay',
+  'holdfast_sealer',
+  'holdfast_ops',
+  'holdfast_jobs',
+];
 const PASSWORD = 'holdfast-test';
 const TEMPLATE = 'holdfast_template';
 
@@ -73,7 +81,10 @@ export class TestDatabase {
   }
 
   /** A caller with every scope for a tenant (a fresh one when none is named), with a grant minted by the database. */
-  async caller(tenantId: string = newId(), grants = new Grants(this.as('holdfast_auth', 2))): Promise<Caller> {
+  async caller(
+    tenantId: string = newId(),
+    grants = new Grants(this.as('holdfast_auth', 2)),
+  ): Promise<Caller> {
     const grant = await grants.forSystem('test', tenantId);
     return callerOf(grant, { requestId: newId() });
   }
@@ -81,7 +92,9 @@ export class TestDatabase {
   /** Closes the pools and removes the database. */
   async drop(): Promise<void> {
     await Promise.all(this.opened.map((database) => database.close()));
-    await asAdmin(this.serverUrl, (client) => client.query(`drop database if exists ${this.name} with (force)`));
+    await asAdmin(this.serverUrl, (client) =>
+      client.query(`drop database if exists ${this.name} with (force)`),
+    );
   }
 }
 

@@ -230,6 +230,29 @@ describe('ledger.post_batch', () => {
   });
 
   describe('with callers of its own tenant', () => {
+    it("carries each one's request, cause and trace to the event", async () => {
+      const origins = [
+        {
+          requestId: 'first',
+          causationId: newId(),
+          traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+        },
+        { requestId: 'second, "quoted"', causationId: undefined, traceparent: undefined },
+      ];
+      await post(...origins.map((origin) => posting({ caller: { ...caller, ...origin } })));
+      const events = await database.admin(
+        'select correlation_id, causation_id, traceparent from events.log where tenant_id = $1 order by seq',
+        [caller.tenantId],
+      );
+      expect(events).toEqual(
+        origins.map(({ requestId, causationId, traceparent }) => ({
+          correlation_id: requestId,
+          causation_id: causationId ?? null,
+          traceparent: traceparent ?? null,
+        })),
+      );
+    });
+
     it("writes each one's actor on the attempt and on the event", async () => {
       const other = await callerNamed('other');
       await post(posting(), posting({ caller: other }), posting({ creditAccountId: cash, caller: other }));

@@ -12,10 +12,19 @@ export const usageGroup: TenantGroup = {
 
 /** The counts of a page, by day in UTC and type. */
 export function countByDayAndType(events: readonly RecordedEvent[]): UsageCount[] {
-  const groups = Map.groupBy(events, (event) => `${event.occurredAt.toISOString().slice(0, 10)} ${event.type}`);
+  const groups = Map.groupBy(
+    events,
+    (event) => `${event.occurredAt.toISOString().slice(0, 10)} ${event.type}`,
+  );
   return [...groups.values()].flatMap(([first, ...rest]) =>
     first
-      ? [{ usedOn: first.occurredAt.toISOString().slice(0, 10), eventType: first.type, eventCount: rest.length + 1 }]
+      ? [
+          {
+            usedOn: first.occurredAt.toISOString().slice(0, 10),
+            eventType: first.type,
+            eventCount: rest.length + 1,
+          },
+        ]
       : [],
   );
 }
