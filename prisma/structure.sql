@@ -545,9 +545,9 @@ begin
   select t.id, t.snapshot into last_id, last_snapshot from events.ticks t order by t.id desc limit 1;
   xmax_of_last := pg_snapshot_xmax(last_snapshot);
   open_in_last := array(select pg_snapshot_xip(last_snapshot));
-  if expiry > renew_below and not exists (
-    select from events.log e where e.xid >= xmax_of_last or e.xid = any (open_in_last)
-  ) then
+  if expiry > renew_below
+     and not exists (select from events.log e where e.xid >= xmax_of_last)
+     and not exists (select from events.log e where e.xid = any (open_in_last)) then
     return;
   end if;
 
@@ -569,8 +569,11 @@ begin
   open_in_last := array(select pg_snapshot_xip(last_snapshot));
   select pg_current_snapshot(), count(*), min(e.seq), max(e.seq), array_agg(distinct e.tenant_id)
   into snapshot_now, new_events, seq_min, seq_max, new_tenants
-  from events.log e
-  where e.xid >= xmax_of_last or e.xid = any (open_in_last);
+  from (
+    select l.seq, l.tenant_id from events.log l where l.xid >= xmax_of_last
+    union all
+    select l.seq, l.tenant_id from events.log l where l.xid = any (open_in_last)
+  ) e;
   if pg_snapshot_xmin(snapshot_now) < pg_snapshot_xmin(last_snapshot) or pg_snapshot_xmax(snapshot_now) < xmax_of_last then
     raise exception 'snapshot % is older than tick % (%)', snapshot_now, last_id, last_snapshot using errcode = 'HF011';
   end if;
@@ -671,7 +674,7 @@ begin
   -- One look-up after the other, as a lateral join with a limit has to be: in the order of the array, which is that of the
   -- ids, and by the primary key even before the table has statistics.
   account_ids := array(select unnest(debit_account_ids) union select unnest(credit_account_ids) order by 1);
-  select array_agg(l.id order by l.id), array_agg(distinct l.asset), array_agg(l.asset_place order by l.id),
+  select array_agg(l.id order by l.id), array_agg(distinct l.asset order by l.asset), array_agg(l.asset_place order by l.id),
     array_agg(l.posted_debits order by l.id), array_agg(l.posted_credits order by l.id),
     array_agg(l.pending_debits order by l.id), array_agg(l.pending_credits order by l.id),
     array_agg(l.version order by l.id), array_agg(l.last_booked_at order by l.id),

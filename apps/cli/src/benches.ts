@@ -1,43 +1,78 @@
+import { ClickHouseGroup, TelemetryStore } from '@holdfast/telemetry';
 import { benchLedger, type LedgerFigures } from '../../../libs/modules/ledger/src/ledger.bench';
+import { benchEvents } from '../../../libs/platform/events/src/events.bench';
 import { benchRls, formatRlsFigures } from '../../../libs/platform/tenancy/src/rls.bench';
 import { type BenchSystem, withBenchSystem } from './bench-system';
 import { WrongUsage } from './failures';
+import { benchHttpTransfers } from './http-transfers.bench';
 
-/** Benches by name. Each gets a server of its own and answers its figures for people. */
+/** Benches by name. Each gets servers of its own and answers its figures for people. */
 const BENCHES: Readonly<Record<string, (system: BenchSystem) => Promise<string>>> = {
-  ledger: async ({ adminUrl, tenants, caller }) =>
-    ledgerText(await benchLedger({ adminUrl, tenants, caller })),
-  rls: async ({ adminUrl, urlOf, caller }) =>
-    formatRlsFigures(await benchRls({ adminUrl, appUrl: urlOf('holdfast_app'), caller })),
+  ledger: async (system) => {
+    const overHttp = await benchHttpTransfers(system);
+    return ledgerText(await benchLedger(system), overHttp);
+  },
+  rls: async (system) => {
+    const { adminUrl, caller, urlOf } = system;
+    return formatRlsFigures(await benchRls({ adminUrl, caller, appUrl: urlOf('holdfast_app') }));
+  },
+  events: deliveryText,
 };
 
 /** Runs the named benches, or all, one after the other: two at a time would measure each other. */
 export async function runBenches(names: readonly string[]): Promise<void> {
   const known = Object.keys(BENCHES);
   const unknown = names.filter((name) => !known.includes(name));
-  if (unknown.length > 0)
+  if (unknown.length > 0) {
     throw new WrongUsage(`There is no bench ${unknown.join(', ')}. There are: ${known.join(', ')}.`);
+  }
   for (const name of names.length > 0 ? names : known) {
     process.stdout.write(`\n${name}\n`);
-    await withBenchSystem(async (system) => void process.stdout.write(`${await BENCHES[name]?.(system)}\n`));
+    await withBenchSystem(async (system) => {
+      process.stdout.write(`${await BENCHES[name]?.(system)}\n`);
+    });
   }
 }
 
-function ledgerText(figures: LedgerFigures): string {
+function ledgerText(figures: LedgerFigures, httpPerSecond: number): string {
   const { plainTransactions, pgbench } = figures;
   const against = (perSecond: number): string => {
     const ratios = [`${ratio(perSecond, plainTransactions)} plain SQL`];
     if (pgbench !== null) ratios.push(`${ratio(perSecond, pgbench)} pgbench`);
     return `${Math.round(perSecond)}/s (${ratios.join(', ')})`;
   };
+  const latency = `p50 ${figures.singlesP50Ms.toFixed(1)} ms, p99 ${figures.singlesP99Ms.toFixed(1)} ms`;
   return [
     `transfers in batches, one connection: ${against(figures.batchesOneConnection)}`,
     `transfers in batches, two connections: ${against(figures.batchesTwoConnections)}`,
     `transfers in batches between two accounts: ${against(figures.batchesTwoAccounts)}`,
-    `single transfers through the poster: ${against(figures.singlesThroughPoster)}, p50 ${figures.singlesP50Ms.toFixed(1)} ms, p99 ${figures.singlesP99Ms.toFixed(1)} ms`,
+    `single transfers through the poster: ${against(figures.singlesThroughPoster)}, ${latency}`,
+    `single transfers over HTTP, client in the same process: ${against(httpPerSecond)}`,
     `plain SQL, one transaction a transfer: ${Math.round(plainTransactions)}/s`,
     pgbench === null ? 'pgbench is not installed here' : `pgbench -b tpcb-like: ${Math.round(pgbench)}/s`,
   ].join('\n');
 }
 
 const ratio = (one: number, other: number): string => `${(one / other).toFixed(1)} ×`;
+
+/** Commit to ClickHouse at 500 events a second. */
+async function deliveryText({
+  tenants,
+  relay,
+  grants,
+  caller,
+  urlOf,
+  clickhouseUrl,
+}: BenchSystem): Promise<string> {
+  const store = new TelemetryStore({ url: clickhouseUrl });
+  try {
+    await store.migrate();
+    const backend = { kind: 'postgres', url: urlOf('holdfast_jobs') } as const;
+    const sink = new ClickHouseGroup(store);
+    const figures = await benchEvents({ tenants, relay, grants, caller, backend, sink });
+    const latency = [figures.p50Ms, figures.p99Ms, figures.maxMs].map((ms) => `${ms.toFixed(0)} ms`);
+    return `from commit to ClickHouse at 500 events/s: p50 ${latency[0]}, p99 ${latency[1]}, at most ${latency[2]} (${figures.events} events in ${figures.batches} batches)`;
+  } finally {
+    await store.close();
+  }
+}

@@ -15,12 +15,13 @@ export class WrongUsage extends Error {
 
 /** Errors whose message is for people; of any other the stack is wanted. */
 const SPOKEN = new Set([
+  'ChdbUnavailable',
+  'DemoFailed',
+  'DevRefused',
+  'DevRuns',
+  'IsolationBroken',
   'MigrationRefused',
   'PortTaken',
-  'DevRuns',
-  'DevRefused',
-  'ChdbUnavailable',
-  'OperatorRefused',
 ]);
 
 /** 0 for help and version, 2 for wrong usage, 1 for everything else that went wrong. */

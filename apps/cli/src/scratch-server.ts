@@ -15,10 +15,14 @@ export async function onScratchServer<T>(
     password: 'scratch',
     settings,
   });
+  // Not even when an error that nobody caught ends the process may the server stay behind.
+  const kill = (): void => void process.kill(server.pid, 'SIGQUIT');
+  process.once('exit', kill);
   try {
     return await work(server.url());
   } finally {
     await server.stop('immediate');
+    process.off('exit', kill);
     rmSync(directory, { recursive: true, force: true });
   }
 }

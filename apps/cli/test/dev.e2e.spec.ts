@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
+import { availableParallelism, loadavg } from 'node:os';
 import { join } from 'node:path';
 import type { DevFile } from '../src/dev/dev-file';
 import { DevProcess, ends, freshCheckout, holdfast, lives, postgresPid, removeCheckout } from './dev-process';
@@ -30,6 +31,16 @@ async function transferIds({ api }: DevFile, key: string): Promise<string[]> {
   }
 }
 
+/** Whether events reach the telemetry store within ten seconds. */
+async function delivered({ api }: DevFile, key: string): Promise<boolean> {
+  for (let waitedMs = 0; waitedMs < 10_000; waitedMs += 200) {
+    const { status, body } = await get(`${api}/v1/telemetry/events?limit=1`, key);
+    if (status === 200 && body.data.length > 0) return true;
+    await new Promise((wait) => setTimeout(wait, 200));
+  }
+  return false;
+}
+
 describe('holdfast dev', () => {
   let checkout = '';
   beforeEach(() => (checkout = freshCheckout()));
@@ -39,7 +50,9 @@ describe('holdfast dev', () => {
     const startedAt = Date.now();
     const dev = new DevProcess(checkout);
     const running = await dev.ready();
-    expect(Date.now() - startedAt).toBeLessThan(20_000);
+    // Twenty seconds are promised on a machine that does nothing else; tests run beside others.
+    const busyness = Math.max(1, loadavg()[0]! / availableParallelism());
+    expect(Date.now() - startedAt).toBeLessThan(20_000 * busyness);
     expect(Object.keys(running)).toEqual([
       'api',
       'ingest',
@@ -64,6 +77,8 @@ describe('holdfast dev', () => {
     expect(
       (await get(`${running.api}/v1/ledger/accounts/${accounts.body.data[0]!.id}`, globex!.adminKey)).status,
     ).toBe(404);
+
+    await expect(delivered(running, acme!.adminKey)).resolves.toBe(true);
 
     const server = postgresPid(checkout)!;
     const { code, stdout } = await dev.signal('SIGINT');

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DevRuns, takeDevLock } from './dev-lock';
@@ -12,6 +12,8 @@ describe('The lock of a directory', () => {
     directory = mkdtempSync(join(tmpdir(), 'holdfast-lock-'));
     file = join(directory, 'dev.lock');
   });
+
+  afterEach(() => rmSync(directory, { recursive: true }));
 
   test('is held by one process and given back', () => {
     const release = takeDevLock(directory);

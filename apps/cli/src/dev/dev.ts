@@ -2,7 +2,7 @@ import { type Configs, readConfig } from '@holdfast/config';
 import { createLogger } from '@holdfast/observability';
 import { printOutcome, showStep } from '../output';
 import { makeDemo } from './demo';
-import { openDevDirectory, resetDevDirectory } from './dev-directory';
+import { DevRefused, openDevDirectory, resetDevDirectory } from './dev-directory';
 import { type DevFile, removeDevFile, writeDevFile } from './dev-file';
 import { takeDevLock } from './dev-lock';
 import { choosePort } from './dev-ports';
@@ -120,10 +120,18 @@ async function startDatabase(
   });
   stop.throwIfAborted();
   await showStep('Migrations', async () => {
-    const applied = await prepareDatabase(url);
+    const applied = await prepareDatabase(url).catch(refuseOtherData);
     return applied.length === 0 ? 'none missing' : `${applied.length} applied`;
   });
   return url;
+}
+
+/** Data that other code has left: a developer who changes branches mostly wants to begin anew. */
+function refuseOtherData(error: unknown): never {
+  if (!(error instanceof Error) || error.name !== 'MigrationRefused') throw error;
+  throw new DevRefused(`${error.message}\nOr begin anew, without what is stored: npm start -- --reset`, {
+    cause: error,
+  });
 }
 
 async function startStore({ config, directory, engines, undo, stop }: Dev): Promise<string> {

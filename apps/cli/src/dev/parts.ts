@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Configs, developmentUrl, environmentWith, readConfig, version } from '@holdfast/config';
-import { type Logger, startMetricsServer } from '@holdfast/observability';
+import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
 import { TelemetryStore } from '@holdfast/telemetry';
 import { startApi } from '../../../api/src/api';
 import { startIngest } from '../../../ingest/src/ingest';
@@ -56,11 +56,8 @@ export async function startParts(options: PartsOptions): Promise<Omit<DevFile, '
     drainMs: DRAIN_MS,
   });
   undo.defer(() => api.stop());
-  const metrics = await startMetricsServer({
-    host: apiConfig.host,
-    port: apiConfig.metricsPort,
-    health: api.health,
-  });
+  const health = healthOf({ api: api.health, worker: worker.health });
+  const metrics = await startMetricsServer({ host: apiConfig.host, port: apiConfig.metricsPort, health });
   undo.defer(() => metrics.close());
   return {
     api: api.url,
@@ -70,6 +67,19 @@ export async function startParts(options: PartsOptions): Promise<Omit<DevFile, '
     graphql: `${api.url}/graphql`,
     database: { admin: options.adminUrl, app: developmentUrl(options.adminUrl, 'holdfast_app') },
   };
+}
+
+/** Beside the metrics, health is that of all parts together. Each also answers for itself on its own port. */
+function healthOf(parts: Readonly<Record<string, Health>>): Health {
+  const health = new Health();
+  for (const [name, part] of Object.entries(parts)) {
+    health.check(name, async () => {
+      const { status } = await part.ready();
+      if (status !== 'ok') throw new Error(`${name} is not ready`);
+    });
+  }
+  health.started();
+  return health;
 }
 
 /** The roles' connection strings follow from the administrator's. What the user has set (REDIS_URL, say) stays. */

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ConfigRefused } from './config-refused';
@@ -66,7 +66,8 @@ describe('readConfig', () => {
   });
 
   test('reads a secret from the file that NAME_FILE names, and refuses both', () => {
-    const file = join(mkdtempSync(join(tmpdir(), 'holdfast-config-')), 'url');
+    const directory = mkdtempSync(join(tmpdir(), 'holdfast-config-'));
+    const file = join(directory, 'url');
     writeFileSync(file, `${api.DATABASE_URL}\n`);
     const { DATABASE_URL: _, ...others } = api;
     expect(readConfig('api', { ...others, DATABASE_URL_FILE: file }).databaseUrl).toBe(api.DATABASE_URL);
@@ -76,6 +77,7 @@ describe('readConfig', () => {
     expect(refusalOf(() => readConfig('api', { ...others, DATABASE_URL_FILE: '/nowhere' })).faults).toEqual([
       { variable: 'DATABASE_URL', message: expect.stringContaining('ENOENT') as string },
     ]);
+    rmSync(directory, { recursive: true });
   });
 
   test('derives the roles from DATABASE_ADMIN_URL in development and never in production', () => {

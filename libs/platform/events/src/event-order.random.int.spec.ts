@@ -96,20 +96,20 @@ describe('The order of the log under six writers', () => {
     await prepareKeys(database, caller.tenantId, keys);
     const fence = (await acquireLease(relay, 'random', 60_000)) ?? 0n;
 
-    let writing = true;
+    const writing = { ended: false };
     const holder = tenants.transaction(caller, async (tx) => {
       await takeXid(tx); // An unrelated writer that is open for the whole time.
-      while (writing) await sleep(20);
+      while (!writing.ended) await sleep(20);
     });
     const writers = Promise.all(
       Array.from({ length: WRITERS }, (_, i) => write(tenants, caller, keys, randomFrom(SEED + i))),
-    ).finally(() => (writing = false));
+    ).finally(() => (writing.ended = true));
 
     const byTick: string[] = [];
     let fromTick = 0n;
     const page = 1 + Math.floor(random() * 20);
     for (let done = false; !done; await sleep(random() * 15)) {
-      done = !writing;
+      done = writing.ended;
       const tick = await makeTick(relay, { holder: 'random', fence, leaseMs: 60_000 });
       if (!tick) continue;
       for (let afterSeq = 0n; ;) {

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Database } from '@holdfast/database';
+import type { Database, SystemTx } from '@holdfast/database';
 import { withDeadline } from './deadline';
 import { countDelivered, failuresTotal } from './delivery-metrics';
 import { type RecordedEvent, tokenOf } from './recorded-event';
@@ -73,28 +73,30 @@ export class StoreDelivery {
 
   /** Chooses the next batch, or finds the one that was chosen; undefined when there is none to send now. */
   private record(): Promise<Batch | undefined> {
-    const { name, batchMax } = this.group;
+    const { name } = this.group;
     return relaying(this.relay, async (tx) => {
       const cursor = await lockStoreCursor(tx, name);
       if (!cursor || cursor.waiting) return undefined;
-      let range = cursor;
       // Twice at most: a range that is done is left, and another begins with at least one event.
-      for (let ranges = 0; ranges < 2; ranges += 1) {
-        const toTick = range.toTick ?? (await findRangeEnd(tx, range.fromTick, batchMax));
-        if (toTick === undefined) break;
-        const events = await listRange(tx, { ...range, toTick }, batchMax);
-        const last = events.at(-1);
-        if (last) {
-          const recorded = { ...range, toTick, throughSeq: last.seq };
-          if (range.throughSeq === null) await updateStoreCursor(tx, name, recorded);
-          const endsRange = range.throughSeq === null && events.length < batchMax;
-          return { events, recorded, endsRange };
-        }
-        range = { ...range, fromTick: toTick, toTick: null, afterSeq: 0n, throughSeq: null };
-        await updateStoreCursor(tx, name, range);
-      }
-      return undefined;
+      return (await this.recordWithin(tx, cursor)) ?? this.recordWithin(tx, await lockStoreCursor(tx, name));
     });
+  }
+
+  /** The next batch of the cursor's range, or of the next range; undefined when the range is done and was left. */
+  private async recordWithin(tx: SystemTx, cursor: StoreCursor | undefined): Promise<Batch | undefined> {
+    const { name, batchMax } = this.group;
+    const toTick = cursor?.toTick ?? (cursor && (await findRangeEnd(tx, cursor.fromTick, batchMax)));
+    if (!cursor || toTick === undefined) return undefined;
+    const events = await listRange(tx, { ...cursor, toTick }, batchMax);
+    const last = events.at(-1);
+    if (!last) {
+      await updateStoreCursor(tx, name, { fromTick: toTick, toTick: null, afterSeq: 0n, throughSeq: null });
+      return undefined;
+    }
+    const recorded = { ...cursor, toTick, throughSeq: last.seq };
+    const isFresh = cursor.throughSeq === null;
+    if (isFresh) await updateStoreCursor(tx, name, recorded);
+    return { events, recorded, endsRange: isFresh && events.length < batchMax };
   }
 
   /** Sends a batch while its cursor is locked, then moves the cursor; false when another worker is at it. */

@@ -11,18 +11,19 @@ const RUNS = process.env['HOLDFAST_TEST_LONG'] ? 5_000 : 150;
 
 const LARGE = 2n ** 62n;
 
-/** An item by places in small pools, so that ids, keys and accounts repeat within and across batches. */
+/** An item that nobody has asked for before, or one that repeats an earlier one with or without a change. */
 const item = fc.record({
-  id: fc.integer({ min: 0, max: 30 }),
   idGiven: fc.boolean(),
-  key: fc.option(fc.integer({ min: 0, max: 12 }), { nil: null, freq: 2 }),
-  debit: fc.integer({ min: 0, max: 7 }),
-  credit: fc.integer({ min: 0, max: 7 }),
+  keyed: fc.boolean(),
+  // Two in three among the accounts that take anything, so that limits are met with money on the accounts.
+  debit: fc.oneof({ weight: 2, arbitrary: fc.integer({ min: 0, max: 4 }) }, fc.integer({ min: 0, max: 7 })),
+  credit: fc.oneof({ weight: 2, arbitrary: fc.integer({ min: 0, max: 4 }) }, fc.integer({ min: 0, max: 7 })),
   amount: fc.oneof(
-    { weight: 9, arbitrary: fc.bigInt(1n, 40n) },
+    { weight: 19, arbitrary: fc.bigInt(1n, 40n) },
     { weight: 1, arbitrary: fc.bigInt(LARGE, 2n * LARGE - 1n) },
   ),
-  note: fc.integer({ min: 0, max: 6 }),
+  repeated: fc.option(fc.nat(40), { nil: null, freq: 2 }),
+  change: fc.constantFrom('nothing', 'id', 'key', 'amount', 'metadata', 'debit', 'credit', 'crossed'),
 });
 type Item = typeof item extends fc.Arbitrary<infer T> ? T : never;
 
@@ -45,13 +46,10 @@ describe('ledger.post_batch and its model', () => {
       fc.asyncProperty(batches, async (sequence) => {
         const caller = await database.caller(newId(), grants);
         const model = new LedgerModel(await openAccounts(caller));
-        const pools = {
-          ids: pool(31),
-          keys: pool(13),
-          accounts: [...model.accounts.map(({ id }) => id), newId()],
-        };
+        const accounts = [...model.accounts.map(({ id }) => id), newId()];
+        const earlier: Posting[] = [];
         for (const items of sequence) {
-          const postings = items.map((each) => postingOf(each, caller, pools));
+          const postings = items.map((each) => postingOf(each, caller, accounts, earlier));
           const answers = await tenants.transaction(caller, (tx) => postBatch(tx, postings));
           const compared = answers.map(({ result, replayed, id, debitVersion, creditVersion }) => ({
             ...{ result, replayed, id, debitVersion, creditVersion },
@@ -101,27 +99,38 @@ describe('ledger.post_batch and its model', () => {
   }
 });
 
-const pool = (size: number): string[] => Array.from({ length: size }, () => newId());
-
-function postingOf(
-  { id, idGiven, key, debit, credit, amount, note }: Item,
-  caller: Caller,
-  pools: {
-    readonly ids: readonly string[];
-    readonly keys: readonly string[];
-    readonly accounts: readonly string[];
-  },
-): Posting {
-  return {
+function postingOf(drawn: Item, caller: Caller, accounts: readonly string[], earlier: Posting[]): Posting {
+  const fresh: Posting = {
     caller,
-    id: pools.ids[id]!,
-    idGiven,
-    idempotencyKey: key === null ? null : pools.keys[key]!,
-    debitAccountId: pools.accounts[debit]!,
-    creditAccountId: pools.accounts[credit]!,
-    amount,
-    metadata: note === 0 ? { note } : {},
+    id: newId(),
+    idGiven: drawn.idGiven,
+    idempotencyKey: drawn.keyed ? newId() : null,
+    debitAccountId: accounts[drawn.debit]!,
+    creditAccountId: accounts[drawn.credit]!,
+    amount: drawn.amount,
+    metadata: {},
   };
+  const original =
+    drawn.repeated === null ? undefined : earlier[drawn.repeated % Math.max(1, earlier.length)];
+  const posting = original ? { ...original, ...changed(drawn, fresh, earlier) } : fresh;
+  earlier.push(posting);
+  return posting;
+}
+
+/** The one thing in which a repeated item differs from its original. */
+function changed({ change }: Item, fresh: Posting, earlier: readonly Posting[]): Partial<Posting> {
+  const changes: Record<Item['change'], Partial<Posting>> = {
+    nothing: {},
+    id: { id: fresh.id, idGiven: fresh.idGiven },
+    key: { idempotencyKey: fresh.idempotencyKey },
+    amount: { amount: fresh.amount },
+    metadata: { metadata: { note: 'another' } },
+    debit: { debitAccountId: fresh.debitAccountId },
+    credit: { creditAccountId: fresh.creditAccountId },
+    // The key of one known item with the id of another.
+    crossed: { id: earlier.at(-1)?.id ?? fresh.id },
+  };
+  return changes[change];
 }
 
 function totalsOf({ accounts }: LedgerModel): unknown {
