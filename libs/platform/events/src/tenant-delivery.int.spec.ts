@@ -42,7 +42,7 @@ describe('Delivery to a tenant group', () => {
   const tenantWith = async (count: number): Promise<string> => {
     const [tenantId, key] = [newId(), newId()];
     await prepareKeys(database, tenantId, [key]);
-    const caller = await database.caller(tenantId, grants);
+    const caller = await database.caller(tenantId);
     for (let i = 0; i < count; i += 1) {
       await tenants.transaction(caller, (tx) => appendUnderLock(tx, [key]));
       if (i % 7 === 0) await makeTick(relay, lease);

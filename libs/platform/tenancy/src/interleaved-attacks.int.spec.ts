@@ -1,7 +1,6 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { statement } from '@holdfast/database';
 import { TestDatabase } from '@holdfast/testing';
-import { Grants } from './grants';
 
 const TENANTS = 50;
 const CONNECTIONS = 5;
@@ -58,9 +57,8 @@ describe('Many tenants on few connections', () => {
     const seed = Number(process.env['HOLDFAST_TEST_SEED'] ?? Date.now() % 1_000_000);
     const random = generator(seed);
     const tenants = database.tenants(CONNECTIONS);
-    const grants = new Grants(database.as('holdfast_auth', 2));
     const callers: Caller[] = [];
-    for (let made = 0; made < TENANTS; made += 1) callers.push(await database.caller(newId(), grants));
+    for (let made = 0; made < TENANTS; made += 1) callers.push(await database.caller(newId()));
     const counts = { rows: 0, foreign: 0, failures: 0, empty: 0 };
     const landed = new Map<string, number>();
 

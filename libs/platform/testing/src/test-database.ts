@@ -32,6 +32,7 @@ export async function prepareTemplate(adminUrl: string): Promise<void> {
 /** A migrated database of a spec file's own, with connections in every role. */
 export class TestDatabase {
   private readonly opened: Database[] = [];
+  private grants: Grants | undefined;
 
   private constructor(
     readonly adminUrl: string,
@@ -81,12 +82,9 @@ export class TestDatabase {
   }
 
   /** A caller with every scope for a tenant (a fresh one when none is named), with a grant minted by the database. */
-  async caller(
-    tenantId: string = newId(),
-    grants = new Grants(this.as('holdfast_auth', 2)),
-  ): Promise<Caller> {
-    const grant = await grants.forSystem('test', tenantId);
-    return callerOf(grant, { requestId: newId() });
+  async caller(tenantId: string = newId()): Promise<Caller> {
+    this.grants ??= new Grants(this.as('holdfast_auth', 2));
+    return callerOf(await this.grants.forSystem('test', tenantId), { requestId: newId() });
   }
 
   /** Closes the pools and removes the database. */

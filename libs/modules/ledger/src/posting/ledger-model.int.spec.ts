@@ -1,6 +1,6 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { TestDatabase } from '@holdfast/testing';
-import { Grants, type TenantDatabase } from '@holdfast/tenancy';
+import type { TenantDatabase } from '@holdfast/tenancy';
 import * as fc from 'fast-check';
 import { insertAccount } from '../accounts/accounts.sql';
 import { LedgerModel, type ModelAccount } from './ledger-model';
@@ -32,19 +32,17 @@ const batches = fc.array(fc.array(item, { minLength: 1, maxLength: 20 }), { minL
 describe('ledger.post_batch and its model', () => {
   let database: TestDatabase;
   let tenants: TenantDatabase;
-  let grants: Grants;
 
   beforeAll(async () => {
     database = await TestDatabase.create();
     tenants = database.tenants(2);
-    grants = new Grants(database.as('holdfast_auth', 1));
   });
   afterAll(() => database.drop());
 
   it('agree on every result, version and total, for any sequence of batches', async () => {
     await fc.assert(
       fc.asyncProperty(batches, async (sequence) => {
-        const caller = await database.caller(newId(), grants);
+        const caller = await database.caller(newId());
         const model = new LedgerModel(await openAccounts(caller));
         const accounts = [...model.accounts.map(({ id }) => id), newId()];
         const earlier: Posting[] = [];
