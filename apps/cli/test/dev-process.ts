@@ -9,6 +9,9 @@ const PROGRAM = join(__dirname, '../bin/holdfast.js');
 /** Slow machines included; what has to be faster says so in its test. */
 const READY_TIMEOUT_MS = 60_000;
 
+/** What runs where: a test that fails half-way leaves its processes to `removeCheckout`. */
+const started = new Map<ChildProcess, string>();
+
 /** What a command printed, and how it ended. */
 export interface Ended {
   readonly code: number | null;
@@ -54,6 +57,7 @@ export class DevProcess {
     extra: Readonly<Record<string, string>> = {},
   ) {
     this.child = spawn(process.execPath, [PROGRAM, ...words], { cwd: checkout, env: environment(extra) });
+    started.set(this.child, checkout);
     this.child.stdout?.on('data', (chunk) => (this.stdout += String(chunk)));
     this.child.stderr?.on('data', (chunk) => (this.stderr += String(chunk)));
     this.ended = new Promise((resolve) => {
@@ -126,6 +130,8 @@ export async function ends(pid: number): Promise<boolean> {
 
 /** Ends whatever still runs in a checkout and removes it. */
 export function removeCheckout(checkout: string): void {
+  for (const [child, place] of started)
+    if (place === checkout && child.exitCode === null) child.kill('SIGKILL');
   const pid = postgresPid(checkout);
   if (pid !== undefined && lives(pid)) process.kill(pid, 'SIGQUIT');
   rmSync(checkout, { recursive: true, force: true, maxRetries: 5 });

@@ -1,6 +1,6 @@
 import { accessSync, constants, existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { EmbeddedPostgres } from '@holdfast/embedded';
+import { stopLeftover } from '@holdfast/embedded';
 
 /** The directory cannot be used; the message says what to do. */
 export class DevRefused extends Error {
@@ -34,7 +34,7 @@ export const clickhouseIn = (directory: string): string => join(directory, 'clic
 
 /** Removes everything, so that the next start is a first one. A server left behind by a killed process is stopped first. */
 export async function resetDevDirectory(directory: string): Promise<void> {
-  if (existsSync(postgresIn(directory))) await EmbeddedPostgres.stopLeftover(postgresIn(directory));
+  if (existsSync(postgresIn(directory))) await stopLeftover(postgresIn(directory));
   for (const name of readdirSync(directory)) {
     if (!KEPT.has(name)) rmSync(join(directory, name), { recursive: true, force: true });
   }

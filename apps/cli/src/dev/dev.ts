@@ -120,14 +120,14 @@ async function startDatabase(
   });
   stop.throwIfAborted();
   await showStep('Migrations', async () => {
-    const applied = await prepareDatabase(url).catch(refuseOtherData);
+    const applied = await prepareDatabase(url).catch(refuseForeignSystem);
     return applied.length === 0 ? 'none missing' : `${applied.length} applied`;
   });
   return url;
 }
 
 /** Data that other code has left: a developer who changes branches mostly wants to begin anew. */
-function refuseOtherData(error: unknown): never {
+function refuseForeignSystem(error: unknown): never {
   if (!(error instanceof Error) || error.name !== 'MigrationRefused') throw error;
   throw new DevRefused(`${error.message}\nOr begin anew, without what is stored: npm start -- --reset`, {
     cause: error,

@@ -15,6 +15,7 @@ import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { freePort } from './ports';
+import { stopLeftover } from './postgres-leftover';
 
 /** Where an embedded server keeps its files and how it runs. */
 export interface EmbeddedPostgresOptions {
@@ -80,11 +81,6 @@ export class EmbeddedPostgres {
     const server = new EmbeddedPostgres(child, port, options.password);
     await server.ready(log);
     return server;
-  }
-
-  /** Stops a server that an earlier process left running on the directory when it was killed. */
-  static stopLeftover(directory: string): Promise<void> {
-    return stopLeftover(directory);
   }
 
   /** Connection string of the superuser. */
@@ -217,32 +213,5 @@ function initialise(options: EmbeddedPostgresOptions, programs: Programs, identi
     execFileSync(command, args, { ...identity.spawn, cwd: '/', stdio: ['ignore', 'ignore', 'pipe'] });
   } finally {
     rmSync(passwordFile, { force: true });
-  }
-}
-
-/** Stops a server that an earlier process left running on the directory when it was killed. */
-async function stopLeftover(directory: string): Promise<void> {
-  const pidFile = join(directory, 'postmaster.pid');
-  if (!existsSync(pidFile)) return;
-  const pid = Number(readFileSync(pidFile, 'utf8').split('\n')[0]);
-  const deadline = Date.now() + READY_TIMEOUT_MS;
-  let asked = false;
-  while (isPostmaster(pid) && Date.now() < deadline) {
-    if (!asked) process.kill(pid, 'SIGINT');
-    asked = true;
-    await sleep(50);
-  }
-}
-
-/**
- * Whether the process is a PostgreSQL server that runs: after a reboot its number may belong to anybody, and one that has
- * ended stays in the table (state Z) until its parent, or whoever inherited it, has asked how.
- */
-function isPostmaster(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return !existsSync('/proc') || /^\d+ \(postgres\) [^ZX]/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
-  } catch {
-    return false;
   }
 }

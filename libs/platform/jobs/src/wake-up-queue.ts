@@ -112,6 +112,8 @@ export class WakeUpQueue {
   }
 
   private async workUntilBroken(handler: (key: string) => Promise<void>, concurrency: number): Promise<void> {
+    // A stop that came while the backend was prepared: nothing would tell the listener below of it.
+    if (this.stopping.signal.aborted) return;
     const { backend, name } = this.options;
     const pace = { concurrency, lockDuration: LOCK_MS, stalledInterval: STALLED_CHECK_MS };
     const worker = openWorker(backend, name, handler, {
