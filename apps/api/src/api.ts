@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { ApiConfig } from '@holdfast/config';
 import { Database } from '@holdfast/database';
-import { createHttpApplication } from '@holdfast/http';
+import { closeHttpApplication, createHttpApplication } from '@holdfast/http';
 import { Health, type Logger, type MetricsServer, startMetricsServer } from '@holdfast/observability';
-import type { TelemetryStore } from '@holdfast/telemetry';
+import { type TelemetryStore, TelemetryUnavailable } from '@holdfast/telemetry';
 import { formatFindings, Grants, runDoctor, TenantDatabase } from '@holdfast/tenancy';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ApiModule } from './api.module';
@@ -46,6 +46,9 @@ export async function startApi(config: ApiConfig, resources: ApiResources): Prom
     grants.watch();
     health.check('database', () => pools.app.ping());
     health.check('credentials', () => pools.auth.ping());
+    health.watch('telemetry', async () => {
+      if (!(await resources.telemetry.ping())) throw new TelemetryUnavailable(undefined);
+    });
     await app.listen(config.port, config.host);
     const metrics = resources.serveMetrics
       ? await startMetricsServer({ host: config.host, port: config.metricsPort, health })
@@ -127,6 +130,6 @@ async function stop(
   health.drain();
   await sleep(drainMs);
   // Fastify stops listening and waits for the answers under way; Nest then ends its providers, the poster among them.
-  await app.close();
+  await closeHttpApplication(app);
   await close();
 }

@@ -1,5 +1,5 @@
 import { configOrExit, describeConfig, version } from '@holdfast/config';
-import { createLogger } from '@holdfast/observability';
+import { createLogger, stopOnSignal } from '@holdfast/observability';
 import { TelemetryStore } from '@holdfast/telemetry';
 import { startApi } from './api';
 
@@ -23,9 +23,8 @@ async function main(): Promise<void> {
   const stop = async (): Promise<void> => {
     await api.stop();
     await telemetry.close();
-    logger.info('The API has stopped.');
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
+  stopOnSignal(stop, logger);
 }
 
 void main();

@@ -53,6 +53,7 @@ describe('API contract', () => {
     ],
     ['a body of 2 MiB', `"${'x'.repeat(2_097_152)}"`, {}, 413, 'request.too_large'],
     ['depth 100,000', '['.repeat(100_000), {}, 400, 'request.malformed'],
+    ['a key twice', '{"amount":"1","amount":"500"}', {}, 400, 'request.malformed'],
     ['an array', '[]', {}, 422, 'request.invalid'],
     ['null', 'null', {}, 422, 'request.invalid'],
     ['an unknown field', { debitAccountId: 'x', surprise: 1 }, {}, 422, 'request.invalid'],
@@ -101,6 +102,25 @@ describe('API contract', () => {
       status: 422,
       body: { code: 'request.invalid', errors: [{ pointer: '/amount' }] },
     });
+  });
+
+  it.each<[string, number, string]>([
+    ['/v1/audit/events?from=2026-11-20T10:00:00-23:59', 422, 'request.invalid'],
+    [`/v1/audit/events?from=2026-11-20T10:00:00.${'1'.repeat(300)}Z`, 422, 'request.invalid'],
+    ['/v1/telemetry/events?from=2026-11-20T10:00:00.11111111111111111111Z', 422, 'request.invalid'],
+    ['/v1/audit/events?type=%00', 422, 'request.invalid'],
+    ['/v1/ledger/accounts?limit=0x10', 422, 'request.invalid'],
+    [`/v1/ledger/accounts/${'a'.repeat(600)}`, 414, 'request.url_too_long'],
+  ])('refuses GET %s', async (url, status, code) => {
+    const answer = await api.ask('GET', url, { key });
+    expect([answer.status, answer.body['code']]).toEqual([status, code]);
+  });
+
+  it('refuses a key that has ended before it was made', async () => {
+    for (const expiresAt of ['0000-01-01T00:00:00Z', '2001-01-01T00:00:00Z']) {
+      const body = { name: 'dead', scopes: ['ledger:read'], expiresAt };
+      expect(await api.ask('POST', '/v1/api-keys', { key, body })).toMatchObject({ status: 422 });
+    }
   });
 
   it('answers for an account of another tenant as for one that never was', async () => {
@@ -209,7 +229,12 @@ describe('API contract', () => {
       'ledger.account_not_found',
     ]);
     expect(await codes(undefined, '{ tenant { id } }')).toEqual(['auth.invalid_credential']);
+    expect(await codes(key, 'mutation { revokeApiKey(id: "abc") }')).toEqual(['request.invalid']);
     expect(await codes(key, '{ nothing }')).toEqual(['graphql.invalid']);
+    expect(await api.ask('POST', '/graphql', { key, body: { query: 5 } })).toMatchObject({ status: 400 });
+    expect(await api.ask('GET', '/graphql?query=%7Btenant%7Bid%7D%7D', { key })).toMatchObject({
+      status: 405,
+    });
     expect(
       await codes(key, `{ ${Array.from({ length: 40 }, (_, i) => `a${i}: tenant { id }`).join(' ')} }`),
     ).toEqual(['graphql.invalid']);

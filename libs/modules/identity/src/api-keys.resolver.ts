@@ -1,4 +1,4 @@
-import type { Caller } from '@holdfast/kernel';
+import { type Caller, idSchema } from '@holdfast/kernel';
 import {
   CallerOf,
   connectionOf,
@@ -9,7 +9,8 @@ import {
   toConnection,
 } from '@holdfast/http';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { Args, ID, InputType, Mutation, ObjectType, Query, Resolver } from '@nestjs/graphql';
+import { Args, ArgsType, ID, InputType, Mutation, ObjectType, Query, Resolver } from '@nestjs/graphql';
+import { z } from 'zod';
 import { generateApiKey } from './api-key';
 import { apiKeyView, createdApiKeyView } from './api-key-view';
 import { ApiKeys } from './api-keys.query';
@@ -24,6 +25,9 @@ export class CreatedApiKey extends dto(createdApiKeyView, 'output') {}
 
 @InputType()
 export class CreateApiKeyInput extends dto(createApiKeyInput, 'input') {}
+
+@ArgsType()
+export class ApiKeyArgs extends dto(z.strictObject({ id: idSchema }), 'args') {}
 
 @ObjectType()
 export class ApiKeyConnection extends connectionOf(ApiKey) {}
@@ -54,10 +58,7 @@ export class ApiKeysResolver {
   }
 
   @Mutation(() => ID, { description: 'Ends an API key.' })
-  async revokeApiKey(
-    @CallerOf() caller: Caller,
-    @Args('id', { type: () => ID }) id: string,
-  ): Promise<string> {
+  async revokeApiKey(@CallerOf() caller: Caller, @Args() { id }: ApiKeyArgs): Promise<string> {
     return (await this.commands.execute(new RevokeApiKey(caller, { id }))).id;
   }
 }

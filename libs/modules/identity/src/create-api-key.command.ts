@@ -1,4 +1,4 @@
-import { type Caller, newId } from '@holdfast/kernel';
+import { type Caller, instantSchema, newId } from '@holdfast/kernel';
 import { type Idempotency, TenantCommand, TenantCommandHandler } from '@holdfast/cqrs';
 import { sqlState } from '@holdfast/database';
 import { announcement, type TenantTx } from '@holdfast/tenancy';
@@ -24,7 +24,10 @@ export const createApiKeyInput = z.strictObject({
     .min(1)
     .max(50)
     .meta({ description: 'What the key may do; at most what its maker may.' }),
-  expiresAt: z.iso.datetime().nullish().meta({ description: 'When the key ends by itself; null for never.' }),
+  expiresAt: instantSchema
+    .refine((text) => Date.parse(text) > Date.now(), 'A key ends in the future.')
+    .nullish()
+    .meta({ description: 'When the key ends by itself; null for never.' }),
 });
 
 /**

@@ -4,7 +4,7 @@ import { announcement, type TenantTx } from '@holdfast/tenancy';
 import { CommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { showTenant, type TenantRow, type TenantView } from './tenant-view';
-import { SlugTaken } from './tenants.errors';
+import { SlugTaken, TenantExists } from './tenants.errors';
 import { tenantCreated } from './tenants.events';
 import { insertTenant } from './tenants.sql';
 
@@ -43,6 +43,7 @@ async function insertRefusing(tx: TenantTx, slug: string, name: string): Promise
   try {
     return await insertTenant(tx, slug, name);
   } catch (error) {
+    if (violates(error, 'tenants_pkey')) throw new TenantExists();
     throw violates(error, 'tenants_slug_key') ? new SlugTaken() : error;
   }
 }

@@ -9,3 +9,13 @@ export class SlugTaken extends DomainError {
     super('Another tenant has this slug. Choose a different one.');
   }
 }
+
+/** The idempotency key has created its tenant so long ago that the answer is no longer stored. */
+export class TenantExists extends DomainError {
+  readonly code = 'tenants.exists';
+  readonly kind = 'conflict';
+
+  constructor() {
+    super('A tenant was created with this idempotency key before. Choose a new key for another tenant.');
+  }
+}

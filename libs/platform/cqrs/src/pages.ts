@@ -15,9 +15,17 @@ export class CursorInvalid extends DomainError {
   }
 }
 
+/** A query string's digits as a number. `Number` would take "0x10" and "1e1" as well. */
+function decimal(given: unknown): unknown {
+  return typeof given === 'string' && /^\d{1,9}$/.test(given) ? Number(given) : given;
+}
+
 /** What every list takes. Spread into the list's own strict object. */
 export const pageInput = {
-  limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(50).meta({ description: 'Rows on the page.' }),
+  limit: z
+    .preprocess(decimal, z.int().min(1).max(PAGE_MAX))
+    .default(50)
+    .meta({ description: 'Rows on the page.', type: 'integer', minimum: 1, maximum: PAGE_MAX }),
   after: z.string().max(1_000).optional().meta({ description: 'The nextCursor of the page before.' }),
 };
 

@@ -1,14 +1,18 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { Client, escapeIdentifier, escapeLiteral } from 'pg';
 
-/** Where migrations stand, seen from this file both in the sources and in dist. */
+/** Where migrations stand: in the checkout or image above this file, whether it is a source or part of a build. */
 export const MIGRATIONS_DIRECTORY =
-  [
-    join(__dirname, '../../../../prisma/migrations'),
-    join(__dirname, '../../../../../prisma/migrations'),
-  ].find((directory) => existsSync(directory)) ?? join(process.cwd(), 'prisma/migrations');
+  directoriesAbove(__dirname)
+    .map((directory) => join(directory, 'prisma/migrations'))
+    .find((directory) => existsSync(directory)) ?? join(process.cwd(), 'prisma/migrations');
+
+function directoriesAbove(directory: string): string[] {
+  const above = dirname(directory);
+  return above === directory ? [] : [above, ...directoriesAbove(above)];
+}
 
 /** The advisory lock of Prisma's own migration engine, so that the two exclude each other. */
 const PRISMA_LOCK = 72_707_369;

@@ -32,6 +32,7 @@ export class Transaction {
   private readonly issued: Promise<unknown>[] = [];
   private failure: { readonly error: unknown } | undefined;
   private committing: Promise<QueryResult> | undefined;
+  private readonly warnings: unknown[] = [];
   private over = false;
 
   constructor(
@@ -50,7 +51,7 @@ export class Transaction {
     } catch (error) {
       this.over = true;
       await this.rollback(error);
-      throw this.rootCause(error);
+      throw this.outcomeOf(this.rootCause(error));
     }
   }
 
@@ -73,8 +74,7 @@ export class Transaction {
   async last<Row>(statement: Statement<Row>, values: readonly unknown[] = []): Promise<Row[]> {
     const rows = this.rows(statement, values);
     this.over = true;
-    this.committing = this.sendCommit();
-    this.committing.catch(() => {}); // Looked at by `commit`, once the rows are there.
+    void this.sendCommit();
     return rows;
   }
 
@@ -115,36 +115,31 @@ export class Transaction {
   }
 
   private async commit(): Promise<void> {
-    const warnings: unknown[] = [];
-    const onNotice = (notice: unknown): number => warnings.push(notice);
-    this.connection.on('notice', onNotice);
-    try {
-      // Sent behind the last statements without waiting for them; they are looked at first.
-      const [committed] = await Promise.allSettled([
-        this.committing ?? this.sendCommit(),
-        ...this.issued.splice(0),
-      ]);
-      if (this.failure) throw this.failure.error;
-      if (committed.status === 'rejected') throw committed.reason;
-      // PostgreSQL answers ROLLBACK to the commit of a transaction that has failed.
-      if (committed.value.command !== 'COMMIT')
-        throw new Error('the transaction was rolled back at its commit');
-      // A warning here says that the wait for a synchronous standby was given up.
-      if (warnings.length > 0) throw new OutcomeUnknown(warnings[0]);
-    } catch (error) {
-      throw this.access === 'read write' && leavesOutcomeOpen(error) ? new OutcomeUnknown(error) : error;
-    } finally {
-      this.connection.off('notice', onNotice);
-    }
+    // Sent behind the last statements without waiting for them; they are looked at first.
+    const sent = this.committing ?? this.sendCommit();
+    const [committed] = await Promise.allSettled([sent, ...this.issued.splice(0)]);
+    if (this.failure) throw this.failure.error;
+    if (committed.status === 'rejected') throw committed.reason;
+    // PostgreSQL answers ROLLBACK to the commit of a transaction that has failed.
+    if (committed.value.command !== 'COMMIT')
+      throw new Error('the transaction was rolled back at its commit');
+    // A warning here says that the wait for a synchronous standby was given up.
+    if (this.warnings.length > 0) throw new OutcomeUnknown(this.warnings[0]);
   }
 
   private async rollback(cause: unknown): Promise<void> {
     if (cause instanceof OutcomeUnknown || isConnectionLoss(cause)) return;
     // `track` has noted each failure; a rollback that fails leaves a connection that the pool destroys.
     await Promise.all(this.issued.splice(0));
-    await this.connection
-      .query({ name: 'rollback', text: 'rollback' })
-      .catch((error: unknown) => (this.failure ??= { error }));
+    // Of a transaction that has failed, a commit that is on its way is the rollback.
+    const ended = this.committing ?? this.connection.query({ name: 'rollback', text: 'rollback' });
+    await ended.catch((error: unknown) => (this.failure ??= { error }));
+  }
+
+  /** What a failure amounts to: once a commit is on its way, a connection that is lost may have carried it. */
+  private outcomeOf(error: unknown): unknown {
+    const open = this.committing && this.access === 'read write' && leavesOutcomeOpen(error);
+    return open ? new OutcomeUnknown(error) : error;
   }
 
   private issue(statement: Statement<unknown>, values: readonly unknown[]): Promise<QueryResult> {
@@ -155,7 +150,15 @@ export class Transaction {
   }
 
   private sendCommit(): Promise<QueryResult> {
-    return this.connection.query({ name: 'commit', text: 'commit' });
+    const onNotice = (notice: { readonly severity?: string | undefined }): void => {
+      if (notice.severity === 'WARNING') this.warnings.push(notice);
+    };
+    this.connection.on('notice', onNotice);
+    this.committing = this.connection
+      .query({ name: 'commit', text: 'commit' })
+      .finally(() => this.connection.off('notice', onNotice));
+    this.committing.catch(() => {}); // Looked at by `commit`, once the statements before it are.
+    return this.committing;
   }
 
   /** A statement that fails leaves the later ones of the pipeline with a follow-on error (25P02): the first tells why. */

@@ -1,3 +1,5 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import { newId } from '@holdfast/kernel';
 import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
@@ -13,9 +15,10 @@ import {
   readTraceparent,
 } from '@holdfast/observability';
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
-import { serveGraphqlSchema } from './graphql';
+import { guardGraphql, serveGraphqlSchema } from './graphql';
 import { readStrictJson } from './json-body';
 import { serveOpenApi } from './openapi';
+import { problemOf, refusalOf } from './problem';
 import { ProblemFilter, sendProblem } from './problem.filter';
 import { SchemaPipe } from './schema.pipe';
 
@@ -33,6 +36,9 @@ export interface HttpOptions {
 const BODY_MAX = 1_048_576;
 /** A client has this long to send its request. Slow ones would hold a connection each. */
 const REQUEST_TIMEOUT_MS = 15_000;
+/** For the headers alone. Less than the above: Node exchanges the two where it is more. */
+const HEADERS_TIMEOUT_MS = 10_000;
+const FINISH_TIMEOUT_MS = 10_000;
 /** Longer than the 60 s for which load balancers keep idle connections: the side that closes first should be theirs. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 
@@ -62,6 +68,9 @@ export async function createHttpApplication(
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'requestId' }),
     bodyLimit: BODY_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
+    // Node looks for late requests every 30 s by default, which would triple the limit.
+    http: { connectionsCheckingInterval: 1_000, headersTimeout: HEADERS_TIMEOUT_MS },
+    clientErrorHandler: refuseRawRequest,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     trustProxy: options.trustProxy ?? false,
     forceCloseConnections: 'idle',
@@ -72,6 +81,7 @@ export async function createHttpApplication(
   fastify.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
   accompanyRequests(fastify, options.health);
   serveHealth(fastify, options.health);
+  guardGraphql(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(module, new ProblemAdapter(fastify as never), {
     bodyParser: false,
     logger: new NestLogger(options.logger),
@@ -85,6 +95,36 @@ export async function createHttpApplication(
   await app.init();
   await fastify.ready();
   return app;
+}
+
+/** Answers what is no HTTP request, or arrives too slowly or with too much, before there is a request to speak of. */
+function refuseRawRequest(error: Error & { readonly code?: string }, socket: Socket): void {
+  if (socket.destroyed || !socket.writable) return;
+  const status = RAW_STATUS[error.code ?? ''] ?? 400;
+  const refusal = refusalOf(Object.assign(new Error('not a request'), { statusCode: status }));
+  const body = JSON.stringify(problemOf(refusal, { url: '/', id: newId() }));
+  const headers = [
+    'content-type: application/problem+json',
+    `content-length: ${Buffer.byteLength(body)}`,
+    'connection: close',
+  ];
+  socket.end(`HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\n${headers.join('\r\n')}\r\n\r\n${body}`);
+}
+
+const RAW_STATUS: Readonly<Record<string, number>> = {
+  HPE_HEADER_OVERFLOW: 431,
+  ERR_HTTP_REQUEST_TIMEOUT: 408,
+};
+
+/**
+ * Stops listening, waits for the answers under way and closes. Answers take less than 10 s, since every statement and
+ * store has a deadline; what is open after that is a request that its client never finished, and is cut.
+ */
+export async function closeHttpApplication(app: NestFastifyApplication): Promise<void> {
+  const { server } = app.getHttpAdapter().getInstance();
+  const cutting = setTimeout(() => server.closeAllConnections(), FINISH_TIMEOUT_MS);
+  await app.close();
+  clearTimeout(cutting);
 }
 
 /** What every request is given when it comes, and every answer when it goes. */

@@ -10,6 +10,7 @@ import {
   type ValidationContext,
   type ASTVisitor,
 } from 'graphql';
+import { MalformedBody } from './json-body';
 import { type Refusal, refusalOf } from './problem';
 
 /** Deep enough for a connection's node within a connection's node, and for every introspection query in use. */
@@ -41,6 +42,19 @@ export function graphqlModule(options: { readonly graphiql: boolean }): DynamicM
         response: { data: data ?? null, errors: all.map((error) => formatted(error, reply)) },
       };
     },
+  });
+}
+
+/**
+ * Refuses what mercurius answers with an error of its own making: anything but POST (a GET could be cached or prefetched,
+ * and shows its query to every log on the way), and a document that is no text.
+ */
+export function guardGraphql(fastify: FastifyInstance): void {
+  fastify.addHook('preValidation', async (request) => {
+    if (request.routeOptions.url !== '/graphql') return;
+    if (request.method !== 'POST') throw Object.assign(new Error('not a POST'), { statusCode: 405 });
+    const { query } = (request.body ?? {}) as { readonly query?: unknown };
+    if (typeof query !== 'string') throw new MalformedBody('Send the document as text in the field `query`.');
   });
 }
 

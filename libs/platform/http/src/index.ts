@@ -1,4 +1,4 @@
-export { createHttpApplication, type HttpOptions } from './application';
+export { closeHttpApplication, createHttpApplication, type HttpOptions } from './application';
 export {
   connectionOf,
   type Connection,

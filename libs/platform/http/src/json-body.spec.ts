@@ -5,6 +5,12 @@ const parse = (text: string): unknown => parseStrictJson(Buffer.from(text));
 describe('strict JSON', () => {
   it('reads what is well formed', () => {
     expect(parse('{"a":["x\\"}{",1,null,{"b":"é"}]}')).toEqual({ a: ['x"}{', 1, null, { b: 'é' }] });
+    expect(parse('[{"a":1},{"a":2}]')).toEqual([{ a: 1 }, { a: 2 }]);
+    expect(parse('{"a":{"a":"a"},"b":-9007199254740991,"c":1.5e3}')).toEqual({
+      a: { a: 'a' },
+      b: -9007199254740991,
+      c: 1500,
+    });
     expect(parse('')).toBeUndefined();
   });
 
@@ -16,6 +22,10 @@ describe('strict JSON', () => {
     ['with half a character', '{"a":"\\ud800"}'],
     ['with __proto__', '{"__proto__":{"admin":true}}'],
     ['with __proto__ further down', '[{"a":{"__proto__":1}}]'],
+    ['with a key twice', '{"a":"1","b":[{"c":1}],"a":"500"}'],
+    ['with a key twice in two spellings', '{"a":1,"\\u0061":2}'],
+    ['with an integer that JSON cannot carry', '{"a":12345678901234567890}'],
+    ['with a number beyond all numbers', '[1e999]'],
     ['nested 33 deep', '['.repeat(33) + ']'.repeat(33)],
   ])('refuses a body %s', (_what, text) => {
     expect(() => parse(text)).toThrow(MalformedBody);

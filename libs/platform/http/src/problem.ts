@@ -50,6 +50,27 @@ const TRANSPORT: Readonly<
   FST_ERR_BAD_URL: { kind: 'malformed', code: 'request.malformed', detail: 'The URL is not well formed.' },
 };
 
+/** What a library refuses with a status of its own, before or beside our code: its text may quote the request. */
+const BY_STATUS: Readonly<Record<number, Refusal>> = {
+  400: { status: 400, code: 'request.malformed', detail: 'The request is not well formed.' },
+  404: { status: 404, code: 'route.not_found', detail: 'There is no such route.' },
+  405: { status: 405, code: 'request.method_not_allowed', detail: 'This route does not take this method.' },
+  406: {
+    status: 406,
+    code: 'request.not_acceptable',
+    detail: 'This route does not answer in this media type.',
+  },
+  408: { status: 408, code: 'request.timeout', detail: 'The request took too long to arrive.' },
+  413: { status: 413, code: 'request.too_large', detail: 'The body is larger than this route takes.' },
+  414: { status: 414, code: 'request.url_too_long', detail: 'The URL is longer than this server takes.' },
+  415: { status: 415, code: 'request.unsupported_media_type', detail: 'Send the body as application/json.' },
+  431: {
+    status: 431,
+    code: 'request.headers_too_large',
+    detail: 'The headers are larger than this server takes.',
+  },
+};
+
 /** What is said of an error that nobody foresaw: nothing. The log has it under the request's id. */
 const UNFORESEEN = {
   status: 500,
@@ -80,11 +101,7 @@ export function refusalOf(error: unknown): Refusal {
   }
   const transport = TRANSPORT[codeOf(error)];
   if (transport) return { status: STATUS[transport.kind], code: transport.code, detail: transport.detail };
-  if (statusOf(error) === 404)
-    return { status: 404, code: 'route.not_found', detail: 'There is no such route.' };
-  if (statusOf(error) === 400)
-    return { status: 400, code: 'request.malformed', detail: 'The request is not well formed.' };
-  return UNFORESEEN;
+  return BY_STATUS[statusOf(error)] ?? UNFORESEEN;
 }
 
 /** The document that goes out with the refusal. */

@@ -77,4 +77,14 @@ describe('The metrics server', () => {
     expect((await at('/nowhere')).status).toBe(404);
     await server.close();
   });
+
+  it('shows what it watches, and stays ready without it', async () => {
+    const health = new Health();
+    health.watch('store', () => Promise.reject(new Error('away')));
+    health.started();
+    expect(await health.ready()).toMatchObject({
+      status: 'ok',
+      checks: [{ name: 'store', status: 'failed' }],
+    });
+  });
 });

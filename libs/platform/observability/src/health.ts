@@ -3,6 +3,13 @@ import { gauge } from './metrics';
 /** A question that a process asks of something it needs: resolves when all is well, rejects otherwise. */
 export type HealthCheck = (signal: AbortSignal) => Promise<unknown>;
 
+/** A check as it is kept; one that is not `vital` is shown and does not decide. */
+interface Check {
+  readonly run: HealthCheck;
+  readonly timeoutMs: number;
+  readonly vital: boolean;
+}
+
 /** What one check found. `reason` is the name of an error and never its message: health is readable without a key. */
 export interface CheckResult {
   readonly name: string;
@@ -35,14 +42,20 @@ const checkOk = gauge({
  * named check, each within its timeout; from `drain` on it fails, while the process finishes what it has.
  */
 export class Health {
-  private readonly checks = new Map<string, { readonly run: HealthCheck; readonly timeoutMs: number }>();
+  private readonly checks = new Map<string, Check>();
   private phase: 'starting' | 'running' | 'draining' = 'starting';
   private recent: { readonly atMs: number; readonly report: Promise<HealthReport> } | undefined;
 
   /** Adds a readiness check under a name that is not taken. It is aborted, and counts as failed, after `timeoutMs`. */
   check(name: string, run: HealthCheck, timeoutMs: number = CHECK_TIMEOUT_MS): void {
     if (this.checks.has(name)) throw new Error(`two health checks are called ${name}`);
-    this.checks.set(name, { run, timeoutMs });
+    this.checks.set(name, { run, timeoutMs, vital: true });
+  }
+
+  /** Adds something that is shown beside the checks and that readiness does not hang on: what fails without it is a part. */
+  watch(name: string, run: HealthCheck, timeoutMs: number = CHECK_TIMEOUT_MS): void {
+    this.check(name, run, timeoutMs);
+    this.checks.set(name, { run, timeoutMs, vital: false });
   }
 
   /** The process can take work. */
@@ -85,8 +98,9 @@ export class Health {
     const checks = await Promise.all(
       [...this.checks].map(([name, { run, timeoutMs }]) => runCheck(name, run, timeoutMs)),
     );
+    const failed = checks.filter(({ name, status }) => status === 'failed' && this.checks.get(name)?.vital);
     for (const { name, status } of checks) checkOk.set({ check: name }, status === 'ok' ? 1 : 0);
-    return { status: checks.every(({ status }) => status === 'ok') ? 'ok' : 'failed', checks };
+    return { status: failed.length === 0 ? 'ok' : 'failed', checks };
   }
 }
 

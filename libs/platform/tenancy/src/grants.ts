@@ -5,16 +5,21 @@ import { type Grant, readGrant } from './grant';
 
 interface Minted {
   readonly signed: string | null;
+  /** The database's clock, by which a grant's expiry is reckoned: a process's own may be minutes off. */
+  readonly now_ms: number;
 }
 
-const GRANT_FOR_KEY = statement<Minted>('auth.grant_for_key', 'select auth.grant_for_key($1) as signed');
+const GRANT_FOR_KEY = statement<Minted>(
+  'auth.grant_for_key',
+  'select auth.grant_for_key($1) as signed, extract(epoch from clock_timestamp())::float8 * 1000 as now_ms',
+);
 const GRANT_FOR_MEMBER = statement<Minted>(
   'auth.grant_for_member',
-  'select auth.grant_for_member($1, $2, $3) as signed',
+  'select auth.grant_for_member($1, $2, $3) as signed, extract(epoch from clock_timestamp())::float8 * 1000 as now_ms',
 );
 const GRANT_FOR_SYSTEM = statement<Minted>(
   'auth.grant_for_system',
-  'select auth.grant_for_system($1, $2, $3) as signed',
+  'select auth.grant_for_system($1, $2, $3) as signed, extract(epoch from clock_timestamp())::float8 * 1000 as now_ms',
 );
 const REVOCATION_COUNTER = statement<{ counter: bigint }>(
   'auth.revocation_counter',
@@ -84,10 +89,9 @@ export class Grants {
     mint: Statement<Minted>,
     values: readonly unknown[],
   ): Promise<Grant | undefined> {
-    const now = Date.now();
-    if (now - this.checkedAtMs > CACHE_TRUST_MS) await this.poll();
+    if (Date.now() - this.checkedAtMs > CACHE_TRUST_MS) await this.poll();
     const known = this.cache.get(key);
-    if (known && known.expiresAtMs - EXPIRY_MARGIN_MS > now) return known;
+    if (known) return known;
     const counterBefore = this.counter;
     const [row] = await this.auth.transaction(
       (connection) => new SystemTx(connection, 'read only'),
@@ -96,8 +100,8 @@ export class Grants {
     if (!row?.signed) return undefined;
     const grant = readGrant(row.signed);
     // A revocation that was noticed while the grant was on its way may be about this very key.
-    if (counterBefore === this.counter)
-      this.cache.set(key, grant, { ttl: Math.max(1, grant.expiresAtMs - now) });
+    const usableMs = grant.expiresAtMs - row.now_ms - EXPIRY_MARGIN_MS;
+    if (counterBefore === this.counter && usableMs > 0) this.cache.set(key, grant, { ttl: usableMs });
     return grant;
   }
 
