@@ -246,6 +246,7 @@ create table ledger.attempts (
   tenant_id uuid not null,
   id uuid not null,
   idempotency_key uuid,
+  chosen_id uuid,
   debit_account_id uuid not null,
   credit_account_id uuid not null,
   amount bigint not null,
@@ -253,6 +254,7 @@ create table ledger.attempts (
   actor text not null,
   attempted_at timestamp with time zone default clock_timestamp() not null,
   result text,
+  constraint attempts_chosen_id_has_the_result CHECK (((chosen_id IS NULL) OR ((idempotency_key IS NOT NULL) AND (result IS NULL)))),
   constraint attempts_pkey PRIMARY KEY (tenant_id, id)
 );
 alter table ledger.attempts owner to holdfast_owner;
@@ -609,8 +611,11 @@ declare
   tenant constant uuid := tenancy.tenant_id();
   n constant int := cardinality(ids);
   actors text[];
-  fresh_ids uuid[];
+  keyed constant int := cardinality(array_remove(idempotency_keys, null));
   fresh_keys uuid[];
+  fresh_ids uuid[];
+  -- Per item: whether it has no key or is the first with it; whether it is the first with its key and its id.
+  keys_fresh boolean[] := array_fill(true, array[n]);
   fresh boolean[];
   -- Per account, in id order.
   account_ids uuid[];
@@ -645,30 +650,60 @@ begin
   select array_agg(tenancy.grant_actor(g.signed) order by g.place) into actors
   from unnest(grants) with ordinality g (signed, place);
 
-  with inserted as (
-    insert into ledger.attempts as a
-      (tenant_id, id, idempotency_key, debit_account_id, credit_account_id, amount, metadata, actor)
-    select tenant, i.id, i.idempotency_key, i.debit_account_id, i.credit_account_id, i.amount, i.metadata,
-      actors[i.grant_place]
-    from unnest(ids, idempotency_keys, debit_account_ids, credit_account_ids, amounts, metadatas, grant_of)
-      with ordinality i (id, idempotency_key, debit_account_id, credit_account_id, amount, metadata, grant_place, place)
-    order by i.idempotency_key nulls last, case when i.idempotency_key is null then i.id end, i.place
-    on conflict do nothing
-    returning a.id, a.idempotency_key)
-  select array_agg(f.id), array_agg(f.idempotency_key) into fresh_ids, fresh_keys from inserted f;
+  if keyed > 0 then
+    with inserted as (
+      insert into ledger.attempts as a
+        (tenant_id, id, idempotency_key, chosen_id, debit_account_id, credit_account_id, amount, metadata, actor)
+      select tenant, case when i.id_given then gen_random_uuid() else i.id end, i.idempotency_key, case when i.id_given then i.id end,
+        i.debit_account_id, i.credit_account_id, i.amount, i.metadata, actors[i.grant_place]
+      from unnest(ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts, metadatas, grant_of)
+        with ordinality i (id, id_given, idempotency_key, debit_account_id, credit_account_id, amount, metadata, grant_place,
+          place)
+      where i.idempotency_key is not null
+      order by i.idempotency_key, i.place
+      on conflict do nothing
+      returning a.idempotency_key)
+    select array_agg(f.idempotency_key) into fresh_keys from inserted f;
+    if cardinality(fresh_keys) is distinct from keyed then
+      -- Of equal keys in one batch the first went in.
+      select array_agg(i.idempotency_key is null or first.place is not null order by i.place) into keys_fresh
+      from unnest(idempotency_keys) with ordinality i (idempotency_key, place)
+      left join (
+        select min(i.place) as place
+        from unnest(idempotency_keys) with ordinality i (idempotency_key, place)
+        join unnest(fresh_keys) f (idempotency_key) on f.idempotency_key = i.idempotency_key
+        group by f.idempotency_key) first on first.place = i.place;
+    end if;
+  end if;
 
-  if cardinality(fresh_ids) = n then
-    fresh := array_fill(true, array[n]);
-  else
-    -- Of equal items in one batch the first went in.
-    select array_agg(first.place is not null order by i.place) into fresh
-    from generate_series(1, n) i (place)
-    left join (
-      select min(i.place) as place
-      from unnest(ids, idempotency_keys) with ordinality i (id, idempotency_key, place)
-      join unnest(fresh_ids, fresh_keys) f (id, idempotency_key)
-        on f.id = i.id and f.idempotency_key is not distinct from i.idempotency_key
-      group by f.id) first on first.place = i.place;
+  fresh := keys_fresh;
+  if keyed < n or true = any (ids_given) then
+    with inserted as (
+      insert into ledger.attempts as a (tenant_id, id, debit_account_id, credit_account_id, amount, metadata, actor)
+      select tenant, i.id, i.debit_account_id, i.credit_account_id, i.amount, i.metadata, actors[i.grant_place]
+      from unnest(keys_fresh, ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts, metadatas,
+          grant_of)
+        with ordinality i (is_key_fresh, id, id_given, idempotency_key, debit_account_id, credit_account_id, amount, metadata,
+          grant_place, place)
+      where i.is_key_fresh and (i.id_given or i.idempotency_key is null)
+      order by i.id, i.place
+      on conflict do nothing
+      returning a.id)
+    select array_agg(f.id) into fresh_ids from inserted f;
+    if cardinality(fresh_ids) is distinct from n then
+      -- Of equal ids in one batch the first went in, too.
+      select array_agg(
+          i.is_key_fresh and (first.place is not null or not (i.id_given or i.idempotency_key is null)) order by i.place)
+      into fresh
+      from unnest(keys_fresh, ids_given, idempotency_keys) with ordinality i (is_key_fresh, id_given, idempotency_key, place)
+      left join (
+        select min(i.place) as place
+        from unnest(keys_fresh, ids, ids_given, idempotency_keys)
+          with ordinality i (is_key_fresh, id, id_given, idempotency_key, place)
+        join unnest(fresh_ids) f (id) on f.id = i.id
+        where i.is_key_fresh and (i.id_given or i.idempotency_key is null)
+        group by f.id) first on first.place = i.place;
+    end if;
   end if;
 
   -- One look-up after the other, as a lateral join with a limit has to be: in the order of the array, which is that of the
@@ -789,16 +824,16 @@ begin
   from unnest(ids, debit_versions, credit_versions, booked, debit_places, outcomes)
     with ordinality i (id, debit_version, credit_version, booked_at, debit_place, outcome, place)
   where i.outcome >= 0;
-  if cardinality(fresh_ids) is distinct from n then
+  if false = any (fresh) then
     return query
     select r.place, r.result, r.replayed, r.id, r.asset, r.debit_version, r.credit_version, r.booked_at
-    from ledger.replay_items(tenant, fresh, ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts,
-      metadatas) r;
+    from ledger.replay_items(tenant, fresh, keys_fresh, ids, ids_given, idempotency_keys, debit_account_ids,
+      credit_account_ids, amounts, metadatas) r;
   end if;
 end $function$;
 alter function ledger.post_batch(uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[],uuid[],text[],text[],text[],text[],integer[]) owner to holdfast_owner;
 
-CREATE OR REPLACE FUNCTION ledger.replay_items(tenant uuid, fresh boolean[], ids uuid[], ids_given boolean[], idempotency_keys uuid[], debit_account_ids uuid[], credit_account_ids uuid[], amounts bigint[], metadatas jsonb[])
+CREATE OR REPLACE FUNCTION ledger.replay_items(tenant uuid, fresh boolean[], keys_fresh boolean[], ids uuid[], ids_given boolean[], idempotency_keys uuid[], debit_account_ids uuid[], credit_account_ids uuid[], amounts bigint[], metadatas jsonb[])
  RETURNS TABLE(place integer, result text, replayed boolean, id uuid, asset text, debit_version bigint, credit_version bigint, booked_at text)
  LANGUAGE sql
  STABLE
@@ -810,30 +845,39 @@ AS $function$
     select i.place,
       known.id,
       known.result,
+      by_key.id is not null and not i.is_key_fresh as is_key_known,
       case
         when by_key.id is not null and (
-            (i.id_given and i.id <> known.id)
-            or (i.debit_account_id, i.credit_account_id, i.amount) <> (known.debit_account_id, known.credit_account_id, known.amount)
-            or i.metadata <> known.metadata)
+            by_key.chosen_id is distinct from case when i.id_given then i.id end
+            or (i.debit_account_id, i.credit_account_id, i.amount)
+              <> (by_key.debit_account_id, by_key.credit_account_id, by_key.amount)
+            or i.metadata <> by_key.metadata)
           then 'idempotency.key_reused'
         when i.debit_account_id <> known.debit_account_id then 'ledger.exists_with_different_debit_account_id'
         when i.credit_account_id <> known.credit_account_id then 'ledger.exists_with_different_credit_account_id'
         when i.amount <> known.amount then 'ledger.exists_with_different_amount'
         when i.metadata <> known.metadata then 'ledger.exists_with_different_metadata'
       end as mismatch
-    from unnest(fresh, ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts, metadatas)
-      with ordinality i (is_fresh, id, id_given, idempotency_key, debit_account_id, credit_account_id, amount, metadata, place)
+    from unnest(fresh, keys_fresh, ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts, metadatas)
+      with ordinality i (is_fresh, is_key_fresh, id, id_given, idempotency_key, debit_account_id, credit_account_id, amount,
+        metadata, place)
     left join lateral (
-      select a.id from ledger.attempts a
+      select a.id, a.chosen_id, a.debit_account_id, a.credit_account_id, a.amount, a.metadata from ledger.attempts a
       where a.tenant_id = tenant and a.idempotency_key = i.idempotency_key
       limit 1) by_key on true
     cross join lateral (
       select a.id, a.debit_account_id, a.credit_account_id, a.amount, a.metadata, a.result from ledger.attempts a
-      where a.tenant_id = tenant and a.id = case when by_key.id is null then i.id else by_key.id end
+      where a.tenant_id = tenant
+        and a.id = case
+          when by_key.id is null then i.id
+          when by_key.chosen_id is null then by_key.id
+          else by_key.chosen_id
+        end
       limit 1) known
     where not i.is_fresh
   )
-  select m.place::int, coalesce(m.mismatch, m.result, 'exists'), m.mismatch is null, m.id, t.asset, t.debit_version,
+  select m.place::int, coalesce(m.mismatch, m.result, 'exists'),
+    m.mismatch is null or (m.is_key_known and m.mismatch <> 'idempotency.key_reused'), m.id, t.asset, t.debit_version,
     t.credit_version, to_char(t.booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
   from matched m
   left join lateral (
@@ -841,7 +885,7 @@ AS $function$
     where t.tenant_id = tenant and t.id = m.id and m.mismatch is null
     limit 1) t on true
 $function$;
-alter function ledger.replay_items(uuid,boolean[],uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[]) owner to holdfast_owner;
+alter function ledger.replay_items(uuid,boolean[],boolean[],uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[]) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION tenancy.actor()
  RETURNS text
@@ -1032,7 +1076,7 @@ grant execute on function events.read_range(bigint,bigint,bigint,bigint,integer)
 grant execute on function events.read_tenant_range(uuid,bigint,bigint,bigint,integer) to holdfast_app;
 grant execute on function events.tick(text,bigint,integer) to holdfast_relay;
 grant execute on function ledger.post_batch(uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[],uuid[],text[],text[],text[],text[],integer[]) to holdfast_app;
-grant execute on function ledger.replay_items(uuid,boolean[],uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[]) to holdfast_app;
+grant execute on function ledger.replay_items(uuid,boolean[],boolean[],uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[]) to holdfast_app;
 grant execute on function tenancy.actor() to holdfast_app;
 grant execute on function tenancy.actor() to holdfast_log;
 grant execute on function tenancy.actor() to holdfast_ops;
@@ -1064,11 +1108,8 @@ grant usage on schema identity to holdfast_ops;
 grant usage on schema ledger to holdfast_app;
 grant usage on schema ledger to holdfast_ops;
 grant usage on schema tenancy to holdfast_app;
-grant usage on schema tenancy to holdfast_auth;
 grant usage on schema tenancy to holdfast_log;
 grant usage on schema tenancy to holdfast_ops;
-grant usage on schema tenancy to holdfast_relay;
-grant usage on schema tenancy to holdfast_sealer;
 grant usage on schema tenants to holdfast_app;
 grant usage on schema tenants to holdfast_ops;
 grant insert, select, update on table events.heads to holdfast_relay;

@@ -5,19 +5,15 @@
  * The command line's first file: plain JavaScript that any Node from 20 on can read. It sees to it that the rest runs
  * under Node 24 (the npm package `node`) and is built, and hands over.
  */
-const { spawn, spawnSync } = require('node:child_process');
-const { existsSync, readdirSync, statSync } = require('node:fs');
+const { spawn } = require('node:child_process');
+const { existsSync, realpathSync } = require('node:fs');
 const path = require('node:path');
 
 const root = path.resolve(__dirname, '../../..');
-const main = path.join(root, 'dist/apps/cli/src/main.js');
 const NODE_MAJOR = 24;
 
 if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR) runUnderNewerNode();
-else {
-  buildWhenStale();
-  require(main);
-}
+else require(path.join(findBuild(), 'apps/cli/src/main.js'));
 
 function runUnderNewerNode() {
   const node = path.join(root, 'node_modules/node/bin/node');
@@ -36,25 +32,26 @@ function runUnderNewerNode() {
   });
 }
 
-/** In a checkout, a build older than the sources is made anew. An image has dist and no compiler, and is left alone. */
-function buildWhenStale() {
-  const nest = path.join(root, 'node_modules/@nestjs/cli/bin/nest.js');
-  if (!existsSync(nest)) {
-    if (!existsSync(main)) fail('There is no build: dist/ is missing, and so is the compiler.');
-    return;
+/**
+ * The directory to run from. In a checkout, a build that is missing is made; one older than the sources is made anew by
+ * `dev` alone: other verbs look at what runs, and must work while a file is half saved. An image has no compiler.
+ */
+function findBuild() {
+  const { build, BuildFailed, canBuild, dist, isBuilt, isStale } = require('./build.js');
+  const isNeeded = process.argv[2] === 'dev' ? isStale : () => !isBuilt();
+  try {
+    if (canBuild() && isNeeded()) build(isNeeded);
+  } catch (error) {
+    if (error instanceof BuildFailed) fail(error.message);
+    if (!['EACCES', 'EPERM', 'EROFS'].includes(error.code)) throw error;
+    if (isBuilt())
+      process.stderr.write(
+        `The build is older than the sources, and not ours to make anew (${error.code}).\n`,
+      );
   }
-  const builtAt = existsSync(main) ? statSync(main).mtimeMs : 0;
-  if (!['apps', 'libs'].some((folder) => hasNewer(path.join(root, folder), builtAt))) return;
-  const build = spawnSync(process.execPath, [nest, 'build'], { cwd: root, encoding: 'utf8' });
-  if (build.status !== 0) fail(`The build failed.\n${build.stdout}${build.stderr}`);
-}
-
-function hasNewer(folder, thanMs) {
-  return readdirSync(folder, { withFileTypes: true }).some((entry) => {
-    const file = path.join(folder, entry.name);
-    if (entry.isDirectory()) return hasNewer(file, thanMs);
-    return /(?<!\.spec)\.ts$/.test(entry.name) && statSync(file).mtimeMs > thanMs;
-  });
+  if (!isBuilt()) fail('There is no build (dist/), and none can be made here.');
+  // Not through the link: `dist` may lead elsewhere before everything is loaded.
+  return realpathSync(dist);
 }
 
 function fail(message) {

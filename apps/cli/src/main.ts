@@ -12,4 +12,10 @@ async function main(argv: readonly string[]): Promise<void> {
   }
 }
 
+/** Who reads may stop reading (`holdfast --help | head`). What is printed then is for nobody; the verb does its work all the same. */
+function outliveReader(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE') throw error;
+}
+
+for (const output of [process.stdout, process.stderr]) output.on('error', outliveReader);
 void main(process.argv);

@@ -19,6 +19,12 @@ export interface Ended {
   readonly stderr: string;
 }
 
+/** A user as the system knows one. */
+export interface User {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 /** An empty directory for a system of its own. Others may pass through it: the server runs as another user under root. */
 export function freshCheckout(): string {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-dev-'));
@@ -55,8 +61,13 @@ export class DevProcess {
     private readonly checkout: string,
     words: readonly string[] = ['dev'],
     extra: Readonly<Record<string, string>> = {},
+    user: Partial<User> = {},
   ) {
-    this.child = spawn(process.execPath, [PROGRAM, ...words], { cwd: checkout, env: environment(extra) });
+    this.child = spawn(process.execPath, [PROGRAM, ...words], {
+      cwd: checkout,
+      env: environment(extra),
+      ...user,
+    });
     started.set(this.child, checkout);
     this.child.stdout?.on('data', (chunk) => (this.stdout += String(chunk)));
     this.child.stderr?.on('data', (chunk) => (this.stderr += String(chunk)));
@@ -85,6 +96,11 @@ export class DevProcess {
         throw new Error(`no "${text}" in:\n${this.stdout}\n${this.stderr}`);
       await sleep(10);
     }
+  }
+
+  /** Reads no further, as `head` does when it has its lines. */
+  closeOutput(): void {
+    this.child.stdout?.destroy();
   }
 
   /** Sends a signal and waits for the end. */

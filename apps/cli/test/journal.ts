@@ -17,7 +17,11 @@ export interface Entry {
 /** The fields of answers that these tests look at. */
 export interface Answered {
   readonly id: string;
-  readonly data: readonly { readonly id: string; readonly transferId: string }[];
+  readonly data: readonly {
+    readonly id: string;
+    readonly transferId: string;
+    readonly stream: { readonly id: string };
+  }[];
   readonly nextCursor: string | null;
   readonly balances: { readonly postedDebits: string };
 }

@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { developmentUrl, type LoginRole } from '@holdfast/config';
-import { EmbeddedPostgres, freePort } from '@holdfast/embedded';
-import { TestClickHouse } from '@holdfast/testing';
-import { DevProcess, freshCheckout, holdfast, removeCheckout } from './dev-process';
+import { freePort } from '@holdfast/embedded';
+import { DevProcess, freshCheckout, removeCheckout } from './dev-process';
 import { Client, type Entry } from './journal';
+import { makeTenant, Servers } from './servers';
 
 /** How many requests a second, as constant load: well below what the machine of the tests can do. */
 const REQUESTS_PER_SECOND = 60;
@@ -21,26 +19,15 @@ interface Backend {
 /** Promise 9: a rolling restart under constant load fails no request. */
 describe('a rolling restart of two APIs and a worker', () => {
   const checkout = freshCheckout();
-  let postgres: EmbeddedPostgres;
-  let clickhouse: TestClickHouse;
-  let environment: Record<string, string>;
+  let servers: Servers;
+  let environment: Servers['environment'];
   const backends: Backend[] = [];
   let worker: DevProcess;
   let watching: NodeJS.Timeout;
 
   beforeAll(async () => {
-    postgres = await EmbeddedPostgres.start({
-      directory: join(checkout, '.holdfast/postgres'),
-      password: 'rolling',
-    });
-    clickhouse = await TestClickHouse.open('front');
-    environment = {
-      ...databases(postgres.url()),
-      CLICKHOUSE_URL: 'url' in clickhouse.endpoint ? clickhouse.endpoint.url : '',
-      LOG_LEVEL: 'warn',
-    };
-    const migrated = await holdfast(checkout, ['migrate'], environment);
-    if (migrated.code !== 0) throw new Error(migrated.stderr);
+    servers = await Servers.start(checkout);
+    ({ environment } = servers);
     for (let n = 0; n < 2; n += 1) backends.push(await startBackend(checkout, environment));
     worker = startWorker(checkout, environment);
     // What a load balancer does: it asks each backend every 200 ms whether to send it requests.
@@ -53,8 +40,7 @@ describe('a rolling restart of two APIs and a worker', () => {
       ...backends.map(({ process }) => process.signal('SIGTERM')),
       worker.signal('SIGTERM'),
     ]);
-    await clickhouse.close();
-    await postgres.stop();
+    await servers.stop();
     removeCheckout(checkout);
   });
 
@@ -99,18 +85,6 @@ async function expectDelivered(client: Client, count: number): Promise<void> {
   expect(new Set(delivered.map(({ id }) => id)).size).toBe(count);
 }
 
-function databases(adminUrl: string): Record<string, string> {
-  const role = (name: LoginRole): string => developmentUrl(adminUrl, name);
-  return {
-    DATABASE_ADMIN_URL: adminUrl,
-    DATABASE_URL: role('holdfast_app'),
-    DATABASE_AUTH_URL: role('holdfast_auth'),
-    DATABASE_OPS_URL: role('holdfast_ops'),
-    DATABASE_RELAY_URL: role('holdfast_relay'),
-    DATABASE_JOBS_URL: role('holdfast_jobs'),
-  };
-}
-
 async function startBackend(
   checkout: string,
   environment: Readonly<Record<string, string>>,
@@ -141,11 +115,4 @@ async function restart(checkout: string, backend: Backend): Promise<void> {
   expect([code, stderr]).toEqual([0, '']);
   backend.process = new DevProcess(checkout, ['api'], backend.environment);
   while (!backend.ready) await sleep(50);
-}
-
-async function makeTenant(checkout: string, environment: Readonly<Record<string, string>>): Promise<string> {
-  const created = await holdfast(checkout, ['tenant', 'create', 'rolling', '--json'], environment);
-  if (created.code !== 0) throw new Error(created.stderr);
-  const key = await holdfast(checkout, ['key', 'create', 'rolling', '--json'], environment);
-  return (JSON.parse(key.stdout) as { secret: string }).secret;
 }

@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { freePort } from '@holdfast/embedded';
 import { Client } from 'pg';
 import type { DevFile } from '../src/dev/dev-file';
 import { DevProcess, type Ended, freshCheckout, holdfast, removeCheckout } from './dev-process';
@@ -120,6 +122,30 @@ describe('The verbs, without a system', () => {
     ]) {
       expect(api.stderr).toContain(name);
     }
+    removeCheckout(checkout);
+  });
+
+  test('outlive a reader who reads no further', async () => {
+    const checkout = freshCheckout();
+    const help = new DevProcess(checkout, ['--help']);
+    help.closeOutput();
+    const { code, stderr } = await help.ended;
+    expect([code, stderr]).toEqual([0, '']);
+    removeCheckout(checkout);
+  });
+
+  test('stop ingest in order, and at the latest when a request has had its time', async () => {
+    const checkout = freshCheckout();
+    const port = await freePort();
+    const ingest = new DevProcess(checkout, ['ingest'], { HOLDFAST_INGEST_PORT: String(port) });
+    await ingest.until('Ingest listens');
+    const hanging = connect(port, '127.0.0.1').on('error', () => {});
+    hanging.write('POST /v1/track HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{');
+    const askedAt = Date.now();
+    const { code } = await ingest.signal('SIGTERM');
+    expect(code).toBe(0);
+    expect(Date.now() - askedAt).toBeLessThan(25_000);
+    hanging.destroy();
     removeCheckout(checkout);
   });
 });

@@ -7,7 +7,7 @@ import Fastify from 'fastify';
 export interface RunningIngest {
   readonly url: string;
   readonly health: Health;
-  /** Readiness off, then no more connections, then the answers under way. */
+  /** Readiness off, then no more connections, then the answers under way; a request that is late by then is cut off. */
   stop(): Promise<void>;
 }
 
@@ -35,7 +35,9 @@ export async function startIngest({
   const { port } = fastify.server.address() as AddressInfo;
   const stop = async (): Promise<void> => {
     health.drain();
-    await fastify.close();
+    // Node looks for late requests every 30 s only, which is as long as whoever stops us waits.
+    const cut = setTimeout(() => fastify.server.closeAllConnections(), REQUEST_TIMEOUT_MS);
+    await fastify.close().finally(() => clearTimeout(cut));
   };
   return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`, health, stop };
 }

@@ -1,5 +1,5 @@
 import { configOrExit, describeConfig } from '@holdfast/config';
-import { createLogger, startMetricsServer } from '@holdfast/observability';
+import { createLogger, startMetricsServer, stopOnSignal } from '@holdfast/observability';
 import { startIngest } from './ingest';
 
 /** The ingest process: configuration, then the server, until a signal asks it to stop. */
@@ -19,9 +19,8 @@ async function main(): Promise<void> {
   const stop = async (): Promise<void> => {
     await ingest.stop();
     await metrics.close();
-    logger.info('Ingest has stopped.');
   };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void stop());
+  stopOnSignal(stop, logger);
 }
 
 void main();

@@ -92,7 +92,7 @@ function composeDelivery(
     // The lease goes first, so that another worker leads while this one finishes its deliveries.
     stop: async () => {
       await sequencer.stop();
-      await waker.stop();
+      await Promise.all([waker.stop(), consumers.drain()]);
       await consumers.stop();
     },
   };

@@ -79,10 +79,16 @@ grant select on ledger.transfers to holdfast_ops;
 
 -- What was asked for under each id and idempotency key, and what came of it; kept for ever. A refusal stays a refusal,
 -- so that a late retry of a refused transfer never moves money that arrived in the meantime.
+--
+-- An item has one row, by its idempotency key or else by its id, unless it comes with both a key and an id that the client
+-- chose. Then one row stands for the key: it has `chosen_id`, an id of its own that nobody learns, and never a result. And
+-- one stands for the chosen id, with the result. A key is thereby remembered with what came under it also when it meets an
+-- id that is known under another key, and what is claimed at once is never more than one key or one id.
 create table ledger.attempts (
   tenant_id uuid not null,
   id uuid not null,
   idempotency_key uuid,
+  chosen_id uuid,
   debit_account_id uuid not null,
   credit_account_id uuid not null,
   amount bigint not null,
@@ -91,7 +97,8 @@ create table ledger.attempts (
   attempted_at timestamptz not null default clock_timestamp(),
   -- Null: created. Otherwise the code of the refusal.
   result text,
-  primary key (tenant_id, id)
+  primary key (tenant_id, id),
+  constraint attempts_chosen_id_has_the_result check (chosen_id is null or (idempotency_key is not null and result is null))
 );
 create unique index attempts_tenant_id_idempotency_key_key on ledger.attempts (tenant_id, idempotency_key)
   where idempotency_key is not null;
@@ -100,15 +107,17 @@ grant select, insert on ledger.attempts to holdfast_app;
 grant update (result) on ledger.attempts to holdfast_app;
 grant select on ledger.attempts to holdfast_ops;
 
--- Answers the items of a batch whose id or idempotency key was known before them: what came of the first one, if the
--- items ask for the same, and otherwise that they do not. `fresh` marks the items that are first, and are left out. An
--- idempotency key counts before an id. Reads attempts that are committed or of this transaction, which never change any more.
+-- Answers the items of a batch whose idempotency key or id was known before them: what came of the first one, if the items
+-- ask for the same, and otherwise that they do not. A key counts before an id: it is reused with anything else than at
+-- first, the chosen id included, and with the same it answers as at first, also when that was that an id is taken. `fresh`
+-- marks the items that are first, and are left out; `keys_fresh` those whose key came first with them. Reads attempts
+-- that are committed or of this transaction, which never change any more.
 --
 -- Lateral look-ups with a limit go through the unique keys whatever the statistics say. A case expression instead of
 -- coalesce, which PostgreSQL takes for leaky and would keep above the policy: every look-up would walk the tenant.
 create function ledger.replay_items(
-  tenant uuid, fresh boolean[], ids uuid[], ids_given boolean[], idempotency_keys uuid[], debit_account_ids uuid[],
-  credit_account_ids uuid[], amounts bigint[], metadatas jsonb[]
+  tenant uuid, fresh boolean[], keys_fresh boolean[], ids uuid[], ids_given boolean[], idempotency_keys uuid[],
+  debit_account_ids uuid[], credit_account_ids uuid[], amounts bigint[], metadatas jsonb[]
 ) returns table (
   place int, result text, replayed boolean, id uuid, asset text, debit_version bigint, credit_version bigint, booked_at text)
 language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = off set enable_bitmapscan = off as $$
@@ -116,30 +125,39 @@ language sql stable set search_path = pg_catalog, pg_temp set enable_seqscan = o
     select i.place,
       known.id,
       known.result,
+      by_key.id is not null and not i.is_key_fresh as is_key_known,
       case
         when by_key.id is not null and (
-            (i.id_given and i.id <> known.id)
-            or (i.debit_account_id, i.credit_account_id, i.amount) <> (known.debit_account_id, known.credit_account_id, known.amount)
-            or i.metadata <> known.metadata)
+            by_key.chosen_id is distinct from case when i.id_given then i.id end
+            or (i.debit_account_id, i.credit_account_id, i.amount)
+              <> (by_key.debit_account_id, by_key.credit_account_id, by_key.amount)
+            or i.metadata <> by_key.metadata)
           then 'idempotency.key_reused'
         when i.debit_account_id <> known.debit_account_id then 'ledger.exists_with_different_debit_account_id'
         when i.credit_account_id <> known.credit_account_id then 'ledger.exists_with_different_credit_account_id'
         when i.amount <> known.amount then 'ledger.exists_with_different_amount'
         when i.metadata <> known.metadata then 'ledger.exists_with_different_metadata'
       end as mismatch
-    from unnest(fresh, ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts, metadatas)
-      with ordinality i (is_fresh, id, id_given, idempotency_key, debit_account_id, credit_account_id, amount, metadata, place)
+    from unnest(fresh, keys_fresh, ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts, metadatas)
+      with ordinality i (is_fresh, is_key_fresh, id, id_given, idempotency_key, debit_account_id, credit_account_id, amount,
+        metadata, place)
     left join lateral (
-      select a.id from ledger.attempts a
+      select a.id, a.chosen_id, a.debit_account_id, a.credit_account_id, a.amount, a.metadata from ledger.attempts a
       where a.tenant_id = tenant and a.idempotency_key = i.idempotency_key
       limit 1) by_key on true
     cross join lateral (
       select a.id, a.debit_account_id, a.credit_account_id, a.amount, a.metadata, a.result from ledger.attempts a
-      where a.tenant_id = tenant and a.id = case when by_key.id is null then i.id else by_key.id end
+      where a.tenant_id = tenant
+        and a.id = case
+          when by_key.id is null then i.id
+          when by_key.chosen_id is null then by_key.id
+          else by_key.chosen_id
+        end
       limit 1) known
     where not i.is_fresh
   )
-  select m.place::int, coalesce(m.mismatch, m.result, 'exists'), m.mismatch is null, m.id, t.asset, t.debit_version,
+  select m.place::int, coalesce(m.mismatch, m.result, 'exists'),
+    m.mismatch is null or (m.is_key_known and m.mismatch <> 'idempotency.key_reused'), m.id, t.asset, t.debit_version,
     t.credit_version, to_char(t.booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
   from matched m
   left join lateral (
@@ -151,7 +169,8 @@ $$;
 -- Posts transfers in the order of the arrays, each seeing those before it, and answers one row per item. A refused item
 -- leaves the others alone. Runs in a transaction of the tenant, as its caller: row-level security binds every statement.
 --
--- Item i has ids[i] (`ids_given`: chosen by the client), idempotency_keys[i] or null, and the grant of its caller at
+-- Item i has ids[i] (`ids_given`: chosen by the client; otherwise made for this call, so that nobody else can know it),
+-- idempotency_keys[i] or null, and the grant of its caller at
 -- place grant_of[i] of `grants`, which are distinct and of the one tenant. Each grant is verified, and its actor is
 -- written on the item's attempt and event. HF001 for one that is not genuine.
 --
@@ -167,12 +186,14 @@ $$;
 -- | ledger.exceeds_credits          | debits, pending ones included, would exceed credits where they must not  |
 -- | ledger.exceeds_debits           | credits, pending ones included, would exceed debits where they must not  |
 -- | ledger.exists_with_different_…  | the id is known with another debit_account_id, credit_account_id, …      |
--- | idempotency.key_reused          | the key is known with other fields                                       |
+-- | idempotency.key_reused          | the key is known with another request: other fields, or another id given |
 --
 -- Right under concurrency, in this order, which every caller shares:
--- 1. The attempts go in first. Of two transactions with an equal id or key the second waits at the unique index until
---    the first ends, and then finds its attempt or takes its place. They go in by key, then by id: single transfers
---    come with a key and an id of their own, batches with ids alone, so two of a kind never wait for each other in turn.
+-- 1. The attempts go in first. Of two transactions with an equal key or id the second waits at the unique index until the
+--    first ends, and then finds its attempt or takes its place. Keys go in first, in their order, and then, in theirs, the
+--    ids of those items that have no key or chose an id under a new one. A row waits for one key or for one id, never for
+--    both: ids that go in with a key are made for this call. So nobody waits in turn for who waits for him. Mostly one of
+--    the two inserts has nothing to do: single transfers come with keys and without ids, batches with ids alone.
 -- 2. The accounts are locked in id order in one statement, which reads them as of the lock. From here on nothing waits.
 -- 3. Decisions are made in a loop over arrays without SQL inside: a read of a fixed-width element costs nanoseconds.
 -- 4. Transfers, accounts, refusals and events are written by one statement each, under the locks of the accounts. Events
@@ -196,8 +217,11 @@ declare
   tenant constant uuid := tenancy.tenant_id();
   n constant int := cardinality(ids);
   actors text[];
-  fresh_ids uuid[];
+  keyed constant int := cardinality(array_remove(idempotency_keys, null));
   fresh_keys uuid[];
+  fresh_ids uuid[];
+  -- Per item: whether it has no key or is the first with it; whether it is the first with its key and its id.
+  keys_fresh boolean[] := array_fill(true, array[n]);
   fresh boolean[];
   -- Per account, in id order.
   account_ids uuid[];
@@ -232,30 +256,60 @@ begin
   select array_agg(tenancy.grant_actor(g.signed) order by g.place) into actors
   from unnest(grants) with ordinality g (signed, place);
 
-  with inserted as (
-    insert into ledger.attempts as a
-      (tenant_id, id, idempotency_key, debit_account_id, credit_account_id, amount, metadata, actor)
-    select tenant, i.id, i.idempotency_key, i.debit_account_id, i.credit_account_id, i.amount, i.metadata,
-      actors[i.grant_place]
-    from unnest(ids, idempotency_keys, debit_account_ids, credit_account_ids, amounts, metadatas, grant_of)
-      with ordinality i (id, idempotency_key, debit_account_id, credit_account_id, amount, metadata, grant_place, place)
-    order by i.idempotency_key nulls last, case when i.idempotency_key is null then i.id end, i.place
-    on conflict do nothing
-    returning a.id, a.idempotency_key)
-  select array_agg(f.id), array_agg(f.idempotency_key) into fresh_ids, fresh_keys from inserted f;
+  if keyed > 0 then
+    with inserted as (
+      insert into ledger.attempts as a
+        (tenant_id, id, idempotency_key, chosen_id, debit_account_id, credit_account_id, amount, metadata, actor)
+      select tenant, case when i.id_given then gen_random_uuid() else i.id end, i.idempotency_key, case when i.id_given then i.id end,
+        i.debit_account_id, i.credit_account_id, i.amount, i.metadata, actors[i.grant_place]
+      from unnest(ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts, metadatas, grant_of)
+        with ordinality i (id, id_given, idempotency_key, debit_account_id, credit_account_id, amount, metadata, grant_place,
+          place)
+      where i.idempotency_key is not null
+      order by i.idempotency_key, i.place
+      on conflict do nothing
+      returning a.idempotency_key)
+    select array_agg(f.idempotency_key) into fresh_keys from inserted f;
+    if cardinality(fresh_keys) is distinct from keyed then
+      -- Of equal keys in one batch the first went in.
+      select array_agg(i.idempotency_key is null or first.place is not null order by i.place) into keys_fresh
+      from unnest(idempotency_keys) with ordinality i (idempotency_key, place)
+      left join (
+        select min(i.place) as place
+        from unnest(idempotency_keys) with ordinality i (idempotency_key, place)
+        join unnest(fresh_keys) f (idempotency_key) on f.idempotency_key = i.idempotency_key
+        group by f.idempotency_key) first on first.place = i.place;
+    end if;
+  end if;
 
-  if cardinality(fresh_ids) = n then
-    fresh := array_fill(true, array[n]);
-  else
-    -- Of equal items in one batch the first went in.
-    select array_agg(first.place is not null order by i.place) into fresh
-    from generate_series(1, n) i (place)
-    left join (
-      select min(i.place) as place
-      from unnest(ids, idempotency_keys) with ordinality i (id, idempotency_key, place)
-      join unnest(fresh_ids, fresh_keys) f (id, idempotency_key)
-        on f.id = i.id and f.idempotency_key is not distinct from i.idempotency_key
-      group by f.id) first on first.place = i.place;
+  fresh := keys_fresh;
+  if keyed < n or true = any (ids_given) then
+    with inserted as (
+      insert into ledger.attempts as a (tenant_id, id, debit_account_id, credit_account_id, amount, metadata, actor)
+      select tenant, i.id, i.debit_account_id, i.credit_account_id, i.amount, i.metadata, actors[i.grant_place]
+      from unnest(keys_fresh, ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts, metadatas,
+          grant_of)
+        with ordinality i (is_key_fresh, id, id_given, idempotency_key, debit_account_id, credit_account_id, amount, metadata,
+          grant_place, place)
+      where i.is_key_fresh and (i.id_given or i.idempotency_key is null)
+      order by i.id, i.place
+      on conflict do nothing
+      returning a.id)
+    select array_agg(f.id) into fresh_ids from inserted f;
+    if cardinality(fresh_ids) is distinct from n then
+      -- Of equal ids in one batch the first went in, too.
+      select array_agg(
+          i.is_key_fresh and (first.place is not null or not (i.id_given or i.idempotency_key is null)) order by i.place)
+      into fresh
+      from unnest(keys_fresh, ids_given, idempotency_keys) with ordinality i (is_key_fresh, id_given, idempotency_key, place)
+      left join (
+        select min(i.place) as place
+        from unnest(keys_fresh, ids, ids_given, idempotency_keys)
+          with ordinality i (is_key_fresh, id, id_given, idempotency_key, place)
+        join unnest(fresh_ids) f (id) on f.id = i.id
+        where i.is_key_fresh and (i.id_given or i.idempotency_key is null)
+        group by f.id) first on first.place = i.place;
+    end if;
   end if;
 
   -- One look-up after the other, as a lateral join with a limit has to be: in the order of the array, which is that of the
@@ -376,16 +430,16 @@ begin
   from unnest(ids, debit_versions, credit_versions, booked, debit_places, outcomes)
     with ordinality i (id, debit_version, credit_version, booked_at, debit_place, outcome, place)
   where i.outcome >= 0;
-  if cardinality(fresh_ids) is distinct from n then
+  if false = any (fresh) then
     return query
     select r.place, r.result, r.replayed, r.id, r.asset, r.debit_version, r.credit_version, r.booked_at
-    from ledger.replay_items(tenant, fresh, ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts,
-      metadatas) r;
+    from ledger.replay_items(tenant, fresh, keys_fresh, ids, ids_given, idempotency_keys, debit_account_ids,
+      credit_account_ids, amounts, metadatas) r;
   end if;
 end $$;
 
 grant execute on function
-  ledger.replay_items(uuid, boolean[], uuid[], boolean[], uuid[], uuid[], uuid[], bigint[], jsonb[]),
+  ledger.replay_items(uuid, boolean[], boolean[], uuid[], boolean[], uuid[], uuid[], uuid[], bigint[], jsonb[]),
   ledger.post_batch(uuid[], boolean[], uuid[], uuid[], uuid[], bigint[], jsonb[], uuid[], text[], text[], text[],
     text[], int[])
   to holdfast_app;

@@ -108,8 +108,11 @@ export class GrantExpired extends DomainError {
   readonly kind = 'unavailable';
   override readonly retryAfterSeconds = 1;
 
-  constructor() {
-    super('The request waited for longer than its credential was good for. Nothing was changed; try again.');
+  constructor(options?: ErrorOptions) {
+    super(
+      'The request waited for longer than its credential was good for. Nothing was changed; try again.',
+      options,
+    );
   }
 }
 

@@ -195,6 +195,35 @@ describe('The ledger over HTTP', () => {
     });
   });
 
+  const mutation =
+    'mutation ($input: PostTransferInput!, $key: String!) { postTransfer(input: $input, idempotencyKey: $key) { id } }';
+
+  /** Posts over REST, and the same again over GraphQL: what both say. */
+  const postBoth = async (input: object, key: string): Promise<Json> => {
+    const { status, body } = await send('POST', '/v1/ledger/transfers', input, key);
+    const { data, errors } = await graphql(mutation, { input, key });
+    expect(data?.postTransfer ?? errors[0].extensions.code).toEqual(
+      status === 201 ? { id: body.id } : body.code,
+    );
+    return status === 201 ? 201 : [status, body.code];
+  };
+
+  it('remembers a key that came with a known id, over REST and GraphQL', async () => {
+    const known = { debitAccountId: await open(), creditAccountId: await open(), amount: '1', id: newId() };
+    const { id: _, ...unnamed } = known;
+    const [first, second, third] = [newId(), newId(), newId()];
+    const reused = [422, 'idempotency.key_reused'];
+    const different = [422, 'ledger.exists_with_different_amount'];
+    expect(await postBoth(known, first)).toBe(201);
+    expect(await postBoth(known, second)).toBe(201);
+    expect(await postBoth({ ...unnamed, amount: '999' }, second)).toEqual(reused);
+    expect(await postBoth({ ...known, amount: '2' }, third)).toEqual(different);
+    expect(await postBoth({ ...known, amount: '2' }, third)).toEqual(different);
+    expect(await postBoth({ ...unnamed, amount: '3' }, third)).toEqual(reused);
+    expect(await postBoth(known, second)).toBe(201);
+    expect((await send('GET', '/v1/ledger/transfers')).body.data).toHaveLength(1);
+  });
+
   it('refuses by code, and other tenants like unknown ids', async () => {
     const [wallet, sales] = [await open({ limit: 'debits_must_not_exceed_credits' }), await open()];
     const spend = { debitAccountId: wallet, creditAccountId: sales, amount: '1' };

@@ -1,5 +1,6 @@
-import type { RecordedEvent, StoreGroup } from '@holdfast/events';
+import { BatchRefused, type RecordedEvent, type StoreGroup } from '@holdfast/events';
 import type { TelemetryStore } from './telemetry-store';
+import { TelemetryUnavailable } from './telemetry.errors';
 
 /**
  * Delivers the events of every tenant to ClickHouse.
@@ -14,9 +15,17 @@ export class ClickHouseGroup implements StoreGroup {
 
   constructor(private readonly store: TelemetryStore) {}
 
-  /** Stores the events; throws TelemetryUnavailable when it is not certain that they are stored. */
-  deliver(events: readonly RecordedEvent[], token: string): Promise<void> {
-    return this.store.insert('telemetry.events', events.map(rowOf), token);
+  /**
+   * Stores the events. Throws TelemetryUnavailable when it is not certain that they are stored, and BatchRefused when they are
+   * not: a batch is far under the million rows of a block, and ClickHouse stores a block's rows of one month or none. Months
+   * that it has stored before it refused another are copies when they come again.
+   */
+  async deliver(events: readonly RecordedEvent[], token: string): Promise<void> {
+    try {
+      await this.store.insert('telemetry.events', events.map(rowOf), token);
+    } catch (error) {
+      throw error instanceof TelemetryUnavailable ? error : new BatchRefused(error);
+    }
   }
 }
 
@@ -40,6 +49,6 @@ function rowOf(event: RecordedEvent): Readonly<Record<string, unknown>> {
 }
 
 /** The form that ClickHouse reads without a setting; the column is in UTC. */
-function clickHouseTime(at: Date): string {
-  return at.toISOString().replace('T', ' ').replace('Z', '');
+function clickHouseTime(at: string): string {
+  return at.replace('T', ' ').replace('Z', '');
 }

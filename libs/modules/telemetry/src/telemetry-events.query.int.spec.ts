@@ -28,7 +28,7 @@ function eventOf(tenantId: string, occurredAt: string, type = 'test.thing.happen
     correlationId: 'request',
     causationId: null,
     traceparent: null,
-    occurredAt: new Date(occurredAt),
+    occurredAt,
     data: { amount: '9007199254740993', note: 'x' },
   };
 }
@@ -54,13 +54,13 @@ describe.each(TestClickHouse.kinds())('Telemetry over %s', (kind) => {
 
   it('shows a delivered event as it was announced', async () => {
     const caller = callerOf(newId());
-    const event = eventOf(caller.tenantId, '2026-11-20T10:00:00.123Z');
+    const event = eventOf(caller.tenantId, '2026-11-20T10:00:00.123456Z');
     await deliver(event);
     expect((await list(caller)).data).toEqual([
       {
         id: event.id,
         type: 'test.thing.happened',
-        at: '2026-11-20T10:00:00.123000Z',
+        at: '2026-11-20T10:00:00.123456Z',
         stream: { type: 'test.thing', id: event.streamId, version: '9007199254740993' },
         actor: 'key:test',
         requestId: 'request',

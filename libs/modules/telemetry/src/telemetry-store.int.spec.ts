@@ -1,7 +1,8 @@
 import { newId } from '@holdfast/kernel';
 import { TestClickHouse } from '@holdfast/testing';
-import type { RecordedEvent } from '@holdfast/events';
+import { BatchRefused, type RecordedEvent } from '@holdfast/events';
 import { ClickHouseGroup } from './clickhouse-group';
+import { TelemetryUnavailable } from './telemetry.errors';
 import { type TelemetryStatement, TelemetryStore } from './telemetry-store';
 
 const COUNT: TelemetryStatement<{ readonly events: string }> = {
@@ -12,7 +13,7 @@ const ECHO: TelemetryStatement<{ readonly text: string; readonly none: string | 
 };
 
 /** An event as the relay hands it over. */
-function eventOf(tenantId: string, seq: number, occurredAt = new Date()): RecordedEvent {
+function eventOf(tenantId: string, seq: number, occurredAt = new Date().toISOString()): RecordedEvent {
   return {
     seq: BigInt(seq),
     id: newId(),
@@ -79,6 +80,20 @@ describe.each(TestClickHouse.kinds())('TelemetryStore over %s', (kind) => {
     await group.deliver(events.slice(0, 3), newId());
     await group.deliver(events.slice(1), newId());
     expect(await countOf(tenantId)).toBe(4);
+  });
+
+  it('says of a batch that cannot be stored that it was refused, and stores none of it', async () => {
+    const tenantId = newId();
+    const events = [eventOf(tenantId, 1), { ...eventOf(tenantId, 2), streamId: 'not a uuid' }];
+    await expect(group.deliver(events, newId())).rejects.toThrow(BatchRefused);
+    expect(await countOf(tenantId)).toBe(0);
+  });
+
+  it('does not say so of a store that is away', async () => {
+    const away = new TelemetryStore({ url: 'http://127.0.0.1:1/' });
+    const delivery = new ClickHouseGroup(away).deliver([eventOf(newId(), 1)], newId());
+    await expect(delivery).rejects.toThrow(TelemetryUnavailable);
+    await away.close();
   });
 
   it('keeps a token to its own batch', async () => {

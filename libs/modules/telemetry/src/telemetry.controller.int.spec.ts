@@ -65,7 +65,7 @@ describe('Telemetry over HTTP', () => {
       correlationId: newId(),
       causationId: null,
       traceparent: null,
-      occurredAt: new Date(Date.UTC(2026, 10, 20, 10, n)),
+      occurredAt: `2026-11-20T10:0${n}:00.000000Z`,
       data: { times: n },
     }));
     await new ClickHouseGroup(store).deliver(events, newId());

@@ -1,20 +1,15 @@
 import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 
-/** Where package.json stands, seen from the sources and from dist. */
-const PACKAGES = ['../../../../package.json', '../../../../../package.json'];
-
-/** The version of this checkout or image, as package.json says it. */
+/** The version of the checkout or image that this file stands in, as the package.json above it says. */
 export function version(): string {
-  for (const file of PACKAGES) {
+  for (let directory = __dirname; directory !== dirname(directory); directory = dirname(directory)) {
     try {
-      const { name, version: found } = JSON.parse(readFileSync(join(__dirname, file), 'utf8')) as Record<
-        string,
-        string
-      >;
+      const text = readFileSync(join(directory, 'package.json'), 'utf8');
+      const { name, version: found } = JSON.parse(text) as Record<string, string>;
       if (name === 'holdfast' && found !== undefined) return found;
     } catch {
-      // It stands at one of the two places.
+      // It stands further up.
     }
   }
   return 'unknown';

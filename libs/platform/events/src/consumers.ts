@@ -24,8 +24,8 @@ export interface ConsumerGroup {
   readonly kind: 'tenant' | 'store';
   /** Wakes through the queue. A store group has one key, its own name. */
   enqueue(keys: readonly string[]): Promise<void>;
-  /** Delivers in this process, now. Never throws. */
-  deliver(key: string): Promise<void>;
+  /** Delivers in this process, now, and ends after the page under way when it is told to stop. Never throws. */
+  deliver(key: string, stopping: AbortSignal): Promise<void>;
 }
 
 /** Half of the pool that `tenants` has by default, so that two groups in full swing leave room for each other. */
@@ -35,17 +35,20 @@ const CONCURRENCY = 5;
 export class Consumers {
   readonly groups: readonly ConsumerGroup[];
   private readonly queues: { readonly queue: WakeUpQueue; readonly group: ConsumerGroup }[];
+  private readonly stopping = new AbortController();
 
   constructor(private readonly options: ConsumersOptions) {
     const { tenants, grants, relay, report } = options;
     this.queues = [
       ...options.tenantGroups.map((group) => {
         const delivery = new TenantDelivery(group, tenants, grants, report);
-        return this.connect(group.name, 'tenant', (tenantId) => delivery.deliver(tenantId));
+        return this.connect(group.name, 'tenant', (tenantId, stopping) =>
+          delivery.deliver(tenantId, stopping),
+        );
       }),
       ...options.storeGroups.map((group) => {
         const delivery = new StoreDelivery(group, relay, report);
-        return this.connect(group.name, 'store', () => delivery.deliver());
+        return this.connect(group.name, 'store', (_name, stopping) => delivery.deliver(stopping));
       }),
     ];
     this.groups = this.queues.map(({ group }) => group);
@@ -54,13 +57,21 @@ export class Consumers {
   /** Begins to take wake-ups. */
   start(): void {
     const { concurrency = CONCURRENCY } = this.options;
+    const { signal } = this.stopping;
     for (const { queue, group } of this.queues) {
-      queue.work((key) => group.deliver(key), group.kind === 'store' ? 1 : concurrency);
+      queue.work((key) => group.deliver(key, signal), group.kind === 'store' ? 1 : concurrency);
     }
   }
 
-  /** Takes no more wake-ups, waits for the deliveries under way and closes the queues. */
+  /** Takes no more wake-ups and waits for the deliveries under way, each of which ends after its page or batch. */
+  async drain(): Promise<void> {
+    this.stopping.abort();
+    await Promise.all(this.queues.map(({ queue }) => queue.stopWorking()));
+  }
+
+  /** Drains and closes the queues; nothing can be woken through them afterwards. */
   async stop(): Promise<void> {
+    await this.drain();
     await Promise.all(this.queues.map(({ queue }) => queue.close()));
   }
 

@@ -52,9 +52,9 @@ export const wakeUpsTotal = counter({
 });
 
 /** Counts a delivery that has taken effect. */
-export function countDelivered(group: string, events: readonly { readonly occurredAt: Date }[]): void {
+export function countDelivered(group: string, events: readonly { readonly occurredAt: string }[]): void {
   const [oldest] = events;
   if (!oldest) return;
   deliveredTotal.inc({ group }, events.length);
-  delaySeconds.observe({ group }, Math.max(0, Date.now() - oldest.occurredAt.getTime()) / 1_000);
+  delaySeconds.observe({ group }, Math.max(0, Date.now() - Date.parse(oldest.occurredAt)) / 1_000);
 }

@@ -1,6 +1,6 @@
 export { type ConsumerGroup, Consumers, type ConsumersOptions } from './consumers';
 export { type RecordedEvent } from './recorded-event';
-export { type StoreGroup } from './store-delivery';
+export { BatchRefused, type StoreGroup } from './store-delivery';
 export { type TenantGroup } from './tenant-delivery';
 export { Relay, type RelayOptions } from './relay';
 export { type Report } from './report';

@@ -24,7 +24,7 @@ const STORE = statement<Lagging>(
    where newest.tick > coalesce(c.from_tick, 0) and (c.retry_at is null or c.retry_at <= clock_timestamp())`,
 );
 
-/** The keys of a group that lag and are not waiting for a retry, the longest behind first. */
+/** The keys of a group that lag and do not wait for a retry; tenants whose last event is oldest come first. */
 export function listLagging(
   tx: SystemTx,
   group: { readonly name: string; readonly kind: 'tenant' | 'store' },

@@ -14,7 +14,8 @@ export interface RecordedEvent {
   readonly correlationId: string;
   readonly causationId: string | null;
   readonly traceparent: string | null;
-  readonly occurredAt: Date;
+  /** RFC 3339, UTC, to the microsecond. Text, because a Date ends at milliseconds and stores would differ from the log. */
+  readonly occurredAt: string;
   readonly data: unknown;
 }
 

@@ -10,14 +10,14 @@ import { lockStoreCursor, updateStoreCursor } from './store-cursors.sql';
 
 /** A group that notes how it was woken. `up` is whether its queue takes anything. */
 class NotedGroup implements ConsumerGroup {
-  readonly name = 'noted';
   readonly enqueued: string[] = [];
   readonly delivered: string[] = [];
   up = true;
 
   constructor(
     readonly kind: 'tenant' | 'store',
-    private readonly effect: (key: string) => Promise<void> = () => Promise.resolve(),
+    private readonly effect: (key: string, stopping: AbortSignal) => Promise<void> = () => Promise.resolve(),
+    readonly name = 'noted',
   ) {}
 
   async enqueue(keys: readonly string[]): Promise<void> {
@@ -25,9 +25,9 @@ class NotedGroup implements ConsumerGroup {
     this.enqueued.push(...keys);
   }
 
-  async deliver(key: string): Promise<void> {
+  async deliver(key: string, stopping: AbortSignal): Promise<void> {
     this.delivered.push(key);
-    await this.effect(key);
+    await this.effect(key, stopping);
   }
 }
 
@@ -35,8 +35,8 @@ describe('The relay', () => {
   let database: TestDatabase;
   let relay: Database;
   const errors: unknown[] = [];
-  const relayTo = (group: ConsumerGroup): Relay =>
-    new Relay({ relay, groups: [group], isLeading: () => true, report: (error) => errors.push(error) });
+  const relayTo = (...groups: ConsumerGroup[]): Relay =>
+    new Relay({ relay, groups, isLeading: () => true, report: (error) => errors.push(error) });
   const tick = async (tenantCount: number): Promise<readonly string[]> => {
     const tenantIds = Array.from({ length: tenantCount }, () => newId());
     for (const tenantId of tenantIds) {
@@ -97,6 +97,29 @@ describe('The relay', () => {
     expect(group.enqueued.length).toBeGreaterThanOrEqual(2);
     expect(group.delivered).toEqual(['noted']);
   }, 15_000);
+
+  // Guards «nobody stalls others»: a group that takes 8 s for a key costs neither sweeps nor other groups' deliveries.
+  it('sweeps on for a healthy group while a slow one is delivered to in process', async () => {
+    const tenantIds = await tick(5);
+    const untilStopped = (_key: string, stopping: AbortSignal): Promise<void> =>
+      sleep(60_000, undefined, { signal: stopping }).catch(() => {}); // Stopped.
+    const slow = new NotedGroup('tenant', untilStopped, 'slow');
+    const healthy = new NotedGroup('tenant', undefined, 'healthy');
+    const made = relayTo(slow, healthy);
+    made.start();
+    await sleep(4_500);
+    const sweepsSeen = healthy.enqueued.length;
+    const [late = ''] = await tick(1);
+    await sleep(2_500);
+    await made.stop();
+    // Three lanes are taken, and no key by two of them.
+    expect(slow.delivered).toHaveLength(3);
+    expect(new Set(slow.delivered).size).toBe(3);
+    expect(sweepsSeen).toBeGreaterThanOrEqual(2 * tenantIds.length);
+    expect(healthy.delivered).toEqual(expect.arrayContaining([...tenantIds]));
+    expect(healthy.enqueued.filter((key) => key === late).length).toBeGreaterThanOrEqual(1);
+    expect(errors).toEqual([]);
+  }, 20_000);
 
   it('delivers in process as soon as the queue has been away for 2 s, and goes back to it', async () => {
     const group = new NotedGroup('store');

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '@holdfast/database';
 import type { ConsumerGroup } from './consumers';
+import { DeliveryLanes } from './delivery-lanes';
 import { lagging, wakeUpsTotal } from './delivery-metrics';
 import { type Lagging, listLagging } from './lagging.sql';
 import type { Report } from './report';
@@ -22,36 +23,39 @@ const THIN_EVERY_SWEEPS = 10;
 const SWEPT_MAX = 1_000;
 /** A queue that has failed for so long, or a key that has not moved for so long, is not waited for any more. */
 const PATIENCE_MS = 2_000;
-/** Deliveries in process at a time: half of what a group's worker does, since both may be at it. */
-const LANES = 3;
 
 /**
  * Wakes consumer groups: at each tick those that it concerns, and every second whatever lags.
  *
  * The queue makes it fast and spreads the work over processes; nothing rests on it. What lags is read from heads and
  * cursors, so a queue that was emptied or lost a wake-up costs a second. When the queue has been away for 2 s, or a key has
- * not moved for 2 s although it was woken, the relay delivers in its own process.
+ * not moved for 2 s although it was woken, the relay delivers in its own process, beside the sweeps and each group for itself.
  */
 export class Relay {
   private readonly pending = new Map<ConsumerGroup, Set<string>>();
   private readonly pumping = new Map<ConsumerGroup, Promise<void>>();
+  private readonly lanes: ReadonlyMap<ConsumerGroup, DeliveryLanes>;
   private readonly failingSince = new Map<ConsumerGroup, number>();
   private readonly stuck = new Map<string, { readonly position: string; readonly sinceMs: number }>();
   private readonly stopping = new AbortController();
   private sweeping: Promise<void> = Promise.resolve();
 
-  constructor(private readonly options: RelayOptions) {}
+  constructor(private readonly options: RelayOptions) {
+    const { signal } = this.stopping;
+    this.lanes = new Map(options.groups.map((group) => [group, new DeliveryLanes(group, signal)]));
+  }
 
   /** Begins to sweep. */
   start(): void {
     this.sweeping = this.keepSweeping();
   }
 
-  /** Ends the sweeps and waits for the wake-ups under way. */
+  /** Ends the sweeps and waits for the wake-ups under way, and for deliveries to end the page that they are at. */
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.sweeping;
     await Promise.all(this.pumping.values());
+    await Promise.all([...this.lanes.values()].map((lanes) => lanes.settled()));
   }
 
   /** Wakes whom the tick concerns. Returns at once: ticks do not wait for queues. */
@@ -60,7 +64,7 @@ export class Relay {
       this.wake(group, group.kind === 'store' ? [group.name] : tick.tenantIds);
   }
 
-  /** Wakes whatever lags, once. */
+  /** Wakes whatever lags, once. Waits for no delivery. */
   async sweep(): Promise<void> {
     for (const group of this.options.groups) {
       const found = await relaying(this.options.relay, (tx) => listLagging(tx, group, SWEPT_MAX));
@@ -68,9 +72,9 @@ export class Relay {
       const overdue = this.overdue(group, found);
       this.wake(
         group,
-        found.map(({ key }) => key).filter((key) => !overdue.includes(key)),
+        found.map(({ key }) => key).filter((key) => !overdue.has(key)),
       );
-      await this.deliver(group, overdue);
+      this.lanes.get(group)?.add([...overdue]);
     }
   }
 
@@ -88,19 +92,18 @@ export class Relay {
   }
 
   /** Keys whose cursors have stood still for 2 s, although they lag. */
-  private overdue(group: ConsumerGroup, found: readonly Lagging[]): string[] {
+  private overdue(group: ConsumerGroup, found: readonly Lagging[]): ReadonlySet<string> {
     const now = Date.now();
     const before = new Map(this.stuck);
     for (const id of before.keys()) if (id.startsWith(`${group.name} `)) this.stuck.delete(id);
-    return found
-      .filter(({ key, position }) => {
-        const id = `${group.name} ${key}`;
-        const earlier = before.get(id);
-        const sinceMs = earlier?.position === position ? earlier.sinceMs : now;
-        this.stuck.set(id, { position, sinceMs });
-        return now - sinceMs >= PATIENCE_MS;
-      })
-      .map(({ key }) => key);
+    const standing = found.filter(({ key, position }) => {
+      const id = `${group.name} ${key}`;
+      const earlier = before.get(id);
+      const sinceMs = earlier?.position === position ? earlier.sinceMs : now;
+      this.stuck.set(id, { position, sinceMs });
+      return now - sinceMs >= PATIENCE_MS;
+    });
+    return new Set(standing.map(({ key }) => key));
   }
 
   /** Adds to what the group's pump takes next. Keys that come faster than the queue takes them merge. */
@@ -126,19 +129,8 @@ export class Relay {
         this.failingSince.set(group, since);
         this.options.report(error, `waking ${group.name}`);
         // Before that, the next sweep finds what was not woken.
-        if (Date.now() - since >= PATIENCE_MS) await this.deliver(group, keys);
+        if (Date.now() - since >= PATIENCE_MS) this.lanes.get(group)?.add(keys);
       }
     }
-  }
-
-  private async deliver(group: ConsumerGroup, keys: readonly string[]): Promise<void> {
-    const queue = [...keys];
-    const lane = async (): Promise<void> => {
-      for (let key = queue.shift(); key !== undefined && !this.stopping.signal.aborted; key = queue.shift()) {
-        wakeUpsTotal.inc({ group: group.name, way: 'process' });
-        await group.deliver(key);
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(LANES, queue.length) }, lane));
   }
 }

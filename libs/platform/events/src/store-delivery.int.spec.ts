@@ -3,7 +3,7 @@ import type { Database } from '@holdfast/database';
 import { TestDatabase } from '@holdfast/testing';
 import { appendUnderLock, prepareKeys } from '../test/event-writers';
 import type { RecordedEvent } from './recorded-event';
-import { StoreDelivery, type StoreGroup } from './store-delivery';
+import { BatchRefused, StoreDelivery, type StoreGroup } from './store-delivery';
 import { acquireLease, makeTick } from './ticks.sql';
 
 interface Sent {
@@ -33,14 +33,18 @@ describe('Delivery to a store group', () => {
   });
   afterEach(() => database.drop());
 
-  const sender = (sent: Sent[], batchMax: number, after?: () => Promise<void>): StoreDelivery => {
+  const sender = (
+    sent: Sent[],
+    batchMax: number,
+    after?: (events: readonly RecordedEvent[]) => Promise<void>,
+  ): StoreDelivery => {
     const group: StoreGroup = {
       name: 'store',
       batchMax,
       paceMs: 0,
       deliver: async (events: readonly RecordedEvent[], token) => {
         sent.push({ token, ids: events.map(({ id }) => id) });
-        await after?.();
+        await after?.(events);
       },
     };
     return new StoreDelivery(group, relay, (error) => errors.push(String(error)));
@@ -99,5 +103,65 @@ describe('Delivery to a store group', () => {
     expect(
       await database.admin('select attempts, through_seq, to_tick, from_tick from events.store_cursors'),
     ).toEqual([{ attempts: 0, through_seq: null, to_tick: null, from_tick: '1' }]);
+  });
+
+  it('halves a batch that the store refuses, until all but the refused event stand alone', async () => {
+    await append(40);
+    const ids = await logged();
+    const poisoned = ids[29] ?? '';
+    const [sent, stored]: [Sent[], string[]] = [[], []];
+    let refusing = true;
+    const delivery = sender(sent, 40, async (events) => {
+      if (refusing && events.some(({ id }) => id === poisoned))
+        throw new BatchRefused(new Error('cannot parse'));
+      stored.push(...events.map(({ id }) => id));
+    });
+    await delivery.deliver();
+    expect(stored).toEqual(ids.slice(0, 29));
+    expect(await database.admin('select attempts, last_error from events.store_cursors')).toEqual([
+      { attempts: 1, last_error: 'BatchRefused: the store refused a batch: Error: cannot parse' },
+    ]);
+    // Another process sends the same event alone; once it is taken, the rest follows.
+    await database.admin('update events.store_cursors set retry_at = null');
+    refusing = false;
+    await sender(sent, 40, async (events) => void stored.push(...events.map(({ id }) => id))).deliver();
+    expect(stored).toEqual(ids);
+    // Each range that was cut anew has a token of its own; only the refused event was sent twice under one.
+    const tokens = sent.map(({ token }) => token);
+    expect(tokens.filter((token, at) => tokens.indexOf(token) !== at)).toHaveLength(1);
+  });
+
+  it('keeps a batch whole whose outcome is not known', async () => {
+    await append(8);
+    const sent: Sent[] = [];
+    const delivery = sender(sent, 10, () => Promise.reject(new Error('connection lost')));
+    for (let i = 0; i < 4; i += 1) {
+      await delivery.deliver();
+      await database.admin('update events.store_cursors set retry_at = null');
+    }
+    expect(sent).toEqual([sent[0], sent[0], sent[0], sent[0]]);
+  });
+
+  it('ends after the batch under way when it is told to stop', async () => {
+    await append(30);
+    const sent: Sent[] = [];
+    const stopping = new AbortController();
+    await sender(sent, 10, async () => stopping.abort()).deliver(stopping.signal);
+    expect(sent).toHaveLength(1);
+    await sender(sent, 10).deliver();
+    expect(sent.flatMap(({ ids }) => ids)).toEqual(await logged());
+  });
+
+  it('hands over instants with all their microseconds', async () => {
+    await append(5);
+    const instants: string[] = [];
+    await sender([], 10, async (events) => {
+      instants.push(...events.map(({ occurredAt }) => occurredAt));
+    }).deliver();
+    const logs = await database.admin<{ at: string }>(
+      `select to_char(occurred_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as at from events.log order by seq`,
+    );
+    expect(instants).toEqual(logs.map(({ at }) => at));
+    expect(instants.some((at) => !at.endsWith('000Z'))).toBe(true);
   });
 });

@@ -25,8 +25,22 @@ export interface StoreGroup {
   /**
    * Stores the batch. The same events come under the same token if it is not known whether they arrived, and never in
    * other company: a store that drops tokens it has seen stores every event once. Ends within 8 s or is given up.
+   *
+   * Throws BatchRefused if the store has said that it did not take the batch; then smaller ones come, under other tokens.
    */
   deliver(events: readonly RecordedEvent[], token: string): Promise<void>;
+}
+
+/**
+ * The store answered, and stored nothing of the batch: something in it cannot be stored. Never thrown where the outcome is
+ * unknown, since the batch is then cut anew, and a store that had taken it would get its events under two tokens.
+ */
+export class BatchRefused extends Error {
+  override readonly name = 'BatchRefused';
+
+  constructor(cause: unknown) {
+    super(`the store refused a batch: ${String(cause)}`, { cause });
+  }
 }
 
 /** A batch as it was recorded before sending. */
@@ -44,29 +58,35 @@ const DELIVERY_TIMEOUT_MS = 8_000;
 
 /** Delivers to one store group: one cursor for all tenants, one sender at a time. */
 export class StoreDelivery {
+  /** Halved by a refusal and doubled by a success, so that what surrounds a refused event gets through in few tries. */
+  private batchSize: number;
+
   constructor(
     private readonly group: StoreGroup,
     private readonly relay: Database,
     private readonly report: Report,
-  ) {}
+  ) {
+    this.batchSize = group.batchMax;
+  }
 
   /**
    * Sends what the log holds behind the cursor, up to a bound; what remains lags, and the relay sees it.
    *
    * A batch's range is committed before it is sent and the cursor moves afterwards. Whoever dies between the two leaves the
    * range behind, and the next sender reads the same events out of it. Failures are noted on the cursor, never thrown.
+   * Told to stop, it ends after the batch under way.
    */
-  async deliver(): Promise<void> {
+  async deliver(stopping: AbortSignal = new AbortController().signal): Promise<void> {
     try {
-      for (let batches = 0; batches < BATCHES_PER_WAKE_UP; batches += 1) {
+      for (let batches = 0; batches < BATCHES_PER_WAKE_UP && !stopping.aborted; batches += 1) {
         const batch = await this.record();
-        if (!batch || !(await this.send(batch))) return;
-        countDelivered(this.group.name, batch.events);
-        await sleep(this.group.paceMs ?? PACE_MS);
+        const outcome = batch && (await this.send(batch));
+        if (outcome === undefined) return;
+        if (outcome === 'stored') countDelivered(this.group.name, batch?.events ?? []);
+        await sleep(this.group.paceMs ?? PACE_MS, undefined, { signal: stopping }).catch(() => {}); // Stopped.
       }
     } catch (error) {
-      failuresTotal.inc({ group: this.group.name });
-      this.report(error, `delivering to ${this.group.name}`);
+      this.noteFailure(error);
       await this.postpone(error);
     }
   }
@@ -87,7 +107,8 @@ export class StoreDelivery {
     const { name, batchMax } = this.group;
     const toTick = cursor?.toTick ?? (cursor && (await findRangeEnd(tx, cursor.fromTick, batchMax)));
     if (!cursor || toTick === undefined) return undefined;
-    const events = await listRange(tx, { ...cursor, toTick }, batchMax);
+    const { batchSize } = this;
+    const events = await listRange(tx, { ...cursor, toTick }, batchSize);
     const last = events.at(-1);
     if (!last) {
       await updateStoreCursor(tx, name, { fromTick: toTick, toTick: null, afterSeq: 0n, throughSeq: null });
@@ -96,16 +117,24 @@ export class StoreDelivery {
     const recorded = { ...cursor, toTick, throughSeq: last.seq };
     const isFresh = cursor.throughSeq === null;
     if (isFresh) await updateStoreCursor(tx, name, recorded);
-    return { events, recorded, endsRange: isFresh && events.length < batchMax };
+    return { events, recorded, endsRange: isFresh && events.length < batchSize };
   }
 
-  /** Sends a batch while its cursor is locked, then moves the cursor; false when another worker is at it. */
-  private send({ events, recorded, endsRange }: Batch): Promise<boolean> {
-    const { name } = this.group;
+  /** Sends a batch while its cursor is locked, then moves the cursor; undefined when another worker is at it. */
+  private send(batch: Batch): Promise<'stored' | 'refused' | undefined> {
+    const { name, batchMax } = this.group;
+    const { events, recorded, endsRange } = batch;
     return relaying(this.relay, async (tx) => {
       const cursor = await lockStoreCursor(tx, name);
-      if (!cursor || !isSame(cursor, recorded)) return false;
-      await withDeadline(this.group.deliver(events, tokenOf(events)), DELIVERY_TIMEOUT_MS);
+      if (!cursor || !isSame(cursor, recorded)) return undefined;
+      try {
+        await withDeadline(this.group.deliver(events, tokenOf(events)), DELIVERY_TIMEOUT_MS);
+      } catch (error) {
+        if (!(error instanceof BatchRefused) || events.length === 1) throw error;
+        await this.halve(tx, batch, error);
+        return 'refused';
+      }
+      this.batchSize = Math.min(batchMax, this.batchSize * 2);
       await updateStoreCursor(
         tx,
         name,
@@ -114,8 +143,21 @@ export class StoreDelivery {
           : { ...recorded, afterSeq: recorded.throughSeq ?? recorded.afterSeq, throughSeq: null },
       );
       if (cursor.attempts > 0) await markStoreDelivered(tx, name);
-      return true;
+      return 'stored';
     });
+  }
+
+  /** Records the batch's first half in its place. It goes out at once: the store answers, so there is nothing to wait for. */
+  private async halve(tx: SystemTx, { events, recorded }: Batch, refusal: BatchRefused): Promise<void> {
+    this.noteFailure(refusal);
+    this.batchSize = Math.floor(events.length / 2);
+    const throughSeq = events[this.batchSize - 1]?.seq ?? recorded.throughSeq;
+    await updateStoreCursor(tx, this.group.name, { ...recorded, throughSeq });
+  }
+
+  private noteFailure(error: unknown): void {
+    failuresTotal.inc({ group: this.group.name });
+    this.report(error, `delivering to ${this.group.name}`);
   }
 
   private async postpone(failure: unknown): Promise<void> {

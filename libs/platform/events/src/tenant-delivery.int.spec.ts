@@ -131,6 +131,21 @@ describe('Delivery to a tenant group', () => {
     expect(errors.length).toBeGreaterThan(5);
   });
 
+  it('ends after the page under way when it is told to stop', async () => {
+    const tenantId = await tenantWith(450);
+    const stopping = new AbortController();
+    const group = {
+      deliver: async (tx: TenantTx, events: readonly RecordedEvent[]): Promise<void> => {
+        stopping.abort();
+        await effect(tx, events);
+      },
+    };
+    await deliveryTo(group).deliver(tenantId, stopping.signal);
+    expect(await effectsOf(tenantId)).toEqual({ all: 200, distinct: 200 });
+    await deliveryTo({ deliver: effect }).deliver(tenantId);
+    expect(await effectsOf(tenantId)).toEqual({ all: 450, distinct: 450 });
+  });
+
   it('gives up a group that hangs, and tries again', async () => {
     const tenantId = await tenantWith(1);
     await deliveryTo({ deliver: () => new Promise(() => {}) }).deliver(tenantId);

@@ -46,11 +46,11 @@ export class TenantDelivery {
    *
    * The effect and the cursor commit together, so an event takes effect once however often it is delivered. Another
    * worker that finds the cursor locked skips the tenant; a worker that dies loses nothing, because its transaction never
-   * was. Failures are noted on the cursor and never thrown.
+   * was. Failures are noted on the cursor and never thrown. Told to stop, it ends after the page under way.
    */
-  async deliver(tenantId: string): Promise<void> {
+  async deliver(tenantId: string, stopping: AbortSignal = new AbortController().signal): Promise<void> {
     let lingered = false;
-    for (let pages = 0; pages < PAGES_PER_WAKE_UP; pages += 1) {
+    for (let pages = 0; pages < PAGES_PER_WAKE_UP && !stopping.aborted; pages += 1) {
       const delivered = await this.deliverPage(tenantId);
       if (delivered === undefined || (delivered === 0 && lingered)) return;
       lingered = delivered === 0;

@@ -1,5 +1,5 @@
+import type { RedisOptions } from 'ioredis';
 import {
-  type ConnectionOptions,
   createPostgresBackend,
   createRedisBackend,
   type Job,
@@ -10,6 +10,7 @@ import {
   runMigrations,
   withBackend,
 } from 'bullmq';
+import { RedisConnections } from './redis-connections';
 
 /** Where BullMQ keeps its queues: Redis, or a schema of PostgreSQL where there is no Redis. */
 export type QueueBackend =
@@ -37,6 +38,13 @@ export interface OpenWorker {
   on(event: 'failed', listener: (job: unknown, error: Error) => void): unknown;
 }
 
+/** One end of a queue, and the connections under it. */
+export interface Opened<End> {
+  readonly end: End;
+  /** Ends the connections that closing has left, which it does where the server died first. */
+  readonly release: () => void;
+}
+
 interface Pace {
   readonly concurrency: number;
   readonly lockDuration: number;
@@ -52,15 +60,21 @@ const onPostgres = withBackend(createPostgresBackend);
 const onRedis = withBackend(createRedisBackend);
 
 /** The end of a queue that adds. It never waits for a server that is away. */
-export function openQueue(backend: QueueBackend, name: string, connectTimeoutMs: number): OpenQueue {
+export function openQueue(
+  backend: QueueBackend,
+  name: string,
+  connectTimeoutMs: number,
+  report: (error: Error) => void,
+): Opened<OpenQueue> {
   if (backend.kind === 'postgres') {
-    return new onPostgres.Queue<KeyJob>(name, {
-      connection: postgresConnection(backend.url, connectTimeoutMs),
-    });
+    const connection = postgresConnection(backend.url, connectTimeoutMs);
+    return { end: new onPostgres.Queue<KeyJob>(name, { connection }), release: () => {} };
   }
+  const connections = new RedisConnections(report);
   // Without the offline queue a command fails at once while Redis is away, instead of waiting for it.
-  const connection = { ...redisConnection(backend.url, connectTimeoutMs), enableOfflineQueue: false };
-  return new onRedis.Queue<KeyJob>(name, { connection, prefix: PREFIX });
+  const options = { ...redisOptions(backend.url, connectTimeoutMs), enableOfflineQueue: false };
+  const end = new onRedis.Queue<KeyJob>(name, { connection: connections.open(options), prefix: PREFIX });
+  return { end, release: () => connections.end() };
 }
 
 /** The end of a queue that works. It reconnects for as long as it is open. */
@@ -69,19 +83,24 @@ export function openWorker(
   name: string,
   handler: (key: string) => Promise<void>,
   pace: Pace,
-): OpenWorker {
+  report: (error: Error) => void,
+): Opened<OpenWorker> {
   const work = (job: Job<KeyJob>): Promise<void> => handler(job.data.key);
   if (backend.kind === 'postgres') {
-    return new onPostgres.Worker<KeyJob, void>(name, work, {
-      ...pace,
-      connection: postgresConnection(backend.url),
-    });
+    const connection = postgresConnection(backend.url);
+    return {
+      end: new onPostgres.Worker<KeyJob, void>(name, work, { ...pace, connection }),
+      release: () => {},
+    };
   }
-  const options = { ...pace, connection: redisConnection(backend.url), prefix: PREFIX };
-  return new onRedis.Worker<KeyJob, void>(name, work, options);
+  const connections = new RedisConnections(report);
+  // BullMQ makes two copies, one for the call that waits for the next job, and leaves this one alone.
+  const connection = connections.open({ ...redisOptions(backend.url), lazyConnect: true });
+  const end = new onRedis.Worker<KeyJob, void>(name, work, { ...pace, connection, prefix: PREFIX });
+  return { end, release: () => connections.end() };
 }
 
-function redisConnection(url: string, connectTimeout = 10_000): ConnectionOptions {
+function redisOptions(url: string, connectTimeout = 10_000): RedisOptions {
   const { hostname, port, username, password, pathname, protocol } = new URL(url);
   return {
     host: hostname,

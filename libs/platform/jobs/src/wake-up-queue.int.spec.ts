@@ -1,8 +1,6 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { createServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { TestDatabase } from '@holdfast/testing';
+import { freePort, hasRedisServer, startRedis, stopRedis } from '../test/redis-server';
 import type { QueueBackend } from './backend';
 import { WakeUpQueue } from './wake-up-queue';
 
@@ -29,29 +27,6 @@ async function onPostgres(): Promise<Bench> {
   };
 }
 
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('no port');
-  return address.port;
-}
-
-async function startRedis(port: number): Promise<ChildProcess> {
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-  const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] });
-  for await (const chunk of server.stdout ?? []) if (String(chunk).includes('Ready to accept')) break;
-  return server;
-}
-
-async function stopRedis(server: ChildProcess): Promise<void> {
-  const gone = once(server, 'exit');
-  server.kill('SIGKILL');
-  await gone;
-}
-
 async function onRedis(): Promise<Bench> {
   const url = process.env['REDIS_URL'];
   if (url) return { backend: { kind: 'redis', url }, close: () => Promise.resolve() };
@@ -68,9 +43,8 @@ async function onRedis(): Promise<Bench> {
   };
 }
 
-const hasRedisServer = spawnSync('redis-server', ['--version']).status === 0;
 const benches: [string, () => Promise<Bench>][] = [['PostgreSQL', onPostgres]];
-if (process.env['REDIS_URL'] || hasRedisServer) benches.push(['Redis', onRedis]);
+if (process.env['REDIS_URL'] || hasRedisServer()) benches.push(['Redis', onRedis]);
 else process.stdout.write('Redis is left out: no REDIS_URL, and no redis-server on PATH.\n');
 
 async function until(condition: () => boolean): Promise<void> {

@@ -1,5 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { openQueue, openWorker, type OpenQueue, prepareBackend, type QueueBackend } from './backend';
+import {
+  type Opened,
+  openQueue,
+  openWorker,
+  type OpenQueue,
+  type OpenWorker,
+  prepareBackend,
+  type QueueBackend,
+} from './backend';
 
 /** What a queue needs to be told. */
 export interface WakeUpQueueOptions {
@@ -33,7 +41,8 @@ const ERRORS_MAX = 5;
  * runs afterwards (`keepLastIfActive`), for the running job may have looked too early to see what it is about.
  */
 export class WakeUpQueue {
-  private opening: Promise<OpenQueue> | undefined;
+  private opening: Promise<Opened<OpenQueue>> | undefined;
+  private readonly running = new Set<Promise<void>>();
   private working: Promise<void> = Promise.resolve();
   private readonly stopping = new AbortController();
 
@@ -47,7 +56,7 @@ export class WakeUpQueue {
       data: { key },
       opts: { ...opts, deduplication: { id: key, keepLastIfActive: true } },
     }));
-    const queue = await this.open();
+    const { end: queue } = await this.open();
     await answered(queue.addBulk(jobs), this.options.name);
   }
 
@@ -58,7 +67,7 @@ export class WakeUpQueue {
 
   /** Forgets all wake-ups that wait. */
   async flush(): Promise<void> {
-    const queue = await this.open();
+    const { end: queue } = await this.open();
     await queue.drain(true);
   }
 
@@ -71,12 +80,27 @@ export class WakeUpQueue {
   /** Stops working and closes all connections; gives up waiting for a backend that is away. */
   async close(): Promise<void> {
     await this.stopWorking();
-    const closing = this.opening?.then((queue) => answered(queue.close(), this.options.name));
-    await closing?.catch((error: unknown) => this.report(error, 'closing'));
+    const opened = await this.opening?.catch(() => undefined); // Reported where it was opened.
+    if (opened) await this.closeBoth(opened, opened.end.close());
+  }
+
+  /** Waits for the end to close, but not for a server that is away, and ends the connections. */
+  private async closeBoth({ release }: Opened<unknown>, closing: Promise<void>): Promise<void> {
+    const { name } = this.options;
+    try {
+      await answered(closing, name);
+    } catch (error) {
+      this.report(error, 'closing');
+      release();
+      // What has waited for the server fails now, and with it end the timers around it.
+      await answered(closing, name).catch(() => {}); // Reported already.
+    } finally {
+      release();
+    }
   }
 
   /** The queue, once it is ready. BullMQ remembers a first connection that failed, so each failure needs another queue. */
-  private async open(): Promise<OpenQueue> {
+  private async open(): Promise<Opened<OpenQueue>> {
     this.opening ??= this.openOnce();
     try {
       return await this.opening;
@@ -86,15 +110,17 @@ export class WakeUpQueue {
     }
   }
 
-  private async openOnce(): Promise<OpenQueue> {
-    await prepareBackend(this.options.backend, CALL_TIMEOUT_MS);
-    const queue = openQueue(this.options.backend, this.options.name, CALL_TIMEOUT_MS);
-    queue.on('error', (error) => this.report(error, 'queue'));
+  private async openOnce(): Promise<Opened<OpenQueue>> {
+    const { backend, name } = this.options;
+    await prepareBackend(backend, CALL_TIMEOUT_MS);
+    const report = (error: Error): void => this.report(error, 'queue');
+    const opened = openQueue(backend, name, CALL_TIMEOUT_MS, report);
+    opened.end.on('error', report);
     try {
-      await answered(queue.waitUntilReady(), this.options.name);
-      return queue;
+      await answered(opened.end.waitUntilReady(), name);
+      return opened;
     } catch (error) {
-      void queue.close().catch((failure: unknown) => this.report(failure, 'closing'));
+      void this.closeBoth(opened, opened.end.close());
       throw error;
     }
   }
@@ -116,11 +142,14 @@ export class WakeUpQueue {
     if (this.stopping.signal.aborted) return;
     const { backend, name } = this.options;
     const pace = { concurrency, lockDuration: LOCK_MS, stalledInterval: STALLED_CHECK_MS };
-    const worker = openWorker(backend, name, handler, {
-      ...pace,
-      runRetryDelay: REOPEN_DELAY_MS,
-      autorun: false,
-    });
+    const opened = openWorker(
+      backend,
+      name,
+      (key) => this.noted(handler(key)),
+      { ...pace, runRetryDelay: REOPEN_DELAY_MS, autorun: false },
+      (error) => this.report(error, 'worker'),
+    );
+    const { end: worker } = opened;
     const ended = Promise.withResolvers<'stopped' | 'broken'>();
     this.stopping.signal.addEventListener('abort', () => ended.resolve('stopped'), { once: true });
     const errorTimes: number[] = [];
@@ -138,7 +167,24 @@ export class WakeUpQueue {
       if (!this.stopping.signal.aborted) void worker.run().catch(() => ended.resolve('broken'));
       force = (await ended.promise) === 'broken';
     } finally {
-      await worker.close(force).catch((error: unknown) => this.report(error, 'closing'));
+      await this.closeWorker(opened, force);
+    }
+  }
+
+  /** Ends a worker: no wake-up is taken any more; those that run end first, unless it is broken. */
+  private async closeWorker(opened: Opened<OpenWorker>, force: boolean): Promise<void> {
+    const closing = opened.end.close(force);
+    // BullMQ waits for them as well, but then to tell the server, which may be gone.
+    if (!force) await Promise.allSettled(this.running);
+    await this.closeBoth(opened, closing);
+  }
+
+  private async noted(work: Promise<void>): Promise<void> {
+    this.running.add(work);
+    try {
+      await work;
+    } finally {
+      this.running.delete(work);
     }
   }
 

@@ -9,10 +9,26 @@ declare global {
 }
 
 /**
+ * Connection strings that are set and that a run makes no use of, because the administrator's is not: only an
+ * administrator can make a database for every spec file.
+ */
+export function ignoredVariables(environment: Readonly<Record<string, string | undefined>>): string[] {
+  if (environment['DATABASE_ADMIN_URL']) return [];
+  return Object.keys(environment).filter((name) => /^DATABASE_(\w+_)?URL$/.test(name) && environment[name]);
+}
+
+/**
  * Starts one PostgreSQL for the whole run (or takes the one of DATABASE_ADMIN_URL) and migrates a template database,
  * from which every spec file copies its own.
  */
 export async function globalSetup(): Promise<void> {
+  const ignored = ignoredVariables(process.env);
+  if (ignored.length > 0) {
+    // Whoever has set them may believe that their server is being tested.
+    process.stderr.write(
+      `The tests start a PostgreSQL of their own: they make no use of ${ignored.join(', ')}. For a server of yours set DATABASE_ADMIN_URL.\n`,
+    );
+  }
   if (!process.env['DATABASE_ADMIN_URL']) {
     const directory = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
     chmodSync(directory, 0o755); // The server runs as another user when the tests run as root.

@@ -90,6 +90,13 @@ describe('Posting from many connections at once', () => {
       [caller.tenantId],
     );
 
+  const deadlocks = async (): Promise<string> => {
+    const [row] = await database.admin<{ deadlocks: string }>(
+      'select deadlocks::text from pg_stat_database where datname = current_database()',
+    );
+    return row!.deadlocks;
+  };
+
   it('is watched by a check that sees a changed total, a missing event and a gap', async () => {
     const [cash, sales] = [await open(), await open()];
     await post(posting(cash, sales), posting(cash, sales));
@@ -127,6 +134,51 @@ describe('Posting from many connections at once', () => {
     expect(await breaks()).toEqual([]);
   });
 
+  it('gives a key one effect when it comes with a known id and with another body at once', async () => {
+    const [cash, sales] = [await open(), await open()];
+    const outcomes = new Set<string>();
+    for (let round = 0; round < 20; round += 1) {
+      const original = posting(cash, sales, { idGiven: true });
+      const retry = { ...original, idempotencyKey: newId() };
+      const other = posting(cash, sales, { idempotencyKey: retry.idempotencyKey, amount: 999n });
+      await post(original);
+      const order = round % 2 ? [retry, other] : [other, retry];
+      const answers = (await Promise.all(order.map((item) => post(item)))).flat();
+      outcomes.add(Object.keys(tally(answers)).toSorted().join(' '));
+      // Answers stay what they were.
+      const again = await post(...order.map((item) => (item.idGiven ? item : { ...item, id: newId() })));
+      const settled = answers.map(({ result }) => result.replace('created', 'exists'));
+      expect(again.map(({ result }) => result)).toEqual(settled);
+    }
+    const allowed = ['created idempotency.key_reused', 'exists idempotency.key_reused'];
+    expect(allowed).toEqual(expect.arrayContaining([...outcomes]));
+    expect(await breaks()).toEqual([]);
+  });
+
+  it('gives keys and ids that cross each other one effect each, without deadlocks', async () => {
+    const [cash, sales] = [await open(), await open()];
+    const anyOf = (values: readonly string[]): string => values[Math.floor(Math.random() * values.length)]!;
+    for (let round = 0; round < 15; round += 1) {
+      const [ids, keys] = [0, 1].map(() => Array.from({ length: 12 }, () => newId())) as [string[], string[]];
+      const crossing = (): Posting => ({
+        ...posting(cash, sales, { id: anyOf(ids), idGiven: true, idempotencyKey: anyOf(keys) }),
+        ...(Math.random() < 0.3 && { idempotencyKey: null }),
+        ...(Math.random() < 0.3 && { id: newId(), idGiven: false }),
+      });
+      const batches = Array.from({ length: WRITERS }, () => Array.from({ length: 8 }, crossing));
+      const answers = (await Promise.all(batches.map((batch) => post(...batch)))).flat();
+      const accepted = new Map<string, Set<string>>();
+      for (const [place, { idempotencyKey }] of batches.flat().entries()) {
+        const { id, result } = answers[place]!;
+        if (idempotencyKey === null || result === 'idempotency.key_reused') continue;
+        accepted.set(idempotencyKey, (accepted.get(idempotencyKey) ?? new Set()).add(id));
+      }
+      expect([...accepted.values()].filter((effects) => effects.size !== 1)).toEqual([]);
+    }
+    expect(await breaks()).toEqual([]);
+    expect(await deadlocks()).toBe('0');
+  });
+
   it('never lets debits exceed credits on one hot account', async () => {
     const [wallet, cash, sales] = [await open('debits_must_not_exceed_credits'), await open(), await open()];
     await post(posting(cash, wallet, { amount: 500n }));
@@ -156,10 +208,7 @@ describe('Posting from many connections at once', () => {
     };
     await Promise.all(Array.from({ length: WRITERS }, writer));
     expect(await breaks()).toEqual([]);
-    const [row] = await database.admin<{ deadlocks: string }>(
-      'select deadlocks::text from pg_stat_database where datname = current_database()',
-    );
-    expect(row!.deadlocks).toBe('0');
+    expect(await deadlocks()).toBe('0');
   });
 
   it('posts single transfers of many callers through one poster, each under its own actor, and refuses a forged grant alone', async () => {

@@ -11,7 +11,7 @@ const RUNS = process.env['HOLDFAST_TEST_LONG'] ? 5_000 : 150;
 
 const LARGE = 2n ** 62n;
 
-/** An item that nobody has asked for before, or one that repeats an earlier one with or without a change. */
+/** An item that nobody has asked for before, or one that repeats an earlier one with none, one or two changes. */
 const item = fc.record({
   idGiven: fc.boolean(),
   keyed: fc.boolean(),
@@ -23,7 +23,10 @@ const item = fc.record({
     { weight: 1, arbitrary: fc.bigInt(LARGE, 2n * LARGE - 1n) },
   ),
   repeated: fc.option(fc.nat(40), { nil: null, freq: 2 }),
-  change: fc.constantFrom('nothing', 'id', 'key', 'amount', 'metadata', 'debit', 'credit', 'crossed'),
+  changes: fc.uniqueArray(
+    fc.constantFrom('id', 'named', 'key', 'amount', 'metadata', 'debit', 'credit', 'crossed'),
+    { maxLength: 2 },
+  ),
 });
 type Item = typeof item extends fc.Arbitrary<infer T> ? T : never;
 
@@ -110,25 +113,28 @@ function postingOf(drawn: Item, caller: Caller, accounts: readonly string[], ear
   };
   const original =
     drawn.repeated === null ? undefined : earlier[drawn.repeated % Math.max(1, earlier.length)];
-  const posting = original ? { ...original, ...changed(drawn, fresh, earlier) } : fresh;
+  const repeated = original ? { ...original, ...changed(drawn, fresh, earlier) } : fresh;
+  // An id that the client does not choose is made anew for each try.
+  const posting = repeated.idGiven ? repeated : { ...repeated, id: fresh.id };
   earlier.push(posting);
   return posting;
 }
 
-/** The one thing in which a repeated item differs from its original. */
-function changed({ change }: Item, fresh: Posting, earlier: readonly Posting[]): Partial<Posting> {
-  const changes: Record<Item['change'], Partial<Posting>> = {
-    nothing: {},
+/** The things in which a repeated item differs from its original. */
+function changed({ changes }: Item, fresh: Posting, earlier: readonly Posting[]): Partial<Posting> {
+  const each: Record<Item['changes'][number], Partial<Posting>> = {
     id: { id: fresh.id, idGiven: fresh.idGiven },
+    // Known ids under known keys, also where the id was made for the original.
+    named: { idGiven: true },
     key: { idempotencyKey: fresh.idempotencyKey },
     amount: { amount: fresh.amount },
     metadata: { metadata: { note: 'another' } },
     debit: { debitAccountId: fresh.debitAccountId },
     credit: { creditAccountId: fresh.creditAccountId },
     // The key of one known item with the id of another.
-    crossed: { id: earlier.at(-1)?.id ?? fresh.id },
+    crossed: { id: earlier.at(-1)?.id ?? fresh.id, idGiven: true },
   };
-  return changes[change];
+  return Object.assign({}, ...changes.map((change) => each[change]));
 }
 
 function totalsOf({ accounts }: LedgerModel): unknown {

@@ -22,39 +22,46 @@ export interface ModelResult {
 
 interface Attempt {
   readonly posting: Posting;
-  answer: ModelResult;
+  readonly answer: ModelResult;
 }
 
 const TOTAL_MAX = 2n ** 63n - 1n;
 
 /**
  * What `ledger.post_batch` promises, for one tenant and one caller at a time, with nothing in mind but being read: the
- * tests hold the database against it.
+ * tests hold the database against it. A batch is its items one after the other.
  */
 export class LedgerModel {
-  private readonly attempts: Attempt[] = [];
+  /** By id. */
+  private readonly attempts = new Map<string, Attempt>();
+  /** By idempotency key: what came first under it. */
+  private readonly requests = new Map<string, Posting>();
 
   constructor(readonly accounts: readonly ModelAccount[]) {}
 
   post(batch: readonly Posting[]): ModelResult[] {
-    const claimed = new Map<Posting, Attempt>();
-    for (const posting of inOrderOfClaims(batch)) {
-      if (this.find(posting)) continue;
-      const attempt = { posting, answer: refusal(posting, '') };
-      this.attempts.push(attempt);
-      claimed.set(posting, attempt);
-    }
-    for (const posting of batch) {
-      const attempt = claimed.get(posting);
-      if (attempt) attempt.answer = this.decide(posting);
-    }
-    return batch.map((posting) => claimed.get(posting)?.answer ?? this.replay(posting));
+    return batch.map((posting) => this.postOne(posting));
   }
 
-  private find({ id, idempotencyKey }: Posting): Attempt | undefined {
-    const byKey =
-      idempotencyKey && this.attempts.find(({ posting }) => posting.idempotencyKey === idempotencyKey);
-    return byKey || this.attempts.find(({ posting }) => posting.id === id);
+  private postOne(posting: Posting): ModelResult {
+    const { id, idempotencyKey } = posting;
+    const request = idempotencyKey === null ? undefined : this.requests.get(idempotencyKey);
+    if (request) return this.answerAgain(posting, request);
+    if (idempotencyKey !== null) this.requests.set(idempotencyKey, posting);
+    const known = this.attempts.get(id);
+    if (known) return meet(posting, known);
+    const answer = this.decide(posting);
+    this.attempts.set(id, { posting, answer });
+    return answer;
+  }
+
+  private answerAgain(posting: Posting, request: Posting): ModelResult {
+    const known = this.attempts.get(request.id);
+    if (!known) throw new Error('what came under a key has an attempt');
+    const isSameId = posting.idGiven ? posting.id === request.id && request.idGiven : !request.idGiven;
+    if (!isSameId || differingField(posting, request))
+      return refusal(known.posting, 'idempotency.key_reused');
+    return { ...meet(posting, known), replayed: true };
   }
 
   private decide(posting: Posting): ModelResult {
@@ -70,27 +77,14 @@ export class LedgerModel {
     const versions = { debitVersion: (debited.version += 1n), creditVersion: (credited.version += 1n) };
     return { result: 'created', replayed: false, id: posting.id, ...versions };
   }
-
-  private replay(posting: Posting): ModelResult {
-    const original = this.find(posting);
-    if (!original) throw new Error('an item that is not claimed has a predecessor');
-    const field = differingField(posting, original.posting);
-    const { id, idempotencyKey } = original.posting;
-    if (posting.idempotencyKey !== null && posting.idempotencyKey === idempotencyKey) {
-      const same = !field && !(posting.idGiven && posting.id !== id);
-      if (!same) return refusal(original.posting, 'idempotency.key_reused');
-    }
-    if (field) return refusal(original.posting, `ledger.exists_with_different_${field}`);
-    const { answer } = original;
-    return { ...answer, result: answer.result === 'created' ? 'exists' : answer.result, replayed: true };
-  }
 }
 
-/** Items with a key claim first, in the order of their keys, then the others in the order of their ids. */
-function inOrderOfClaims(batch: readonly Posting[]): Posting[] {
-  const rank = ({ id, idempotencyKey }: Posting): string =>
-    idempotencyKey ? `0${idempotencyKey}` : `1${id}`;
-  return batch.toSorted((a, b) => (rank(a) < rank(b) ? -1 : Number(rank(a) > rank(b))));
+/** What a posting is told whose id is known: what came of it, if it asks for the same. */
+function meet(posting: Posting, known: Attempt): ModelResult {
+  const field = differingField(posting, known.posting);
+  if (field) return refusal(known.posting, `ledger.exists_with_different_${field}`);
+  const { answer } = known;
+  return { ...answer, result: answer.result === 'created' ? 'exists' : answer.result, replayed: true };
 }
 
 function refusalOf(debited: ModelAccount, credited: ModelAccount, amount: bigint): string | undefined {

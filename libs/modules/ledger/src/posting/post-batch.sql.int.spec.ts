@@ -182,20 +182,53 @@ describe('ledger.post_batch', () => {
         await results(
           posting({ idempotencyKey, amount: 7n }),
           posting({ idempotencyKey, idGiven: true }),
+          { ...original, idGiven: true },
           posting({ idempotencyKey, metadata: { note: 'b' } }),
         ),
-      ).toEqual(['idempotency.key_reused', 'idempotency.key_reused', 'idempotency.key_reused']);
+      ).toEqual(Array(4).fill('idempotency.key_reused'));
+    });
+
+    it('idempotency.key_reused for another body under a key that came with a known id', async () => {
+      const original = posting({ idGiven: true, idempotencyKey: newId() });
+      const retry = { ...original, idempotencyKey: newId() };
+      expect(await results(original, retry)).toEqual(['created', 'exists']);
+      expect(
+        await results(
+          posting({ idempotencyKey: retry.idempotencyKey, amount: 999n }),
+          posting({ idempotencyKey: retry.idempotencyKey }),
+          { ...retry, amount: 999n },
+          retry,
+        ),
+      ).toEqual([...Array(3).fill('idempotency.key_reused'), 'exists']);
+      expect(await count('ledger.transfers')).toBe(1);
+    });
+
+    it('the same again, and nothing else, under a key that was refused for a known id', async () => {
+      const original = posting({ idGiven: true });
+      const other = { ...original, amount: 2n, idempotencyKey: newId() };
+      await post(original);
+      const refused = { result: 'ledger.exists_with_different_amount', replayed: false, id: original.id };
+      expect(await post(other)).toMatchObject([refused]);
+      expect(await post(other)).toMatchObject([{ ...refused, replayed: true }]);
+      expect(
+        await results(posting({ idempotencyKey: other.idempotencyKey, amount: 3n }), {
+          ...original,
+          idempotencyKey: other.idempotencyKey,
+        }),
+      ).toEqual(['idempotency.key_reused', 'idempotency.key_reused']);
+      expect(await count('ledger.transfers')).toBe(1);
     });
   });
 
   describe('answers again', () => {
-    it('with the original, for an equal id and for an equal key under a fresh id', async () => {
+    it('with the original, for an equal key under a fresh id and for its id under any key', async () => {
       const original = posting({ idempotencyKey: newId(), metadata: { b: 1, a: [2] } });
       const [created] = await post(original);
       const replay = { ...created!, result: 'exists', replayed: true };
-      expect(await post({ ...original, metadata: { a: [2], b: 1 } })).toEqual([replay]);
+      expect(await post({ ...original, id: newId(), metadata: { a: [2], b: 1 } })).toEqual([replay]);
       expect(await post({ ...original, id: newId() })).toEqual([replay]);
-      expect(await post({ ...original, idempotencyKey: newId() })).toEqual([replay]);
+      expect(await post({ ...original, idGiven: true, idempotencyKey: newId() })).toEqual([replay]);
+      expect(await post({ ...original, idGiven: true, idempotencyKey: null })).toEqual([replay]);
       expect([await count('ledger.transfers'), await count('events.log')]).toEqual([1, 1]);
     });
 
@@ -206,17 +239,20 @@ describe('ledger.post_batch', () => {
         'ledger.exceeds_credits',
         'created',
       ]);
-      expect(await post(spend, { ...spend, id: newId() })).toMatchObject([
+      expect(await post({ ...spend, id: newId() }, { ...spend, id: newId() })).toMatchObject([
         { result: 'ledger.exceeds_credits', replayed: true },
         { result: 'ledger.exceeds_credits', replayed: true },
       ]);
     });
 
     it('to equal items of one batch, which take effect once, at the first', async () => {
-      const item = posting({ idempotencyKey: newId() });
-      const refused = posting({ creditAccountId: cash });
+      const item = posting({ idempotencyKey: newId(), idGiven: true });
+      const refused = posting({ creditAccountId: cash, idGiven: true });
       expect(
-        await results(item, item, { ...item, id: newId() }, refused, refused, { ...item, amount: 1n }),
+        await results(item, item, { ...item, idempotencyKey: newId() }, refused, refused, {
+          ...item,
+          amount: 1n,
+        }),
       ).toEqual([
         'created',
         'exists',

@@ -6,7 +6,10 @@ import type { TenantTx } from '@holdfast/tenancy';
 export interface Posting {
   readonly caller: Caller;
   readonly id: string;
-  /** Whether the client chose the id; then a repeated idempotency key has to come with the same one. */
+  /**
+   * Whether the client chose the id; then a repeated idempotency key has to come with the same one. Otherwise the id is
+   * made for this posting, and nobody else has it.
+   */
   readonly idGiven: boolean;
   readonly idempotencyKey: string | null;
   readonly debitAccountId: string;
@@ -18,7 +21,7 @@ export interface Posting {
 /** What came of a posting: `created`, `exists`, or the code of a refusal, with what the transfer was given. */
 export interface PostingResult {
   readonly result: string;
-  /** Whether this is the answer of an earlier posting with the same id or key. */
+  /** Whether this is the answer that an earlier posting with the same id or key was given. */
   readonly replayed: boolean;
   readonly id: string;
   readonly asset: string | null;

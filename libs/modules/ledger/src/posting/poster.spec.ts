@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from '@holdfast/kernel';
-import { DatabaseBusy, OutcomeUnknown } from '@holdfast/database';
+import { DatabaseBusy, OutcomeUnknown, TenantContextRefused } from '@holdfast/database';
 import { GrantExpired, LedgerOverloaded } from '../ledger.errors';
 import type { Posting, PostingResult } from './post-batch.sql';
 import { Poster, type PosterLimits } from './poster';
@@ -193,6 +193,18 @@ describe('Poster', () => {
     expect(await expired).toEqual([{ status: 'rejected', reason: new GrantExpired() }]);
     await Promise.all([first, other]);
     expect(ledger.batches).toEqual([['first'], ['b']]);
+  });
+
+  it('refuses an item alone whose grant has ended by the clock of the database', async () => {
+    const ledger = new GatedLedger({}, (ids) =>
+      ids.includes('late') ? new TenantContextRefused('no valid tenant context') : undefined,
+    );
+    const outcomes = Promise.allSettled(['first', 'a', 'late', 'b'].map((id) => ledger.submit('one', id)));
+    await ledger.finish();
+    const refused = { status: 'rejected', reason: { code: 'ledger.grant_expired', kind: 'unavailable' } };
+    expect(await outcomes).toMatchObject(
+      [{}, {}, refused, {}].map((each) => ({ status: 'fulfilled', ...each })),
+    );
   });
 
   it('drains when it stops, and takes no more', async () => {

@@ -1,5 +1,5 @@
 import type { Caller } from '@holdfast/kernel';
-import { DatabaseBusy, DatabaseUnavailable, OutcomeUnknown } from '@holdfast/database';
+import { DatabaseBusy, DatabaseUnavailable, OutcomeUnknown, TenantContextRefused } from '@holdfast/database';
 import { gauge, histogram } from '@holdfast/observability';
 import { readGrant, type TenantDatabase } from '@holdfast/tenancy';
 import type { OnApplicationShutdown } from '@nestjs/common';
@@ -51,7 +51,8 @@ const queuedItems = gauge({
  * One batch per tenant is in flight, so a tenant's transfers are posted in the order of their arrival; at most
  * `flightsMax` of all tenants, which take turns. Beyond the limits of the queue LedgerOverloaded refuses. A batch that
  * fails is halved until the item that makes it fail stands alone; an error that says nothing about the items (lost
- * connection, unknown outcome, busy database) goes to each of them as it is. `post` is any function that posts a batch
+ * connection, unknown outcome, busy database) goes to each of them as it is. An item whose grant has ended, by this
+ * process's clock or by the database's, fails with GrantExpired. `post` is any function that posts a batch
  * of one tenant in one transaction.
  */
 export class Poster implements OnApplicationShutdown {
@@ -134,7 +135,7 @@ export class Poster implements OnApplicationShutdown {
     } catch (error) {
       tally.failures += 1;
       if (live.length === 1 || concernsAll(error) || tally.failures > this.limits.failuresMax) {
-        for (const { reject } of live) reject(error);
+        for (const { reject } of live) reject(shown(error));
         return;
       }
       const middle = Math.ceil(live.length / 2);
@@ -154,6 +155,11 @@ function concernsAll(error: unknown): boolean {
   return (
     error instanceof OutcomeUnknown || error instanceof DatabaseUnavailable || error instanceof DatabaseBusy
   );
+}
+
+/** Callers come with grants of the database's own making: one that it no longer takes has ended in the meantime. */
+function shown(error: unknown): unknown {
+  return error instanceof TenantContextRefused ? new GrantExpired({ cause: error }) : error;
 }
 
 function refuseExpired({ posting, reject }: Waiting): boolean {

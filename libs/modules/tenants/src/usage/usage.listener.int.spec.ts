@@ -16,7 +16,7 @@ const event = (type: string, occurredAt: string): RecordedEvent => ({
   correlationId: 'test',
   causationId: null,
   traceparent: null,
-  occurredAt: new Date(occurredAt),
+  occurredAt,
   data: {},
 });
 
@@ -28,10 +28,10 @@ describe('The usage group', () => {
   afterAll(() => database.drop());
 
   const page = [
-    event('a.made', '2026-11-20T23:59:59.999Z'),
-    event('a.made', '2026-11-20T00:00:00.000Z'),
-    event('a.made', '2026-11-21T00:00:00.000Z'),
-    event('b.made', '2026-11-21T00:00:00.000Z'),
+    event('a.made', '2026-11-20T23:59:59.999999Z'),
+    event('a.made', '2026-11-20T00:00:00.000000Z'),
+    event('a.made', '2026-11-21T00:00:00.000000Z'),
+    event('b.made', '2026-11-21T00:00:00.000000Z'),
   ];
 
   it('counts by day in UTC and by type', () => {

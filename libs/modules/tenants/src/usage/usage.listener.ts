@@ -12,19 +12,12 @@ export const usageGroup: TenantGroup = {
 
 /** The counts of a page, by day in UTC and type. */
 export function countByDayAndType(events: readonly RecordedEvent[]): UsageCount[] {
-  const groups = Map.groupBy(
-    events,
-    (event) => `${event.occurredAt.toISOString().slice(0, 10)} ${event.type}`,
-  );
+  const groups = Map.groupBy(events, (event) => `${dayOf(event)} ${event.type}`);
   return [...groups.values()].flatMap(([first, ...rest]) =>
-    first
-      ? [
-          {
-            usedOn: first.occurredAt.toISOString().slice(0, 10),
-            eventType: first.type,
-            eventCount: rest.length + 1,
-          },
-        ]
-      : [],
+    first ? [{ usedOn: dayOf(first), eventType: first.type, eventCount: rest.length + 1 }] : [],
   );
+}
+
+function dayOf({ occurredAt }: RecordedEvent): string {
+  return occurredAt.slice(0, 'YYYY-MM-DD'.length);
 }

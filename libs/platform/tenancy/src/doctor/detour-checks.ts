@@ -124,7 +124,7 @@ export const DETOUR_CHECKS: readonly CatalogueCheck[] = [
          select r.oid, r.rolname
          from pg_roles r
          where (r.rolname = current_user
-             or r.rolname in ('holdfast_app', 'holdfast_auth', 'holdfast_relay', 'holdfast_sealer', 'holdfast_ops'))
+             or r.rolname in ('holdfast_app', 'holdfast_auth', 'holdfast_relay', 'holdfast_sealer', 'holdfast_ops', 'holdfast_jobs'))
            and not r.rolsuper
        )
        select format('%s.%s', n.nspname, c.relname) as object, format('%s may %s it', p.rolname, privilege) as reason,
@@ -135,12 +135,14 @@ export const DETOUR_CHECKS: readonly CatalogueCheck[] = [
        join pg_namespace n on n.oid = c.relnamespace
        where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
          and has_table_privilege(p.oid, c.oid, privilege)
+         and not (n.nspname = 'jobs' and p.rolname = 'holdfast_jobs')
        union all
        select n.nspname, p.rolname || ' may create in this schema',
          format('revoke create on schema %I from public, %I;', n.nspname, p.rolname)
        from process_role p
        cross join pg_namespace n
        where n.nspname !~ '^pg_(toast|temp)' and has_schema_privilege(p.oid, n.oid, 'create')
+         and not (n.nspname = 'jobs' and p.rolname = 'holdfast_jobs')
        union all
        select current_database(), format('%s may %s in this database', p.rolname, privilege),
          format('revoke %s on database %I from public, %I;', privilege, current_database(), p.rolname)

@@ -1,7 +1,11 @@
 import { statement, SystemTx, TenantContextRefused } from '@holdfast/database';
 import type { CatalogueCheck, Offence } from './catalogue-check';
 import { DETOUR_CHECKS } from './detour-checks';
+import { LIST_GRANTED } from './granted';
 import { POLICY_CHECKS } from './policy-checks';
+import { PRIVILEGE_CHECKS } from './privilege-checks';
+import { comparePrivileges } from './privilege-differences';
+import { PRIVILEGES } from './privileges';
 import { type DoctorPools, missingRefusals } from './refusals';
 
 /** A hole in tenant isolation: which rule, which object, why, and the SQL that mends it. */
@@ -10,7 +14,12 @@ export interface Finding extends Offence {
 }
 
 /** The checks that look at the catalogue, which every role may read: they need no more rights than the application has. */
-const CATALOGUE_CHECKS: readonly CatalogueCheck[] = [...POLICY_CHECKS, ...DETOUR_CHECKS];
+const CATALOGUE_CHECKS: readonly CatalogueCheck[] = [...POLICY_CHECKS, ...DETOUR_CHECKS, ...PRIVILEGE_CHECKS];
+
+/** What `privileges.ts` is compared under. */
+const MATRIX: CheckedRule = { rule: 20 };
+
+type CheckedRule = Pick<CatalogueCheck, 'rule' | 'exemptedUnder'>;
 
 interface Exemption {
   readonly rule: number;
@@ -30,8 +39,12 @@ const LIST_EXEMPTIONS = statement<Exemption>(
  * before it serves. Objects in `tenancy.exemptions` are left out. Reads only, in well under 150 ms.
  */
 export async function runDoctor(pools: DoctorPools): Promise<Finding[]> {
-  const [offences, refusals] = await Promise.all([readCatalogue(pools), probe(pools)]);
-  return [...offences, ...refusals].toSorted((one, other) => one.rule - other.rule);
+  const [offences, probed] = await Promise.allSettled([readCatalogue(pools), probe(pools)]);
+  if (offences.status === 'rejected') throw offences.reason;
+  // A role that lacks a privilege cannot even try, and the catalogue says which one it is.
+  if (probed.status === 'rejected' && offences.value.length === 0) throw probed.reason;
+  const refusals = probed.status === 'rejected' ? [] : probed.value;
+  return [...offences.value, ...refusals].toSorted((one, other) => one.rule - other.rule);
 }
 
 /** Findings for people: one paragraph each. */
@@ -49,21 +62,25 @@ async function readCatalogue({ app }: DoctorPools): Promise<Finding[]> {
   return app.transaction(
     (connection) => new SystemTx(connection, 'read only'),
     async (tx) => {
-      const [exemptions, ...offences] = await Promise.all([
+      const [exemptions, granted, ...offences] = await Promise.all([
         tx.rows(LIST_EXEMPTIONS),
+        tx.rows(LIST_GRANTED),
         ...CATALOGUE_CHECKS.map((check) => tx.rows(check.statement)),
       ]);
-      return CATALOGUE_CHECKS.flatMap((check, index) =>
-        (offences[index] ?? [])
+      const findingsOf = (check: CheckedRule, found: readonly Offence[] = []): Finding[] =>
+        found
           .filter(({ object }) => !isExempt(check, object, exemptions))
-          .map((offence) => ({ rule: check.rule, ...offence })),
-      );
+          .map((offence) => ({ rule: check.rule, ...offence }));
+      return [
+        ...CATALOGUE_CHECKS.flatMap((check, index) => findingsOf(check, offences[index])),
+        ...findingsOf(MATRIX, comparePrivileges(PRIVILEGES, granted)),
+      ];
     },
   );
 }
 
 function isExempt(
-  { rule, exemptedUnder }: CatalogueCheck,
+  { rule, exemptedUnder }: CheckedRule,
   object: string,
   exemptions: readonly Exemption[],
 ): boolean {

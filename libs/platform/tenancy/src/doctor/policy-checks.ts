@@ -74,7 +74,8 @@ export const POLICY_CHECKS: readonly CatalogueCheck[] = [
        join pg_namespace n on n.oid = c.relnamespace
        join pg_roles r on r.oid = c.relowner
        where c.relkind in ('r', 'p', 'v', 'm', 'f') and n.nspname <> 'information_schema' and n.nspname !~ '^pg_'
-         and r.rolname in ('holdfast_app', 'holdfast_auth', 'holdfast_relay', 'holdfast_sealer', 'holdfast_ops')
+         and r.rolname in ('holdfast_app', 'holdfast_auth', 'holdfast_relay', 'holdfast_sealer', 'holdfast_ops', 'holdfast_jobs')
+         and not (n.nspname = 'jobs' and r.rolname = 'holdfast_jobs')
        order by 1, 2
        limit 100`,
     ),

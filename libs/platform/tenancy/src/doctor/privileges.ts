@@ -1,0 +1,121 @@
+/**
+ * What a role may do, in the words of GRANT: `select` for a whole table, `update (body, closed_at)` for columns of it.
+ * Functions stand here by name and schema; a name stands for all of its overloads.
+ */
+export interface RolePrivileges {
+  readonly schemas?: readonly string[];
+  readonly tables?: Readonly<Record<string, readonly string[]>>;
+  readonly functions?: readonly string[];
+  /** Roles own nothing but what stands here. */
+  readonly owns?: readonly string[];
+}
+
+const CONTEXT_FUNCTIONS = ['actor', 'enter', 'grant_actor', 'scopes', 'tenant_id'].map(
+  (name) => `tenancy.${name}`,
+);
+
+/**
+ * The role × table and role × function matrix of the whole database; what is not here, nobody may.
+ *
+ * The doctor compares it with the catalogue and finds what is granted beyond it, to these roles and to PUBLIC, and what
+ * a role lacks. A migration that grants adds its line here in the same commit. `holdfast_owner` owns everything and is
+ * no process; that it cannot step around policies is rules 2 and 3.
+ */
+export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
+  // Business SQL under row-level security. Mints no grant, reads no credential, and writes to the log only by events.append.
+  holdfast_app: {
+    schemas: ['auth', 'events', 'idempotency', 'identity', 'ledger', 'tenancy', 'tenants'],
+    tables: {
+      'events.log': ['select'],
+      'events.tenant_cursors': ['select', 'insert', 'update'],
+      'events.ticks': ['select (id, snapshot)'],
+      'idempotency.answers': ['select', 'insert', 'update', 'delete'],
+      'identity.api_keys': ['select', 'insert', 'update'],
+      'ledger.accounts': [
+        'select',
+        'insert',
+        'update (posted_debits, posted_credits, pending_debits, pending_credits, version, last_booked_at, closed_at, metadata)',
+      ],
+      'ledger.attempts': ['select', 'insert', 'update (result)'],
+      'ledger.transfers': ['select', 'insert'],
+      'tenancy.exemptions': ['select'],
+      'tenants.tenants': ['select', 'insert', 'update'],
+      'tenants.usage_counts': ['select', 'insert', 'update'],
+    },
+    functions: [
+      ...CONTEXT_FUNCTIONS,
+      'auth.revoke_credential',
+      'auth.store_credential',
+      'events.append',
+      'events.read_tenant_range',
+      'ledger.post_batch',
+      'ledger.replay_items',
+    ],
+  },
+
+  // Turns credentials into grants, and touches no table.
+  holdfast_auth: {
+    schemas: ['auth'],
+    functions: [
+      'auth.grant_for_key',
+      'auth.grant_for_member',
+      'auth.grant_for_system',
+      'auth.revocation_counter',
+    ],
+  },
+
+  // Orders the log of all tenants and hands it to stores.
+  holdfast_relay: {
+    schemas: ['events'],
+    tables: {
+      'events.heads': ['select', 'insert', 'update'],
+      'events.leases': ['select', 'update'],
+      'events.log': ['select'],
+      'events.store_cursors': ['select', 'insert', 'update'],
+      'events.tenant_cursors': ['select'],
+      'events.ticks': ['select', 'insert', 'delete'],
+    },
+    functions: ['events.read_range', 'events.tick'],
+  },
+
+  holdfast_sealer: {
+    schemas: ['events'],
+    tables: { 'events.log': ['select'] },
+  },
+
+  // The operator: lists tenants, and works in one tenant at a time for the rest.
+  holdfast_ops: {
+    schemas: ['auth', 'events', 'idempotency', 'identity', 'ledger', 'tenancy', 'tenants'],
+    tables: {
+      'events.log': ['select'],
+      'idempotency.answers': ['select', 'insert', 'update', 'delete'],
+      'identity.api_keys': ['select', 'insert', 'update'],
+      'ledger.accounts': ['select'],
+      'ledger.attempts': ['select'],
+      'ledger.transfers': ['select'],
+      'tenancy.exemptions': ['select'],
+      'tenants.tenants': ['select'],
+      'tenants.usage_counts': ['select'],
+    },
+    functions: [
+      ...CONTEXT_FUNCTIONS,
+      'auth.revoke_credential',
+      'auth.store_credential',
+      'events.append',
+      'tenancy.rotate_signing_key',
+    ],
+  },
+
+  // BullMQ makes and migrates its own tables in this schema, and sees no other.
+  holdfast_jobs: { owns: ['jobs'] },
+
+  // Nobody connects as it: it lends events.append its rights.
+  holdfast_log: {
+    schemas: ['events', 'tenancy'],
+    tables: { 'events.log': ['insert'] },
+    functions: CONTEXT_FUNCTIONS,
+    owns: ['events.append'],
+  },
+
+  public: {},
+};
