@@ -1,15 +1,16 @@
 import { configOrExit, describeConfig, version } from '@holdfast/config';
-import { createLogger, stopOnSignal } from '@holdfast/observability';
+import { createLogger, runProcess } from '@holdfast/observability';
 import { TelemetryStore } from '@holdfast/telemetry';
 import { startApi } from './api';
 
 /** Kubernetes takes a pod out of its services within a few seconds of readiness failing; 5 s covers its default probe. */
 const DRAIN_MS = 5_000;
 
+const config = configOrExit('api');
+const logger = createLogger({ app: 'api', level: config.logLevel });
+
 /** The API process: configuration, then the server, until a signal asks it to stop. */
-async function main(): Promise<void> {
-  const config = configOrExit('api');
-  const logger = createLogger({ app: 'api', level: config.logLevel });
+void runProcess(logger, async () => {
   const telemetry = new TelemetryStore({ url: config.clickhouseUrl });
   const api = await startApi(config, {
     logger,
@@ -20,11 +21,8 @@ async function main(): Promise<void> {
     drainMs: DRAIN_MS,
   });
   logger.info({ context: JSON.stringify(describeConfig('api', config)) }, `The API listens at ${api.url}.`);
-  const stop = async (): Promise<void> => {
+  return async () => {
     await api.stop();
     await telemetry.close();
   };
-  stopOnSignal(stop, logger);
-}
-
-void main();
+});

@@ -7,4 +7,4 @@ export { NestLogger } from './nest-logger';
 export { scrub } from './scrub';
 export { inSpan } from './span';
 export { continueTrace, readTraceparent, type TraceContext, writeTraceparent } from './traceparent';
-export { stopOnSignal } from './stop-on-signal';
+export { runProcess, type Stop } from './run-process';
