@@ -13,7 +13,8 @@ const opening = '<!-- graph: written by `npm run graph` -->';
 const closing = '<!-- /graph -->';
 const layers = ['modules', 'platform', 'kernel'] as const;
 
-const isTest = (file: string): boolean => /\.(spec|bench)\.ts$/.test(file);
+/** Specs, benches, and what stands in a folder `test` for them. */
+const isTest = (file: string): boolean => /(\.(spec|bench)\.ts$|\/test\/)/.test(file);
 const libOf = (file: string): string | undefined =>
   /^libs\/(kernel|platform\/[^/]+|modules\/[^/]+)\//.exec(file)?.[1];
 const nameOf = (lib: string): string => lib.split('/').at(-1) ?? lib;

@@ -1,5 +1,6 @@
 import { ApiKeys, CreateApiKey, createApiKeyInput, generateApiKey, RevokeApiKey } from '@holdfast/identity';
 import { idSchema } from '@holdfast/kernel';
+import { z } from 'zod';
 import { parseInput, readAll } from './input';
 import { asOperator } from './operator';
 import { columns, printOutcome } from './output';
@@ -66,7 +67,7 @@ function stateOf({
 
 /** Ends a key. */
 export async function revokeKey(tenant: string, id: string, { json }: Asked): Promise<void> {
-  const keyId = parseInput(idSchema, id);
+  const { id: keyId } = parseInput(z.object({ id: idSchema }), { id });
   const revoked = await asOperator(async ({ commands, directory, callerFor }) => {
     const caller = await callerFor((await directory.get(tenant)).id);
     return commands.execute(new RevokeApiKey(caller, { id: keyId }));

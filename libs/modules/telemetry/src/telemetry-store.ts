@@ -183,15 +183,23 @@ export class TelemetryStore {
 }
 
 /**
- * Numbers of ClickHouse's (ErrorCodes.cpp) that say that it cannot serve now, not that the statement is wrong: timeout,
- * too many queries, network, memory, read-only, too many parts, and a schema that no worker has applied so far.
+ * Numbers of ClickHouse's (ErrorCodes.cpp) that say that the statement or its rows are wrong, and that nothing was stored:
+ * they do not parse, convert, or fit the columns. Every other number (timeouts, memory, replicas, a full disk, an insert of
+ * unknown outcome, a schema that no worker has applied so far) is about the store, and the same may work later.
  */
-const OUTAGES = new Set(['60', '81', '159', '202', '209', '210', '241', '242', '252', '439']);
+const REFUSALS = new Set(
+  [
+    [6, 10, 16, 20, 26, 27, 33, 38, 41, 43, 44, 46, 47, 53, 62, 69, 70, 72, 90],
+    [115, 117, 130, 131, 349, 376, 441, 456, 457, 469, 675, 676],
+  ]
+    .flat()
+    .map(String),
+);
 
 /** chDB and the client bundle a ClickHouseError each, so it is known by its number and not by its class. */
 function isOutage(error: unknown): boolean {
   const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return !/^\d+$/.test(code) || OUTAGES.has(code);
+  return !REFUSALS.has(code);
 }
 
 async function guarded<T>(operation: 'read' | 'insert' | 'migrate', work: () => Promise<T>): Promise<T> {

@@ -105,5 +105,7 @@ export function isConnectionLoss(error: unknown): boolean {
 
 /** Whether a commit that failed like this may have happened: the connection or the server went away meanwhile. */
 export function leavesOutcomeOpen(error: unknown): boolean {
-  return isConnectionLoss(error) || /^(?:08|57P)/.test(sqlState(error) ?? '');
+  // A PANIC is the server dying, perhaps between the commit's record and its answer; recovery may find the record.
+  const panicked = error instanceof DatabaseError && error.severity === 'PANIC';
+  return panicked || isConnectionLoss(error) || /^(?:08|57P)/.test(sqlState(error) ?? '');
 }

@@ -123,8 +123,11 @@ const RAW_STATUS: Readonly<Record<string, number>> = {
 export async function closeHttpApplication(app: NestFastifyApplication): Promise<void> {
   const { server } = app.getHttpAdapter().getInstance();
   const cutting = setTimeout(() => server.closeAllConnections(), FINISH_TIMEOUT_MS);
-  await app.close();
-  clearTimeout(cutting);
+  try {
+    await app.close();
+  } finally {
+    clearTimeout(cutting);
+  }
 }
 
 /** What every request is given when it comes, and every answer when it goes. */

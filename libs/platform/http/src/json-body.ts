@@ -53,7 +53,7 @@ function decode(body: Buffer): string {
 }
 
 /** Whether the number is what was written: beyond ±(2^53−1) neighbouring integers read alike. */
-function exact(value: number): boolean {
+export function exact(value: number): boolean {
   return Number.isFinite(value) && (!Number.isInteger(value) || Number.isSafeInteger(value));
 }
 

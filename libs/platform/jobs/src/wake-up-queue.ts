@@ -112,7 +112,7 @@ export class WakeUpQueue {
 
   private async openOnce(): Promise<Opened<OpenQueue>> {
     const { backend, name } = this.options;
-    await prepareBackend(backend, CALL_TIMEOUT_MS);
+    await answered(prepareBackend(backend, CALL_TIMEOUT_MS), name);
     const report = (error: Error): void => this.report(error, 'queue');
     const opened = openQueue(backend, name, CALL_TIMEOUT_MS, report);
     opened.end.on('error', report);
@@ -128,7 +128,7 @@ export class WakeUpQueue {
   private async keepWorking(handler: (key: string) => Promise<void>, concurrency: number): Promise<void> {
     while (!this.stopping.signal.aborted) {
       try {
-        await prepareBackend(this.options.backend, CALL_TIMEOUT_MS);
+        await answered(prepareBackend(this.options.backend, CALL_TIMEOUT_MS), this.options.name);
         await this.workUntilBroken(handler, concurrency);
       } catch (error) {
         this.report(error, 'worker');
@@ -151,7 +151,8 @@ export class WakeUpQueue {
     );
     const { end: worker } = opened;
     const ended = Promise.withResolvers<'stopped' | 'broken'>();
-    this.stopping.signal.addEventListener('abort', () => ended.resolve('stopped'), { once: true });
+    const onStop = (): void => ended.resolve('stopped');
+    this.stopping.signal.addEventListener('abort', onStop, { once: true });
     const errorTimes: number[] = [];
     worker.on('error', (error) => {
       if (errorTimes.length < ERRORS_MAX) this.report(error, 'worker');
@@ -167,6 +168,7 @@ export class WakeUpQueue {
       if (!this.stopping.signal.aborted) void worker.run().catch(() => ended.resolve('broken'));
       force = (await ended.promise) === 'broken';
     } finally {
+      this.stopping.signal.removeEventListener('abort', onStop);
       await this.closeWorker(opened, force);
     }
   }

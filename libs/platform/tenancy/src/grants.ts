@@ -106,6 +106,8 @@ export class Grants {
   }
 
   private async poll(): Promise<void> {
+    // From when the question was asked: what was revoked while a slow answer was on its way is not in it.
+    const askedAtMs = Date.now();
     try {
       const [row] = await this.auth.transaction(
         (connection) => new SystemTx(connection, 'read only'),
@@ -113,7 +115,7 @@ export class Grants {
       );
       if (row?.counter !== this.counter) this.cache.clear();
       this.counter = row?.counter;
-      this.checkedAtMs = Date.now();
+      this.checkedAtMs = Math.max(this.checkedAtMs, askedAtMs);
     } catch {
       // The database is away: `cached` asks again once the cache is no longer trusted, and its caller learns of it.
       if (Date.now() - this.checkedAtMs > CACHE_TRUST_MS) this.cache.clear();
