@@ -1,5 +1,4 @@
 export { type Caller, type Scope, holds } from './caller';
-export { type Clock, systemClock } from './clock';
 export {
   DomainError,
   type ErrorKind,
@@ -11,6 +10,6 @@ export {
 } from './domain-error';
 export { deterministicId, idSchema, newId } from './ids';
 export { instantSchema } from './instants';
-export { amountSchema, assetSchema, AMOUNT_MAX } from './money';
+export { amountSchema, assetSchema } from './money';
 export { encodeJson } from './json';
 export { fullJitterMs } from './backoff';

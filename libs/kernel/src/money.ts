@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** The largest amount and balance: 2^63−1 minor units, PostgreSQL's bigint. */
-export const AMOUNT_MAX = 9_223_372_036_854_775_807n;
+const AMOUNT_MAX = 9_223_372_036_854_775_807n;
 
 /**
  * A positive amount in minor units, written as a decimal string and read as a bigint. A string, because JSON numbers

@@ -12,9 +12,6 @@ export const OPERATOR_KEY_HASH = Symbol('OPERATOR_KEY_HASH');
 
 const AUDIENCE = 'holdfast:audience';
 
-/** A route that needs no credential. */
-export const Public = (): ClassDecorator & MethodDecorator => SetMetadata(AUDIENCE, 'public');
-
 /** A route that is the operator's alone. */
 export const OperatorOnly = (): ClassDecorator & MethodDecorator => SetMetadata(AUDIENCE, 'operator');
 
@@ -35,7 +32,6 @@ export class AuthenticationGuard implements CanActivate {
       context.getHandler(),
       context.getClass(),
     ]);
-    if (audience === 'public') return true;
     const request = requestOf(context);
     const credential = bearerOf(request);
     if (audience === 'operator') this.admitOperator(credential);

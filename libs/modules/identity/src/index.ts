@@ -1,7 +1,7 @@
 export { generateApiKey, isApiKey, type ApiKeyMode, type ApiKeySecret } from './api-key';
 export { type ApiKeyView, createdApiKeyView } from './api-key-view';
 export { ApiKeys } from './api-keys.query';
-export { AuthenticationGuard, OperatorOnly, Public } from './authentication.guard';
+export { AuthenticationGuard, OperatorOnly } from './authentication.guard';
 export { CreateApiKey, createApiKeyInput } from './create-api-key.command';
 export { ScopeNotHeld, Unauthenticated } from './identity.errors';
 export { apiKeyCreated, apiKeyRevoked } from './identity.events';

@@ -12,7 +12,7 @@ export { dto, type Dto, represent } from './dto';
 export { graphqlModule } from './graphql';
 export { MalformedBody, parseStrictJson } from './json-body';
 export { GraphQLJSONObject } from './json-scalar';
-export { ApiIdempotencyKey, PUBLIC_TAG } from './openapi';
+export { ApiIdempotencyKey } from './openapi';
 export { type Problem, problemOf, refusalOf } from './problem';
 export { sendProblem } from './problem.filter';
 export { CallerOf, IdempotencyKey, IdempotencyKeyMissing, idempotencyOf, requestOf } from './request';

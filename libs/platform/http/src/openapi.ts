@@ -16,9 +16,6 @@ export const ApiIdempotencyKey = (): MethodDecorator =>
     }),
   );
 
-/** Marks the operations that need no credential. */
-export const PUBLIC_TAG = 'health';
-
 const problemSchema = z.object({
   type: z.url(),
   title: z.string(),
@@ -63,7 +60,7 @@ function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output'): Schema {
   return converted;
 }
 
-/** Adds what is the same for all operations: the problem document, and the credential unless the route is public. */
+/** Adds what is the same for all operations: the problem document, and the credential. */
 function completed(document: OpenAPIObject): OpenAPIObject {
   const components = (document.components ??= {});
   components.schemas = { ...components.schemas, Problem: jsonSchemaOf(problemSchema, 'output') };
@@ -73,7 +70,7 @@ function completed(document: OpenAPIObject): OpenAPIObject {
   };
   for (const operation of operationsOf(document)) {
     operation.responses = { ...operation.responses, default: problem };
-    if (!operation.tags?.includes(PUBLIC_TAG)) operation.security = [{ credential: [] }];
+    operation.security = [{ credential: [] }];
   }
   return document;
 }

@@ -20,7 +20,7 @@ export interface Announcement {
   readonly payload: string;
 }
 
-const declared = new Map<string, EventType>();
+const declared = new Set<string>();
 
 /**
  * Declares an event type, once, in a module's `*.events.ts`. `type` is `<stream type>.<past tense>`, for example
@@ -30,13 +30,8 @@ export function eventType<S extends z.ZodType>(type: string, schemaVersion: numb
   if (declared.has(type)) throw new Error(`two event types are called ${type}`);
   const streamType = type.slice(0, type.lastIndexOf('.'));
   const declaration = { type, schemaVersion, streamType, schema };
-  declared.set(type, declaration);
+  declared.add(type);
   return declaration;
-}
-
-/** Every event type that has been declared so far. */
-export function declaredEventTypes(): readonly EventType[] {
-  return [...declared.values()];
 }
 
 /** Makes the event of `type` that takes its stream to `streamVersion` (1 for the first). The payload is checked. */

@@ -1,10 +1,4 @@
-export {
-  announcement,
-  type Announcement,
-  declaredEventTypes,
-  type EventType,
-  eventType,
-} from './announcement';
+export { announcement, type Announcement, type EventType, eventType } from './announcement';
 export { type Finding, formatFindings, runDoctor } from './doctor/doctor';
 export { callerOf, type Grant, readGrant } from './grant';
 export { Grants } from './grants';
