@@ -1,6 +1,6 @@
 import { type Caller, idSchema } from '@holdfast/kernel';
 import { type Page, pageOf } from '@holdfast/cqrs';
-import { CallerOf } from '@holdfast/http';
+import { CallerOf, Needs } from '@holdfast/http';
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
@@ -15,6 +15,7 @@ export class AuditController {
   constructor(private readonly queries: QueryBus) {}
 
   @Get()
+  @Needs('audit:read')
   @ApiOperation({ summary: 'List what happened, newest first' })
   @ApiOkResponse({ standardSchema: pageOf(auditEventView) })
   list(
@@ -25,6 +26,7 @@ export class AuditController {
   }
 
   @Get(':id')
+  @Needs('audit:read')
   @ApiOperation({ summary: 'Read one event' })
   @ApiOkResponse({ standardSchema: auditEventView })
   read(@CallerOf() caller: Caller, @Param('id', { schema: idSchema }) id: string): Promise<AuditEventView> {

@@ -1,5 +1,14 @@
 import { type Caller, idSchema } from '@holdfast/kernel';
-import { CallerOf, connectionOf, dto, PageArgs, pageInputOf, represent, toConnection } from '@holdfast/http';
+import {
+  CallerOf,
+  connectionOf,
+  dto,
+  Needs,
+  PageArgs,
+  pageInputOf,
+  represent,
+  toConnection,
+} from '@holdfast/http';
 import { QueryBus } from '@nestjs/cqrs';
 import { Args, ArgsType, ObjectType, Query, Resolver } from '@nestjs/graphql';
 import { z } from 'zod';
@@ -41,6 +50,7 @@ export class AuditResolver {
   constructor(private readonly queries: QueryBus) {}
 
   @Query(() => AuditEventConnection, { description: 'What happened, newest first.' })
+  @Needs('audit:read')
   async auditEvents(
     @CallerOf() caller: Caller,
     @Args() args: AuditEventsArgs,
@@ -58,6 +68,7 @@ export class AuditResolver {
   }
 
   @Query(() => AuditEvent, { description: 'One event.' })
+  @Needs('audit:read')
   auditEvent(@CallerOf() caller: Caller, @Args() { id }: AuditEventArgs): Promise<AuditEvent> {
     return this.queries.execute(new AuditEventQuery(caller, { id }));
   }

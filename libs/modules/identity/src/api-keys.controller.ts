@@ -1,6 +1,6 @@
 import { type Caller, idSchema } from '@holdfast/kernel';
 import { type Idempotency, pageOf, type Page } from '@holdfast/cqrs';
-import { ApiIdempotencyKey, CallerOf, IdempotencyKey } from '@holdfast/http';
+import { ApiIdempotencyKey, CallerOf, IdempotencyKey, Needs } from '@holdfast/http';
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import {
@@ -26,6 +26,7 @@ export class ApiKeysController {
   ) {}
 
   @Get()
+  @Needs('keys:read')
   @ApiOperation({ summary: 'List API keys, newest first' })
   @ApiOkResponse({ standardSchema: pageOf(apiKeyView) })
   list(
@@ -36,6 +37,7 @@ export class ApiKeysController {
   }
 
   @Post()
+  @Needs('keys:write')
   @ApiOperation({ summary: 'Make an API key; its secret is shown this once' })
   @ApiIdempotencyKey()
   @ApiCreatedResponse({ standardSchema: createdApiKeyView })
@@ -50,6 +52,7 @@ export class ApiKeysController {
   }
 
   @Delete(':id')
+  @Needs('keys:write')
   @HttpCode(204)
   @ApiOperation({ summary: 'End an API key' })
   @ApiNoContentResponse()

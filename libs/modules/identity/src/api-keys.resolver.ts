@@ -4,6 +4,7 @@ import {
   connectionOf,
   dto,
   idempotencyOf,
+  Needs,
   PageArgs,
   pageInputOf,
   toConnection,
@@ -40,12 +41,14 @@ export class ApiKeysResolver {
   ) {}
 
   @Query(() => ApiKeyConnection, { description: 'API keys, newest first.' })
+  @Needs('keys:read')
   async apiKeys(@CallerOf() caller: Caller, @Args() args: PageArgs): Promise<ApiKeyConnection> {
     const keys = await this.queries.execute(new ApiKeys(caller, pageInputOf(args)));
     return toConnection(keys);
   }
 
   @Mutation(() => CreatedApiKey, { description: 'Makes an API key; its secret is shown this once.' })
+  @Needs('keys:write')
   async createApiKey(
     @CallerOf() caller: Caller,
     @Args('input') input: CreateApiKeyInput,
@@ -58,6 +61,7 @@ export class ApiKeysResolver {
   }
 
   @Mutation(() => ID, { description: 'Ends an API key.' })
+  @Needs('keys:write')
   async revokeApiKey(@CallerOf() caller: Caller, @Args() { id }: ApiKeyArgs): Promise<string> {
     return (await this.commands.execute(new RevokeApiKey(caller, { id }))).id;
   }

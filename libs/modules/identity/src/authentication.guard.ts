@@ -1,8 +1,16 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { requestOf } from '@holdfast/http';
 import { callerOf, Grants } from '@holdfast/tenancy';
-import { type CanActivate, type ExecutionContext, Inject, Injectable, SetMetadata } from '@nestjs/common';
+import {
+  applyDecorators,
+  type CanActivate,
+  type ExecutionContext,
+  Inject,
+  Injectable,
+  SetMetadata,
+} from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
+import { ApiSecurity } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { isApiKey } from './api-key';
 import { Unauthenticated } from './identity.errors';
@@ -13,7 +21,8 @@ export const OPERATOR_KEY_HASH = Symbol('OPERATOR_KEY_HASH');
 const AUDIENCE = 'holdfast:audience';
 
 /** A route that is the operator's alone. */
-export const OperatorOnly = (): ClassDecorator & MethodDecorator => SetMetadata(AUDIENCE, 'operator');
+export const OperatorOnly = (): ClassDecorator & MethodDecorator =>
+  applyDecorators(SetMetadata(AUDIENCE, 'operator'), ApiSecurity('operator'));
 
 /**
  * Admits a request by its credential, before anything else of the request is looked at. The tenant comes from the

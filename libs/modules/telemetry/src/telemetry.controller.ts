@@ -1,6 +1,6 @@
 import type { Caller } from '@holdfast/kernel';
 import { type Page, pageOf } from '@holdfast/cqrs';
-import { CallerOf } from '@holdfast/http';
+import { CallerOf, Needs } from '@holdfast/http';
 import { Controller, Get, Query } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
@@ -20,6 +20,7 @@ export class TelemetryController {
   constructor(private readonly queries: QueryBus) {}
 
   @Get('events')
+  @Needs('telemetry:read')
   @ApiOperation({ summary: 'List events in the telemetry store, newest first' })
   @ApiOkResponse({ standardSchema: pageOf(telemetryEventView) })
   events(
@@ -30,6 +31,7 @@ export class TelemetryController {
   }
 
   @Get('series')
+  @Needs('telemetry:read')
   @ApiOperation({ summary: 'Count an event per minute, hour or day' })
   @ApiOkResponse({ standardSchema: telemetrySeriesAnswer })
   series(

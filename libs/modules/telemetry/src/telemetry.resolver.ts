@@ -1,5 +1,14 @@
 import type { Caller } from '@holdfast/kernel';
-import { CallerOf, connectionOf, dto, PageArgs, pageInputOf, represent, toConnection } from '@holdfast/http';
+import {
+  CallerOf,
+  connectionOf,
+  dto,
+  Needs,
+  PageArgs,
+  pageInputOf,
+  represent,
+  toConnection,
+} from '@holdfast/http';
 import { QueryBus } from '@nestjs/cqrs';
 import { Args, ArgsType, ObjectType, Query, Resolver } from '@nestjs/graphql';
 import { telemetryEventView, telemetryStreamView } from './telemetry-event-view';
@@ -40,6 +49,7 @@ export class TelemetryResolver {
   constructor(private readonly queries: QueryBus) {}
 
   @Query(() => TelemetryEventConnection, { description: 'Events in the telemetry store, newest first.' })
+  @Needs('telemetry:read')
   async telemetryEvents(
     @CallerOf() caller: Caller,
     @Args() args: TelemetryEventsArgs,
@@ -53,6 +63,7 @@ export class TelemetryResolver {
   @Query(() => [TelemetryPoint], {
     description: 'How often an event happened per interval; empty ones are left out.',
   })
+  @Needs('telemetry:read')
   async telemetrySeries(
     @CallerOf() caller: Caller,
     @Args() args: TelemetrySeriesArgs,

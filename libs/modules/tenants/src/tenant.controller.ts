@@ -1,5 +1,5 @@
 import type { Caller } from '@holdfast/kernel';
-import { CallerOf } from '@holdfast/http';
+import { CallerOf, Needs } from '@holdfast/http';
 import { Controller, Get, Query } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
@@ -14,6 +14,7 @@ export class TenantController {
   constructor(private readonly queries: QueryBus) {}
 
   @Get('tenant')
+  @Needs('tenant:read')
   @ApiOperation({ summary: 'Show the tenant of the credential' })
   @ApiOkResponse({ standardSchema: tenantView })
   own(@CallerOf() caller: Caller): Promise<TenantView> {
@@ -21,6 +22,7 @@ export class TenantController {
   }
 
   @Get('usage')
+  @Needs('tenant:read')
   @ApiOperation({ summary: 'Count events by day and type' })
   @ApiOkResponse({ standardSchema: tenantUsageView })
   usage(

@@ -11,6 +11,7 @@ import {
   type ASTVisitor,
 } from 'graphql';
 import { MalformedBody } from './json-body';
+import { describePermissions } from './permission';
 import { type Refusal, refusalOf } from './problem';
 
 /** Deep enough for a connection's node within a connection's node, and for every introspection query in use. */
@@ -26,6 +27,7 @@ export function graphqlModule(options: { readonly graphiql: boolean }): DynamicM
     driver: MercuriusDriver,
     autoSchemaFile: true,
     sortSchema: true,
+    transformSchema: describePermissions,
     path: '/graphql',
     graphiql: options.graphiql,
     jit: 1,

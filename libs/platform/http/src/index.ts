@@ -13,6 +13,7 @@ export { graphqlModule } from './graphql';
 export { MalformedBody, parseStrictJson } from './json-body';
 export { GraphQLJSONObject } from './json-scalar';
 export { ApiIdempotencyKey } from './openapi';
+export { Needs } from './permission';
 export { type Problem, problemOf, refusalOf } from './problem';
 export { sendProblem } from './problem.filter';
 export { CallerOf, IdempotencyKey, IdempotencyKeyMissing, idempotencyOf, requestOf } from './request';

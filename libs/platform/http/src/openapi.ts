@@ -38,6 +38,7 @@ export function serveOpenApi(app: INestApplication, version: string): void {
     .setVersion(version)
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, hf_live_…' }, 'credential')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: "The operator's key." }, 'operator')
     .build();
   const document = SwaggerModule.createDocument(app, config, {
     standardSchemaConverter: (schema: unknown, { schemaType }: { schemaType: 'input' | 'output' }) => ({
@@ -47,7 +48,7 @@ export function serveOpenApi(app: INestApplication, version: string): void {
   SwaggerModule.setup('docs', app, completed(document), {
     jsonDocumentUrl: 'openapi.json',
     customSiteTitle: 'Holdfast API',
-    swaggerOptions: { persistAuthorization: true, displayRequestDuration: true },
+    swaggerOptions: { persistAuthorization: true, displayRequestDuration: true, showExtensions: true },
   });
 }
 
@@ -60,7 +61,7 @@ function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output'): Schema {
   return converted;
 }
 
-/** Adds what is the same for all operations: the problem document, and the credential. */
+/** Adds what is the same for all operations: the problem document, and the credential where none is named. */
 function completed(document: OpenAPIObject): OpenAPIObject {
   const components = (document.components ??= {});
   components.schemas = { ...components.schemas, Problem: jsonSchemaOf(problemSchema, 'output') };
@@ -70,7 +71,7 @@ function completed(document: OpenAPIObject): OpenAPIObject {
   };
   for (const operation of operationsOf(document)) {
     operation.responses = { ...operation.responses, default: problem };
-    operation.security = [{ credential: [] }];
+    operation.security ??= [{ credential: [] }];
   }
   return document;
 }

@@ -1,6 +1,6 @@
 import { type Caller, idSchema } from '@holdfast/kernel';
 import { type Idempotency, type Page, pageOf } from '@holdfast/cqrs';
-import { ApiIdempotencyKey, CallerOf, IdempotencyKey } from '@holdfast/http';
+import { ApiIdempotencyKey, CallerOf, IdempotencyKey, Needs } from '@holdfast/http';
 import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
@@ -21,6 +21,7 @@ export class AccountsController {
   ) {}
 
   @Post('accounts')
+  @Needs('ledger:write')
   @ApiOperation({ summary: 'Open an account' })
   @ApiIdempotencyKey()
   @ApiCreatedResponse({ standardSchema: accountView })
@@ -33,6 +34,7 @@ export class AccountsController {
   }
 
   @Get('accounts')
+  @Needs('ledger:read')
   @ApiOperation({ summary: 'List accounts, newest first' })
   @ApiOkResponse({ standardSchema: pageOf(accountView) })
   list(
@@ -43,6 +45,7 @@ export class AccountsController {
   }
 
   @Get('accounts/:id')
+  @Needs('ledger:read')
   @ApiOperation({ summary: 'Read an account with its totals' })
   @ApiOkResponse({ standardSchema: accountView })
   read(@CallerOf() caller: Caller, @Param('id', { schema: idSchema }) id: string): Promise<AccountView> {
@@ -50,6 +53,7 @@ export class AccountsController {
   }
 
   @Get('accounts/:id/entries')
+  @Needs('ledger:read')
   @ApiOperation({ summary: "List an account's entries, newest first" })
   @ApiOkResponse({ standardSchema: pageOf(entryView) })
   entries(
@@ -61,6 +65,7 @@ export class AccountsController {
   }
 
   @Get('trial-balance')
+  @Needs('ledger:read')
   @ApiOperation({ summary: 'Add up all accounts, by asset' })
   @ApiOkResponse({ standardSchema: trialBalanceView })
   trialBalance(@CallerOf() caller: Caller): Promise<TrialBalanceView> {

@@ -4,6 +4,7 @@ import {
   connectionOf,
   dto,
   idempotencyOf,
+  Needs,
   PageArgs,
   pageInputOf,
   represent,
@@ -68,16 +69,19 @@ export class AccountsResolver {
   ) {}
 
   @Query(() => AccountConnection, { description: 'Accounts, newest first.' })
+  @Needs('ledger:read')
   async accounts(@CallerOf() caller: Caller, @Args() args: PageArgs): Promise<AccountConnection> {
     return toConnection(await this.queries.execute(new Accounts(caller, pageInputOf(args))));
   }
 
   @Query(() => Account, { description: 'An account with its totals.' })
+  @Needs('ledger:read')
   account(@CallerOf() caller: Caller, @Args() { id }: AccountArgs): Promise<Account> {
     return this.queries.execute(new AccountById(caller, { id }));
   }
 
   @ResolveField(() => EntryConnection, { description: 'Its entries, newest first.' })
+  @Needs('ledger:read')
   async entries(
     @CallerOf() caller: Caller,
     @Parent() { id }: Account,
@@ -88,11 +92,13 @@ export class AccountsResolver {
   }
 
   @Query(() => [AssetTotals], { description: 'What all accounts add up to, by asset.' })
+  @Needs('ledger:read')
   async trialBalance(@CallerOf() caller: Caller): Promise<AssetTotals[]> {
     return (await this.queries.execute(new TrialBalance(caller, {}))).data;
   }
 
   @Mutation(() => Account, { description: 'Opens an account.' })
+  @Needs('ledger:write')
   openAccount(
     @CallerOf() caller: Caller,
     @Args('input') input: OpenAccountArgs,

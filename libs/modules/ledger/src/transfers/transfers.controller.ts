@@ -1,6 +1,6 @@
 import { type Caller, idSchema } from '@holdfast/kernel';
 import { type Idempotency, type Page, pageOf } from '@holdfast/cqrs';
-import { ApiIdempotencyKey, CallerOf, IdempotencyKey } from '@holdfast/http';
+import { ApiIdempotencyKey, CallerOf, IdempotencyKey, Needs } from '@holdfast/http';
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { RouteConfig } from '@nestjs/platform-fastify';
@@ -33,6 +33,7 @@ export class TransfersController {
   ) {}
 
   @Post('transfers')
+  @Needs('ledger:write')
   @ApiOperation({ summary: 'Post a transfer' })
   @ApiIdempotencyKey()
   @ApiCreatedResponse({ standardSchema: transferView })
@@ -46,6 +47,7 @@ export class TransfersController {
 
   // The router reads a double colon as one that names no parameter.
   @Post('transfers::batch')
+  @Needs('ledger:write')
   @HttpCode(200)
   @RouteConfig({ bodyLimit: BATCH_BODY_MAX })
   @ApiOperation({ summary: 'Post many transfers in their order; the item ids are the idempotency' })
@@ -58,6 +60,7 @@ export class TransfersController {
   }
 
   @Get('transfers')
+  @Needs('ledger:read')
   @ApiOperation({ summary: 'List transfers, newest first' })
   @ApiOkResponse({ standardSchema: pageOf(transferView) })
   list(
@@ -68,6 +71,7 @@ export class TransfersController {
   }
 
   @Get('transfers/:id')
+  @Needs('ledger:read')
   @ApiOperation({ summary: 'Read a transfer' })
   @ApiOkResponse({ standardSchema: transferView })
   read(@CallerOf() caller: Caller, @Param('id', { schema: idSchema }) id: string): Promise<TransferView> {

@@ -4,6 +4,7 @@ import {
   connectionOf,
   dto,
   idempotencyOf,
+  Needs,
   PageArgs,
   pageInputOf,
   toConnection,
@@ -36,16 +37,19 @@ export class TransfersResolver {
   ) {}
 
   @Query(() => TransferConnection, { description: 'Transfers, newest first.' })
+  @Needs('ledger:read')
   async transfers(@CallerOf() caller: Caller, @Args() args: PageArgs): Promise<TransferConnection> {
     return toConnection(await this.queries.execute(new Transfers(caller, pageInputOf(args))));
   }
 
   @Query(() => Transfer, { description: 'A transfer.' })
+  @Needs('ledger:read')
   transfer(@CallerOf() caller: Caller, @Args() { id }: TransferArgs): Promise<Transfer> {
     return this.queries.execute(new TransferById(caller, { id }));
   }
 
   @Mutation(() => Transfer, { description: 'Posts a transfer.' })
+  @Needs('ledger:write')
   postTransfer(
     @CallerOf() caller: Caller,
     @Args('input') input: PostTransferArgs,

@@ -1,0 +1,219 @@
+import { randomUUID } from 'node:crypto';
+import {
+  getNamedType,
+  type GraphQLArgument,
+  type GraphQLField,
+  type GraphQLInputObjectType,
+  type GraphQLInputType,
+  type GraphQLOutputType,
+  type GraphQLSchema,
+  isInputObjectType,
+  isListType,
+  isNonNullType,
+  isObjectType,
+  isRequiredArgument,
+} from 'graphql';
+import { type JsonSchema, valueOf, YIELDS_MAX } from './json-schema';
+import type { Kinds } from './kinds';
+import { bodyOf, type Document } from './rest-routes';
+import { type Filling, type Kind, type Place, type Route, type Wire, Yields } from './route';
+
+/** Levels of objects that a query asks for: a connection's nodes, and a connection of theirs. */
+const SELECTION_DEPTH_MAX = 7;
+const PAGING = new Set(['first', 'after']);
+
+/** Every root field of the schema. */
+export function graphqlRoutes(schema: GraphQLSchema, document: Document, kinds: Kinds): GraphqlRoute[] {
+  const rest = new RestSchemas(document);
+  return (['query', 'mutation'] as const).flatMap((operation) => {
+    const root = operation === 'query' ? schema.getQueryType() : schema.getMutationType();
+    return Object.values(root?.getFields() ?? {}).map(
+      (field) => new GraphqlRoute(operation, field, rest, kinds),
+    );
+  });
+}
+
+/** A root field, asked for with everything that can be selected below it. */
+export class GraphqlRoute implements Route {
+  readonly protocol = 'graphql';
+  readonly audience = 'tenant';
+  readonly needsVersion = false;
+  readonly name: string;
+  readonly permission: string | undefined;
+  readonly writes: boolean;
+  readonly isIdempotent: boolean;
+  readonly filters: readonly string[];
+  readonly isPaged: boolean;
+  private readonly yields = new Yields();
+
+  constructor(
+    private readonly operation: 'query' | 'mutation',
+    private readonly field: GraphQLField<unknown, unknown>,
+    private readonly rest: RestSchemas,
+    private readonly kinds: Kinds,
+  ) {
+    this.name = `${operation} ${field.name}`;
+    this.permission = permissionIn(field.description);
+    this.writes = operation === 'mutation';
+    this.isIdempotent = field.args.some(({ name }) => name === 'idempotencyKey');
+    this.isPaged = field.args.some(({ name }) => name === 'after');
+    this.filters = field.args
+      .filter((argument) => !isRequiredArgument(argument) && !PAGING.has(argument.name))
+      .filter(({ type }) => ['String', 'ID'].includes(getNamedType(type).name))
+      .map(({ name }) => name)
+      .filter((name) => this.rest.isText(name));
+  }
+
+  places(): readonly Place[] {
+    const places: Place[] = [];
+    for (const argument of this.field.args) {
+      const kind = isRequiredArgument(argument) && isIdType(argument.type) && this.kindOf(argument.name);
+      if (kind) places.push({ name: argument.name, kind });
+      this.content(argument, '', (pointer, name) => {
+        const inner = this.kinds.named(name);
+        if (inner && pointer !== '/id') places.push({ name: `${argument.name}${pointer}`, kind: inner });
+        return undefined;
+      });
+    }
+    return places;
+  }
+
+  request({ mark, ids, options = {}, idempotencyKey }: Filling): Wire {
+    const variables: Record<string, unknown> = { ...options };
+    for (const argument of this.field.args.filter(isRequiredArgument)) {
+      const { name } = argument;
+      if (name === 'idempotencyKey') variables[name] = idempotencyKey ?? randomUUID();
+      else if (isInputObjectType(getNamedType(argument.type)))
+        variables[name] = this.content(argument, mark, (pointer) => ids.get(`${name}${pointer}`));
+      else variables[name] ??= ids.get(name) ?? this.plain(argument, mark);
+    }
+    return { method: 'POST', url: '/graphql', body: { query: this.document(variables), variables } };
+  }
+
+  yield(pointers: readonly string[]): boolean {
+    const inside = pointers.map((pointer) => pointer.replace(/^\/input(?=\/)/, ''));
+    return this.yields.add(inside.filter((pointer) => this.yields.of(pointer) < YIELDS_MAX));
+  }
+
+  /** Arguments that the schema does not know are put in as they are, and refused. */
+  private document(variables: Readonly<Record<string, unknown>>): string {
+    const names = Object.keys(variables);
+    const types = new Map(this.field.args.map(({ name, type }) => [name, String(type)]));
+    const declared = names.map((name) => `$${name}: ${types.get(name) ?? 'String'}`).join(', ');
+    const passed = names.map((name) => `${name}: $${name}`).join(', ');
+    const call = names.length > 0 ? `(${passed})` : '';
+    const head = names.length > 0 ? `(${declared})` : '';
+    return `${this.operation} Ask${head} { ${this.field.name}${call}${selectionOf(this.field.type, this.permission)} }`;
+  }
+
+  private kindOf(argument: string): Kind | undefined {
+    if (argument !== 'id') return this.kinds.named(argument);
+    return this.kinds.ending(this.field.name) ?? this.kinds.ending(getNamedType(this.field.type).name);
+  }
+
+  private plain({ name, type }: GraphQLArgument, mark: string): unknown {
+    const schema = this.rest.parameter(name) ?? schemaOf(type);
+    return valueOf(schema, this.source(mark), `/${name}`, name);
+  }
+
+  private content(
+    { type }: GraphQLArgument,
+    mark: string,
+    reference: (pointer: string, name: string) => string | undefined,
+  ): unknown {
+    const input = getNamedType(type);
+    if (!isInputObjectType(input)) return undefined;
+    return valueOf(this.rest.input(input), { ...this.source(mark), reference });
+  }
+
+  private source(mark: string): Parameters<typeof valueOf>[1] {
+    return { mark, reference: () => undefined, yields: (pointer) => this.yields.of(pointer) };
+  }
+}
+
+/** What OpenAPI says about values that GraphQL only calls a String: both are made from the same schemas. */
+class RestSchemas {
+  private readonly bodies: readonly JsonSchema[];
+  private readonly parameters: ReadonlyMap<string, JsonSchema>;
+
+  constructor({ paths }: Document) {
+    const operations = Object.values(paths).flatMap(Object.values<Document['paths'][string][string]>);
+    this.bodies = operations.flatMap((operation) => bodyOf(operation) ?? []);
+    this.parameters = new Map(
+      operations
+        .flatMap(({ parameters = [] }) => parameters)
+        .filter((parameter) => parameter.in === 'query')
+        .map(({ name, schema }) => [name, schema]),
+    );
+  }
+
+  parameter(name: string): JsonSchema | undefined {
+    return this.parameters.get(name);
+  }
+
+  /** Whether the argument takes a free text: neither an instant nor one of a few words. */
+  isText(name: string): boolean {
+    const schema = this.parameters.get(name);
+    return !schema || (!schema.enum && !schema.allOf && !schema.pattern?.includes('-02-29'));
+  }
+
+  /** The body with most of the input's fields, cut to those that the input has. */
+  input(type: GraphQLInputObjectType): JsonSchema {
+    const names = Object.keys(type.getFields());
+    const shared = (body: JsonSchema): number => names.filter((name) => body.properties?.[name]).length;
+    const [body] = this.bodies.toSorted((one, other) => shared(other) - shared(one));
+    const properties = Object.values(type.getFields()).map(
+      (field) => [field.name, body?.properties?.[field.name] ?? schemaOf(field.type)] as const,
+    );
+    const required = Object.values(type.getFields())
+      .filter((field) => isNonNullType(field.type))
+      .map(({ name }) => name);
+    return { type: 'object', properties: Object.fromEntries(properties), required };
+  }
+}
+
+function schemaOf(type: GraphQLInputType): JsonSchema {
+  if (isNonNullType(type)) return schemaOf(type.ofType);
+  if (isListType(type)) return { type: 'array', items: schemaOf(type.ofType) };
+  const { name } = getNamedType(type);
+  const known: Readonly<Record<string, JsonSchema>> = {
+    ID: { type: 'string', format: 'uuid' },
+    Int: { type: 'integer' },
+    Float: { type: 'number' },
+    Boolean: { type: 'boolean' },
+    JSONObject: { type: 'object' },
+  };
+  return known[name] ?? { type: 'string' };
+}
+
+function isIdType(type: GraphQLInputType): boolean {
+  return getNamedType(type).name === 'ID';
+}
+
+/**
+ * Every field that needs no arguments and no other permission than the root's, objects included, without going round in
+ * circles.
+ */
+function selectionOf(
+  output: GraphQLOutputType,
+  permission: string | undefined,
+  above: readonly string[] = [],
+): string {
+  const type = getNamedType(output);
+  if (!isObjectType(type)) return '';
+  const fields = Object.values(type.getFields())
+    .filter(({ args }) => !args.some(isRequiredArgument))
+    .filter(({ description }) => [permission, undefined].includes(permissionIn(description)))
+    .filter(({ type: inner }) => {
+      const { name } = getNamedType(inner);
+      return (
+        !isObjectType(getNamedType(inner)) || (above.length < SELECTION_DEPTH_MAX && !above.includes(name))
+      );
+    })
+    .map((field) => `${field.name}${selectionOf(field.type, permission, [...above, type.name])}`);
+  return ` { ${fields.join(' ')} }`;
+}
+
+function permissionIn(description: string | null | undefined): string | undefined {
+  return /Needs `([^`]+)`\./.exec(description ?? '')?.[1];
+}

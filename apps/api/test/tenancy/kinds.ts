@@ -1,0 +1,61 @@
+import { singular } from './json-schema';
+import type { Kind } from './route';
+
+/** Every kind of object that the paths of the document name. */
+export class Kinds {
+  private readonly kinds = new Map<string, Kind>();
+
+  constructor(private readonly paths: readonly string[]) {}
+
+  /** What stands at each parameter of a path, outermost first; parameters that name no object are left out. */
+  ofPath(path: string): { readonly parameter: string; readonly kind: Kind }[] {
+    return [...path.matchAll(/\/\{(\w+)\}/g)].flatMap(({ index, 1: parameter = '' }) => {
+      const kind = this.at(path.slice(0, index), parameter);
+      return kind ? [{ parameter, kind }] : [];
+    });
+  }
+
+  /**
+   * The kind that a name ends with: `debitAccountId` names an account, `revokeApiKey` an API key. The longest wins, so
+   * that `auditEvent` is an event of the audit trail.
+   */
+  named(name: string): Kind | undefined {
+    const subject = /^(\w+?)Ids?$/.exec(name)?.[1];
+    return subject === undefined ? undefined : this.ending(subject);
+  }
+
+  /** The same for a name that is the subject itself. */
+  ending(subject: string): Kind | undefined {
+    const wanted = subject.toLowerCase();
+    const found = this.all()
+      .flatMap((kind) => namesOf(kind).map((name) => ({ name, kind })))
+      .filter(({ name }) => wanted.endsWith(name))
+      .toSorted((one, other) => other.name.length - one.name.length);
+    return found[0]?.kind;
+  }
+
+  all(): readonly Kind[] {
+    return this.paths.flatMap((path) => this.ofPath(path).map(({ kind }) => kind));
+  }
+
+  private at(collection: string, identity: string): Kind | undefined {
+    if (!this.paths.includes(collection)) return undefined;
+    const known = this.kinds.get(collection);
+    if (known) return known;
+    const parents = this.ofPath(collection).map(({ kind }) => kind);
+    const kind = { collection, identity, parents };
+    this.kinds.set(collection, kind);
+    return kind;
+  }
+}
+
+/** `/v1/audit/events` has the names `event` and `auditevent`. */
+function namesOf({ collection }: Kind): string[] {
+  const words = collection
+    .split('/')
+    .filter(
+      (segment) => segment !== '' && segment !== 'v1' && segment !== 'operator' && !segment.startsWith('{'),
+    )
+    .map((segment) => singular(segment.replaceAll('-', '')));
+  return [words.slice(-1), words.slice(-2)].map((parts) => parts.join(''));
+}

@@ -1,0 +1,162 @@
+import { newId } from '@holdfast/kernel';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { flattened, type JsonSchema } from './json-schema';
+
+/** Whose credential a route takes. */
+export type Audience = 'tenant' | 'operator' | 'principal' | 'public';
+
+/** A place of a request at which the id of an object stands. */
+export interface Place {
+  /** `path/id`, `body/items/0/debitAccountId`, `input/debitAccountId`. */
+  readonly name: string;
+  readonly kind: Kind;
+}
+
+/** Objects of a collection: `/v1/ledger/accounts`, or `/v1/webhooks/{id}/deliveries` below a parent. */
+export interface Kind {
+  /** The path of the collection. */
+  readonly collection: string;
+  /** Property of an object that stands in its path. */
+  readonly identity: string;
+  /** What the collection's path itself names, outermost first. */
+  readonly parents: readonly Kind[];
+}
+
+/** A request as it is sent. */
+export interface Wire {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: unknown;
+}
+
+/** What a request is made of, beside its route. */
+export interface Filling {
+  /** Marks the texts of whoever asks. */
+  readonly mark: string;
+  /** The id at each place, by the place's name. */
+  readonly ids: ReadonlyMap<string, string>;
+  /** Query parameters, or arguments, that may be left out. */
+  readonly options?: Readonly<Record<string, unknown>>;
+  readonly idempotencyKey?: string;
+  readonly etag?: string | undefined;
+}
+
+/** One operation of OpenAPI, or one root field of GraphQL. */
+export interface Route {
+  readonly name: string;
+  readonly protocol: 'rest' | 'graphql';
+  readonly audience: Audience;
+  readonly permission: string | undefined;
+  readonly writes: boolean;
+  /** Whether repeating the request needs a key; then A's keys are tried by B. */
+  readonly isIdempotent: boolean;
+  readonly needsVersion: boolean;
+  /** Optional parameters that take a text: filters. */
+  readonly filters: readonly string[];
+  /** The parameter that takes a cursor, when there is one. */
+  readonly isPaged: boolean;
+  /** Where ids stand, in the order of the request. */
+  places(): readonly Place[];
+  request(filling: Filling): Wire;
+  /** Remembers the places that the service has refused, so that the next request has something else there. */
+  yield(pointers: readonly string[]): boolean;
+}
+
+/** An answer as the matrix looks at it. */
+export interface Reply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, unknown>>;
+  readonly text: string;
+  readonly body: unknown;
+  readonly ms: number;
+}
+
+/** Sends requests into the application, without a socket, and counts them. */
+export class Client {
+  sent = 0;
+
+  constructor(private readonly app: NestFastifyApplication) {}
+
+  async send({ method, url, headers, body }: Wire, credential?: string): Promise<Reply> {
+    this.sent += 1;
+    const began = performance.now();
+    const answer = await this.app.inject({
+      method,
+      url,
+      headers: {
+        ...(credential !== undefined && { authorization: `Bearer ${credential}` }),
+        ...(body !== undefined && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { payload: JSON.stringify(body) }),
+    });
+    const ms = performance.now() - began;
+    const isJson = String(answer.headers['content-type']).includes('json');
+    return {
+      status: answer.statusCode,
+      headers: answer.headers,
+      text: answer.body,
+      body: isJson ? answer.json() : undefined,
+      ms,
+    };
+  }
+}
+
+interface Fault {
+  readonly pointer: string;
+}
+interface GraphqlError {
+  readonly extensions?: { readonly code?: string; readonly errors?: readonly Fault[] };
+}
+
+/** Whether the request did what it asked for. */
+export function isDone({ status, body }: Reply): boolean {
+  return status >= 200 && status < 300 && !(body as { errors?: unknown } | undefined)?.errors;
+}
+
+/** The stable code of a refusal, over either protocol. */
+export function codeOf({ status, body }: Reply): string | undefined {
+  const refusal = (body ?? {}) as { code?: string; errors?: readonly GraphqlError[] };
+  return refusal.errors?.[0]?.extensions?.code ?? (status >= 400 ? refusal.code : undefined);
+}
+
+/** JSON Pointers of what the service found wrong with the input. */
+export function faultsOf({ body }: Reply): readonly string[] {
+  const { errors = [] } = (body ?? {}) as { errors?: readonly (Fault & GraphqlError)[] };
+  return errors.flatMap((error) => error.extensions?.errors ?? error).flatMap(({ pointer }) => pointer ?? []);
+}
+
+/** How often each place has been refused. An index of an array stands for all of them. */
+export class Yields {
+  private readonly counts = new Map<string, number>();
+
+  of(pointer: string): number {
+    return this.counts.get(general(pointer)) ?? 0;
+  }
+
+  /** Answers whether there is anything else to try. */
+  add(pointers: readonly string[]): boolean {
+    for (const pointer of pointers) this.counts.set(general(pointer), this.of(pointer) + 1);
+    return pointers.length > 0;
+  }
+}
+
+function general(pointer: string): string {
+  return pointer.replaceAll(/\/\d+(?=\/|$)/g, '/*');
+}
+
+/** An id that nobody has: of the same form as the one that it stands for. */
+export function unknownLike(id: string): string {
+  return UUID.test(id)
+    ? id.replace(UUID, newId())
+    : id.replaceAll(/[a-z0-9]/g, (character) => (character === 'z' ? 'a' : 'z'));
+}
+
+/** A UUID anywhere in a text. */
+export const UUID = /[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/i;
+
+/** Whether the schema is of an id. */
+export function isId(schema: JsonSchema): boolean {
+  return flattened(schema).format === 'uuid';
+}
