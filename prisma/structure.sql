@@ -303,6 +303,7 @@ create table tenancy.exemptions (
   object text not null,
   reason text not null,
   owner text not null,
+  expires_at timestamp with time zone,
   constraint exemptions_pkey PRIMARY KEY (rule, object),
   constraint exemptions_reason_check CHECK ((length(reason) > 10))
 );

@@ -4,7 +4,7 @@ import { Database } from '@holdfast/database';
 import { closeHttpApplication, createHttpApplication } from '@holdfast/http';
 import { Health, type Logger, type MetricsServer, startMetricsServer } from '@holdfast/observability';
 import { type TelemetryStore, TelemetryUnavailable } from '@holdfast/telemetry';
-import { formatFindings, Grants, runDoctor, TenantDatabase } from '@holdfast/tenancy';
+import { formatFindings, Grants, holesIn, runDoctor, TenantDatabase } from '@holdfast/tenancy';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ApiModule } from './api.module';
 
@@ -41,7 +41,7 @@ export async function startApi(config: ApiConfig, resources: ApiResources): Prom
   const grants = new Grants(pools.auth);
   const health = new Health();
   try {
-    await refuseHoles(pools);
+    await refuseHoles(pools, config, resources.logger);
     const app = await createApplication(config, resources, { ...pools, grants, health });
     grants.watch();
     health.check('database', () => pools.app.ping());
@@ -70,9 +70,11 @@ export class IsolationBroken extends Error {
   override readonly name = 'IsolationBroken';
 }
 
-async function refuseHoles({ app, auth }: Pools): Promise<void> {
-  const findings = await runDoctor({ app, auth });
-  if (findings.length > 0) throw new IsolationBroken(formatFindings(findings));
+async function refuseHoles({ app, auth }: Pools, { nodeEnv }: ApiConfig, logger: Logger): Promise<void> {
+  const diagnosis = await runDoctor({ app, auth }, { isProduction: nodeEnv === 'production' });
+  const holes = holesIn(diagnosis);
+  if (holes.length > 0) throw new IsolationBroken(formatFindings(holes));
+  for (const { rule, object, reason, fix } of diagnosis.findings) logger.warn({ rule, object, fix }, reason);
 }
 
 interface Pools {

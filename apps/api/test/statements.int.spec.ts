@@ -1,6 +1,7 @@
 import { globSync } from 'node:fs';
 import path from 'node:path';
 import { registeredStatements } from '@holdfast/database';
+import { runDoctor } from '@holdfast/tenancy';
 import { TestDatabase } from '@holdfast/testing';
 
 const root = path.resolve(__dirname, '../../..');
@@ -34,6 +35,12 @@ describe('Every statement', () => {
     expect(faults).toEqual([]);
     expect(registeredStatements().length).toBeGreaterThan(20);
   }, 60_000);
+
+  it('says which tenant it is about, or is exempted', async () => {
+    const pools = { app: database.as('holdfast_app'), auth: database.as('holdfast_auth') };
+    const { findings } = await runDoctor(pools);
+    expect(findings.filter(({ rule }) => rule === 18)).toEqual([]);
+  });
 
   it('is read by the test above as PostgreSQL reads it', async () => {
     const wrong = database.admin(

@@ -1,10 +1,10 @@
 import { Database } from '@holdfast/database';
-import { formatFindings, runDoctor } from '@holdfast/tenancy';
+import { formatDiagnosis, holesIn, runDoctor } from '@holdfast/tenancy';
 import { VerbFailed } from './failures';
 import { printOutcome } from './output';
 import { required, runningSystem } from './running-system';
 
-/** Prints the holes in tenant isolation that it finds, and fails when there is one. */
+/** Prints what it finds of holes in tenant isolation, and what it was told to leave out; fails when there is a hole. */
 export async function doctor({ json }: { readonly json?: boolean }): Promise<void> {
   const system = runningSystem();
   const open = (url: string | undefined, variable: string): Database =>
@@ -12,9 +12,10 @@ export async function doctor({ json }: { readonly json?: boolean }): Promise<voi
   const app = open(system.databaseUrl, 'DATABASE_URL');
   const auth = open(system.databaseAuthUrl, 'DATABASE_AUTH_URL');
   try {
-    const findings = await runDoctor({ app, auth });
-    printOutcome(json, findings, formatFindings);
-    if (findings.length > 0) throw new VerbFailed(`${findings.length} findings`);
+    const diagnosis = await runDoctor({ app, auth }, { isProduction: system.nodeEnv === 'production' });
+    printOutcome(json, diagnosis, formatDiagnosis);
+    const holes = holesIn(diagnosis);
+    if (holes.length > 0) throw new VerbFailed(`${holes.length} holes`);
   } finally {
     await Promise.all([app.close(), auth.close()]);
   }

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import {
   ConfigRefused,
   type Configs,
@@ -7,7 +8,7 @@ import {
   readConfig,
   roleVariables,
 } from '@holdfast/config';
-import { dumpStructure, migrate, setRolePasswords } from '@holdfast/database';
+import { dumpPolicies, dumpStructure, migrate, setRolePasswords } from '@holdfast/database';
 import { TelemetryStore } from '@holdfast/telemetry';
 import { readDevFile } from './dev/dev-file';
 import { printOutcome } from './output';
@@ -35,19 +36,19 @@ function text({ applied, passwordsSet, dumpedTo }: MigrateOutcome): string {
   return [
     applied.length === 0 ? 'Nothing to apply.' : `Applied:\n${applied.map((name) => `  ${name}`).join('\n')}`,
     ...(passwordsSet.length === 0 ? [] : [`Passwords set: ${passwordsSet.join(', ')}.`]),
-    ...(dumpedTo === undefined ? [] : [`Structure written to ${dumpedTo}.`]),
+    ...(dumpedTo === undefined ? [] : [`structure.sql and policies.txt written to ${dumpedTo}.`]),
   ].join('\n');
 }
 
 /**
  * Brings the configured system up to this code: PostgreSQL, the roles' passwords, and ClickHouse where it is configured.
- * With `dumpFile` and no database configured, it is a scratch server that is migrated and dumped.
+ * With `dumpDirectory` and no database configured, it is a scratch server that is migrated and dumped.
  */
-async function migrateSystem(dumpFile?: string): Promise<MigrateOutcome> {
-  const config = migrateConfig(dumpFile !== undefined);
-  if (config) return apply(config, dumpFile);
+async function migrateSystem(dumpDirectory?: string): Promise<MigrateOutcome> {
+  const config = migrateConfig(dumpDirectory !== undefined);
+  if (config) return apply(config, dumpDirectory);
   return onScratchServer(NOT_DURABLE, (adminUrl) =>
-    apply(readConfig('migrate', environmentWith({ DATABASE_ADMIN_URL: adminUrl })), dumpFile),
+    apply(readConfig('migrate', environmentWith({ DATABASE_ADMIN_URL: adminUrl })), dumpDirectory),
   );
 }
 
@@ -68,15 +69,16 @@ function migrateConfig(scratchWillDo: boolean): Configs['migrate'] | undefined {
   }
 }
 
-async function apply(config: Configs['migrate'], dumpFile: string | undefined): Promise<MigrateOutcome> {
+async function apply(config: Configs['migrate'], dumpDirectory: string | undefined): Promise<MigrateOutcome> {
   const applied = await migrate(config.databaseAdminUrl);
   const passwords = rolePasswords(config);
   await setRolePasswords(config.databaseAdminUrl, passwords);
   const telemetry = config.clickhouseUrl === undefined ? [] : await migrateTelemetry(config.clickhouseUrl);
   const outcome = { applied: [...applied, ...telemetry], passwordsSet: Object.keys(passwords) };
-  if (dumpFile === undefined) return outcome;
-  writeFileSync(dumpFile, await dumpStructure(config.databaseAdminUrl));
-  return { ...outcome, dumpedTo: dumpFile };
+  if (dumpDirectory === undefined) return outcome;
+  writeFileSync(join(dumpDirectory, 'structure.sql'), await dumpStructure(config.databaseAdminUrl));
+  writeFileSync(join(dumpDirectory, 'policies.txt'), await dumpPolicies(config.databaseAdminUrl));
+  return { ...outcome, dumpedTo: dumpDirectory };
 }
 
 /** The password in each role's connection string. A URL with another user (a proxy's, say) sets nothing. */

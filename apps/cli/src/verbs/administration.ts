@@ -7,9 +7,12 @@ export function addAdministration(program: Command): void {
     program,
     'migrate',
     'Apply the migrations that are missing and set the passwords of the roles.',
-    ['migrate', 'migrate --dump prisma/structure.sql'],
+    ['migrate', 'migrate --dump prisma'],
   )
-    .option('--dump <file>', 'afterwards write the structure of the database to a file')
+    .option(
+      '--dump <directory>',
+      'afterwards write structure.sql and policies.txt, which show the database as it is',
+    )
     .action(lazily(async () => (await import('../migrate-system.js')).migrateVerb));
   addJsonVerb(program, 'doctor', 'Look for holes in tenant isolation; exits with 1 when there is one.', [
     'doctor',

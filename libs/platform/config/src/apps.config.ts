@@ -87,6 +87,7 @@ const migrate = z.object({ databaseAdminUrl, ...everyDatabase, clickhouseUrl: op
 
 const cli = z.object({
   directory,
+  nodeEnv,
   databaseAdminUrl: optional(databaseAdminUrl),
   ...everyDatabase,
   redisUrl,

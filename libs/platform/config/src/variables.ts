@@ -157,7 +157,7 @@ export const otlpEndpoint = variable(connectionString('http', 'https').optional(
 export const nodeEnv = variable(z.string().default('development'), {
   env: 'NODE_ENV',
   meaning:
-    '`production` turns off what only development may do: GraphiQL, and roles derived from DATABASE_ADMIN_URL.',
+    '`production` turns off what only development may do: GraphiQL, roles derived from DATABASE_ADMIN_URL, and a PostgreSQL that lacks repairs.',
   whenEmpty: '`development`.',
 });
 

@@ -197,6 +197,52 @@ const SECTIONS: readonly Section[] = [
   },
 ];
 
+/** What of the structure decides who sees which row, one line a policy: a diff of it is a change of isolation. */
+const POLICY_SECTIONS: readonly Section[] = [
+  {
+    title: 'Tables with row-level security, and their policies',
+    sql: `with secured as (
+        select c.oid, format('%I.%I', n.nspname, c.relname) as name, c.relrowsecurity, c.relforcerowsecurity
+        from pg_class c
+        join pg_namespace n on n.oid = c.relnamespace
+        where c.relkind in ('r', 'p') and n.nspname <> 'jobs'
+          and (c.relrowsecurity or c.relforcerowsecurity or exists (select from pg_policy p where p.polrelid = c.oid))
+      )
+      select entry
+      from (
+        select s.name, '' as policy, format('%s is %s and %s', s.name, case when s.relrowsecurity then 'enabled' else 'disabled' end,
+          case when s.relforcerowsecurity then 'forced' else 'not forced' end) as entry
+        from secured s
+        union all
+        select s.name, p.polname, format('%s has %I %s for %s to %s', s.name, p.polname,
+          case when p.polpermissive then 'permissive' else 'restrictive' end,
+          case p.polcmd when 'r' then 'select' when 'a' then 'insert' when 'w' then 'update' when 'd' then 'delete' else 'all' end,
+          (select string_agg(coalesce(r.rolname, 'public'), ', ' order by r.rolname collate "C")
+           from unnest(p.polroles) g (oid) left join pg_roles r on r.oid = g.oid))
+          || coalesce(' using ' || pg_get_expr(p.polqual, p.polrelid), '')
+          || coalesce(' with check ' || pg_get_expr(p.polwithcheck, p.polrelid), '')
+        from secured s
+        join pg_policy p on p.polrelid = s.oid) part
+      order by name collate "C", policy collate "C"`,
+  },
+  {
+    title: 'Tables without',
+    sql: `select format('%I.%I', n.nspname, c.relname) as entry
+      from pg_class c
+      join pg_namespace n on n.oid = c.relnamespace
+      where c.relkind in ('r', 'p') and n.nspname not in ('information_schema', 'jobs') and n.nspname !~ '^pg_'
+        and not c.relrowsecurity and not c.relforcerowsecurity and not exists (select from pg_policy p where p.polrelid = c.oid)
+        and c.relname <> '_prisma_migrations'
+      order by n.nspname collate "C", c.relname collate "C"`,
+  },
+  {
+    title: 'Exemptions from the rules of tenancy',
+    sql: `select format('rule %s: %s (%s%s): %s', rule, object, owner, ', until ' || expires_at::date, reason) as entry
+      from tenancy.exemptions
+      order by rule, object collate "C"`,
+  },
+];
+
 /**
  * Writes the structure of a database as SQL for people to read and review, the same bytes on every machine.
  *
@@ -204,7 +250,16 @@ const SECTIONS: readonly Section[] = [
  * what belongs to a server and not to the schema (passwords, settings and grants of the database itself), Prisma's
  * history, and the contents of schema `jobs`, which BullMQ migrates by itself. It is no backup.
  */
-export async function dumpStructure(adminUrl: string): Promise<string> {
+export function dumpStructure(adminUrl: string): Promise<string> {
+  return dump(adminUrl, SECTIONS);
+}
+
+/** Writes who sees which row: every policy, every table without one, and every exemption from the doctor's rules. */
+export function dumpPolicies(adminUrl: string): Promise<string> {
+  return dump(adminUrl, POLICY_SECTIONS);
+}
+
+async function dump(adminUrl: string, sections: readonly Section[]): Promise<string> {
   const client = new Client({ connectionString: adminUrl, application_name: 'holdfast migrate' });
   await client.connect();
   try {
@@ -213,7 +268,7 @@ export async function dumpStructure(adminUrl: string): Promise<string> {
     const parts: string[] = [
       '-- The database as it is, written by `npm run db:dump`. Migrations change it; this file is never edited.',
     ];
-    for (const { title, sql } of SECTIONS) {
+    for (const { title, sql } of sections) {
       const { rows } = await client.query<{ entry: string }>(sql);
       if (rows.length > 0)
         parts.push(`-- ${title}`, rows.map(({ entry }) => entry).join(entrySeparator(rows)));

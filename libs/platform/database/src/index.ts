@@ -7,7 +7,7 @@ export {
   sqlState,
   violates,
 } from './database-errors';
-export { dumpStructure } from './dump-structure';
+export { dumpPolicies, dumpStructure } from './dump-structure';
 export { migrate, setRolePasswords, MIGRATIONS_DIRECTORY } from './migrate';
 export {
   registeredStatements,

@@ -1,5 +1,8 @@
 export { announcement, type Announcement, type EventType, eventType } from './announcement';
-export { type Finding, formatFindings, runDoctor } from './doctor/doctor';
+export type { Finding } from './doctor/catalogue-check';
+export { type Diagnosis, formatDiagnosis, formatFindings, holesIn } from './doctor/diagnosis';
+export { type DoctorOptions, runDoctor } from './doctor/doctor';
+export type { Exemption } from './doctor/exemptions';
 export { callerOf, type Grant, readGrant } from './grant';
 export { Grants } from './grants';
 export { benchRls, formatRlsFigures, type RlsBenchOptions } from './rls.bench';

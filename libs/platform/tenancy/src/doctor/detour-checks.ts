@@ -99,6 +99,26 @@ export const DETOUR_CHECKS: readonly CatalogueCheck[] = [
     ),
   },
   {
+    rule: 16,
+    title: 'what is exempted from rule 12 decides no conflict between tenants',
+    statement: find(
+      'arbiters_without_tenant',
+      `select format('%s.%s', n.nspname, i.relname) as object,
+         'the application may insert, and a conflict tells it about a row of another tenant' as reason,
+         format('revoke insert on %I.%I from public, %I;', n.nspname, c.relname, current_user) as fix
+       from pg_index x
+       join pg_class i on i.oid = x.indexrelid
+       join pg_class c on c.oid = x.indrelid
+       join pg_namespace n on n.oid = c.relnamespace
+       join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
+       join tenancy.exemptions e on e.rule = 12 and e.object = format('%s.%s', n.nspname, i.relname)
+       where (x.indisunique or x.indisexclusion) and x.indkey[0] <> a.attnum
+         and (has_table_privilege(c.oid, 'insert') or has_any_column_privilege(c.oid, 'insert'))
+       order by 1
+       limit 100`,
+    ),
+  },
+  {
     rule: 14,
     title: 'partitions are reached through their parent only',
     statement: find(
@@ -150,6 +170,25 @@ export const DETOUR_CHECKS: readonly CatalogueCheck[] = [
        cross join unnest(array['create', 'temporary']) privilege
        where has_database_privilege(p.oid, current_database(), privilege)
        order by 1, 2
+       limit 100`,
+    ),
+  },
+  {
+    rule: 18,
+    title: 'an index that begins with tenant_id finds the rows of a tenant',
+    severity: 'warning',
+    statement: find(
+      'tables_without_tenant_index',
+      `select format('%s.%s', n.nspname, c.relname) as object,
+         'no index begins with tenant_id, so that a statement reads the rows of every tenant to show those of one' as reason,
+         format('create index on %I.%I (tenant_id);', n.nspname, c.relname) as fix
+       from pg_class c
+       join pg_namespace n on n.oid = c.relnamespace
+       join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
+       where c.relkind in ('r', 'p') and c.relrowsecurity and n.nspname <> 'jobs'
+         and not exists (
+           select from pg_index x where x.indrelid = c.oid and x.indkey[0] = a.attnum and x.indisvalid and x.indpred is null)
+       order by 1
        limit 100`,
     ),
   },
