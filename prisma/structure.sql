@@ -44,6 +44,8 @@ create table auth.credentials (
   scopes text[] not null,
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
+  act text,
+  actor text,
   constraint credentials_pkey PRIMARY KEY (secret_hash),
   constraint credentials_secret_hash_check CHECK ((length(secret_hash) = 32)),
   constraint credentials_tenant_id_api_key_id_key UNIQUE (tenant_id, api_key_id)
@@ -67,6 +69,17 @@ create table auth.revocations (
   constraint revocations_pkey PRIMARY KEY (only_row)
 );
 alter table auth.revocations owner to holdfast_owner;
+
+create table auth.tenants (
+  id uuid not null,
+  state text default 'active'::text not null,
+  plan text default 'standard'::text not null,
+  changed_at timestamp with time zone default clock_timestamp() not null,
+  constraint tenants_pkey PRIMARY KEY (id),
+  constraint tenants_plan_check CHECK ((plan ~ '^[a-z][a-z0-9_-]{0,30}$'::text)),
+  constraint tenants_state_check CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text, 'closing'::text, 'erasing'::text, 'erased'::text])))
+);
+alter table auth.tenants owner to holdfast_owner;
 
 create table events.heads (
   tenant_id uuid not null,
@@ -100,6 +113,7 @@ create table events.log (
   traceparent text,
   occurred_at timestamp with time zone not null,
   data jsonb not null,
+  act text,
   constraint log_pkey PRIMARY KEY (tenant_id, id),
   constraint log_schema_version_check CHECK ((schema_version >= 1)),
   constraint log_stream_version_check CHECK ((stream_version >= 1)),
@@ -356,31 +370,44 @@ create policy tenant_isolation on tenants.usage_counts as restrictive for all to
 
 CREATE OR REPLACE FUNCTION auth.grant_for_key(secret text)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select tenancy.mint(c.tenant_id, 'api_key:' || c.api_key_id, c.scopes,
-    least(clock_timestamp() + interval '5 minutes', c.expires_at))
-  from auth.credentials c
-  where c.secret_hash = sha256(convert_to(secret, 'utf8'))
-    and c.revoked_at is null and (c.expires_at is null or c.expires_at > clock_timestamp())
-$function$;
+declare
+  c auth.credentials;
+begin
+  select * into c from auth.credentials k
+  where k.secret_hash = sha256(convert_to(secret, 'utf8'))
+    and k.revoked_at is null and (k.expires_at is null or k.expires_at > clock_timestamp());
+  if not found then
+    return null;
+  end if;
+  perform auth.refuse_closed(c.tenant_id, false);
+  return tenancy.mint(c.tenant_id, coalesce(c.actor, 'api_key:' || c.api_key_id), c.scopes,
+    least(clock_timestamp() + interval '5 minutes', c.expires_at), '', c.act);
+end $function$;
 alter function auth.grant_for_key(text) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.grant_for_member(issuer text, subject text, tenant uuid)
  RETURNS text
- LANGUAGE sql
+ LANGUAGE plpgsql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select tenancy.mint(m.tenant_id, 'member:' || m.member_id, m.scopes, clock_timestamp() + interval '5 minutes')
-  from auth.memberships m
-  where m.issuer = $1 and m.subject = $2 and m.tenant_id = $3
-$function$;
+declare
+  m auth.memberships;
+begin
+  select * into m from auth.memberships s where s.issuer = $1 and s.subject = $2 and s.tenant_id = $3;
+  if not found then
+    return null;
+  end if;
+  perform auth.refuse_closed(m.tenant_id, false);
+  return tenancy.mint(m.tenant_id, 'member:' || m.member_id, m.scopes, clock_timestamp() + interval '5 minutes');
+end $function$;
 alter function auth.grant_for_member(text,text,uuid) owner to holdfast_owner;
 
-CREATE OR REPLACE FUNCTION auth.grant_for_system(consumer text, tenant uuid, cause text)
+CREATE OR REPLACE FUNCTION auth.grant_for_system(consumer text, tenant uuid, cause text, act text DEFAULT ''::text)
  RETURNS text
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -390,9 +417,29 @@ begin
   if consumer is null or consumer !~ '^[a-z][a-z0-9_.-]{0,62}$' then
     raise exception 'a system grant needs the name of its consumer' using errcode = 'HF002';
   end if;
-  return tenancy.mint(tenant, 'system:' || consumer, array['*'], clock_timestamp() + interval '5 minutes', cause);
+  if consumer <> 'eraser' then
+    perform auth.refuse_closed(tenant, true);
+  end if;
+  return tenancy.mint(tenant, 'system:' || consumer, array['*'], clock_timestamp() + interval '5 minutes', cause, act);
 end $function$;
-alter function auth.grant_for_system(text,uuid,text) owner to holdfast_owner;
+alter function auth.grant_for_system(text,uuid,text,text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.refuse_closed(tenant uuid, is_system boolean)
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  state text := (select t.state from auth.tenants t where t.id = tenant);
+begin
+  if state in ('erasing', 'erased') then
+    raise exception 'the tenant is gone' using errcode = 'HF005';
+  elsif state in ('suspended', 'closing') and not is_system then
+    raise exception 'the tenant is suspended' using errcode = 'HF004';
+  end if;
+end $function$;
+alter function auth.refuse_closed(uuid,boolean) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.revocation_counter()
  RETURNS bigint
@@ -421,6 +468,24 @@ begin
 end $function$;
 alter function auth.revoke_credential(uuid) owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION auth.set_tenant(state text, plan text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tenancy.actor() not in ('system:operator', 'system:sign-up', 'system:eraser') then
+    raise exception 'only the operator sets the state and plan of a tenant' using errcode = 'HF003';
+  end if;
+  insert into auth.tenants as t (id, state, plan)
+  values (tenancy.tenant_id(), coalesce($1, 'active'), coalesce($2, 'standard'))
+  on conflict (id) do update
+    set state = coalesce($1, t.state), plan = coalesce($2, t.plan), changed_at = clock_timestamp();
+  update auth.revocations set counter = counter + 1;
+end $function$;
+alter function auth.set_tenant(text,text) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION auth.store_credential(api_key_id uuid, secret_hash bytea, scopes text[], expires_at timestamp with time zone)
  RETURNS void
  LANGUAGE plpgsql
@@ -446,15 +511,16 @@ CREATE OR REPLACE FUNCTION events.append(ids uuid[], types text[], schema_versio
 AS $function$
 declare
   tenant uuid := tenancy.tenant_id();
-  own_actor text := case when grants is null then tenancy.actor() end;
-  actors text[] := (select array_agg(tenancy.grant_actor(g.signed) order by g.place)
-                    from unnest(grants) with ordinality g (signed, place));
+  principals text[] := case when grants is null then array[tenancy.verified_principal()]
+    else (select array_agg(tenancy.grant_principal(g.signed) order by g.place) from unnest(grants) with ordinality g (signed, place)) end;
+  actors text[] := (select array_agg(split_part(p.principal, '|', 1) order by p.place) from unnest(principals) with ordinality p (principal, place));
+  acts text[] := (select array_agg(nullif(split_part(p.principal, '|', 4), '') order by p.place) from unnest(principals) with ordinality p (principal, place));
 begin
-  insert into events.log (xid, tenant_id, id, stream_type, stream_id, stream_version, type, schema_version, actor,
+  insert into events.log (xid, tenant_id, id, stream_type, stream_id, stream_version, type, schema_version, actor, act,
     correlation_id, causation_id, traceparent, occurred_at, data)
   select pg_current_xact_id(), tenant, e.id, e.stream_type, e.stream_id, e.stream_version, e.type, e.schema_version,
-    coalesce(own_actor, actors[grant_of[e.place]]), e.correlation_id, e.causation_id, e.traceparent,
-    clock_timestamp(), e.payload
+    actors[coalesce(grant_of[e.place], 1)], acts[coalesce(grant_of[e.place], 1)], e.correlation_id, e.causation_id,
+    e.traceparent, clock_timestamp(), e.payload
   from unnest(ids, types, schema_versions, stream_types, stream_ids, stream_versions, payloads, correlation_ids,
       causation_ids, traceparents)
     with ordinality e (id, type, schema_version, stream_type, stream_id, stream_version, payload, correlation_id,
@@ -888,6 +954,16 @@ AS $function$
 $function$;
 alter function ledger.replay_items(uuid,boolean[],boolean[],uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[]) owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION tenancy.act()
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select nullif(split_part(tenancy.verified_principal(), '|', 4), '')
+$function$;
+alter function tenancy.act() owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION tenancy.actor()
  RETURNS text
  LANGUAGE sql
@@ -905,19 +981,34 @@ CREATE OR REPLACE FUNCTION tenancy.enter(signed_grant text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  body text := tenancy.verified_grant(signed_grant);
-  k bytea := (select s.secret from tenancy.signing_keys s where s.id = substr(body, 1, 4));
+  k bytea := (
+    select s.secret from tenancy.signing_keys s
+    where s.id = substr(signed_grant, 65, 4) and (s.retired_at is null or s.retired_at > clock_timestamp()));
+  body bytea := convert_to(substr(signed_grant, 65), 'utf8');
+  context text;
 begin
-  execute 'close all';
-  execute 'reset all'; -- Of this function's search_path as well; pg_catalog is searched first on every path.
-  perform pg_catalog.pg_advisory_unlock_all();
-  perform pg_catalog.set_config('holdfast.context',
-    encode(sha256(k || sha256(k || timestamptz_send(transaction_timestamp()) || convert_to(body, 'utf8'))), 'hex') || body,
-    true);
+  execute 'close all; reset all'; -- Of this function's search_path as well; pg_catalog is searched first on every path.
+  perform pg_advisory_unlock_all();
+  context := set_config('holdfast.context', case
+    when substr(signed_grant, 1, 64) = encode(sha256(k || sha256(k || body)), 'hex') then
+      case when substr(signed_grant, 105, 16) collate "C" > encode(timestamptz_send(clock_timestamp()), 'hex')
+        then encode(sha256(k || sha256(k || timestamptz_send(transaction_timestamp()) || body)), 'hex') || substr(signed_grant, 65)
+        else tenancy.refuse('tenant grant expired') end
+    else tenancy.refuse('tenant grant refused') end, true);
 end $function$;
 alter function tenancy.enter(text) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION tenancy.grant_actor(signed_grant text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select split_part(tenancy.grant_principal(signed_grant), '|', 1)
+$function$;
+alter function tenancy.grant_actor(text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.grant_principal(signed_grant text)
  RETURNS text
  LANGUAGE plpgsql
  STABLE SECURITY DEFINER
@@ -929,11 +1020,11 @@ begin
   if substr(body, 5, 36)::uuid <> tenancy.tenant_id() then
     raise exception 'tenant grant refused' using errcode = 'HF001';
   end if;
-  return split_part(substr(body, 57), '|', 1);
+  return substr(body, 57);
 end $function$;
-alter function tenancy.grant_actor(text) owner to holdfast_owner;
+alter function tenancy.grant_principal(text) owner to holdfast_owner;
 
-CREATE OR REPLACE FUNCTION tenancy.mint(tenant uuid, actor text, scopes text[], expires_at timestamp with time zone, cause text DEFAULT ''::text)
+CREATE OR REPLACE FUNCTION tenancy.mint(tenant uuid, actor text, scopes text[], expires_at timestamp with time zone, cause text DEFAULT ''::text, act text DEFAULT ''::text)
  RETURNS text
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -943,16 +1034,27 @@ declare
   body text;
 begin
   -- Printable ASCII only, which every client encoding writes the same; a bar would end a part, a blank end a scope.
-  if tenant is null or concat(actor, array_to_string(scopes, ''), cause) collate "C" ~ '[^ -{}~]'
+  if tenant is null or concat(actor, array_to_string(scopes, ''), cause, act) collate "C" ~ '[^ -{}~]'
      or array_to_string(scopes, '') ~ ' ' then
     raise exception 'a grant needs a tenant, and its parts are printable ASCII without bars' using errcode = 'HF002';
   end if;
   select s.id, s.secret into strict signing from tenancy.signing_keys s where s.retired_at is null;
-  body := signing.id || tenant::text || lpad((extract(epoch from expires_at) * 1000000)::bigint::text, 16, '0')
-    || actor || '|' || array_to_string(scopes, ' ') || '|' || coalesce(cause, '');
+  body := signing.id || tenant::text || encode(timestamptz_send(expires_at), 'hex')
+    || concat_ws('|', actor, array_to_string(scopes, ' '), coalesce(cause, ''), coalesce(act, ''),
+      coalesce((select t.plan from auth.tenants t where t.id = tenant), 'standard'));
   return encode(sha256(signing.secret || sha256(signing.secret || convert_to(body, 'utf8'))), 'hex') || body;
 end $function$;
-alter function tenancy.mint(uuid,text,text[],timestamp with time zone,text) owner to holdfast_owner;
+alter function tenancy.mint(uuid,text,text[],timestamp with time zone,text,text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.plan()
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(nullif(split_part(tenancy.verified_principal(), '|', 5), ''), 'standard')
+$function$;
+alter function tenancy.plan() owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION tenancy.protect(target regclass, readers name[] DEFAULT '{}'::name[])
  RETURNS void
@@ -975,6 +1077,17 @@ begin
   end loop;
 end $function$;
 alter function tenancy.protect(regclass,name[]) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.refuse(reason text)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  raise exception '%', reason using errcode = 'HF001';
+end $function$;
+alter function tenancy.refuse(text) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION tenancy.rotate_signing_key()
  RETURNS text
@@ -1017,12 +1130,11 @@ declare
   context text := current_setting('holdfast.context', true);
   k bytea := (select s.secret from tenancy.signing_keys s where s.id = substr(context, 65, 4));
 begin
-  if k is null
-     or substr(context, 1, 64) <> encode(sha256(k || sha256(k
-          || timestamptz_send(transaction_timestamp()) || convert_to(substr(context, 65), 'utf8'))), 'hex') then
-    raise exception 'no tenant context' using errcode = 'HF001';
-  end if;
-  return substr(context, 69, 36)::uuid;
+  return (case
+    when substr(context, 1, 64) = encode(sha256(k || sha256(k
+        || timestamptz_send(transaction_timestamp()) || convert_to(substr(context, 65), 'utf8'))), 'hex')
+      then substr(context, 69, 36)
+    else tenancy.refuse('no tenant context') end)::uuid;
 end $function$;
 alter function tenancy.tenant_id() owner to holdfast_owner;
 
@@ -1033,19 +1145,15 @@ CREATE OR REPLACE FUNCTION tenancy.verified_grant(signed_grant text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  body text := substr(signed_grant, 65);
   k bytea := (
     select s.secret from tenancy.signing_keys s
     where s.id = substr(signed_grant, 65, 4) and (s.retired_at is null or s.retired_at > clock_timestamp()));
 begin
-  if k is null
-     or substr(signed_grant, 1, 64) <> encode(sha256(k || sha256(k || convert_to(body, 'utf8'))), 'hex') then
-    raise exception 'tenant grant refused' using errcode = 'HF001';
-  end if;
-  if substr(body, 41, 16)::bigint < extract(epoch from clock_timestamp()) * 1000000 then
-    raise exception 'tenant grant expired' using errcode = 'HF001';
-  end if;
-  return body;
+  return case
+    when substr(signed_grant, 1, 64) = encode(sha256(k || sha256(k || convert_to(substr(signed_grant, 65), 'utf8'))), 'hex') then
+      case when substr(signed_grant, 105, 16) collate "C" > encode(timestamptz_send(clock_timestamp()), 'hex')
+        then substr(signed_grant, 65) else tenancy.refuse('tenant grant expired') end
+    else tenancy.refuse('tenant grant refused') end;
 end $function$;
 alter function tenancy.verified_grant(text) owner to holdfast_owner;
 
@@ -1065,10 +1173,11 @@ alter function tenancy.verified_principal() owner to holdfast_owner;
 
 grant execute on function auth.grant_for_key(text) to holdfast_auth;
 grant execute on function auth.grant_for_member(text,text,uuid) to holdfast_auth;
-grant execute on function auth.grant_for_system(text,uuid,text) to holdfast_auth;
+grant execute on function auth.grant_for_system(text,uuid,text,text) to holdfast_auth;
 grant execute on function auth.revocation_counter() to holdfast_auth;
 grant execute on function auth.revoke_credential(uuid) to holdfast_app;
 grant execute on function auth.revoke_credential(uuid) to holdfast_ops;
+grant execute on function auth.set_tenant(text,text) to holdfast_app;
 grant execute on function auth.store_credential(uuid,bytea,text[],timestamp with time zone) to holdfast_app;
 grant execute on function auth.store_credential(uuid,bytea,text[],timestamp with time zone) to holdfast_ops;
 grant execute on function events.append(uuid[],text[],integer[],text[],uuid[],bigint[],jsonb[],text[],text[],text[],text[],integer[]) to holdfast_app;
@@ -1078,6 +1187,9 @@ grant execute on function events.read_tenant_range(uuid,bigint,bigint,bigint,int
 grant execute on function events.tick(text,bigint,integer) to holdfast_relay;
 grant execute on function ledger.post_batch(uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[],uuid[],text[],text[],text[],text[],integer[]) to holdfast_app;
 grant execute on function ledger.replay_items(uuid,boolean[],boolean[],uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[]) to holdfast_app;
+grant execute on function tenancy.act() to holdfast_app;
+grant execute on function tenancy.act() to holdfast_log;
+grant execute on function tenancy.act() to holdfast_ops;
 grant execute on function tenancy.actor() to holdfast_app;
 grant execute on function tenancy.actor() to holdfast_log;
 grant execute on function tenancy.actor() to holdfast_ops;
@@ -1087,6 +1199,12 @@ grant execute on function tenancy.enter(text) to holdfast_ops;
 grant execute on function tenancy.grant_actor(text) to holdfast_app;
 grant execute on function tenancy.grant_actor(text) to holdfast_log;
 grant execute on function tenancy.grant_actor(text) to holdfast_ops;
+grant execute on function tenancy.grant_principal(text) to holdfast_app;
+grant execute on function tenancy.grant_principal(text) to holdfast_log;
+grant execute on function tenancy.grant_principal(text) to holdfast_ops;
+grant execute on function tenancy.plan() to holdfast_app;
+grant execute on function tenancy.plan() to holdfast_log;
+grant execute on function tenancy.plan() to holdfast_ops;
 grant execute on function tenancy.rotate_signing_key() to holdfast_ops;
 grant execute on function tenancy.scopes() to holdfast_app;
 grant execute on function tenancy.scopes() to holdfast_log;
@@ -1094,6 +1212,7 @@ grant execute on function tenancy.scopes() to holdfast_ops;
 grant execute on function tenancy.tenant_id() to holdfast_app;
 grant execute on function tenancy.tenant_id() to holdfast_log;
 grant execute on function tenancy.tenant_id() to holdfast_ops;
+grant execute on function tenancy.verified_principal() to holdfast_log;
 grant usage on schema auth to holdfast_app;
 grant usage on schema auth to holdfast_auth;
 grant usage on schema auth to holdfast_ops;

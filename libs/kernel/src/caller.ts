@@ -1,17 +1,21 @@
-/** A permission such as `ledger:write`; `*` stands for every one. */
-export type Scope = string;
+import type { Scope } from './permissions';
 
 /**
  * Who acts, for which tenant, and why: everything that a transaction, an event and a log line need to know.
  *
- * `grant` is the database's signed word for `tenantId`, `actor` and `scopes`; those three are copies for display and
- * early refusals. Only the grant opens a transaction, so a wrong copy can mislead a log line and nothing else.
+ * `grant` is the database's signed word for `tenantId`, `actor`, `scopes`, `plan` and `act`; those are copies for display
+ * and early refusals. Only the grant opens a transaction, so a wrong copy can mislead a log line and nothing else.
  */
 export interface Caller {
   readonly grant: string;
   readonly tenantId: string;
   readonly actor: string;
-  readonly scopes: readonly Scope[];
+  /** The permissions that the caller holds; `*` stands for every one. */
+  readonly scopes: readonly string[];
+  /** The name of the tenant's plan; see `planOf`. */
+  readonly plan: string;
+  /** The operator who acts for the tenant, as `operator:<name>`: after RFC 8693, beside the actor and never in its place. */
+  readonly act?: string | undefined;
   /** The request (or job) at the root of this work; stored on every event as its correlation id. */
   readonly requestId: string;
   /** The event that set this work off, when there is one. */

@@ -1,4 +1,4 @@
-import type { Scope } from './caller';
+import type { Scope } from './permissions';
 
 /** What sort of refusal an error is; the transport maps it to a status once. */
 export type ErrorKind =

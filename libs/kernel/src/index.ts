@@ -1,4 +1,14 @@
-export { type Caller, type Scope, holds } from './caller';
+export { type Caller, holds } from './caller';
+export {
+  BUILT_IN_ROLES,
+  type BuiltInRole,
+  type Permission,
+  PERMISSION_NAMES,
+  PERMISSIONS,
+  type Scope,
+  scopesOfRole,
+} from './permissions';
+export { type Feature, type Plan, PLAN_NAMES, type PlanName, planOf, PLANS, type Quotas } from './plans';
 export {
   DomainError,
   type ErrorKind,

@@ -10,6 +10,10 @@ export const auditEventView = z.object({
   schemaVersion: z.int(),
   stream: auditStreamView,
   actor: z.string().meta({ description: 'Who did it, from a verified credential.' }),
+  act: z
+    .string()
+    .nullable()
+    .meta({ description: 'The operator who acted for the actor, in support of the tenant; mostly null.' }),
   requestId: z.string().meta({ description: 'The request, or job, at the root of the work.' }),
   causationId: z.string().nullable().meta({ description: 'The event that set the work off.' }),
   traceparent: z.string().nullable().meta({ description: 'W3C trace context of the work.' }),
@@ -29,6 +33,7 @@ export interface AuditEventRow {
   readonly stream_id: string;
   readonly stream_version: bigint;
   readonly actor: string;
+  readonly act: string | null;
   readonly correlation_id: string;
   readonly causation_id: string | null;
   readonly traceparent: string | null;
@@ -38,13 +43,14 @@ export interface AuditEventRow {
 
 /** Shows a row. */
 export function showAuditEvent(row: AuditEventRow): AuditEventView {
-  const { id, type, actor, traceparent, data } = row;
+  const { id, type, actor, act, traceparent, data } = row;
   return {
     id,
     type,
     schemaVersion: row.schema_version,
     stream: { type: row.stream_type, id: row.stream_id, version: row.stream_version.toString() },
     actor,
+    act,
     requestId: row.correlation_id,
     causationId: row.causation_id,
     traceparent,

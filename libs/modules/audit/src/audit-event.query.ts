@@ -12,8 +12,8 @@ export class AuditEvent extends TenantQuery<{ readonly id: string }, AuditEventV
 
 const FIND = statement<AuditEventRow>(
   'audit.find_event',
-  `select id, type, schema_version, stream_type, stream_id, stream_version, actor, correlation_id, causation_id,
-     traceparent, to_char(occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as occurred_at, data
+  `select id, type, schema_version, stream_type, stream_id, stream_version, actor, act, correlation_id,
+     causation_id, traceparent, to_char(occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as occurred_at, data
    from events.log
    where tenant_id = $1 and id = $2`,
 );

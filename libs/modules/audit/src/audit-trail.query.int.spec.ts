@@ -55,6 +55,7 @@ describe('The audit trail', () => {
         schemaVersion: 1,
         stream: { type: 'test.fence', id: fence, version: '1' },
         actor: caller.actor,
+        act: null,
         requestId: caller.requestId,
         causationId: caller.causationId,
         traceparent: caller.traceparent,

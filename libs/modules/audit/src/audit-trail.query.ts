@@ -46,8 +46,8 @@ export class AuditTrail extends TenantQuery<Input, Page<AuditEventView>> {
 // The bound on the id is always there, so that a plan made for any parameters still begins at the page.
 const LIST = statement<AuditEventRow>(
   'audit.list_events',
-  `select id, type, schema_version, stream_type, stream_id, stream_version, actor, correlation_id, causation_id,
-     traceparent, to_char(occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as occurred_at, data
+  `select id, type, schema_version, stream_type, stream_id, stream_version, actor, act, correlation_id,
+     causation_id, traceparent, to_char(occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as occurred_at, data
    from events.log
    where tenant_id = $1
      and id < $2
@@ -62,8 +62,8 @@ const LIST = statement<AuditEventRow>(
 // A statement of its own, for the index on streams: walking a tenant's whole log for the few events of one would not do.
 const LIST_OF_STREAM = statement<AuditEventRow>(
   'audit.list_events_of_stream',
-  `select id, type, schema_version, stream_type, stream_id, stream_version, actor, correlation_id, causation_id,
-     traceparent, to_char(occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as occurred_at, data
+  `select id, type, schema_version, stream_type, stream_id, stream_version, actor, act, correlation_id,
+     causation_id, traceparent, to_char(occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as occurred_at, data
    from events.log
    where tenant_id = $1
      and id < $2

@@ -115,7 +115,7 @@ describe('The audit trail over HTTP', () => {
 
   it('answers the same over GraphQL', async () => {
     const fields =
-      'id type schemaVersion stream { type id version } actor requestId causationId traceparent occurredAt data';
+      'id type schemaVersion stream { type id version } actor act requestId causationId traceparent occurredAt data';
     const { data } = await graphql(
       `{ auditEvents(first: 2, actor: null) { edges { cursor node { ${fields} } } pageInfo { hasNextPage endCursor } } }`,
     );

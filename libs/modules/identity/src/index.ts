@@ -7,4 +7,4 @@ export { ScopeNotHeld, Unauthenticated } from './identity.errors';
 export { apiKeyCreated, apiKeyRevoked } from './identity.events';
 export { IdentityModule } from './identity.module';
 export { RevokeApiKey } from './revoke-api-key.command';
-export { SCOPES, scopeSchema } from './scopes';
+export { scopeSchema } from './scopes';

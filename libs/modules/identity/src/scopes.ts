@@ -1,16 +1,5 @@
+import { PERMISSION_NAMES } from '@holdfast/kernel';
 import { z } from 'zod';
 
-/** Everything that a credential can be allowed to do; `*` stands for all of it, also for what is added later. */
-export const SCOPES = [
-  '*',
-  'tenant:read',
-  'keys:read',
-  'keys:write',
-  'ledger:read',
-  'ledger:write',
-  'audit:read',
-  'telemetry:read',
-] as const;
-
-/** One of the scopes. */
-export const scopeSchema = z.enum(SCOPES);
+/** A permission, or `*` for all of them, also those that are added later. */
+export const scopeSchema = z.enum(['*', ...PERMISSION_NAMES]);

@@ -40,6 +40,7 @@ function rowOf(event: RecordedEvent): Readonly<Record<string, unknown>> {
     stream_id: event.streamId,
     stream_version: event.streamVersion.toString(),
     actor: event.actor,
+    act: event.act,
     request_id: event.correlationId,
     causation_id: event.causationId,
     traceparent: event.traceparent,

@@ -17,6 +17,7 @@ export const telemetryEventView = z.object({
   at: z.string().meta({ description: 'When it happened: RFC 3339, UTC.' }),
   stream: telemetryStreamView,
   actor: z.string(),
+  act: z.string().nullable(),
   requestId: z.string(),
   traceparent: z.string().nullable(),
   data: z.record(z.string(), z.unknown()),
@@ -34,6 +35,7 @@ export interface TelemetryEventRow {
   readonly stream_id: string;
   readonly stream_version: string;
   readonly actor: string;
+  readonly act: string | null;
   readonly request_id: string;
   readonly traceparent: string | null;
   readonly data: string;
@@ -41,8 +43,8 @@ export interface TelemetryEventRow {
 
 /** Shows a row. */
 export function showTelemetryEvent(row: TelemetryEventRow): TelemetryEventView {
-  const { id, type, at, actor, traceparent } = row;
+  const { id, type, at, actor, act, traceparent } = row;
   const stream = { type: row.stream_type, id: row.stream_id, version: row.stream_version };
   const data = JSON.parse(row.data) as Record<string, unknown>;
-  return { id, type, at, stream, actor, requestId: row.request_id, traceparent, data };
+  return { id, type, at, stream, actor, act, requestId: row.request_id, traceparent, data };
 }

@@ -11,7 +11,7 @@ import { TelemetrySeries, TelemetrySeriesHandler, telemetrySeriesInput } from '.
 import { TelemetryStore } from './telemetry-store';
 
 function callerOf(tenantId: string): Caller {
-  return { grant: '', tenantId, actor: 'key:test', scopes: ['*'], requestId: newId() };
+  return { grant: '', tenantId, actor: 'key:test', scopes: ['*'], plan: 'standard', requestId: newId() };
 }
 
 function eventOf(tenantId: string, occurredAt: string, type = 'test.thing.happened'): RecordedEvent {
@@ -25,6 +25,7 @@ function eventOf(tenantId: string, occurredAt: string, type = 'test.thing.happen
     type,
     schemaVersion: 1,
     actor: 'key:test',
+    act: null,
     correlationId: 'request',
     causationId: null,
     traceparent: null,
@@ -63,6 +64,7 @@ describe.each(TestClickHouse.kinds())('Telemetry over %s', (kind) => {
         at: '2026-11-20T10:00:00.123456Z',
         stream: { type: 'test.thing', id: event.streamId, version: '9007199254740993' },
         actor: 'key:test',
+        act: null,
         requestId: 'request',
         traceparent: null,
         data: event.data,

@@ -28,7 +28,7 @@ export class TelemetryEvents extends TenantQuery<
 
 // The condition on `at` alone says nothing that the pair does not; it is what the primary index understands.
 const LIST: TelemetryStatement<TelemetryEventRow> = {
-  text: `select id, type, at, stream_type, stream_id, stream_version, actor, request_id, traceparent, data
+  text: `select id, type, at, stream_type, stream_id, stream_version, actor, act, request_id, traceparent, data
     from telemetry.tenant_events(tenant_id = {tenant_id:UUID})
     where ({type:Nullable(String)} is null or type = {type:Nullable(String)})
       and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')

@@ -64,4 +64,17 @@ export const TELEMETRY_MIGRATIONS: readonly TelemetryMigration[] = [
        settings do_not_merge_across_partitions_select_final = 1`,
     ],
   },
+  {
+    version: 2,
+    name: 'add_act',
+    statements: [
+      'alter table telemetry.events add column if not exists act Nullable(String) after actor',
+      `create or replace view telemetry.tenant_events as
+       select at, id, type, schema_version, stream_type, stream_id, stream_version, actor, act, request_id, causation_id,
+         traceparent, data, seq
+       from telemetry.events final
+       where tenant_id = {tenant_id:UUID}
+       settings do_not_merge_across_partitions_select_final = 1`,
+    ],
+  },
 ];

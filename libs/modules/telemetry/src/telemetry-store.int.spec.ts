@@ -24,6 +24,7 @@ function eventOf(tenantId: string, seq: number, occurredAt = new Date().toISOStr
     type: 'test.thing.happened',
     schemaVersion: 1,
     actor: 'key:test',
+    act: null,
     correlationId: newId(),
     causationId: null,
     traceparent: null,

@@ -16,6 +16,7 @@ const caller: Caller = {
   tenantId,
   actor: 'key:test',
   scopes: ['telemetry:read'],
+  plan: 'standard',
   requestId: newId(),
 };
 
@@ -62,6 +63,7 @@ describe('Telemetry over HTTP', () => {
       type: 'test.bell.rung',
       schemaVersion: 1,
       actor: 'key:test',
+      act: null,
       correlationId: newId(),
       causationId: null,
       traceparent: null,
@@ -134,7 +136,7 @@ describe('Telemetry over HTTP', () => {
   });
 
   it('answers the same over GraphQL', async () => {
-    const fields = 'id type at stream { type id version } actor requestId traceparent data';
+    const fields = 'id type at stream { type id version } actor act requestId traceparent data';
     const query = `{ telemetryEvents(first: 2, type: null) { edges { cursor node { ${fields} } } pageInfo { hasNextPage endCursor } } }`;
     const { data } = await graphql(query);
     const rest = await get('/v1/telemetry/events?limit=2');

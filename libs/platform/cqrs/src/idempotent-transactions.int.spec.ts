@@ -8,7 +8,7 @@ import { IdempotentTransactions } from './idempotent-transactions';
 import { type Idempotency, TenantCommand } from './messages';
 
 class AddUsage extends TenantCommand<{ readonly type: string }, { readonly added: string }> {
-  readonly scope = 'test';
+  readonly scope = 'ledger:write';
 }
 
 const ADD = statement(

@@ -63,7 +63,7 @@ describe('dumpStructure', () => {
     ['a grant on a column', 'grant update (actor) on events.log to holdfast_app'],
     [
       'a right to execute',
-      'grant execute on function tenancy.mint(uuid, text, text[], timestamptz, text) to public',
+      'grant execute on function tenancy.mint(uuid, text, text[], timestamptz, text, text) to public',
     ],
     ['a default', `alter table tenants.tenants alter name set default 'nobody'`],
     ['a constraint', 'alter table tenants.tenants add check (length(slug) > 3)'],

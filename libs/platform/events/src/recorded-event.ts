@@ -11,6 +11,8 @@ export interface RecordedEvent {
   readonly type: string;
   readonly schemaVersion: number;
   readonly actor: string;
+  /** The operator who acted for the actor, or null. */
+  readonly act: string | null;
   readonly correlationId: string;
   readonly causationId: string | null;
   readonly traceparent: string | null;

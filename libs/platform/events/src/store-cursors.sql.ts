@@ -41,7 +41,7 @@ const RANGE_END = statement<{ id: bigint | null }>(
 const READ = statement<RecordedEvent>(
   'events.read_range',
   `select seq, id, tenant_id as "tenantId", stream_type as "streamType", stream_id as "streamId",
-     stream_version as "streamVersion", type, schema_version as "schemaVersion", actor,
+     stream_version as "streamVersion", type, schema_version as "schemaVersion", actor, act,
      correlation_id as "correlationId", causation_id as "causationId", traceparent,
      to_char(occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "occurredAt", data
    from events.read_range($1, $2, $3, $4, $5)`,

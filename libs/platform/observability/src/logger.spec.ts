@@ -34,6 +34,7 @@ describe('A log line', () => {
       tenantId: 't',
       actor: 'api_key:k',
       scopes: [],
+      plan: 'standard',
       requestId: 'r',
       traceparent: `00-${'4b'.repeat(16)}-${'00f0'.repeat(4)}-01`,
     };

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { Database, statement, SystemTx, type Statement } from '@holdfast/database';
 import { LRUCache } from 'lru-cache';
 import { type Grant, readGrant } from './grant';
+import { closedTenant } from './tenancy.errors';
 
 interface Minted {
   readonly signed: string | null;
@@ -19,7 +20,7 @@ const GRANT_FOR_MEMBER = statement<Minted>(
 );
 const GRANT_FOR_SYSTEM = statement<Minted>(
   'auth.grant_for_system',
-  'select auth.grant_for_system($1, $2, $3) as signed, extract(epoch from clock_timestamp())::float8 * 1000 as now_ms',
+  'select auth.grant_for_system($1, $2, $3, $4) as signed, extract(epoch from clock_timestamp())::float8 * 1000 as now_ms',
 );
 const REVOCATION_COUNTER = statement<{ counter: bigint }>(
   'auth.revocation_counter',
@@ -49,13 +50,16 @@ export class Grants {
 
   constructor(private readonly auth: Database) {}
 
-  /** The grant of an API key, or undefined when the key is unknown, revoked or expired. */
+  /** The grant of an API key, or undefined when the key is unknown, revoked or expired. Throws TenantSuspended or TenantClosed. */
   forKey(secret: string): Promise<Grant | undefined> {
     const fingerprint = createHash('sha256').update(secret).digest('base64');
     return this.cached(`key ${fingerprint}`, GRANT_FOR_KEY, [secret]);
   }
 
-  /** The grant of a person whose token the caller has verified, or undefined without a membership in the tenant. */
+  /**
+   * The grant of a person whose token the caller has verified, or undefined without a membership in the tenant. Throws
+   * TenantSuspended or TenantClosed.
+   */
   forMember(issuer: string, subject: string, tenantId: string): Promise<Grant | undefined> {
     return this.cached(JSON.stringify(['member', issuer, subject, tenantId]), GRANT_FOR_MEMBER, [
       issuer,
@@ -64,13 +68,13 @@ export class Grants {
     ]);
   }
 
-  /** The grant of a part of the system (a consumer group, the operator) for one tenant. */
-  async forSystem(consumer: string, tenantId: string, cause = ''): Promise<Grant> {
-    const grant = await this.cached(JSON.stringify(['system', consumer, tenantId, cause]), GRANT_FOR_SYSTEM, [
-      consumer,
-      tenantId,
-      cause,
-    ]);
+  /**
+   * The grant of a part of the system (a consumer group, the operator) for one tenant. `cause` is the event or request that
+   * set the work off, `act` the operator who acts. Throws TenantClosed for a tenant that is being erased.
+   */
+  async forSystem(consumer: string, tenantId: string, cause = '', act = ''): Promise<Grant> {
+    const values = [consumer, tenantId, cause, act];
+    const grant = await this.cached(JSON.stringify(['system', ...values]), GRANT_FOR_SYSTEM, values);
     if (!grant) throw new Error('the database minted no system grant');
     return grant;
   }
@@ -93,16 +97,25 @@ export class Grants {
     const known = this.cache.get(key);
     if (known) return known;
     const counterBefore = this.counter;
-    const [row] = await this.auth.transaction(
-      (connection) => new SystemTx(connection, 'read only'),
-      (tx) => tx.last(mint, values),
-    );
+    const row = await this.mint(mint, values);
     if (!row?.signed) return undefined;
     const grant = readGrant(row.signed);
     // A revocation that was noticed while the grant was on its way may be about this very key.
     const usableMs = grant.expiresAtMs - row.now_ms - EXPIRY_MARGIN_MS;
     if (counterBefore === this.counter && usableMs > 0) this.cache.set(key, grant, { ttl: usableMs });
     return grant;
+  }
+
+  private async mint(minting: Statement<Minted>, values: readonly unknown[]): Promise<Minted | undefined> {
+    try {
+      const [row] = await this.auth.transaction(
+        (connection) => new SystemTx(connection, 'read only'),
+        (tx) => tx.last(minting, values),
+      );
+      return row;
+    } catch (error) {
+      throw closedTenant(error) ?? error;
+    }
   }
 
   private async poll(): Promise<void> {

@@ -6,5 +6,6 @@ export type { Exemption } from './doctor/exemptions';
 export { callerOf, type Grant, readGrant } from './grant';
 export { Grants } from './grants';
 export { benchRls, formatRlsFigures, type RlsBenchOptions } from './rls.bench';
+export { TenantClosed, TenantSuspended } from './tenancy.errors';
 export { TenantDatabase } from './tenant-database';
 export { TenantTx } from './tenant-tx';

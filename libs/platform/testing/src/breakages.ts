@@ -171,8 +171,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: 'grants that are not verified',
-    sql: `create or replace function tenancy.verified_grant(signed_grant text) returns text language sql stable
-      set search_path = pg_catalog, pg_temp as 'select substr(signed_grant, 65)'`,
+    sql: `do $do$ begin execute replace(pg_get_functiondef('tenancy.enter(text)'::regprocedure), 'when substr(signed_grant, 1, 64) =', 'when true or substr(signed_grant, 1, 64) ='); end $do$`,
     rule: 5,
     object: 'tenancy.enter(text)',
     undo: 'restore',

@@ -7,15 +7,20 @@ import { Poster, type PosterLimits } from './poster';
 
 const MINUTE_MS = 60_000;
 
+/** Microseconds since 2000, as timestamptz_send writes them. */
+const expiryOf = (expiresAtMs: number): string =>
+  ((expiresAtMs - Date.UTC(2000, 0, 1)) * 1_000).toString(16).padStart(16, '0');
+
 /** A grant in the layout of the database's, which only the database verifies. */
 const grantOf = (tenantId: string, expiresAtMs: number): string =>
-  `${'0'.repeat(64)}0001${tenantId.padEnd(36)}${String(expiresAtMs * 1_000).padStart(16, '0')}actor|*|`;
+  `${'0'.repeat(64)}0001${tenantId.padEnd(36)}${expiryOf(expiresAtMs)}actor|*|||standard`;
 
 const callerOf = (tenantId: string, expiresAtMs = Date.now() + MINUTE_MS): Caller => ({
   grant: grantOf(tenantId, expiresAtMs),
   tenantId,
   actor: 'actor',
   scopes: ['*'],
+  plan: 'standard',
   requestId: 'request',
 });
 

@@ -13,6 +13,7 @@ const event = (type: string, occurredAt: string): RecordedEvent => ({
   type,
   schemaVersion: 1,
   actor: 'system:test',
+  act: null,
   correlationId: 'test',
   causationId: null,
   traceparent: null,

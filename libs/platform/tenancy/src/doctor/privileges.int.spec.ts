@@ -10,12 +10,12 @@ const BREAKAGES: readonly (readonly [what: string, object: string, sql: string])
   [
     'an application that mints grants for consumers',
     'auth.grant_for_system',
-    'grant execute on function auth.grant_for_system(text, uuid, text) to holdfast_app',
+    'grant execute on function auth.grant_for_system(text, uuid, text, text) to holdfast_app',
   ],
   [
     'an application that mints grants of any tenant',
     'tenancy.mint',
-    'grant execute on function tenancy.mint(uuid, text, text[], timestamptz, text) to holdfast_app',
+    'grant execute on function tenancy.mint(uuid, text, text[], timestamptz, text, text) to holdfast_app',
   ],
   [
     'an application that reads credentials',
@@ -66,7 +66,7 @@ const BREAKAGES: readonly (readonly [what: string, object: string, sql: string])
   [
     'a function that a process owns',
     'tenancy.mint',
-    'alter function tenancy.mint(uuid, text, text[], timestamptz, text) owner to holdfast_relay',
+    'alter function tenancy.mint(uuid, text, text[], timestamptz, text, text) owner to holdfast_relay',
   ],
   [
     'a sequence that the application draws from',

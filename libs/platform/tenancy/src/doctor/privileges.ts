@@ -10,9 +10,16 @@ export interface RolePrivileges {
   readonly owns?: readonly string[];
 }
 
-const CONTEXT_FUNCTIONS = ['actor', 'enter', 'grant_actor', 'scopes', 'tenant_id'].map(
-  (name) => `tenancy.${name}`,
-);
+const CONTEXT_FUNCTIONS = [
+  'act',
+  'actor',
+  'enter',
+  'grant_actor',
+  'grant_principal',
+  'plan',
+  'scopes',
+  'tenant_id',
+].map((name) => `tenancy.${name}`);
 
 /**
  * The role × table and role × function matrix of the whole database; what is not here, nobody may.
@@ -45,6 +52,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
     functions: [
       ...CONTEXT_FUNCTIONS,
       'auth.revoke_credential',
+      'auth.set_tenant',
       'auth.store_credential',
       'events.append',
       'events.read_tenant_range',
@@ -113,7 +121,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
   holdfast_log: {
     schemas: ['events', 'tenancy'],
     tables: { 'events.log': ['insert'] },
-    functions: CONTEXT_FUNCTIONS,
+    functions: [...CONTEXT_FUNCTIONS, 'tenancy.verified_principal'],
     owns: ['events.append'],
   },
 
