@@ -2,7 +2,7 @@ import { AuditModule } from '@holdfast/audit';
 import { MessagesModule } from '@holdfast/cqrs';
 import type { Database } from '@holdfast/database';
 import { graphqlModule } from '@holdfast/http';
-import { IdentityModule } from '@holdfast/identity';
+import { IdentityModule, type OperatorKey } from '@holdfast/identity';
 import { LedgerModule } from '@holdfast/ledger';
 import { TelemetryModule, type TelemetryStore } from '@holdfast/telemetry';
 import type { Grants, TenantDatabase } from '@holdfast/tenancy';
@@ -15,19 +15,19 @@ export interface ApiParts {
   readonly grants: Grants;
   readonly ops: Database;
   readonly telemetry: TelemetryStore;
-  readonly operatorKeyHash: string | undefined;
+  readonly operatorKeys: readonly OperatorKey[];
   readonly graphiql: boolean;
 }
 
 /** The API: one line for each module that tenants can call. */
 @Module({})
 export class ApiModule {
-  static forRoot({ tenants, grants, ops, telemetry, operatorKeyHash, graphiql }: ApiParts): DynamicModule {
+  static forRoot({ tenants, grants, ops, telemetry, operatorKeys, graphiql }: ApiParts): DynamicModule {
     return {
       module: ApiModule,
       imports: [
         MessagesModule.forRoot(tenants),
-        IdentityModule.forRoot(grants, operatorKeyHash),
+        IdentityModule.forRoot(grants, operatorKeys),
         TenantsModule.forRoot(ops),
         LedgerModule,
         AuditModule,

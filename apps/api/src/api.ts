@@ -100,7 +100,7 @@ function openPools(config: ApiConfig, logger: Logger): Pools {
 }
 
 function createApplication(
-  { operatorKeyHash }: ApiConfig,
+  { operatorKeys }: ApiConfig,
   { logger, telemetry, version, graphiql }: ApiResources,
   parts: Pools & { readonly grants: Grants; readonly health: Health },
 ): Promise<NestFastifyApplication> {
@@ -110,7 +110,7 @@ function createApplication(
     grants: parts.grants,
     ops: parts.ops,
     telemetry,
-    operatorKeyHash,
+    operatorKeys,
     graphiql,
   });
   return createHttpApplication(module, { logger, health: parts.health, version });

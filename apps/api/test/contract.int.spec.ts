@@ -209,6 +209,7 @@ describe('API contract', () => {
     expect(await api.ask('GET', '/v1/operator/tenants', { key })).toMatchObject({ status: 401 });
     expect(await api.operator('GET', '/v1/ledger/accounts')).toMatchObject({ status: 401 });
     expect(await api.operator('GET', '/v1/operator/tenants?limit=1')).toMatchObject({ status: 200 });
+    expect(JSON.parse(api.logged.at(-1) ?? '')).toMatchObject({ act: 'operator:operator', status: 200 });
   });
 
   it('does the same over GraphQL, with the same codes', async () => {

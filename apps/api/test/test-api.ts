@@ -49,7 +49,7 @@ export class TestApi {
       grants: new Grants(database.as('holdfast_auth')),
       ops: database.as('holdfast_ops'),
       telemetry,
-      operatorKeyHash: createHash('sha256').update(OPERATOR_KEY).digest('hex'),
+      operatorKeys: [{ name: 'operator', hash: createHash('sha256').update(OPERATOR_KEY).digest('hex') }],
       graphiql: false,
     });
     const logger = createLogger({ app: 'api', level: 'debug', destination });

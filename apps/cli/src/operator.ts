@@ -1,3 +1,4 @@
+import { userInfo } from 'node:os';
 import { newId, type Caller } from '@holdfast/kernel';
 import { MessagesModule } from '@holdfast/cqrs';
 import { Database } from '@holdfast/database';
@@ -26,7 +27,7 @@ class OperatorModule {
 
 /**
  * The operator at the command line: the same commands as over HTTP, with a system grant for the tenant they are about. So
- * each use is in that tenant's audit trail, with `system:operator` as its actor.
+ * each use is in that tenant's audit trail, with `system:operator` as its actor and `operator:<name>` beside it.
  */
 export interface Operator {
   readonly commands: CommandBus;
@@ -53,17 +54,24 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
     abortOnError: false,
   });
   const requestId = newId();
+  const act = `operator:${system.operatorName ?? userName()}`;
   try {
     return await work({
       commands: context.get(CommandBus),
       queries: context.get(QueryBus),
       directory: context.get(TenantDirectory, { strict: false }),
       ops,
-      callerFor: async (tenantId) => callerOf(await grants.forSystem('operator', tenantId), { requestId }),
+      callerFor: async (tenantId) =>
+        callerOf(await grants.forSystem('operator', tenantId, '', act), { requestId }),
     });
   } finally {
     grants.close();
     await context.close();
     await Promise.all([app.close(), auth.close(), ops.close()]);
   }
+}
+
+/** The user of the operating system, in the characters that a name in a grant may have. */
+function userName(): string {
+  return userInfo().username.replaceAll(/[^A-Za-z0-9._@-]/g, '-');
 }

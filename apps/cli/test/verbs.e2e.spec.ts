@@ -1,4 +1,5 @@
 import { connect } from 'node:net';
+import { userInfo } from 'node:os';
 import { freePort } from '@holdfast/embedded';
 import { Client } from 'pg';
 import type { DevFile } from '../src/dev/dev-file';
@@ -60,7 +61,8 @@ describe('The verbs, beside a running holdfast dev', () => {
     const trail = await fetch(`${running.api}/v1/audit/events`, {
       headers: { authorization: `Bearer ${auditor.secret}` },
     });
-    const { data } = (await trail.json()) as { data: { type: string; actor: string }[] };
+    const { data } = (await trail.json()) as { data: { type: string; actor: string; act: string }[] };
+    expect(new Set(data.map(({ act }) => act))).toEqual(new Set([`operator:${userInfo().username}`]));
     expect(data.map(({ type, actor }) => `${actor} ${type}`)).toEqual([
       'system:operator identity.api_key.revoked',
       'system:operator identity.api_key.created',

@@ -1,11 +1,9 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { requestOf } from '@holdfast/http';
 import { callerOf, Grants } from '@holdfast/tenancy';
 import {
   applyDecorators,
   type CanActivate,
   type ExecutionContext,
-  Inject,
   Injectable,
   SetMetadata,
 } from '@nestjs/common';
@@ -14,9 +12,7 @@ import { ApiSecurity } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { isApiKey } from './api-key';
 import { Unauthenticated } from './identity.errors';
-
-/** SHA-256 (hex) of the operator's key; absent: there is no operator, and its routes refuse everybody. */
-export const OPERATOR_KEY_HASH = Symbol('OPERATOR_KEY_HASH');
+import { Operators } from './operators';
 
 const AUDIENCE = 'holdfast:audience';
 
@@ -33,7 +29,7 @@ export class AuthenticationGuard implements CanActivate {
   constructor(
     private readonly reflector: Reflector,
     private readonly grants: Grants,
-    @Inject(OPERATOR_KEY_HASH) private readonly operatorKeyHash: string | undefined,
+    private readonly operators: Operators,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -43,15 +39,15 @@ export class AuthenticationGuard implements CanActivate {
     ]);
     const request = requestOf(context);
     const credential = bearerOf(request);
-    if (audience === 'operator') this.admitOperator(credential);
+    if (audience === 'operator') this.admitOperator(request, credential);
     else await this.admitTenant(request, credential);
     return true;
   }
 
-  private admitOperator(credential: string): void {
-    const given = createHash('sha256').update(credential).digest();
-    const wanted = Buffer.from(this.operatorKeyHash ?? '', 'hex');
-    if (wanted.length !== given.length || !timingSafeEqual(given, wanted)) throw new Unauthenticated();
+  private admitOperator(request: FastifyRequest, credential: string): void {
+    const operator = this.operators.recognise(credential);
+    if (operator === undefined) throw new Unauthenticated();
+    request.operator = operator;
   }
 
   private async admitTenant(request: FastifyRequest, credential: string): Promise<void> {

@@ -4,28 +4,29 @@ import { APP_GUARD } from '@nestjs/core';
 import { ApiKeysController } from './api-keys.controller';
 import { ApiKeysHandler } from './api-keys.query';
 import { ApiKeysResolver } from './api-keys.resolver';
-import { AuthenticationGuard, OPERATOR_KEY_HASH } from './authentication.guard';
+import { AuthenticationGuard } from './authentication.guard';
 import { CreateApiKeyHandler } from './create-api-key.command';
+import { type OperatorKey, Operators } from './operators';
 import { RevokeApiKeyHandler } from './revoke-api-key.command';
 
 /** Who may call: API keys, and the guard that turns one into a caller. */
 @Module({})
 export class IdentityModule {
-  static forRoot(grants: Grants, operatorKeyHash: string | undefined): DynamicModule {
+  static forRoot(grants: Grants, operatorKeys: readonly OperatorKey[] = []): DynamicModule {
     return {
       module: IdentityModule,
       global: true,
       controllers: [ApiKeysController],
       providers: [
         { provide: Grants, useValue: grants },
-        { provide: OPERATOR_KEY_HASH, useValue: operatorKeyHash },
+        { provide: Operators, useValue: new Operators(grants, operatorKeys) },
         { provide: APP_GUARD, useClass: AuthenticationGuard },
         CreateApiKeyHandler,
         RevokeApiKeyHandler,
         ApiKeysHandler,
         ApiKeysResolver,
       ],
-      exports: [Grants],
+      exports: [Grants, Operators],
     };
   }
 }

@@ -3,6 +3,7 @@ export { type ApiKeyView, createdApiKeyView } from './api-key-view';
 export { ApiKeys } from './api-keys.query';
 export { AuthenticationGuard, OperatorOnly } from './authentication.guard';
 export { CreateApiKey, createApiKeyInput } from './create-api-key.command';
+export { type OperatorKey, Operators } from './operators';
 export { ScopeNotHeld, Unauthenticated } from './identity.errors';
 export { apiKeyCreated, apiKeyRevoked } from './identity.events';
 export { IdentityModule } from './identity.module';

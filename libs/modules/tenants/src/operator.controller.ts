@@ -1,4 +1,4 @@
-import { type Caller, deterministicId, idSchema } from '@holdfast/kernel';
+import { deterministicId, idSchema } from '@holdfast/kernel';
 import { type Idempotency, pageOf, type Page } from '@holdfast/cqrs';
 import { ApiIdempotencyKey, IdempotencyKey } from '@holdfast/http';
 import {
@@ -7,8 +7,8 @@ import {
   createdApiKeyView,
   generateApiKey,
   OperatorOnly,
+  Operators,
 } from '@holdfast/identity';
-import { callerOf, Grants } from '@holdfast/tenancy';
 import { Body, Controller, Get, Param, Post, Query, Req } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
@@ -25,7 +25,7 @@ export class OperatorController {
   constructor(
     private readonly commands: CommandBus,
     private readonly directory: TenantDirectory,
-    private readonly grants: Grants,
+    private readonly operators: Operators,
   ) {}
 
   @Get()
@@ -47,7 +47,7 @@ export class OperatorController {
     @Body({ schema: createTenantInput }) input: z.output<typeof createTenantInput>,
   ): Promise<TenantView> {
     // The id follows from the key: a repeated request means the same tenant and finds its answer there.
-    const caller = await this.operatorFor(deterministicId('tenant', idempotency.key), request);
+    const caller = await this.operators.callerIn(deterministicId('tenant', idempotency.key), request);
     return this.commands.execute(new CreateTenant(caller, input, idempotency));
   }
 
@@ -70,13 +70,8 @@ export class OperatorController {
   ): Promise<z.output<typeof createdApiKeyView>> {
     const tenant = await this.directory.get(id);
     const secret = generateApiKey('live');
-    const caller = await this.operatorFor(tenant.id, request);
+    const caller = await this.operators.callerIn(tenant.id, request);
     const key = await this.commands.execute(new CreateApiKey(caller, input, secret, idempotency));
     return { ...key, secret: idempotency.replayed ? null : secret.text };
-  }
-
-  private async operatorFor(tenantId: string, request: FastifyRequest): Promise<Caller> {
-    const grant = await this.grants.forSystem('operator', tenantId);
-    return callerOf(grant, { requestId: request.id, traceparent: request.traceparent });
   }
 }

@@ -12,7 +12,8 @@ import {
   metricsPort,
   nodeEnv,
   oidcIssuers,
-  operatorKeyHash,
+  operatorKeys,
+  operatorName,
   otlpEndpoint,
   port,
   redisUrl,
@@ -51,7 +52,7 @@ const api = z.object({
   databaseAuthUrl: databases.databaseAuthUrl,
   databaseOpsUrl: databases.databaseOpsUrl,
   clickhouseUrl,
-  operatorKeyHash,
+  operatorKeys,
   oidcIssuers,
 });
 
@@ -88,6 +89,7 @@ const migrate = z.object({ databaseAdminUrl, ...everyDatabase, clickhouseUrl: op
 const cli = z.object({
   directory,
   nodeEnv,
+  operatorName,
   databaseAdminUrl: optional(databaseAdminUrl),
   ...everyDatabase,
   redisUrl,

@@ -101,6 +101,20 @@ describe('readConfig', () => {
     expect(readConfig('worker', { ...api, REDIS_URL: 'redis://r:6379' }).redisUrl).toBe('redis://r:6379');
   });
 
+  test('takes one operator without a name, or several with one each', () => {
+    const [one, other] = ['ab'.repeat(32), 'cd'.repeat(32)];
+    const keys = (text: string) => readConfig('api', { ...api, OPERATOR_KEY_HASH: text }).operatorKeys;
+    expect(readConfig('api', api).operatorKeys).toEqual([]);
+    expect(keys(one)).toEqual([{ name: 'operator', hash: one }]);
+    expect(keys(`alice=${one}, bob=${other}`)).toEqual([
+      { name: 'alice', hash: one },
+      { name: 'bob', hash: other },
+    ]);
+    for (const wrong of [`${one},${other}`, `a|b=${one}`, 'alice=', one.toUpperCase()]) {
+      expect(refusalOf(() => keys(wrong)).faults).toMatchObject([{ variable: 'OPERATOR_KEY_HASH' }]);
+    }
+  });
+
   test('tells what to do about a variable that Kubernetes has set', () => {
     const { faults } = refusalOf(() => readConfig('api', { ...api, HOLDFAST_PORT: 'tcp://10.0.0.1:80' }));
     expect(faults[0]?.message).toContain('enableServiceLinks');

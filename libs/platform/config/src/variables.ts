@@ -74,18 +74,52 @@ export const clickhouseUrl = variable(connectionString('http', 'https'), {
   secret: true,
 });
 
-export const operatorKeyHash = variable(
+/** What an operator may be called. The name stands in signed grants, events and log lines. */
+const OPERATOR_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$/;
+const OPERATOR_KEY = /^(?:(?<name>[A-Za-z0-9][A-Za-z0-9._@-]{0,62})=)?(?<hash>[0-9a-f]{64})$/;
+
+export const operatorKeys = variable(
   z
     .string()
-    .regex(/^[0-9a-f]{64}$/, {
-      error: 'has to be the SHA-256 of the operator key in 64 hexadecimal characters',
-    })
-    .optional(),
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((key) => key.trim())
+        .filter(Boolean),
+    )
+    .refine(
+      (keys) => keys.every((key) => OPERATOR_KEY.test(key)) && (keys.length === 1 || keys.every(isNamed)),
+      {
+        error: 'has to be the SHA-256 of a key in 64 hexadecimal characters, or a list of name=SHA-256',
+      },
+    )
+    .transform((keys) => keys.map(operatorKeyOf)),
   {
     env: 'OPERATOR_KEY_HASH',
-    meaning: 'SHA-256 of the operator’s key, in hexadecimal: `printf %s "$KEY"` piped into `sha256sum`.',
+    meaning:
+      'Who operates: `alice=<SHA-256>,bob=<SHA-256>`, in hexadecimal: `printf %s "$KEY"` piped into `sha256sum`. One SHA-256 alone is that of `operator`; a name may have two keys while one replaces the other.',
     whenEmpty: 'The routes under /v1/operator answer 401 to everybody.',
     secret: true,
+  },
+);
+
+function isNamed(key: string): boolean {
+  return key.includes('=');
+}
+
+function operatorKeyOf(key: string): { readonly name: string; readonly hash: string } {
+  const { name = 'operator', hash = '' } = OPERATOR_KEY.exec(key)?.groups ?? {};
+  return { name, hash };
+}
+
+export const operatorName = variable(
+  z.string().regex(OPERATOR_NAME, { error: 'has to be 1 to 63 letters, digits and . _ @ -' }).optional(),
+  {
+    env: 'HOLDFAST_OPERATOR',
+    meaning:
+      'Who operates at the command line. Stands in the audit trail of each tenant that a verb touches.',
+    whenEmpty: 'The name of the user of the operating system.',
   },
 );
 

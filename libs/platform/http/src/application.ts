@@ -154,9 +154,9 @@ function accompanyRequests(fastify: FastifyInstance, health: Health): void {
     const status = reply.statusCode;
     requestSeconds.observe({ method, route, status: String(status) }, reply.elapsedTime / 1_000);
     const traceId = readTraceparent(request.traceparent ?? '')?.traceId;
-    const { tenantId, actor } = request.caller ?? {};
+    const { tenantId, actor, act = request.operator } = request.caller ?? {};
     request.log.info(
-      { method, route, status, durationMs: Math.round(reply.elapsedTime), traceId, tenantId, actor },
+      { method, route, status, durationMs: Math.round(reply.elapsedTime), traceId, tenantId, actor, act },
       'request answered',
     );
   });

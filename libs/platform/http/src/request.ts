@@ -8,6 +8,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set by the guard that has verified the request's credential. */
     caller?: Caller;
+    /** `operator:<name>`, whose key the guard has recognised: on routes that are the operator's alone. */
+    operator?: string;
     idempotency?: Idempotency;
     /** W3C trace context of the request: the client's, or one that begins here. */
     traceparent?: string;

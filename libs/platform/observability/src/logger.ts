@@ -15,7 +15,8 @@ export const logFields = {
   requestId:
     'The request, or job, at the root of the work; the same as X-Request-Id and as an event’s correlation id.',
   tenantId: 'The tenant for whom.',
-  actor: 'Who acted: api_key:<id>, member:<id> or system:<consumer>.',
+  actor: 'Who acted: api_key:<id>, member:<id>, support:<id> or system:<consumer>.',
+  act: 'The operator who acted for the tenant, as operator:<name>.',
   traceId: 'The trace of the work, as in W3C traceparent.',
   context: 'The part of the process that writes.',
   method: 'HTTP method of a request.',
@@ -64,12 +65,13 @@ export function createLogger({ app, level, destination }: LoggerOptions): Logger
 
 /** The same logger for the work of one caller: every line says for whom, by whom and in which request. */
 export function loggerFor(logger: Logger, caller: Caller): Logger {
-  const { requestId, tenantId, actor, traceparent } = caller;
+  const { requestId, tenantId, actor, act, traceparent } = caller;
   const traceId = traceparent === undefined ? undefined : readTraceparent(traceparent)?.traceId;
   return logger.child({
     requestId,
     tenantId,
     actor,
+    ...(act === undefined ? {} : { act }),
     ...(traceId === undefined ? {} : { traceId }),
   } satisfies LogFields);
 }
