@@ -7,6 +7,8 @@ export type ErrorKind =
   | 'forbidden'
   | 'not_found'
   | 'conflict'
+  | 'precondition_failed'
+  | 'precondition_required'
   | 'too_large'
   | 'unsupported'
   | 'refused'
@@ -79,5 +81,15 @@ export class Conflict extends DomainError {
 
   constructor() {
     super('The object was changed by another request at the same time. Read it again and decide anew.');
+  }
+}
+
+/** The object is no longer at the version that the caller has read: what they mean to change is not what is there. */
+export class VersionMismatch extends DomainError {
+  readonly code = 'resource.version_mismatch';
+  readonly kind = 'precondition_failed';
+
+  constructor() {
+    super('The object has changed since you read it. Read it again and decide anew.');
   }
 }

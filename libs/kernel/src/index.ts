@@ -17,6 +17,7 @@ export {
   Conflict,
   InvalidInput,
   type InputFault,
+  VersionMismatch,
 } from './domain-error';
 export { deterministicId, idSchema, newId } from './ids';
 export { instantSchema } from './instants';

@@ -18,3 +18,4 @@ export { type Problem, problemOf, refusalOf } from './problem';
 export { sendProblem } from './problem.filter';
 export { CallerOf, IdempotencyKey, IdempotencyKeyMissing, idempotencyOf, requestOf } from './request';
 export { SchemaPipe } from './schema.pipe';
+export { ApiIfMatch, IfMatch, Versioned, VersionMissing } from './version';

@@ -5,6 +5,7 @@ export { type DoctorOptions, runDoctor } from './doctor/doctor';
 export type { Exemption } from './doctor/exemptions';
 export { callerOf, type Grant, readGrant } from './grant';
 export { Grants } from './grants';
+export { FeatureNotInPlan, QuotaExceeded, requireFeature, requireQuota } from './plan-limits';
 export { benchRls, formatRlsFigures, type RlsBenchOptions } from './rls.bench';
 export { TenantClosed, TenantSuspended } from './tenancy.errors';
 export { TenantDatabase } from './tenant-database';
