@@ -8,7 +8,7 @@ import {
   readConfig,
   roleVariables,
 } from '@holdfast/config';
-import { dumpPolicies, dumpStructure, migrate, setRolePasswords } from '@holdfast/database';
+import { dumpPolicies, dumpStructure, migrate, setRolePasswords, setRoleSettings } from '@holdfast/database';
 import { TelemetryStore } from '@holdfast/telemetry';
 import { readDevFile } from './dev/dev-file';
 import { printOutcome } from './output';
@@ -73,6 +73,7 @@ async function apply(config: Configs['migrate'], dumpDirectory: string | undefin
   const applied = await migrate(config.databaseAdminUrl);
   const passwords = rolePasswords(config);
   await setRolePasswords(config.databaseAdminUrl, passwords);
+  await setRoleSettings(config.databaseAdminUrl, SETTLED_ROLES);
   const telemetry = config.clickhouseUrl === undefined ? [] : await migrateTelemetry(config.clickhouseUrl);
   const outcome = { applied: [...applied, ...telemetry], passwordsSet: Object.keys(passwords) };
   if (dumpDirectory === undefined) return outcome;
@@ -80,6 +81,9 @@ async function apply(config: Configs['migrate'], dumpDirectory: string | undefin
   writeFileSync(join(dumpDirectory, 'policies.txt'), await dumpPolicies(config.databaseAdminUrl));
   return { ...outcome, dumpedTo: dumpDirectory };
 }
+
+/** BullMQ says for itself how its sessions are. */
+const SETTLED_ROLES = loginRoles.filter((role) => role !== 'holdfast_jobs');
 
 /** The password in each role's connection string. A URL with another user (a proxy's, say) sets nothing. */
 function rolePasswords(config: Configs['migrate']): Record<string, string> {

@@ -12,7 +12,8 @@ const ROLE_MISSING = 'Fault; in development derived from DATABASE_ADMIN_URL when
 export const databases = {
   databaseUrl: variable(postgresUrl, {
     env: 'DATABASE_URL',
-    meaning: 'PostgreSQL as the role holdfast_app: all business SQL.',
+    meaning:
+      'PostgreSQL as the role holdfast_app: all business SQL. With `?pgbouncer=true` through a pooler.',
     whenEmpty: ROLE_MISSING,
     secret: true,
   }),

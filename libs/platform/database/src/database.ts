@@ -8,12 +8,13 @@ import {
   leavesConnectionSound,
   translate,
 } from './database-errors';
+import { SESSION_SETTINGS } from './session-settings';
 import { statement } from './statement';
 import { SystemTx, type Transaction } from './transaction';
 
 /** How a process talks to PostgreSQL in one role. */
 export interface DatabaseOptions {
-  /** Connection string of the role. */
+  /** Connection string of the role; with `pgbouncer=true` it leads to a pooler in transaction mode. */
   readonly url: string;
   /** Shown in pg_stat_activity. */
   readonly name: string;
@@ -44,19 +45,22 @@ types.setTypeParser(20, BigInt);
  */
 export class Database {
   private readonly pool: Pool;
+  private readonly isPooled: boolean;
 
   constructor(private readonly options: DatabaseOptions) {
-    const { statementTimeoutMs = 5_000 } = options;
+    const url = new URL(options.url);
+    this.isPooled = url.searchParams.get('pgbouncer') === 'true';
+    url.searchParams.delete('pgbouncer');
     this.pool = new Pool({
-      connectionString: options.url,
+      connectionString: url.href,
       application_name: options.name,
       max: options.connectionsMax ?? 10,
       connectionTimeoutMillis: options.acquireTimeoutMs ?? 3_000,
       pipeline: true,
       keepAlive: true,
       types,
-      // A lock is waited for at most 2 s, less than a statement; a transaction that its process forgot ends after 10 s.
-      options: `-c TimeZone=UTC -c statement_timeout=${statementTimeoutMs} -c lock_timeout=2000 -c idle_in_transaction_session_timeout=10000`,
+      // PgBouncer takes no options: there the roles' own settings hold, which `holdfast migrate` makes the same.
+      ...(!this.isPooled && { options: startupOptions(options.statementTimeoutMs) }),
     });
     // Without a listener, an error on an idle connection (a restarted server) would end the process.
     this.pool.on('error', (error) => options.onIdleError?.(error));
@@ -124,7 +128,7 @@ export class Database {
     let broken = true;
     try {
       const tx = open(connection);
-      const result = await tx.run(() => work(tx));
+      const result = await tx.run(() => work(tx), { isPooled: this.isPooled });
       broken = false;
       return result;
     } catch (error) {
@@ -143,4 +147,14 @@ export class Database {
       throw new DatabaseUnavailable(error);
     }
   }
+}
+
+function startupOptions(statementTimeoutMs?: number): string {
+  const settings = {
+    ...SESSION_SETTINGS,
+    ...(statementTimeoutMs !== undefined && { statement_timeout: statementTimeoutMs }),
+  };
+  return Object.entries(settings)
+    .map(([name, value]) => `-c ${name}=${value}`)
+    .join(' ');
 }

@@ -9,6 +9,7 @@ export {
 } from './database-errors';
 export { dumpPolicies, dumpStructure } from './dump-structure';
 export { migrate, setRolePasswords, MIGRATIONS_DIRECTORY } from './migrate';
+export { setRoleSettings } from './session-settings';
 export {
   registeredStatements,
   refuseUtility,

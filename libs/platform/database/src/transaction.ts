@@ -34,14 +34,19 @@ export class Transaction {
   private committing: Promise<QueryResult> | undefined;
   private readonly warnings: unknown[] = [];
   private over = false;
+  private isPooled = false;
 
   constructor(
     private readonly connection: PoolClient,
     private readonly access: 'read only' | 'read write' = 'read write',
   ) {}
 
-  /** Opens the transaction, does the work and commits; rolls back and rethrows what made it fail. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Opens the transaction, does the work and commits; rolls back and rethrows what made it fail. Behind a pooler in
+   * transaction mode the server's session is another one each time, so nothing is prepared in it by name.
+   */
+  async run<T>(work: () => Promise<T>, { isPooled = false } = {}): Promise<T> {
+    this.isPooled = isPooled;
     this.begin();
     try {
       const result = await work();
@@ -98,20 +103,18 @@ export class Transaction {
   }
 
   /**
-   * What is sent first, without waiting for any of it: the reset of the session, then `begin`. A subclass that enters a
-   * tenant does both in one statement behind `begin`.
+   * What is sent first, without waiting for any of it: `begin`, then the reset of the session, since a pooler may give a
+   * statement ahead of `begin` to another session. A subclass that enters a tenant resets in the same statement.
    */
   protected opening(begin: Step): readonly Step[] {
-    return [...RESET, begin];
+    return [begin, ...RESET];
   }
 
   private begin(): void {
     // Says all that a setting of the session could say otherwise: it may be read before the reset.
     const text = `begin isolation level read committed, ${this.access}, not deferrable`;
     const begin = { name: `begin ${this.access}`, text };
-    for (const { values = [], ...named } of this.opening(begin)) {
-      void this.track(this.connection.query({ ...EXTENDED, ...named, values: [...values] }));
-    }
+    for (const each of this.opening(begin)) void this.track(this.send(each));
   }
 
   private async commit(): Promise<void> {
@@ -132,7 +135,7 @@ export class Transaction {
     // `track` has noted each failure; a rollback that fails leaves a connection that the pool destroys.
     await Promise.all(this.issued.splice(0));
     // Of a transaction that has failed, a commit that is on its way is the rollback.
-    const ended = this.committing ?? this.connection.query({ name: 'rollback', text: 'rollback' });
+    const ended = this.committing ?? this.send(step('rollback'));
     await ended.catch((error: unknown) => (this.failure ??= { error }));
   }
 
@@ -145,8 +148,7 @@ export class Transaction {
   private issue(statement: Statement<unknown>, values: readonly unknown[]): Promise<QueryResult> {
     if (this.over) throw new Error(`statement ${statement.name} was issued after its transaction had ended`);
     refuseUtility(statement.text);
-    const { name, text } = statement;
-    return this.track(this.connection.query({ ...EXTENDED, name, text, values: [...values] }));
+    return this.track(this.send({ ...statement, values }));
   }
 
   private sendCommit(): Promise<QueryResult> {
@@ -154,9 +156,7 @@ export class Transaction {
       if (notice.severity === 'WARNING') this.warnings.push(notice);
     };
     this.connection.on('notice', onNotice);
-    this.committing = this.connection
-      .query({ name: 'commit', text: 'commit' })
-      .finally(() => this.connection.off('notice', onNotice));
+    this.committing = this.send(step('commit')).finally(() => this.connection.off('notice', onNotice));
     this.committing.catch(() => {}); // Looked at by `commit`, once the statements before it are.
     return this.committing;
   }
@@ -167,7 +167,11 @@ export class Transaction {
   }
 
   private control(text: string): Promise<unknown> {
-    return this.track(this.connection.query({ name: text, text }));
+    return this.track(this.send(step(text)));
+  }
+
+  private send({ name, text, values = [] }: Step): Promise<QueryResult> {
+    return this.connection.query({ ...EXTENDED, ...(!this.isPooled && { name }), text, values: [...values] });
   }
 
   private track<T>(sent: Promise<T>): Promise<T> {

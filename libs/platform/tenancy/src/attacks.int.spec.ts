@@ -1,38 +1,28 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { sqlState, TenantContextRefused, UtilityStatementRefused } from '@holdfast/database';
-import { TestDatabase } from '@holdfast/testing';
+import { TestDatabase, testRoutes } from '@holdfast/testing';
 import { callerOf, readGrant } from './grant';
+import { Attack, SECRET } from '../test/attack';
 import type { TenantDatabase } from './tenant-database';
-import type { TenantTx } from './tenant-tx';
 
-let attempts = 0;
-
-/** Runs any text as one statement, as somebody would who controls the text of a statement. */
-function inject<Row = Record<string, unknown>>(
-  tx: TenantTx,
-  text: string,
-  values: unknown[] = [],
-): Promise<Row[]> {
-  attempts += 1;
-  return tx.rows<Row>({ name: `attack.context_${attempts}`, text }, values);
-}
-
-const COUNT = 'select tenant_id from tenants.tenants';
+const COUNT = 'select tenant_id, slug from tenants.tenants';
 const CONTEXT = `select current_setting('holdfast.context', true) as context`;
 
-describe('A tenant context', () => {
+describe.each(testRoutes())('A tenant context, $route', (route) => {
   let database: TestDatabase;
   let tenants: TenantDatabase;
   let attacker: Caller;
   let victim: Caller;
+  const attack = new Attack('context', (tenantId) => tenantId === victim.tenantId);
+  const inject: Attack['inject'] = (...attempt) => attack.inject(...attempt);
 
   beforeAll(async () => {
-    database = await TestDatabase.create();
+    database = await TestDatabase.createFor(route);
     tenants = database.tenants();
     [attacker, victim] = [await database.caller(newId()), await database.caller(newId())];
     for (const [caller, slug] of [
       [attacker, 'attacker'],
-      [victim, 'victim'],
+      [victim, SECRET],
     ] as const) {
       await tenants.transaction(caller, (tx) =>
         inject(tx, 'insert into tenants.tenants (tenant_id, slug, name) values ($1, $2, $2)', [
@@ -42,10 +32,7 @@ describe('A tenant context', () => {
       );
     }
   });
-  afterAll(async () => {
-    process.stdout.write(`context: ${attempts} injected statements\n`);
-    await database.drop();
-  });
+  afterAll(() => database.drop());
 
   const contextOf = (caller: Caller): Promise<string> =>
     tenants.transaction(caller, async (tx) => (await inject<{ context: string }>(tx, CONTEXT))[0]!.context);
@@ -118,7 +105,7 @@ describe('A tenant context', () => {
     }
     // What was set for the session is gone with the next transaction.
     expect(await tenants.transaction(attacker, (tx) => inject(tx, COUNT))).toEqual([
-      { tenant_id: attacker.tenantId },
+      { tenant_id: attacker.tenantId, slug: 'attacker' },
     ]);
   });
 
@@ -199,5 +186,11 @@ describe('A tenant context', () => {
     );
     await expect(read(ofOldKey)).rejects.toThrow(TenantContextRefused);
     expect(await read(await mint('5 minutes'))).toHaveLength(1);
+  });
+
+  it('has been attacked, and has shown nothing', () => {
+    attack.report(route.route);
+    expect(attack.attempts).toBeGreaterThan(500);
+    expect(attack.foreignRows).toBe(0);
   });
 });

@@ -1,6 +1,6 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { statement } from '@holdfast/database';
-import { TestDatabase } from '@holdfast/testing';
+import { TestDatabase, testRoutes } from '@holdfast/testing';
 
 const TENANTS = 50;
 const CONNECTIONS = 5;
@@ -48,9 +48,9 @@ const KINDS = [
   'kill',
 ] as const;
 
-describe('Many tenants on few connections', () => {
+describe.each(testRoutes())('Many tenants on few connections, $route', (route) => {
   let database: TestDatabase;
-  beforeAll(async () => void (database = await TestDatabase.create()));
+  beforeAll(async () => void (database = await TestDatabase.createFor(route)));
   afterAll(() => database.drop());
 
   it('never meet each other, whatever goes wrong in between', async () => {
@@ -105,7 +105,7 @@ describe('Many tenants on few connections', () => {
 
     const kinds = [...landed].map(([kind, times]) => `${kind} ${times}`).join(', ');
     process.stdout.write(
-      `interleaved (seed ${seed}): ${UNITS} transactions, ${counts.rows} rows, ${counts.failures} failures; ${kinds}\n`,
+      `interleaved, ${route.route} (seed ${seed}): ${UNITS} transactions, ${counts.rows} rows, ${counts.foreign} foreign rows, ${counts.failures} failures; ${kinds}\n`,
     );
     expect({ foreign: counts.foreign, empty: counts.empty - (landed.get('confuse') ?? 0) <= 0 }).toEqual({
       foreign: 0,

@@ -1,21 +1,8 @@
 import { type Caller, newId } from '@holdfast/kernel';
-import { TestDatabase } from '@holdfast/testing';
+import { sqlState } from '@holdfast/database';
+import { TestDatabase, testRoutes } from '@holdfast/testing';
+import { Attack, SECRET, textOf } from '../test/attack';
 import type { TenantDatabase } from './tenant-database';
-import type { TenantTx } from './tenant-tx';
-
-let attempts = 0;
-
-function inject<Row = Record<string, unknown>>(
-  tx: TenantTx,
-  text: string,
-  values: unknown[] = [],
-): Promise<Row[]> {
-  attempts += 1;
-  return tx.rows<Row>({ name: `attack.reading_${attempts}`, text }, values);
-}
-
-/** Stands in every text column of the victim, so that no way of showing a row can miss it. */
-const SECRET = 'victims-secret';
 
 /** Each reads, or makes PostgreSQL say, something about rows; `$1` is the victim's tenant id. */
 const READS = [
@@ -46,7 +33,22 @@ const READS = [
   `select xpath(t.name, '<a/>') as row from tenants.tenants t where t.tenant_id = $1`,
   `select t.name::json as row, $1::uuid from tenants.tenants t`,
   `select set_config('application_name', t.name, false) as row from tenants.tenants t where t.tenant_id = $1`,
+  // What runs before the policy has chosen would have seen more rows than it shows.
+  `select t.tenant_id, current_setting('attack.seen', true) as row from tenants.tenants t where set_config('attack.seen', t.name, true) is not null or t.tenant_id = $1`,
+  `select current_setting('attack.seen', true) as row, (select count(set_config('attack.seen', k.name, true)) from identity.api_keys k), $1::uuid`,
+  'select name from identity.api_keys where name ~ name and $1::uuid is not null order by regexp_replace(name, name, name)',
+  'select max(name) over (order by name rows between unbounded preceding and unbounded following) as row, $1::uuid from identity.api_keys',
+  `select $1::uuid, d.* from events.log l, jsonb_path_query(jsonb_build_array(l.data), '$.**') d`,
+  `select substr('x', 1, length(name) - 1000000) as row from identity.api_keys where tenant_id = $1 or true`,
+  `select (name || '.1')::numeric as row, $1::uuid from identity.api_keys`,
+  `select array_agg(k) as row, $1::uuid from identity.api_keys k group by grouping sets ((), (name), (tenant_id))`,
+  `with recursive w (name) as (select name from identity.api_keys union select k.name from identity.api_keys k, w where $1::uuid is not null) select name from w`,
+  'with moved as (update identity.api_keys set tenant_id = $1 where false or tenant_id <> $1 returning name) select * from moved',
+  `insert into identity.api_keys (tenant_id, id, name, prefix, scopes, created_by) select tenancy.tenant_id(), gen_random_uuid(), name, prefix, scopes, created_by from identity.api_keys where tenant_id = $1 or true returning name`,
   // What runs SQL, or reads tables by name.
+  `select query_to_xmlschema('select * from tenants.tenants', true, true, '') as row, $1::uuid`,
+  `select query_to_xml('copy tenants.tenants to stdout', true, true, '') as row, $1::uuid`,
+  `select query_to_xml('select * from auth.credentials', true, true, '') as row, $1::uuid`,
   `select query_to_xml('select * from tenants.tenants', true, true, '') as row, $1::uuid`,
   `select query_to_xml('select * from tenants.tenants where tenant_id = ''' || $1::text || '''', true, true, '') as row`,
   `select table_to_xml('tenants.tenants', true, true, '') as row, $1::uuid`,
@@ -59,6 +61,15 @@ const READS = [
   'select s.*, $1::uuid from pg_stats_ext s',
   'select s.*, $1::uuid from pg_statistic s',
   'select a.query, a.application_name, $1::uuid from pg_stat_activity a',
+  'select pg_stat_get_activity(null) as row, $1::uuid',
+  'select s.*, $1::uuid from pg_stat_statements s',
+  'select s.*, $1::uuid from pg_stat_user_tables s',
+  'select s.*, $1::uuid from pg_statio_user_indexes s',
+  'select s.*, $1::uuid from pg_statistic_ext_data s',
+  'select c.relname, c.reltuples, pg_relation_size(c.oid), $1::uuid from pg_class c',
+  'select n.*, $1::uuid from pg_listening_channels() n',
+  `select pg_get_functiondef(f.oid) as row, $1::uuid from pg_proc f where f.prokind = 'f' and f.pronamespace = 'tenancy'::regnamespace`,
+  'select m.*, $1::uuid from pg_backend_memory_contexts m',
   'select p.*, $1::uuid from pg_prepared_statements p',
   'select c.*, $1::uuid from pg_cursors c',
   'select s.*, $1::uuid from pg_settings s',
@@ -69,6 +80,25 @@ const READS = [
   'select s.*, $1::uuid from pg_file_settings s',
   'select s.*, $1::uuid from pg_largeobject s',
   `select string_agg(d.description, ''), $1::uuid from pg_description d where d.description like '${SECRET}'`,
+];
+
+/**
+ * Each asks whether a value is there: the victim's has to get the answer that a value of nobody gets. `$1` is the value.
+ */
+const ORACLES = [
+  'select exists (select from identity.api_keys where name = $1) as answer',
+  'select count(*) as answer from events.log where actor = $1 or correlation_id = $1 or data = to_jsonb($1::text)',
+  'select 1 / count(*) as answer from identity.api_keys where name = $1',
+  `select count(*) as answer from pg_stats where most_common_vals::text like '%' || $1 || '%' or histogram_bounds::text like '%' || $1 || '%'`,
+  `select count(*) as answer from pg_stat_activity where query like '%' || $1 || '%' and pid <> pg_backend_pid()`,
+  `insert into idempotency.answers (tenant_id, actor, route, key, request_hash) values (tenancy.tenant_id(), $1, $1, $1, sha256('x')) returning key is not null as answer`,
+  `insert into idempotency.answers (tenant_id, actor, route, key, request_hash) values (tenancy.tenant_id(), $1, $1, $1, sha256('x')) on conflict do nothing returning true as answer`,
+  `insert into identity.api_keys (tenant_id, id, name, prefix, scopes, created_by) select tenancy.tenant_id(), gen_random_uuid(), $1, 'x', '{}', $1 returning true as answer`,
+  'update identity.api_keys set created_by = created_by where name = $1 returning true as answer',
+  'delete from idempotency.answers where key = $1 returning true as answer',
+  `merge into identity.api_keys k using (select 1) s on k.name = $1 when matched then update set prefix = 'x' returning true as answer`,
+  'select tenant_id from tenants.tenants where slug = $1 for update nowait',
+  'select pg_try_advisory_xact_lock(hashtextextended($1, 0)) as answer',
 ];
 
 /** Each has to be refused, whatever it would show. */
@@ -107,6 +137,25 @@ const REFUSED: Readonly<Record<string, string>> = {
   'select pg_reload_conf()': '42501',
   'select pg_switch_wal()': '42501',
   "select pg_create_restore_point('x')": '42501',
+  "select lo_export(1, '/tmp/x')": '42501',
+  'select pg_stat_reset()': '42501',
+  'select pg_stat_force_next_flush(), pg_stat_reset_shared()': '42501',
+  'select pg_log_backend_memory_contexts(pg_backend_pid())': '42501',
+  "select pg_replication_origin_create('x')": '42501',
+  'select pg_promote()': '42501',
+  'select * from pg_authid': '42501',
+  'select * from pg_config': '42501',
+  'update pg_class set relrowsecurity = false': '42501',
+  'delete from pg_policy': '42501',
+  "update pg_proc set prosrc = 'begin return null; end'": '42501',
+  "insert into pg_policy (polname) values ('x')": '42501',
+  "select set_config('log_statement', 'none', false)": '42501',
+  "select set_config('log_min_messages', 'debug5', true)": '42501',
+  // The estimates of a plan would tell how often a value stands in the rows of all tenants.
+  "select query_to_xml('explain select * from tenants.tenants where name = ''x''', true, true, '')": '0A000',
+  "select query_to_xml('explain (analyze, verbose) select * from tenants.tenants', true, true, '')": '0A000',
+  "select set_config('is_superuser', 'on', true)": '55P02',
+  'select 1 as a into unlogged public.poison': '42501',
   "select pg_create_logical_replication_slot('x', 'pgoutput')": '42501',
   "select dblink('dbname=postgres', 'select 1')": '42883',
   "select set_config('role', 'holdfast_owner', false)": '42501',
@@ -116,14 +165,23 @@ const REFUSED: Readonly<Record<string, string>> = {
   "select set_config('session_preload_libraries', 'x', true)": '42501',
 };
 
-describe('One injected statement', () => {
+/** Carries what was answered out of a transaction that is rolled back. */
+class Told extends Error {
+  constructor(readonly rows: unknown) {
+    super('told');
+  }
+}
+
+describe.each(testRoutes())('One injected statement, $route', (route) => {
   let database: TestDatabase;
   let tenants: TenantDatabase;
   let attacker: Caller;
   let victim: Caller;
+  const attack = new Attack('reading', (tenantId) => tenantId === victim.tenantId);
+  const inject: Attack['inject'] = (...attempt) => attack.inject(...attempt);
 
   beforeAll(async () => {
-    database = await TestDatabase.create();
+    database = await TestDatabase.createFor(route);
     tenants = database.tenants();
     [attacker, victim] = [await database.caller(newId()), await database.caller(newId())];
     for (const [caller, text] of [
@@ -150,10 +208,7 @@ describe('One injected statement', () => {
     }
     await database.admin('analyze');
   });
-  afterAll(async () => {
-    process.stdout.write(`reading: ${attempts} injected statements\n`);
-    await database.drop();
-  });
+  afterAll(() => database.drop());
 
   /** What the attacker is told: rows, or the whole error with its detail. The parameter is the attacker's own. */
   const answerTo = async (text: string): Promise<string> => {
@@ -164,7 +219,7 @@ describe('One injected statement', () => {
         return rows;
       })
       .catch((error: unknown) => ({ ...(error as object), message: String(error) }));
-    return JSON.stringify(answer, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
+    return textOf(answer, text);
   };
 
   const readRows = (text: string): Promise<Record<string, unknown>[]> =>
@@ -175,12 +230,8 @@ describe('One injected statement', () => {
       'select tenant_id, name, slug from tenants.tenants where slug = $1',
       [SECRET],
     );
-    expect((await answerTo(text)).replaceAll(text, '')).not.toContain(SECRET);
-    for (const row of await readRows(text)) {
-      expect(
-        JSON.stringify(row, (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value)),
-      ).not.toContain(SECRET);
-    }
+    expect(await answerTo(text)).not.toContain(SECRET);
+    for (const row of await readRows(text)) expect(textOf(row, text)).not.toContain(SECRET);
     expect(
       await database.admin('select tenant_id, name, slug from tenants.tenants where slug = $1', [SECRET]),
     ).toEqual(rowsBefore);
@@ -189,6 +240,21 @@ describe('One injected statement', () => {
   it.each(Object.entries(REFUSED))('is refused: %s', async (text, code) => {
     await expect(tenants.transaction(attacker, (tx) => inject(tx, text))).rejects.toMatchObject({ code });
   });
+
+  it.each(ORACLES)(
+    'is told the same about a value of the victim and about one of nobody: %s',
+    async (text) => {
+      const ask = (value: string): Promise<unknown> =>
+        tenants
+          .transaction(attacker, async (tx) => {
+            const rows = await inject(tx, text, [value]);
+            throw new Told(rows); // Undone, so that the second question finds what the first one found.
+          })
+          .catch((error: unknown) => (error instanceof Told ? error.rows : sqlState(error)));
+      const aboutNobody = await ask('of-nobody');
+      expect(await ask(SECRET)).toEqual(aboutNobody);
+    },
+  );
 
   it('does not see the values that another tenant is using at the time', async () => {
     await tenants.transaction(victim, async (tx) => {
@@ -244,5 +310,11 @@ describe('One injected statement', () => {
       array[gen_random_uuid()], array[1], array['{}'::jsonb], array['x'], array[null], array[null], array[$1], array[1])`;
     const forged = tenants.transaction(attacker, (tx) => inject(tx, append, [victim.grant]));
     await expect(forged).rejects.toThrow('no valid tenant context');
+  });
+
+  it('has been tried in every way above, and has shown nothing', () => {
+    attack.report(route.route);
+    expect(attack.attempts).toBeGreaterThan(3 * READS.length);
+    expect(attack.foreignRows).toBe(0);
   });
 });

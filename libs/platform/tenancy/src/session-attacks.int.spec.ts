@@ -1,19 +1,8 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { UtilityStatementRefused } from '@holdfast/database';
-import { TestDatabase } from '@holdfast/testing';
+import { TestDatabase, testRoutes } from '@holdfast/testing';
+import { Attack } from '../test/attack';
 import type { TenantDatabase } from './tenant-database';
-import type { TenantTx } from './tenant-tx';
-
-let attempts = 0;
-
-function inject<Row = Record<string, unknown>>(
-  tx: TenantTx,
-  text: string,
-  values: unknown[] = [],
-): Promise<Row[]> {
-  attempts += 1;
-  return tx.rows<Row>({ name: `attack.session_${attempts}`, text }, values);
-}
 
 const SETTINGS: Readonly<Record<string, string>> = {
   search_path: 'pg_temp, public',
@@ -39,6 +28,9 @@ const SETTINGS: Readonly<Record<string, string>> = {
   enable_indexscan: 'off',
   plan_cache_mode: 'force_generic_plan',
   work_mem: '64',
+  local_preload_libraries: '../x',
+  default_text_search_config: 'pg_catalog.german',
+  xmlbinary: 'hex',
   role: 'none',
   'holdfast.context': 'x',
   'holdfast.invented': 'x',
@@ -53,21 +45,20 @@ const STATE = `select
   current_setting('holdfast.invented', true) as invented, current_user::text, session_user::text,
   current_setting('transaction_isolation') as isolation, pg_backend_pid() as pid`;
 
-describe('A session that one tenant has used', () => {
+describe.each(testRoutes())('A session that one tenant has used, $route', (route) => {
   let database: TestDatabase;
   let tenants: TenantDatabase;
   let attacker: Caller;
   let next: Caller;
+  const attack = new Attack('session', (tenantId) => tenantId === next.tenantId);
+  const inject: Attack['inject'] = (...attempt) => attack.inject(...attempt);
 
   beforeAll(async () => {
-    database = await TestDatabase.create();
+    database = await TestDatabase.createFor(route, 1);
     tenants = database.tenants(1); // One connection: whoever comes next gets the same session.
     [attacker, next] = [await database.caller(newId()), await database.caller(newId())];
   });
-  afterAll(async () => {
-    process.stdout.write(`session: ${attempts} injected statements\n`);
-    await database.drop();
-  });
+  afterAll(() => database.drop());
 
   const stateForNext = (): Promise<Record<string, unknown>> =>
     tenants.transaction(next, async (tx) => (await inject(tx, STATE))[0]!);
@@ -80,6 +71,20 @@ describe('A session that one tenant has used', () => {
     expect({ ...(await stateForNext()), pid: 0, invented: '' }).toEqual({ ...before, pid: 0, invented: '' });
     expect((await stateForNext())['invented'] || null).toBeNull();
   });
+
+  it.each(['row_security', 'search_path', 'TimeZone'])(
+    'comes to the next without a changed row of pg_settings: %s',
+    async (name) => {
+      const before = await stateForNext();
+      await tenants.transaction(attacker, (tx) =>
+        inject(tx, 'update pg_settings set setting = $2 where name = $1', [
+          name,
+          name === 'row_security' ? 'off' : 'UTC-7',
+        ]),
+      );
+      expect({ ...(await stateForNext()), pid: 0 }).toEqual({ ...before, pid: 0 });
+    },
+  );
 
   it('gives the next a transaction of the usual kind, whatever was set before it began', async () => {
     for (const [name, value] of [
@@ -154,6 +159,27 @@ describe('A session that one tenant has used', () => {
     '-- \rlisten \nvalues',
     '-- \rprepare \nvalues as select 1',
     '/* /* */ select */ listen poison',
+    'notify poison',
+    'fetch all from poison',
+    'execute poison',
+    'explain select 1',
+    'show all',
+    'copy tenants.tenants to stdout',
+    `copy (select 1) to program 'true'`,
+    'create temp table poison (a int)',
+    'lock table tenants.tenants in access exclusive mode',
+    'do $$ begin perform 1; end $$',
+    'call poison()',
+    'commit',
+    'begin',
+    'savepoint poison',
+    'set local role holdfast_owner',
+    'set session authorization holdfast_auth',
+    'grant holdfast_owner to holdfast_app',
+    'vacuum',
+    'checkpoint',
+    `load 'poison'`,
+    'table tenants.tenants',
   ])('was never given the utility statement: %s', async (text) => {
     await expect(tenants.transaction(attacker, (tx) => inject(tx, text))).rejects.toThrow(
       UtilityStatementRefused,
@@ -194,7 +220,8 @@ describe('A session that one tenant has used', () => {
       tx.rows({ name: 'attack.known', text: 'select 2 as answer' }),
     );
     const rows = await tenants.transaction(next, (tx) => tx.rows(known)).catch(() => 'refused');
-    expect(rows).toBe('refused'); // By the driver, which then gives up the connection.
+    // By the driver, which then gives up the connection. Behind a pooler no statement has a name.
+    expect(rows).toEqual(route.route === 'directly' ? 'refused' : [{ answer: 1 }]);
     expect(await tenants.transaction(next, (tx) => tx.rows(known))).toEqual([{ answer: 1 }]);
   });
 
@@ -203,5 +230,10 @@ describe('A session that one tenant has used', () => {
     await expect(tenants.transaction(attacker, (tx) => tx.rows({ name: '', text }))).rejects.toMatchObject({
       code: '42601',
     });
+  });
+
+  it('has been attacked', () => {
+    attack.report(route.route);
+    expect(attack.attempts).toBeGreaterThan(100);
   });
 });

@@ -1,4 +1,4 @@
 export { type Breakage, BREAKAGES } from './breakages';
 export { lineDifferences } from './line-differences';
 export { type ClickHouseKind, TestClickHouse } from './test-clickhouse';
-export { TestDatabase, type TestRole } from './test-database';
+export { TestDatabase, type TestRole, type TestRoute, testRoutes } from './test-database';

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { type Caller, newId } from '@holdfast/kernel';
-import { Database, migrate, setRolePasswords } from '@holdfast/database';
+import { Database, migrate, setRolePasswords, setRoleSettings } from '@holdfast/database';
 import { callerOf, Grants, TenantDatabase } from '@holdfast/tenancy';
 import { Client } from 'pg';
+import { hasPgBouncer, PgBouncer } from './pg-bouncer';
 
 /** Roles that a test may connect as. */
 export type TestRole =
@@ -29,10 +30,23 @@ export async function prepareTemplate(adminUrl: string): Promise<void> {
   await setRolePasswords(adminUrl, Object.fromEntries(ROLES.map((role) => [role, PASSWORD])));
 }
 
+/** How connections reach the database. */
+export interface TestRoute {
+  readonly route: 'directly' | 'through PgBouncer';
+}
+
+/** The ways that this machine has, for a suite that takes each of them; says so when one is missing. */
+export function testRoutes(): TestRoute[] {
+  if (hasPgBouncer()) return [{ route: 'directly' }, { route: 'through PgBouncer' }];
+  process.stdout.write('Skipped: through PgBouncer (there is no pgbouncer on this machine).\n');
+  return [{ route: 'directly' }];
+}
+
 /** A migrated database of a spec file's own, with connections in every role. */
 export class TestDatabase {
   private readonly opened: Database[] = [];
   private grants: Grants | undefined;
+  private bouncer: PgBouncer | undefined;
 
   private constructor(
     readonly adminUrl: string,
@@ -56,11 +70,28 @@ export class TestDatabase {
     return new TestDatabase(urlOf(serverUrl, name), serverUrl, name);
   }
 
+  /**
+   * The same behind a pooler of its own in transaction mode, where `serverConnections` for each role are shared by all
+   * that `as` and `tenants` open from then on.
+   */
+  static async createFor({ route }: TestRoute, serverConnections = 5): Promise<TestDatabase> {
+    const database = await TestDatabase.create();
+    if (route === 'directly') return database;
+    await setRoleSettings(database.adminUrl, ROLES);
+    const passwords = Object.fromEntries(ROLES.map((role) => [role, PASSWORD]));
+    database.bouncer = await PgBouncer.start({ serverUrl: database.adminUrl, passwords, serverConnections });
+    return database;
+  }
+
   /** Connection string of a role. */
   url(role: TestRole): string {
     const url = new URL(this.adminUrl);
     url.username = role;
     url.password = PASSWORD;
+    if (this.bouncer) {
+      url.host = `127.0.0.1:${this.bouncer.port}`;
+      url.searchParams.set('pgbouncer', 'true');
+    }
     return url.href;
   }
 
@@ -90,6 +121,7 @@ export class TestDatabase {
   /** Closes the pools and removes the database. */
   async drop(): Promise<void> {
     await Promise.all(this.opened.map((database) => database.close()));
+    await this.bouncer?.stop();
     await asAdmin(this.serverUrl, (client) =>
       client.query(`drop database if exists ${this.name} with (force)`),
     );

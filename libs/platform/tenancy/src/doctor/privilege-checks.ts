@@ -22,7 +22,7 @@ export const PRIVILEGE_CHECKS: readonly CatalogueCheck[] = [
   },
   {
     rule: 20,
-    title: 'nothing is set for a role, or for everybody, but how long a transaction may live',
+    title: 'nothing is set for a role, or for everybody, but how long things may last, and UTC',
     statement: find(
       'role_settings',
       `select format('%s %s', coalesce(r.rolname, 'every role'), split_part(setting, '=', 1)) as object,
@@ -37,7 +37,8 @@ export const PRIVILEGE_CHECKS: readonly CatalogueCheck[] = [
        left join pg_database d on d.oid = s.setdatabase
        where (s.setdatabase = 0 or d.datname = current_database())
          and (s.setrole = 0 or r.rolname = current_user or r.rolname like 'holdfast\\_%')
-         and split_part(setting, '=', 1) <> 'transaction_timeout'
+         and setting <> 'TimeZone=UTC' and split_part(setting, '=', 1) not in
+           ('transaction_timeout', 'statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout')
        order by 1, 3
        limit 100`,
     ),
