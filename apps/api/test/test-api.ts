@@ -4,6 +4,7 @@ import { createLogger, Health } from '@holdfast/observability';
 import { TelemetryStore } from '@holdfast/telemetry';
 import { Grants } from '@holdfast/tenancy';
 import { TestClickHouse, TestDatabase } from '@holdfast/testing';
+import type { Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { DestinationStream } from 'pino';
 import { ApiModule } from '../src/api.module';
@@ -37,14 +38,15 @@ export class TestApi {
     private readonly clickhouse: TestClickHouse,
   ) {}
 
-  static async start(): Promise<TestApi> {
+  /** Starts the API, and with it modules that a test adds to ours. */
+  static async start(more: readonly Type[] = []): Promise<TestApi> {
     const database = await TestDatabase.create();
     const clickhouse = await TestClickHouse.open('chdb');
     const telemetry = new TelemetryStore(clickhouse.endpoint);
     await telemetry.migrate();
     const logged: string[] = [];
     const destination: DestinationStream = { write: (line) => logged.push(line) };
-    const module = ApiModule.forRoot({
+    const { imports = [], ...module } = ApiModule.forRoot({
       tenants: database.tenants(),
       grants: new Grants(database.as('holdfast_auth')),
       ops: database.as('holdfast_ops'),
@@ -53,7 +55,10 @@ export class TestApi {
       graphiql: false,
     });
     const logger = createLogger({ app: 'api', level: 'debug', destination });
-    const app = await createHttpApplication(module, { logger, health: new Health(), version: 'test' });
+    const app = await createHttpApplication(
+      { ...module, imports: [...imports, ...more] },
+      { logger, health: new Health(), version: 'test' },
+    );
     return new TestApi(database, telemetry, app, logged, clickhouse);
   }
 
