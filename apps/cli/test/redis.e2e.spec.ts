@@ -1,33 +1,18 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
+import { type ChildProcess, spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '@holdfast/embedded';
+import { freePort, hasRedisServer, startRedis, stopRedis } from '@holdfast/testing';
 import { DevProcess, freshCheckout, removeCheckout } from './dev-process';
 import { Client } from './journal';
 import { makeTenant, Servers } from './servers';
 
-const hasRedisServer = spawnSync('redis-server', ['--version']).status === 0;
-if (!hasRedisServer) process.stdout.write('Queues in Redis are left out: no redis-server on PATH.\n');
+const isRedisHere = hasRedisServer();
+if (!isRedisHere) process.stdout.write('Queues in Redis are left out: no redis-server on PATH.\n');
 
 /** A worker that is asked to stop is waited for this long by what runs it (Kubernetes: 30 s). */
 const STOP_MAX_MS = 30_000;
 
-async function startRedis(port: number): Promise<ChildProcess> {
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
-  const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] });
-  for await (const chunk of server.stdout ?? []) if (String(chunk).includes('Ready to accept')) break;
-  return server;
-}
-
-async function kill(server: ChildProcess): Promise<void> {
-  if (server.exitCode !== null || server.signalCode !== null) return;
-  const gone = once(server, 'exit');
-  server.kill('SIGKILL');
-  await gone;
-}
-
 /** Guards promise 6 where the queues are in Redis: wake-ups may be lost with it, events may not. */
-(hasRedisServer ? describe : describe.skip)('An API and a worker with their queues in Redis', () => {
+(isRedisHere ? describe : describe.skip)('An API and a worker with their queues in Redis', () => {
   const checkout = freshCheckout();
   let servers: Servers;
   let redis: ChildProcess;
@@ -58,7 +43,7 @@ async function kill(server: ChildProcess): Promise<void> {
   });
   afterAll(async () => {
     await Promise.all([api.signal('SIGTERM'), worker.signal('SIGKILL')]);
-    await kill(redis);
+    await stopRedis(redis);
     await servers.stop();
     removeCheckout(checkout);
   });
@@ -84,7 +69,7 @@ async function kill(server: ChildProcess): Promise<void> {
   });
 
   test('take transfers and carry them while Redis is gone, and the worker stops when it is asked', async () => {
-    await kill(redis);
+    await stopRedis(redis);
     for (let n = 0; n < 3; n += 1) expect(await post(20_000)).toEqual({ status: 201, delivered: true });
     const askedAt = Date.now();
     const ended = await Promise.race([worker.signal('SIGTERM'), sleep(STOP_MAX_MS + 5_000)]);

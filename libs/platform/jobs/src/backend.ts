@@ -100,7 +100,8 @@ export function openWorker(
   return { end, release: () => connections.end() };
 }
 
-function redisOptions(url: string, connectTimeout = 10_000): RedisOptions {
+/** What `REDIS_URL` says, as the driver takes it. */
+export function redisOptions(url: string, connectTimeout = 10_000): RedisOptions {
   const { hostname, port, username, password, pathname, protocol } = new URL(url);
   return {
     host: hostname,

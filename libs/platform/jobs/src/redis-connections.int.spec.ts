@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort, hasRedisServer, startRedis, stopRedis } from '../test/redis-server';
+import { freePort, hasRedisServer, startRedis, stopRedis } from '@holdfast/testing';
 
 /** Lets Node run the sources as they are: it strips types, and looks for `./backend` under its file's name. */
 const HOOK = `import { registerHooks } from 'node:module';

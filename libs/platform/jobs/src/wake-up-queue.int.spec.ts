@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TestDatabase } from '@holdfast/testing';
-import { freePort, hasRedisServer, startRedis, stopRedis } from '../test/redis-server';
+import { freePort, hasRedisServer, startRedis, stopRedis, TestDatabase } from '@holdfast/testing';
 import type { QueueBackend } from './backend';
 import { WakeUpQueue } from './wake-up-queue';
 

@@ -1,4 +1,6 @@
 export { type Breakage, BREAKAGES } from './breakages';
 export { lineDifferences } from './line-differences';
+export { freePort } from '@holdfast/embedded';
+export { hasRedisServer, startRedis, stopRedis } from './redis-server';
 export { type ClickHouseKind, TestClickHouse } from './test-clickhouse';
 export { TestDatabase, type TestRole, type TestRoute, testRoutes } from './test-database';
