@@ -28,8 +28,8 @@ export interface HttpOptions {
   readonly health: Health;
   /** Shown in the reference. */
   readonly version: string;
-  /** Whether requests come through a proxy whose X-Forwarded-* headers tell the truth. */
-  readonly trustProxy?: boolean;
+  /** Addresses of the proxies whose X-Forwarded-* headers tell the truth; from others they are ignored. */
+  readonly trustedProxies?: readonly string[];
 }
 
 /** Bodies of ordinary routes, in bytes: 1 MiB. A route that takes more says so itself. */
@@ -72,7 +72,7 @@ export async function createHttpApplication(
     http: { connectionsCheckingInterval: 1_000, headersTimeout: HEADERS_TIMEOUT_MS },
     clientErrorHandler: refuseRawRequest,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    trustProxy: options.trustProxy ?? false,
+    trustProxy: options.trustedProxies?.length ? [...options.trustedProxies] : false,
     forceCloseConnections: 'idle',
     genReqId: ({ headers }) => acceptedRequestId(headers['x-request-id']),
     routerOptions: { maxParamLength: 500 },

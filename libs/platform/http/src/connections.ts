@@ -4,11 +4,14 @@ import { ArgsType, Field, ObjectType } from '@nestjs/graphql';
 import { z } from 'zod';
 import { dto } from './dto';
 
+/** The items of a page whose size nobody gave. */
+export const PAGE_DEFAULT = 50;
+
 /** What every Relay connection takes: `first` items behind `after`. */
 @ArgsType()
 export class PageArgs extends dto(
   z.strictObject({
-    first: z.int().min(1).max(200).default(50),
+    first: z.int().min(1).max(200).default(PAGE_DEFAULT),
     after: z.string().max(1_000).nullish(),
   }),
   'args',
@@ -19,7 +22,7 @@ export function pageInputOf({ first, after }: PageArgs): {
   readonly limit: number;
   readonly after: string | undefined;
 } {
-  return { limit: first ?? 50, after: after ?? undefined };
+  return { limit: first ?? PAGE_DEFAULT, after: after ?? undefined };
 }
 
 /** Whether there is more, and where to go on. */

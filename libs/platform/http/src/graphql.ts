@@ -10,6 +10,7 @@ import {
   type ValidationContext,
   type ASTVisitor,
 } from 'graphql';
+import { documentCost } from './graphql-cost';
 import { MalformedBody } from './json-body';
 import { describePermissions } from './permission';
 import { type Refusal, refusalOf } from './problem';
@@ -34,11 +35,18 @@ export function graphqlModule(options: { readonly graphiql: boolean }): DynamicM
     queryDepth: DEPTH_MAX,
     graphql: { parseOptions: { maxTokens: TOKENS_MAX }, validateOptions: { maxErrors: 10 } },
     validationRules: [limitRepetition],
+    hooks: {
+      preExecution: async (schema, document, { reply }, variables) => {
+        reply.request.cost = documentCost(schema, document, variables ?? {});
+      },
+    },
     context: (_request, reply: FastifyReply) => ({ reply }),
     errorFormatter: ({ data, errors }, { reply }) => {
       const all = errors.flatMap(unwrapped);
       // A request that was never executed has no data: that is the client's fault, and HTTP says so.
       const statusCode = data === undefined || data === null ? statusOf(all) : 200;
+      const waits = all.map((error) => refusalFrom(error).retryAfterSeconds ?? 0);
+      if (statusCode !== 200 && waits.some(Boolean)) reply?.header('retry-after', Math.max(...waits));
       return {
         statusCode,
         response: { data: data ?? null, errors: all.map((error) => formatted(error, reply)) },

@@ -10,12 +10,20 @@ export {
 } from './connections';
 export { dto, type Dto, represent } from './dto';
 export { graphqlModule } from './graphql';
+export { TooCostly } from './graphql-cost';
 export { MalformedBody, parseStrictJson } from './json-body';
 export { GraphQLJSONObject } from './json-scalar';
 export { ApiIdempotencyKey } from './openapi';
 export { Needs } from './permission';
 export { type Problem, problemOf, refusalOf } from './problem';
 export { sendProblem } from './problem.filter';
-export { CallerOf, IdempotencyKey, IdempotencyKeyMissing, idempotencyOf, requestOf } from './request';
+export {
+  CallerOf,
+  IdempotencyKey,
+  IdempotencyKeyMissing,
+  idempotencyOf,
+  replyOf,
+  requestOf,
+} from './request';
 export { SchemaPipe } from './schema.pipe';
 export { ApiIfMatch, IfMatch, Versioned, VersionMissing } from './version';

@@ -4,6 +4,7 @@ import { z } from 'zod';
 
 type Schema = Record<string, unknown>;
 type Operation = NonNullable<OpenAPIObject['paths'][string]['get']>;
+type Responses = Operation['responses'];
 
 /** Documents that an operation takes an Idempotency-Key. */
 export const ApiIdempotencyKey = (): MethodDecorator =>
@@ -61,19 +62,60 @@ function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output'): Schema {
   return converted;
 }
 
-/** Adds what is the same for all operations: the problem document, and the credential where none is named. */
+/** Fields of every answer to a client that is limited. */
+const rateLimitHeaders = {
+  'RateLimit-Policy': {
+    description:
+      'The limits that the request counts against: `q` requests at most at once, and in `w` seconds (draft-ietf-httpapi-ratelimit-headers-11).',
+    schema: { type: 'string' },
+    example: '"tenant";q=2000;w=4, "credential";q=1600;w=4',
+  },
+  RateLimit: {
+    description:
+      'Of each limit, how many requests are left (`r`) and the seconds until there are more (`t`).',
+    schema: { type: 'string' },
+    example: '"tenant";r=1999;t=1, "credential";r=1599;t=1',
+  },
+  'Retry-After': {
+    description: 'Seconds until the request would be admitted.',
+    schema: { type: 'integer', minimum: 1 },
+  },
+} as const;
+
+/** Adds what is the same for all operations: problems, limits, and the credential where none is named. */
 function completed(document: OpenAPIObject): OpenAPIObject {
   const components = (document.components ??= {});
   components.schemas = { ...components.schemas, Problem: jsonSchemaOf(problemSchema, 'output') };
+  components.headers = { ...components.headers, ...rateLimitHeaders };
+  const content = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
   const problem = {
     description: 'Refused or failed.',
-    content: { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } },
+    content,
+    headers: headersNamed('RateLimit-Policy', 'RateLimit'),
+  };
+  const tooMany = {
+    description: 'Too many requests: `limits.rate_exceeded` or `limits.concurrency_exceeded`.',
+    content,
+    headers: headersNamed('RateLimit-Policy', 'RateLimit', 'Retry-After'),
   };
   for (const operation of operationsOf(document)) {
-    operation.responses = { ...operation.responses, default: problem };
+    operation.responses = { ...limited(operation.responses), 429: tooMany, default: problem };
     operation.security ??= [{ credential: [] }];
   }
   return document;
+}
+
+/** The answers of an operation, with how the client stands on each. */
+function limited(responses: Responses): Responses {
+  const headers = headersNamed('RateLimit-Policy', 'RateLimit');
+  const answers = Object.entries(responses as Record<string, { description: string }>);
+  return Object.fromEntries(answers.map(([status, answer]) => [status, { ...answer, headers }]));
+}
+
+function headersNamed(
+  ...names: readonly (keyof typeof rateLimitHeaders)[]
+): Record<string, { $ref: string }> {
+  return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
 
 function operationsOf(document: OpenAPIObject): Operation[] {

@@ -13,6 +13,8 @@ declare module 'fastify' {
     idempotency?: Idempotency;
     /** W3C trace context of the request: the client's, or one that begins here. */
     traceparent?: string;
+    /** How many ordinary requests this one stands for, where its input says so. */
+    cost?: number;
   }
 }
 
@@ -26,11 +28,15 @@ export class IdempotencyKeyMissing extends DomainError {
   }
 }
 
+/** The reply to a REST handler's or GraphQL resolver's request. */
+export function replyOf(context: ExecutionContext): FastifyReply {
+  if (context.getType<string>() !== 'graphql') return context.switchToHttp().getResponse<FastifyReply>();
+  return GqlExecutionContext.create(context).getContext<{ reply: FastifyReply }>().reply;
+}
+
 /** The Fastify request behind a REST handler or a GraphQL resolver. */
 export function requestOf(context: ExecutionContext): FastifyRequest {
-  if (context.getType<string>() !== 'graphql') return context.switchToHttp().getRequest<FastifyRequest>();
-  const { reply } = GqlExecutionContext.create(context).getContext<{ reply: FastifyReply }>();
-  return reply.request;
+  return replyOf(context).request;
 }
 
 /** Who calls: for REST handlers and GraphQL resolvers alike. */
