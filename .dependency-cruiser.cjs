@@ -12,6 +12,7 @@ const platform = {
   cqrs: ['kernel', 'database', 'observability', 'tenancy'],
   http: ['kernel', 'config', 'cqrs', 'database', 'observability', 'tenancy'],
   jobs: ['kernel', 'config', 'observability'],
+  resilience: ['kernel', 'http', 'jobs', 'observability'],
   events: ['kernel', 'database', 'jobs', 'observability', 'tenancy'],
   embedded: ['kernel', 'database'],
   testing: [
@@ -24,6 +25,7 @@ const platform = {
     'http',
     'jobs',
     'observability',
+    'resilience',
     'tenancy',
   ],
 };
@@ -38,6 +40,7 @@ const underModules = [
   'http',
   'jobs',
   'observability',
+  'resilience',
   'tenancy',
 ];
 

@@ -5,6 +5,7 @@ import { graphqlModule } from '@holdfast/http';
 import { IdentityModule, type OperatorKey } from '@holdfast/identity';
 import { LedgerModule } from '@holdfast/ledger';
 import { TelemetryModule, type TelemetryStore } from '@holdfast/telemetry';
+import { type Limits, ResilienceModule } from '@holdfast/resilience';
 import type { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TenantsModule } from '@holdfast/tenants';
 import { type DynamicModule, Module } from '@nestjs/common';
@@ -17,17 +18,29 @@ export interface ApiParts {
   readonly telemetry: TelemetryStore;
   readonly operatorKeys: readonly OperatorKey[];
   readonly graphiql: boolean;
+  /** Absent: nobody is limited. */
+  readonly limits: Limits | undefined;
 }
 
 /** The API: one line for each module that tenants can call. */
 @Module({})
 export class ApiModule {
-  static forRoot({ tenants, grants, ops, telemetry, operatorKeys, graphiql }: ApiParts): DynamicModule {
+  static forRoot({
+    tenants,
+    grants,
+    ops,
+    telemetry,
+    operatorKeys,
+    graphiql,
+    limits,
+  }: ApiParts): DynamicModule {
     return {
       module: ApiModule,
       imports: [
         MessagesModule.forRoot(tenants),
         IdentityModule.forRoot(grants, operatorKeys),
+        // Behind identity: its guard has to know who calls.
+        ...(limits ? [ResilienceModule.forRoot(limits)] : []),
         TenantsModule.forRoot(ops),
         LedgerModule,
         AuditModule,

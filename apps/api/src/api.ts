@@ -4,6 +4,7 @@ import { Database } from '@holdfast/database';
 import { closeHttpApplication, createHttpApplication } from '@holdfast/http';
 import { Health, type Logger, type MetricsServer, startMetricsServer } from '@holdfast/observability';
 import { type TelemetryStore, TelemetryUnavailable } from '@holdfast/telemetry';
+import { Limits } from '@holdfast/resilience';
 import { formatFindings, Grants, holesIn, runDoctor, TenantDatabase } from '@holdfast/tenancy';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ApiModule } from './api.module';
@@ -40,15 +41,17 @@ export async function startApi(config: ApiConfig, resources: ApiResources): Prom
   const pools = openPools(config, resources.logger);
   const grants = new Grants(pools.auth);
   const health = new Health();
+  const limits = openLimits(config, resources.logger);
   try {
     await refuseHoles(pools, config, resources.logger);
-    const app = await createApplication(config, resources, { ...pools, grants, health });
+    const app = await createApplication(config, resources, { ...pools, grants, limits, health });
     grants.watch();
     health.check('database', () => pools.app.ping());
     health.check('credentials', () => pools.auth.ping());
     health.watch('telemetry', async () => {
       if (!(await resources.telemetry.ping())) throw new TelemetryUnavailable(undefined);
     });
+    if (config.redisUrl !== undefined) health.watch('limits', async () => limits?.checkShared());
     await app.listen(config.port, config.host);
     const metrics = resources.serveMetrics
       ? await startMetricsServer({ host: config.host, port: config.metricsPort, health })
@@ -57,10 +60,10 @@ export async function startApi(config: ApiConfig, resources: ApiResources): Prom
     return {
       url: await app.getUrl(),
       health,
-      stop: () => stop(app, health, resources.drainMs, closing(pools, grants, metrics)),
+      stop: () => stop(app, health, resources.drainMs, closing({ ...pools, grants, limits }, metrics)),
     };
   } catch (error) {
-    await closing(pools, grants, undefined)();
+    await closing({ ...pools, grants, limits }, undefined)();
     throw error;
   }
 }
@@ -99,27 +102,46 @@ function openPools(config: ApiConfig, logger: Logger): Pools {
   };
 }
 
-function createApplication(
-  { operatorKeys }: ApiConfig,
-  { logger, telemetry, version, graphiql }: ApiResources,
-  parts: Pools & { readonly grants: Grants; readonly health: Health },
-): Promise<NestFastifyApplication> {
-  const tenants = new TenantDatabase(parts.app);
-  const module = ApiModule.forRoot({
-    tenants,
-    grants: parts.grants,
-    ops: parts.ops,
-    telemetry,
-    operatorKeys,
-    graphiql,
+/** Of the address five times what may come in a second at once: a page of an application loads with that many requests. */
+const ADDRESS_BURST_SECONDS = 5;
+
+function openLimits(config: ApiConfig, logger: Logger): Limits | undefined {
+  if (config.limits === 'off') return undefined;
+  const perSecond = config.addressRequestsPerSecond;
+  return new Limits({
+    addresses: { perSecond, size: perSecond * ADDRESS_BURST_SECONDS },
+    redisUrl: config.redisUrl,
+    onShared: (shared) =>
+      shared
+        ? logger.info({ context: 'limits' }, 'limits are shared through Redis again')
+        : logger.warn({ context: 'limits' }, 'Redis is away: this process counts requests by itself'),
   });
-  return createHttpApplication(module, { logger, health: parts.health, version });
 }
 
-function closing(pools: Pools, grants: Grants, metrics: MetricsServer | undefined): () => Promise<void> {
+/** What is opened before the application and closed behind it. */
+interface Opened extends Pools {
+  readonly grants: Grants;
+  readonly limits: Limits | undefined;
+}
+
+function createApplication(
+  { operatorKeys, trustedProxies }: ApiConfig,
+  { logger, telemetry, version, graphiql }: ApiResources,
+  { app, ops, grants, limits, health }: Opened & { readonly health: Health },
+): Promise<NestFastifyApplication> {
+  const tenants = new TenantDatabase(app);
+  const module = ApiModule.forRoot({ tenants, grants, ops, telemetry, operatorKeys, graphiql, limits });
+  return createHttpApplication(module, { logger, health, version, trustedProxies });
+}
+
+function closing(
+  { app, auth, ops, grants, limits }: Opened,
+  metrics: MetricsServer | undefined,
+): () => Promise<void> {
   return async () => {
     grants.close();
-    await Promise.all([pools.app.close(), pools.auth.close(), pools.ops.close(), metrics?.close()]);
+    limits?.close();
+    await Promise.all([app.close(), auth.close(), ops.close(), metrics?.close()]);
   };
 }
 

@@ -2,9 +2,9 @@ import { createHash, randomUUID } from 'node:crypto';
 import { createHttpApplication } from '@holdfast/http';
 import { createLogger, Health } from '@holdfast/observability';
 import { TelemetryStore } from '@holdfast/telemetry';
+import { Limits, type LimitsOptions } from '@holdfast/resilience';
 import { Grants } from '@holdfast/tenancy';
 import { TestClickHouse, TestDatabase } from '@holdfast/testing';
-import type { Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { DestinationStream } from 'pino';
 import { ApiModule } from '../src/api.module';
@@ -26,6 +26,8 @@ export interface Asked {
 }
 
 const OPERATOR_KEY = 'operator-of-the-test';
+const AMPLE = { size: 100_000, perSecond: 100_000 };
+const AMPLE_QUOTA = { requestsPerSecond: 100_000, requestsBurst: 100_000, concurrentRequests: 1_000 };
 
 /** The whole API over a database and a ClickHouse of its own, without a socket. */
 export class TestApi {
@@ -38,27 +40,25 @@ export class TestApi {
     private readonly clickhouse: TestClickHouse,
   ) {}
 
-  /** Starts the API, and with it modules that a test adds to ours. */
-  static async start(more: readonly Type[] = []): Promise<TestApi> {
+  /** `limits` are far above what any test sends, unless a test is about them. */
+  static async start(limits: Partial<LimitsOptions> = {}): Promise<TestApi> {
     const database = await TestDatabase.create();
     const clickhouse = await TestClickHouse.open('chdb');
     const telemetry = new TelemetryStore(clickhouse.endpoint);
     await telemetry.migrate();
     const logged: string[] = [];
     const destination: DestinationStream = { write: (line) => logged.push(line) };
-    const { imports = [], ...module } = ApiModule.forRoot({
+    const module = ApiModule.forRoot({
       tenants: database.tenants(),
       grants: new Grants(database.as('holdfast_auth')),
       ops: database.as('holdfast_ops'),
       telemetry,
       operatorKeys: [{ name: 'operator', hash: createHash('sha256').update(OPERATOR_KEY).digest('hex') }],
       graphiql: false,
+      limits: new Limits({ addresses: AMPLE, quotaOf: () => AMPLE_QUOTA, ...limits }),
     });
     const logger = createLogger({ app: 'api', level: 'debug', destination });
-    const app = await createHttpApplication(
-      { ...module, imports: [...imports, ...more] },
-      { logger, health: new Health(), version: 'test' },
-    );
+    const app = await createHttpApplication(module, { logger, health: new Health(), version: 'test' });
     return new TestApi(database, telemetry, app, logged, clickhouse);
   }
 

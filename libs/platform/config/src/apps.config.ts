@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import {
+  addressRequestsPerSecond,
   clickhouseUrl,
   databaseAdminUrl,
   databaseJobsUrl,
@@ -8,6 +9,7 @@ import {
   directory,
   host,
   ingestPort,
+  limits,
   logLevel,
   metricsPort,
   nodeEnv,
@@ -17,6 +19,7 @@ import {
   otlpEndpoint,
   port,
   redisUrl,
+  trustedProxies,
 } from './variables';
 
 const everyProcess = { nodeEnv, logLevel, host, metricsPort, otlpEndpoint };
@@ -54,6 +57,10 @@ const api = z.object({
   clickhouseUrl,
   operatorKeys,
   oidcIssuers,
+  redisUrl,
+  limits,
+  addressRequestsPerSecond,
+  trustedProxies,
 });
 
 const worker = z.object({

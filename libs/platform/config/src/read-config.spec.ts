@@ -34,7 +34,18 @@ describe('readConfig', () => {
       host: '127.0.0.1',
       logLevel: 'info',
       oidcIssuers: [],
+      limits: 'on',
+      addressRequestsPerSecond: 200,
+      trustedProxies: [],
     });
+  });
+
+  test('takes proxies as addresses and networks, and nothing else', () => {
+    const read = (text: string): unknown =>
+      readConfig('api', { ...api, HOLDFAST_TRUSTED_PROXIES: text }).trustedProxies;
+    expect(read('10.0.0.0/8, 2001:db8::/32,127.0.0.1')).toEqual(['10.0.0.0/8', '2001:db8::/32', '127.0.0.1']);
+    for (const wrong of ['balancer.local', '10.0.0.0/33', 'true', '*'])
+      expect(refusalOf(() => read(wrong)).faults).toHaveLength(1);
   });
 
   test('lists all faults at once and repeats no value', () => {

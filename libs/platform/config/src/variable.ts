@@ -35,6 +35,11 @@ export function connectionString(...protocols: readonly string[]): z.ZodType<str
     });
 }
 
+/** Whether the text is an IP address, or a network in CIDR form. */
+export function isNetwork(text: string): boolean {
+  return [z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()].some((form) => form.safeParse(text).success);
+}
+
 /** A TCP port; 0 lets the kernel choose a free one. */
 export const portNumber = z
   .string()

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { connectionString, portNumber, variable } from './variable';
+import { connectionString, isNetwork, portNumber, variable } from './variable';
 
 /**
  * Every variable that a process of Holdfast reads, under the name that code uses. Schemas of apps pick from here, so a
@@ -62,8 +62,10 @@ export const databaseAdminUrl = variable(postgresUrl, {
 
 export const redisUrl = variable(connectionString('redis', 'rediss').optional(), {
   env: 'REDIS_URL',
-  meaning: 'Redis 6.2 or newer for the queues of BullMQ, with maxmemory-policy noeviction.',
-  whenEmpty: 'The queues are kept in PostgreSQL (DATABASE_JOBS_URL): slower, and one server less.',
+  meaning:
+    'Redis 6.2 or newer for the queues of BullMQ, with maxmemory-policy noeviction, and for the limits that API processes share.',
+  whenEmpty:
+    'The queues are kept in PostgreSQL (DATABASE_JOBS_URL): slower, and one server less. Each API process counts by itself.',
   secret: true,
 });
 
@@ -181,6 +183,49 @@ export const metricsPort = variable(portNumber.prefault('9464'), {
   whenEmpty:
     '9464 (that of OpenTelemetry’s Prometheus exporter); `holdfast dev` takes a free one when it is taken.',
 });
+
+export const limits = variable(z.enum(['on', 'off']).default('on'), {
+  env: 'HOLDFAST_LIMITS',
+  meaning:
+    'Whether requests are limited, in rate and number at once, by the quotas of their tenant’s plan and by address. `off` is for load tests.',
+  whenEmpty: '`on`.',
+});
+
+export const addressRequestsPerSecond = variable(
+  z
+    .string()
+    .regex(/^[1-9]\d{0,5}$/, { error: 'has to be a number from 1 to 999999' })
+    .transform(Number)
+    .prefault('200'),
+  {
+    env: 'HOLDFAST_ADDRESS_REQUESTS_PER_SECOND',
+    meaning:
+      'What one client address, or IPv6 /64, may go on sending, with a credential or without; after a pause five times as much at once.',
+    unit: 'requests a second',
+    whenEmpty: '200: an office behind one address, and a thousandth of what guessing a key would take.',
+  },
+);
+
+export const trustedProxies = variable(
+  z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((address) => address.trim())
+        .filter(Boolean),
+    )
+    .refine((addresses) => addresses.every(isNetwork), {
+      error: 'has to be a list of IP addresses and networks such as 10.0.0.0/8, separated by commas',
+    }),
+  {
+    env: 'HOLDFAST_TRUSTED_PROXIES',
+    meaning:
+      'Addresses and networks of the proxies in front, separated by commas: from these, X-Forwarded-For says who the client is.',
+    whenEmpty: 'Nobody is believed. Behind a proxy all clients then share the limit of its one address.',
+  },
+);
 
 export const otlpEndpoint = variable(connectionString('http', 'https').optional(), {
   env: 'OTEL_EXPORTER_OTLP_ENDPOINT',
