@@ -1,6 +1,6 @@
 import { newId } from '@holdfast/kernel';
 import { buildSchema } from 'graphql';
-import { graphqlRoutes } from './graphql-routes';
+import { graphqlRoutes, lookedUpFields } from './graphql-routes';
 import { Kinds } from './kinds';
 import { type Document, restRoutes } from './rest-routes';
 import { type Client, codeOf, faultsOf, type Filling, type Reply, type Route } from './route';
@@ -8,7 +8,8 @@ import { type Client, codeOf, faultsOf, type Filling, type Reply, type Route } f
 /** Everything that can be asked of an application, read from what it says about itself. */
 export interface Catalogue {
   readonly routes: readonly Route[];
-  readonly document: Document;
+  /** GraphQL fields with arguments below the roots, which are resolved by a message of their own. */
+  readonly lookedUp: readonly { readonly name: string; readonly permission: string | undefined }[];
 }
 
 /** Reads /openapi.json and /schema.graphql. */
@@ -16,7 +17,8 @@ export async function readCatalogue(client: Client): Promise<Catalogue> {
   const document = (await client.send({ method: 'GET', url: '/openapi.json' })).body as Document;
   const schema = buildSchema((await client.send({ method: 'GET', url: '/schema.graphql' })).text);
   const kinds = new Kinds(Object.keys(document.paths));
-  return { routes: [...restRoutes(document, kinds), ...graphqlRoutes(schema, document, kinds)], document };
+  const routes = [...restRoutes(document, kinds), ...graphqlRoutes(schema, document, kinds)];
+  return { routes, lookedUp: lookedUpFields(schema) };
 }
 
 /** Schemas do not say everything: so often is a request made anew without what the service has refused in it. */

@@ -33,6 +33,20 @@ export function graphqlRoutes(schema: GraphQLSchema, document: Document, kinds: 
   });
 }
 
+/** Fields below the roots that take arguments, and the permissions that they name. */
+export function lookedUpFields(schema: GraphQLSchema): { name: string; permission: string | undefined }[] {
+  const roots = new Set([schema.getQueryType()?.name, schema.getMutationType()?.name]);
+  const types = Object.values(schema.getTypeMap()).filter(isObjectType);
+  return types
+    .filter(({ name }) => !roots.has(name) && !name.startsWith('__'))
+    .flatMap((type) => Object.values(type.getFields()).map((field) => ({ type, field })))
+    .filter(({ field }) => field.args.length > 0)
+    .map(({ type, field }) => ({
+      name: `${type.name}.${field.name}`,
+      permission: permissionIn(field.description),
+    }));
+}
+
 /** A root field, asked for with everything that can be selected below it. */
 export class GraphqlRoute implements Route {
   readonly protocol = 'graphql';

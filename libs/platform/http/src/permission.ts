@@ -1,4 +1,4 @@
-import type { Scope } from '@holdfast/kernel';
+import type { Permission } from '@holdfast/kernel';
 import { applyDecorators } from '@nestjs/common';
 import { Extensions } from '@nestjs/graphql';
 import { ApiExtension } from '@nestjs/swagger';
@@ -8,7 +8,7 @@ import { type GraphQLSchema, isObjectType } from 'graphql';
  * Documents the permission that a route or a field takes: `x-permission` in OpenAPI, a sentence in /schema.graphql. It
  * enforces nothing: the bus does, by the message's `scope`, and a generated test holds the two together.
  */
-export const Needs = (permission: Scope): MethodDecorator =>
+export const Needs = (permission: Permission): MethodDecorator =>
   applyDecorators(ApiExtension('x-permission', permission), Extensions({ permission }));
 
 /** Writes each field's permission into its description, which is what a GraphQL client sees of a schema. */
