@@ -17,7 +17,7 @@ describe('Permissions', () => {
   let unguarded: readonly Route[];
 
   beforeAll(async () => {
-    api = await TestApi.start([NotesModule]);
+    api = await TestApi.start({}, [NotesModule]);
     client = new Client(api.app);
     catalogue = await readCatalogue(client);
     const all = catalogue.routes.filter(({ audience }) => audience === 'tenant');

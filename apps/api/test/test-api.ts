@@ -5,6 +5,7 @@ import { TelemetryStore } from '@holdfast/telemetry';
 import { Limits, type LimitsOptions } from '@holdfast/resilience';
 import { Grants } from '@holdfast/tenancy';
 import { TestClickHouse, TestDatabase } from '@holdfast/testing';
+import type { Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { DestinationStream } from 'pino';
 import { ApiModule } from '../src/api.module';
@@ -40,15 +41,15 @@ export class TestApi {
     private readonly clickhouse: TestClickHouse,
   ) {}
 
-  /** `limits` are far above what any test sends, unless a test is about them. */
-  static async start(limits: Partial<LimitsOptions> = {}): Promise<TestApi> {
+  /** `limits` are far above what any test sends, unless a test is about them; `more` are modules beside ours. */
+  static async start(limits: Partial<LimitsOptions> = {}, more: readonly Type[] = []): Promise<TestApi> {
     const database = await TestDatabase.create();
     const clickhouse = await TestClickHouse.open('chdb');
     const telemetry = new TelemetryStore(clickhouse.endpoint);
     await telemetry.migrate();
     const logged: string[] = [];
     const destination: DestinationStream = { write: (line) => logged.push(line) };
-    const module = ApiModule.forRoot({
+    const { imports = [], ...module } = ApiModule.forRoot({
       tenants: database.tenants(),
       grants: new Grants(database.as('holdfast_auth')),
       ops: database.as('holdfast_ops'),
@@ -58,7 +59,10 @@ export class TestApi {
       limits: new Limits({ addresses: AMPLE, quotaOf: () => AMPLE_QUOTA, ...limits }),
     });
     const logger = createLogger({ app: 'api', level: 'debug', destination });
-    const app = await createHttpApplication(module, { logger, health: new Health(), version: 'test' });
+    const app = await createHttpApplication(
+      { ...module, imports: [...imports, ...more] },
+      { logger, health: new Health(), version: 'test' },
+    );
     return new TestApi(database, telemetry, app, logged, clickhouse);
   }
 

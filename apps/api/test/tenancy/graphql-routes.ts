@@ -85,7 +85,19 @@ export class GraphqlRoute implements Route {
       if (kind) places.push({ name: argument.name, kind });
       this.content(argument, '', (pointer, name) => {
         const inner = this.kinds.named(name);
-        if (inner && pointer !== '/id') places.push({ name: `${argument.name}${pointer}`, kind: inner });
+        if (inner) places.push({ name: `${argument.name}${pointer}`, kind: inner });
+        return undefined;
+      });
+    }
+    return places;
+  }
+
+  chosenIds(): readonly Place[] {
+    const places: Place[] = [];
+    const kind = this.kinds.ending(this.field.name);
+    for (const argument of this.field.args) {
+      this.content(argument, '', (pointer, name) => {
+        if (kind && name === 'id') places.push({ name: `${argument.name}${pointer}`, kind });
         return undefined;
       });
     }

@@ -28,6 +28,9 @@ export interface JsonSchema {
 /** How far a value has been given up: its own text, then the schema's example, then nothing at all. */
 export const YIELDS_MAX = 2;
 
+/** A reference to nothing: the property is left out. */
+export const LEFT_OUT = '';
+
 /** Where values come from that a schema cannot give. */
 export interface Source {
   /** Marks every free text, so that whoever shows one is found. */
@@ -44,6 +47,7 @@ let texts = 0;
 export function valueOf(given: JsonSchema, source: Source, pointer = '', name = ''): unknown {
   const schema = flattened(given);
   const reference = source.reference(pointer, name);
+  if (reference === LEFT_OUT) return undefined;
   if (reference !== undefined) return schema.type === 'array' ? [reference] : reference;
   if (schema.const !== undefined) return schema.const;
   if (schema.type === 'object' || schema.properties) return objectOf(schema, source, pointer);

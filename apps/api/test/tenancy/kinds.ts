@@ -28,13 +28,19 @@ export class Kinds {
   ending(subject: string): Kind | undefined {
     const wanted = subject.toLowerCase();
     const found = this.all()
+      .filter(({ collection }) => !collection.startsWith('/v1/operator/'))
       .flatMap((kind) => namesOf(kind).map((name) => ({ name, kind })))
       .filter(({ name }) => wanted.endsWith(name))
       .toSorted((one, other) => other.name.length - one.name.length);
     return found[0]?.kind;
   }
 
-  all(): readonly Kind[] {
+  /** The kind whose collection the path is. */
+  of(collection: string): Kind | undefined {
+    return this.all().find((kind) => kind.collection === collection);
+  }
+
+  private all(): readonly Kind[] {
     return this.paths.flatMap((path) => this.ofPath(path).map(({ kind }) => kind));
   }
 
@@ -53,9 +59,7 @@ export class Kinds {
 function namesOf({ collection }: Kind): string[] {
   const words = collection
     .split('/')
-    .filter(
-      (segment) => segment !== '' && segment !== 'v1' && segment !== 'operator' && !segment.startsWith('{'),
-    )
+    .filter((segment) => segment !== '' && segment !== 'v1' && !segment.startsWith('{'))
     .map((segment) => singular(segment.replaceAll('-', '')));
   return [words.slice(-1), words.slice(-2)].map((parts) => parts.join(''));
 }

@@ -85,7 +85,17 @@ export class RestRoute implements Route {
     }
     this.content('', (pointer, name) => {
       const kind = this.kinds.named(name);
-      if (kind && pointer !== '/id') places.push({ name: `body${pointer}`, kind });
+      if (kind) places.push({ name: `body${pointer}`, kind });
+      return undefined;
+    });
+    return places;
+  }
+
+  chosenIds(): readonly Place[] {
+    const places: Place[] = [];
+    const kind = this.kinds.of(this.path.replace(/:\w+$/, ''));
+    this.content('', (pointer, name) => {
+      if (kind && name === 'id') places.push({ name: `body${pointer}`, kind });
       return undefined;
     });
     return places;

@@ -56,8 +56,10 @@ export interface Route {
   readonly filters: readonly string[];
   /** The parameter that takes a cursor, when there is one. */
   readonly isPaged: boolean;
-  /** Where ids stand, in the order of the request. */
+  /** Where ids of objects stand that exist already, in the order of the request. */
   places(): readonly Place[];
+  /** Where the asker chooses the id of a new object. */
+  chosenIds(): readonly Place[];
   request(filling: Filling): Wire;
   /** Remembers the places that the service has refused, so that the next request has something else there. */
   yield(pointers: readonly string[]): boolean;

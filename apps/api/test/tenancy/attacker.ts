@@ -1,0 +1,131 @@
+import { type Arsenal, type Duel, duelsOf, INJECTIONS, withKey } from './attacks';
+import { describeReply } from './answers';
+import type { Findings } from './findings';
+import type { Owner } from './owner';
+import { type Client, type Filling, isDone, type Reply, type Route, unknownLike, type Wire } from './route';
+
+/** What there is of the victim for one route. */
+export interface Target {
+  readonly route: Route;
+  readonly theirs: Filling;
+  readonly ended: Filling | undefined;
+  /** Requests of the victim: one to send again, and one whose key is taken for something else. */
+  readonly sent: readonly Sent[];
+  /** Ids that objects of the victim have, by the places at which an asker may choose one. */
+  readonly chosen: ReadonlyMap<string, string>;
+  readonly filters: Readonly<Record<string, string>>;
+  /** A cursor that a list has handed to the victim. */
+  readonly cursor: string | undefined;
+}
+
+/** A request of the victim that was answered, and its idempotency key. */
+export interface Sent {
+  readonly wire: Wire;
+  readonly key: string;
+}
+
+/** Pairs of tries whose medians are compared, and how many more when those differ. */
+const PAIRS = 3;
+const PAIRS_IN_DOUBT = 15;
+
+/** Asks for what is the victim's, by the credential of another tenant. */
+export class Attacker {
+  constructor(
+    private readonly client: Client,
+    private readonly self: Owner,
+    private readonly victimId: string,
+    private readonly findings: Findings,
+  ) {}
+
+  /** Everything there is to try on one route. Throws Unexercised when it is of no use to its own owner. */
+  async attack({ cursor, sent, chosen, ...target }: Target): Promise<void> {
+    const { route } = target;
+    const own = await this.self.filling(route);
+    const [again, taken] = sent;
+    const arsenal: Arsenal = { ...target, own, sent: again?.wire, tenantId: this.victimId };
+    for (const duel of duelsOf(arsenal)) await this.fight(route, duel);
+    for (const [place, id] of chosen) await this.choose(route, place, id);
+    if (own.ids.size > 0) await this.injectIntoOwn(route);
+    if (taken) await this.useKey(route, taken);
+    if (cursor !== undefined) await this.goOnFrom(cursor, arsenal);
+    this.findings.search(route, 'own use', await this.self.exercise(route));
+    await this.withoutCredential(arsenal);
+  }
+
+  private async fight(route: Route, { what, foreign, unknown, isTimed }: Duel): Promise<void> {
+    const pairs: [Reply, Reply][] = [];
+    const once = async (): Promise<void> => {
+      const pair: [Reply, Reply] = [await this.send(foreign()), await this.send(unknown())];
+      this.findings.compare(route, what, pair);
+      pairs.push(pair);
+    };
+    for (let pair = 0; pair < (isTimed ? PAIRS : 1); pair += 1) await once();
+    if (!isTimed) return;
+    for (let more = 0; this.findings.isSlower(pairs) && more < PAIRS_IN_DOUBT; more += 1) await once();
+    this.findings.noteTimes(route, what, pairs);
+  }
+
+  /** The victim's tenant id beside objects of one's own: the effect must be on one's own, or nothing at all. */
+  private async injectIntoOwn(route: Route): Promise<void> {
+    for (const { what, inject } of INJECTIONS) {
+      const foreign = inject(route.request(await this.self.filling(route)), this.victimId);
+      const unknown = inject(route.request(await this.self.filling(route)), crypto.randomUUID());
+      const pair = [await this.send(foreign), await this.send(unknown)] as const;
+      this.findings.compare(route, `${what}, own objects`, pair);
+    }
+  }
+
+  /** An id that is taken, though not in this tenant: whoever chooses it must not be told. */
+  private async choose(route: Route, place: string, id: string): Promise<void> {
+    const ask = async (chosen: string): Promise<Reply> => {
+      const own = await this.self.filling(route);
+      return this.send(route.request({ ...own, ids: new Map([...own.ids, [place, chosen]]) }));
+    };
+    const what = `another tenant's id chosen at ${place}`;
+    this.findings.compare(route, what, [await ask(id), await ask(unknownLike(id))], [id]);
+  }
+
+  /**
+   * The victim's own request, key and all, where it names no object: it acts for the attacker, and is no replay. Tried
+   * when all else has been, because afterwards the victim's texts are the attacker's as well.
+   */
+  async repeat({ route, theirs, sent: [again] }: Target): Promise<void> {
+    if (!again || theirs.ids.size > 0) return;
+    const { wire, key } = again;
+    const reply = await this.send(withKey(wire, key));
+    const what = "another tenant's request and key";
+    if (reply.headers['idempotency-replayed']) this.findings.leak(route, what, 'are answered by a replay');
+    this.findings.search(route, what, reply, textsIn(wire));
+  }
+
+  /** One's own request under a key of the victim's acts, and is not answered with what the victim was told. */
+  private async useKey(route: Route, { key }: Sent): Promise<void> {
+    const what = "another tenant's idempotency key";
+    const reply = await this.send(withKey(route.request(await this.self.filling(route)), key));
+    this.findings.search(route, what, reply);
+    if (reply.headers['idempotency-replayed']) this.findings.leak(route, what, 'is answered by a replay');
+    if (!isDone(reply)) this.findings.leak(route, what, describeReply(reply));
+  }
+
+  private async goOnFrom(cursor: string, { route, own }: Arsenal): Promise<void> {
+    const ask = (after: string): Promise<Reply> => this.send(route.request({ ...own, options: { after } }));
+    const pair = [await ask(cursor), await ask('never-handed-out')] as const;
+    this.findings.compare(route, "another tenant's cursor", pair);
+  }
+
+  private async withoutCredential({ route, theirs, own }: Arsenal): Promise<void> {
+    const foreign = await this.client.send(route.request(theirs));
+    const unknown = await this.client.send(route.request({ ...theirs, ids: own.ids }));
+    this.findings.compare(route, 'no credential', [foreign, unknown]);
+    if (foreign.status !== 401) this.findings.leak(route, 'no credential', describeReply(foreign));
+  }
+
+  private send(wire: Wire): Promise<Reply> {
+    return this.client.send(wire, this.self.tenant.key);
+  }
+}
+
+/** What an answer may repeat, since it was sent. */
+function textsIn(wire: Wire): string[] {
+  return JSON.stringify(wire.body).match(/canary-[a-z]+/g) ?? [];
+}

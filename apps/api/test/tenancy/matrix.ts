@@ -1,0 +1,235 @@
+import { randomUUID } from 'node:crypto';
+import { newId } from '@holdfast/kernel';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Canaries, describeReply } from './answers';
+import { Attacker, type Sent, type Target } from './attacker';
+import { readCatalogue } from './catalogue';
+import { Findings } from './findings';
+import { Owner, type Tenant, Unexercised } from './owner';
+import { Client, type Filling, isDone, type Reply, type Route } from './route';
+
+/** What the matrix is run against, and with. */
+export interface MatrixOptions {
+  readonly app: NestFastifyApplication;
+  /** Whose objects are sought, and who seeks. */
+  readonly victim: Tenant;
+  readonly attacker: Tenant;
+  /** Brings what has happened to those who show it later: telemetry, counts. */
+  readonly deliver?: (tenantId: string) => Promise<void>;
+  /** Everything that is stored of a tenant, in a form that can be compared. */
+  readonly rowsOf?: (tenantId: string) => Promise<unknown>;
+  /** Routes to look at; all by default. */
+  readonly only?: (name: string) => boolean;
+  /** Refusals that are a route's proper answer to its owner, by the route's name. */
+  readonly refusals?: Readonly<Record<string, string>>;
+}
+
+/** What the matrix has found. */
+export interface MatrixReport {
+  readonly operations: string;
+  readonly fields: string;
+  readonly requests: number;
+  /** Ids, secrets and cursors of the victim that no answer to the attacker may show. */
+  readonly canaries: number;
+  /** Each begins with the name of its route. */
+  readonly leaks: readonly string[];
+  /** What the generator could not make a success of: there it is blind. */
+  readonly unexercised: readonly string[];
+  /** The pairs of answers whose times differed most. */
+  readonly times: readonly string[];
+}
+
+/** Begins every free text of the victim, and is the name of whatever is made for it by hand. */
+export const VICTIMS_MARK = 'canary-victim';
+
+/**
+ * Uses every route as the victim, then asks for the victim's objects as the attacker, in every way that `duelsOf` knows.
+ * While the attacker asks, nobody acts for the victim: whatever changes there was changed from outside.
+ */
+export async function findLeaks(options: MatrixOptions): Promise<MatrixReport> {
+  const client = new Client(options.app);
+  const { routes } = await readCatalogue(client);
+  return new Matrix(client, routes, options).run();
+}
+
+class Matrix {
+  private readonly findings = new Findings(new Canaries(VICTIMS_MARK));
+  private readonly victim: Owner;
+  private readonly attacker: Attacker;
+  private readonly chosen: readonly Route[];
+  private stored = '';
+
+  constructor(
+    private readonly client: Client,
+    routes: readonly Route[],
+    private readonly options: MatrixOptions,
+  ) {
+    const { refusals = {}, only = () => true, victim, attacker } = options;
+    this.chosen = routes.filter(({ name }) => only(name));
+    const see = (reply: Reply): void => this.findings.canaries.learn(reply);
+    this.victim = new Owner(client, routes, victim, { mark: VICTIMS_MARK, refusals, see });
+    const self = new Owner(client, routes, attacker, { mark: 'canary-attacker', refusals });
+    this.attacker = new Attacker(client, self, victim.id, this.findings);
+  }
+
+  async run(): Promise<MatrixReport> {
+    const prepared: Target[] = [];
+    for (const route of this.of('tenant')) {
+      await this.findings.attempt(route, async () => void prepared.push(await this.prepare(route)));
+    }
+    await this.options.deliver?.(this.options.victim.id);
+    const targets: Target[] = [];
+    for (const target of prepared) {
+      await this.findings.attempt(target.route, async () => void targets.push(await this.lookAround(target)));
+    }
+    const before = await this.everythingOf(targets);
+    this.stored = await this.storedOf();
+    for (const target of targets) {
+      await this.findings.attempt(target.route, () => this.attacker.attack(target));
+      await this.noteChanges(target.route);
+    }
+    for (const route of this.chosen.filter(({ audience }) => audience !== 'tenant')) await this.knock(route);
+    for (const target of targets) await this.attacker.repeat(target);
+    const after = await this.everythingOf(targets);
+    for (const [what, text] of before) {
+      if (after.get(what) !== text)
+        this.findings.leaks.add(`${what}: changed while only another tenant acted`);
+    }
+    return this.report();
+  }
+
+  /** Uses the route as the victim and leaves objects behind for each of its places. */
+  private async prepare(route: Route): Promise<Target> {
+    await this.victim.exercise(route);
+    const sent = route.isIdempotent ? [await this.send(route), await this.send(route)] : [];
+    const theirs = await this.victim.filling(route);
+    for (const { name, kind } of route.writes ? [] : route.places())
+      await this.victim.populate(kind, theirs.ids.get(name)!);
+    const chosen = new Map<string, string>();
+    for (const { name, kind } of route.chosenIds()) chosen.set(name, (await this.victim.make(kind)).id);
+    return { route, theirs, sent, chosen, ended: await this.endedOf(route), filters: {}, cursor: undefined };
+  }
+
+  /** A request whose key and answer are stored with the victim. */
+  private async send(route: Route): Promise<Sent> {
+    const key = randomUUID();
+    const wire = route.request({ ...(await this.victim.filling(route)), idempotencyKey: key });
+    this.findings.canaries.learn(await this.client.send(wire, this.options.victim.key));
+    return { wire, key };
+  }
+
+  private async endedOf(route: Route): Promise<Filling | undefined> {
+    const filling = await this.victim.filling(route);
+    const ids = new Map(filling.ids);
+    let hasEnded = false;
+    for (const { name, kind } of route.places()) {
+      const made = await this.victim.make(kind);
+      const reply = await this.victim.end(kind, made);
+      if (!reply || !isDone(reply)) continue;
+      ids.set(name, made.id);
+      hasEnded = true;
+    }
+    return hasEnded ? { ...filling, ids } : undefined;
+  }
+
+  /** Reads as the victim: for canaries, for cursors and values to filter by, and to see that there is something to leak. */
+  private async lookAround(target: Target): Promise<Target> {
+    const { route, theirs } = target;
+    if (route.writes) return target;
+    const { key } = this.options.victim;
+    const reply = await this.client.send(route.request(theirs), key);
+    if (!isDone(reply)) throw new Unexercised(`${route.name}: ${describeReply(reply)}`);
+    this.findings.canaries.learn(reply);
+    const record = recordsIn(reply.body)[0];
+    if (!record && route.isPaged) throw new Unexercised(`${route.name}: the victim's list is empty`);
+    const options = route.protocol === 'rest' ? { limit: 1 } : { first: 1 };
+    const page = route.isPaged && (await this.client.send(route.request({ ...theirs, options }), key));
+    const cursor = page ? /"(?:nextCursor|endCursor)":"([^"]+)"/.exec(page.text)?.[1] : undefined;
+    return { ...target, filters: valuesFor(route.filters, record ?? {}), cursor };
+  }
+
+  /** Whether the last attack has changed what is stored of the victim, whatever the answers said. */
+  private async noteChanges(route: Route): Promise<void> {
+    const stored = await this.storedOf();
+    if (stored !== this.stored) this.findings.leak(route, 'what is stored of the victim', 'has changed');
+    this.stored = stored;
+  }
+
+  private async storedOf(): Promise<string> {
+    return JSON.stringify(await this.options.rowsOf?.(this.options.victim.id)) ?? '';
+  }
+
+  private async everythingOf(targets: readonly Target[]): Promise<Map<string, string>> {
+    const all = new Map<string, string>();
+    const { victim } = this.options;
+    for (const { route, theirs } of targets.filter((target) => !target.route.writes)) {
+      const { text } = await this.client.send(route.request(theirs), victim.key);
+      // When a key was last used is told to its owner, who uses one to look.
+      all.set(route.name, text.replaceAll(/"lastUsed\w*":"[^"]*"/g, ''));
+    }
+    return all;
+  }
+
+  /** Routes of others than tenants: a tenant's credential does not open them, whatever they are asked about. */
+  private async knock(route: Route): Promise<void> {
+    const { attacker, victim } = this.options;
+    const about = (id: string): Filling => ({
+      mark: 'canary-attacker',
+      ids: new Map(route.places().map(({ name }) => [name, id])),
+    });
+    const [foreign, unknown, own] = [
+      await this.client.send(route.request(about(victim.id)), attacker.key),
+      await this.client.send(route.request(about(newId())), attacker.key),
+      await this.client.send(route.request(about(attacker.id)), attacker.key),
+    ];
+    this.findings.compare(route, "a tenant's credential", [foreign, unknown]);
+    if (route.audience === 'public') return;
+    for (const reply of [foreign, own])
+      if (reply.status !== 401) this.findings.leak(route, "a tenant's credential", describeReply(reply));
+  }
+
+  private of(audience: Route['audience']): readonly Route[] {
+    return this.chosen.filter((route) => route.audience === audience);
+  }
+
+  private report(): MatrixReport {
+    const count = (protocol: Route['protocol']): string => {
+      const all = this.chosen.filter((route) => route.protocol === protocol);
+      const done = all.filter(({ name }) => !this.findings.unexercised.has(name));
+      return `${done.length} of ${all.length}`;
+    };
+    return {
+      operations: count('rest'),
+      fields: count('graphql'),
+      requests: this.client.sent,
+      canaries: this.findings.canaries.size,
+      leaks: [...this.findings.leaks],
+      unexercised: [...this.findings.unexercised.values()],
+      times: this.findings.widest(5),
+    };
+  }
+}
+
+type Json = Readonly<Record<string, unknown>>;
+
+/** The objects of a list, of REST or of GraphQL. */
+function recordsIn(body: unknown): Json[] {
+  const { data } = (body ?? {}) as { data?: unknown };
+  if (Array.isArray(data)) return data as Json[];
+  return Object.values((data ?? {}) as Json).flatMap((field) => {
+    if (Array.isArray(field)) return field as Json[];
+    const { edges = [] } = (field ?? {}) as { edges?: readonly { readonly node: Json }[] };
+    return edges.map(({ node }) => node);
+  });
+}
+
+/** What a record has under the names of filters: a text, or `type/id` of a reference. */
+function valuesFor(filters: readonly string[], record: Json): Record<string, string> {
+  const entries = filters.map((name) => {
+    const value = record[name];
+    const { type, id } = (value ?? {}) as { type?: string; id?: string };
+    if (type !== undefined && id !== undefined) return [name, `${type}/${id}`] as const;
+    return [name, typeof value === 'string' ? value : VICTIMS_MARK] as const;
+  });
+  return Object.fromEntries(entries);
+}

@@ -1,0 +1,139 @@
+import { askInForm } from './catalogue';
+import { LEFT_OUT } from './json-schema';
+import { type Client, type Filling, isDone, type Kind, type Reply, type Route } from './route';
+import { describeReply } from './answers';
+
+/** A tenant's id and a key that may do everything in it. */
+export interface Tenant {
+  readonly id: string;
+  readonly key: string;
+}
+
+/** An object, and what stands before it in its path. */
+export interface Made {
+  readonly id: string;
+  readonly parents: readonly string[];
+}
+
+/** A request that the generator could not make a success of: the matrix is blind there. */
+export class Unexercised extends Error {
+  override readonly name = 'Unexercised';
+}
+
+/** How an owner writes and what it takes for an answer. */
+export interface Ways {
+  /** Begins every free text. */
+  readonly mark: string;
+  /** Refusals that are a route's proper answer to its owner, in the state that the generator can bring about. */
+  readonly refusals: Readonly<Record<string, string>>;
+  /** Sees every answer. */
+  readonly see?: (reply: Reply) => void;
+}
+
+/** Uses routes as a tenant that owns what they are about. */
+export class Owner {
+  private readonly underWay = new Set<Kind>();
+
+  constructor(
+    private readonly client: Client,
+    private readonly routes: readonly Route[],
+    readonly tenant: Tenant,
+    private readonly ways: Ways,
+  ) {}
+
+  /** Uses the route on fresh objects of one's own. Throws Unexercised where it does not do what it is for. */
+  async exercise(route: Route, more: Partial<Filling> = {}): Promise<Reply> {
+    const fill = async (): Promise<Filling> => ({ ...(await this.filling(route)), ...more });
+    const reply = await askInForm(this.client, route, this.tenant.key, fill);
+    this.ways.see?.(reply);
+    const refusal = this.ways.refusals[route.name];
+    if (isDone(reply) || (refusal !== undefined && reply.text.includes(`"${refusal}"`))) return reply;
+    throw new Unexercised(`${route.name}: ${describeReply(reply)}`);
+  }
+
+  /** Objects of one's own for every place of the route. */
+  async filling(route: Route): Promise<Filling> {
+    const places = route.places();
+    const ids = new Map<string, string>();
+    const inPath = places.filter(({ name }) => name.startsWith('path/'));
+    const deepest = inPath.at(-1);
+    if (deepest) {
+      const { parents, id } = await this.make(deepest.kind);
+      for (const [index, { name }] of inPath.entries()) ids.set(name, [...parents, id][index] ?? id);
+    }
+    for (const { name, kind } of places) if (!ids.has(name)) ids.set(name, (await this.make(kind)).id);
+    const filling = { mark: this.ways.mark, ids };
+    return route.needsVersion ? { ...filling, etag: await this.versionOf(route, filling) } : filling;
+  }
+
+  /** Makes objects that belong to the one at the place, so that its lists are not empty. */
+  async populate(kind: Kind, id: string): Promise<void> {
+    for (const route of this.routes.filter((each) => each.audience === 'tenant' && each.isIdempotent)) {
+      const place = route.places().find((each) => each.kind === kind && !each.name.startsWith('path/'));
+      if (!place) continue;
+      const { ids } = await this.filling(route);
+      await this.exercise(route, { ids: new Map([...ids, [place.name, id]]) });
+    }
+  }
+
+  /** Makes an object of the kind, or finds one where the service makes them by itself. */
+  async make(kind: Kind): Promise<Made> {
+    // An object that refers to one of its own kind, as a reply does: the first refers to none.
+    if (this.underWay.has(kind)) return { id: LEFT_OUT, parents: [] };
+    this.underWay.add(kind);
+    try {
+      const deepest = kind.parents.at(-1);
+      const above = deepest && (await this.make(deepest));
+      const parents = above ? [...above.parents, above.id] : [];
+      const create = this.route(`POST ${kind.collection}`);
+      const id = (create && (await this.create(create, kind, parents))) ?? (await this.first(kind, parents));
+      return { id, parents };
+    } finally {
+      this.underWay.delete(kind);
+    }
+  }
+
+  /** Deletes an object of the kind as its owner; undefined where the kind cannot be deleted. */
+  async end(kind: Kind, { id, parents }: Made): Promise<Reply | undefined> {
+    const remove = this.route(`DELETE ${kind.collection}/{${kind.identity}}`);
+    if (!remove) return undefined;
+    const filling = { mark: this.ways.mark, ids: this.path(remove, [...parents, id]) };
+    const etag = remove.needsVersion ? await this.versionOf(remove, filling) : undefined;
+    return this.client.send(remove.request({ ...filling, etag }), this.tenant.key);
+  }
+
+  private async create(route: Route, kind: Kind, parents: readonly string[]): Promise<string | undefined> {
+    if (route.audience !== 'tenant') return undefined;
+    const { ids } = await this.filling(route);
+    const reply = await this.exercise(route, { ids: new Map([...ids, ...this.path(route, parents)]) });
+    const made = reply.body as Readonly<Record<string, unknown>> | undefined;
+    const id = made?.[kind.identity] ?? made?.['id'];
+    return typeof id === 'string' ? id : undefined;
+  }
+
+  private async first(kind: Kind, parents: readonly string[]): Promise<string> {
+    const list = this.route(`GET ${kind.collection}`);
+    const reply = list && (await this.exercise(list, { ids: this.path(list, parents) }));
+    const { data } = (reply?.body ?? {}) as { data?: readonly Readonly<Record<string, unknown>>[] };
+    const id = data?.[0]?.[kind.identity] ?? data?.[0]?.['id'];
+    if (typeof id !== 'string')
+      throw new Unexercised(`${kind.collection}: there is none, and no way to make one`);
+    return id;
+  }
+
+  private path(route: Route, ids: readonly string[]): Map<string, string> {
+    const names = route.places().filter(({ name }) => name.startsWith('path/'));
+    return new Map(names.map(({ name }, index) => [name, ids[index] ?? '']));
+  }
+
+  /** The ETag that a change of the object has to name. */
+  private async versionOf(route: Route, filling: Filling): Promise<string | undefined> {
+    const { url } = route.request(filling);
+    const { headers } = await this.client.send({ method: 'GET', url }, this.tenant.key);
+    return headers['etag'] as string | undefined;
+  }
+
+  private route(name: string): Route | undefined {
+    return this.routes.find((route) => route.name === name);
+  }
+}

@@ -1,0 +1,44 @@
+import type { RecordedEvent } from '@holdfast/events';
+import { newId } from '@holdfast/kernel';
+import { ClickHouseGroup } from '@holdfast/telemetry';
+import { usageGroup } from '@holdfast/tenants';
+import type { TestDatabase } from '@holdfast/testing';
+import type { TestApi } from '../test-api';
+
+/** Every row that is stored of a tenant, as one digest per table that has tenants. */
+export async function rowsOf(database: TestDatabase, tenantId: string): Promise<Record<string, string>> {
+  const tables = await database.admin<{ name: string }>(
+    `select format('%I.%I', n.nspname, c.relname) as name
+     from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+     where a.attname = 'tenant_id' and c.relkind in ('r', 'p') and n.nspname !~ '^(pg_|information_schema)'
+     order by 1`,
+  );
+  const counts = tables.map(
+    ({ name }) =>
+      `select '${name}' as name, count(*) || ' rows ' || md5(coalesce(string_agg(t::text, e'\\n' order by t::text), '')) as digest
+       from ${name} t where tenant_id = $1`,
+  );
+  const rows = await database.admin<{ name: string; digest: string }>(counts.join(' union all '), [tenantId]);
+  return Object.fromEntries(rows.map(({ name, digest }) => [name, digest]));
+}
+
+/**
+ * Hands a tenant's events to those who show them elsewhere, in place of the worker; and one event more, whose type nobody
+ * else has, to ask for.
+ */
+export async function deliverEvents(api: TestApi, tenantId: string, type: string): Promise<void> {
+  const { database, telemetry } = api;
+  const events = await database.admin<RecordedEvent>(
+    `select seq, id, tenant_id as "tenantId", stream_type as "streamType", stream_id as "streamId",
+       stream_version as "streamVersion", type, schema_version as "schemaVersion", actor,
+       correlation_id as "correlationId", causation_id as "causationId", traceparent,
+       to_char(occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "occurredAt", data
+     from events.log where tenant_id = $1 order by seq`,
+    [tenantId],
+  );
+  const [first] = events;
+  const all = first ? [...events, { ...first, id: newId(), type }] : [];
+  await new ClickHouseGroup(telemetry).deliver(all, newId());
+  const caller = await database.caller(tenantId);
+  await database.tenants(1).transaction(caller, (tx) => usageGroup.deliver(tx, all));
+}
