@@ -46,11 +46,12 @@ create table auth.credentials (
   revoked_at timestamp with time zone,
   act text,
   actor text,
+  created_at timestamp with time zone default clock_timestamp() not null,
   constraint credentials_pkey PRIMARY KEY (secret_hash),
-  constraint credentials_secret_hash_check CHECK ((length(secret_hash) = 32)),
-  constraint credentials_tenant_id_api_key_id_key UNIQUE (tenant_id, api_key_id)
+  constraint credentials_secret_hash_check CHECK ((length(secret_hash) = 32))
 );
 alter table auth.credentials owner to holdfast_owner;
+CREATE INDEX credentials_tenant_id_api_key_id_idx ON auth.credentials USING btree (tenant_id, api_key_id);
 
 create table auth.memberships (
   issuer text not null,
@@ -206,8 +207,14 @@ create table identity.api_keys (
   created_at timestamp with time zone default clock_timestamp() not null,
   expires_at timestamp with time zone,
   revoked_at timestamp with time zone,
+  version bigint default 1 not null,
+  rotated_at timestamp with time zone,
+  previous_ends_at timestamp with time zone,
+  reason text,
   constraint api_keys_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
-  constraint api_keys_pkey PRIMARY KEY (tenant_id, id)
+  constraint api_keys_pkey PRIMARY KEY (tenant_id, id),
+  constraint api_keys_reason_check CHECK (((length(reason) >= 10) AND (length(reason) <= 500))),
+  constraint api_keys_version_check CHECK ((version >= 1))
 );
 alter table identity.api_keys owner to holdfast_owner;
 alter table identity.api_keys enable row level security;
@@ -467,6 +474,48 @@ begin
   return true;
 end $function$;
 alter function auth.revoke_credential(uuid) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.rotate_credential(api_key_id uuid, secret_hash bytea, overlap interval)
+ RETURNS timestamp with time zone
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  tenant uuid := tenancy.tenant_id();
+  held text[] := tenancy.scopes();
+  newest auth.credentials;
+  ends timestamptz;
+begin
+  if overlap is null or overlap not between interval '0' and interval '7 days' then
+    raise exception 'two secrets of a key are good together for 7 days at most' using errcode = 'HF002';
+  end if;
+  -- What was made for somebody to act as somebody else (`actor`) lives out as it is.
+  select * into newest from auth.credentials c
+  where c.tenant_id = tenant and c.api_key_id = $1 and c.actor is null and c.act is null
+    and c.revoked_at is null and (c.expires_at is null or c.expires_at > clock_timestamp())
+  order by c.created_at desc
+  limit 1;
+  if not found then
+    return null;
+  end if;
+  if not ('*' = any (held) or newest.scopes <@ held) then
+    raise exception 'a key cannot be rotated by somebody who holds less than it' using errcode = 'HF003';
+  end if;
+  ends := least(clock_timestamp() + overlap, newest.expires_at);
+  update auth.credentials c
+  set expires_at = case when c.secret_hash = newest.secret_hash then ends else least(clock_timestamp(), c.expires_at) end
+  where c.tenant_id = tenant and c.api_key_id = $1 and c.revoked_at is null;
+  -- A dead secret says whose it was to whoever records refusals; after a month that is no news.
+  delete from auth.credentials c
+  where c.tenant_id = tenant and c.api_key_id = $1 and c.expires_at < clock_timestamp() - interval '30 days';
+  insert into auth.credentials (secret_hash, tenant_id, api_key_id, scopes, expires_at)
+  values (secret_hash, tenant, api_key_id, newest.scopes, newest.expires_at);
+  -- Processes forget the grants that they have cached for the old secret: those would outlive a short overlap.
+  update auth.revocations set counter = counter + 1;
+  return ends;
+end $function$;
+alter function auth.rotate_credential(uuid,bytea,interval) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.set_tenant(state text, plan text)
  RETURNS void
@@ -1177,6 +1226,7 @@ grant execute on function auth.grant_for_system(text,uuid,text,text) to holdfast
 grant execute on function auth.revocation_counter() to holdfast_auth;
 grant execute on function auth.revoke_credential(uuid) to holdfast_app;
 grant execute on function auth.revoke_credential(uuid) to holdfast_ops;
+grant execute on function auth.rotate_credential(uuid,bytea,interval) to holdfast_app;
 grant execute on function auth.set_tenant(text,text) to holdfast_app;
 grant execute on function auth.store_credential(uuid,bytea,text[],timestamp with time zone) to holdfast_app;
 grant execute on function auth.store_credential(uuid,bytea,text[],timestamp with time zone) to holdfast_ops;

@@ -1,4 +1,12 @@
-import { ApiKeys, CreateApiKey, createApiKeyInput, generateApiKey, RevokeApiKey } from '@holdfast/identity';
+import {
+  ApiKeys,
+  CreateApiKey,
+  createApiKeyInput,
+  generateApiKey,
+  RevokeApiKey,
+  RotateApiKey,
+  rotateApiKeyInput,
+} from '@holdfast/identity';
 import { idSchema } from '@holdfast/kernel';
 import { z } from 'zod';
 import { parseInput, readAll } from './input';
@@ -63,6 +71,28 @@ function stateOf({
   if (revokedAt !== null) return `revoked ${revokedAt}`;
   if (expiresAt === null) return 'valid';
   return Date.parse(expiresAt) < Date.now() ? `expired ${expiresAt}` : `valid until ${expiresAt}`;
+}
+
+/** Gives a key a fresh secret and shows it. */
+export async function rotateKey(
+  tenant: string,
+  id: string,
+  { overlap, json }: Asked & { readonly overlap: string },
+): Promise<void> {
+  const input = parseInput(rotateApiKeyInput.extend({ id: idSchema }), {
+    id,
+    overlapSeconds: Number(overlap),
+  });
+  const rotated = await asOperator(async ({ commands, directory, callerFor }) => {
+    const rotation = new RotateApiKey(await callerFor((await directory.get(tenant)).id), input);
+    return rotation.withSecret(await commands.execute(rotation));
+  });
+  printOutcome(
+    json,
+    rotated,
+    ({ previousSecretEndsAt, secret: shown }) =>
+      `${shown}\n\nIt is not shown again. The secret before it ends at ${previousSecretEndsAt}.`,
+  );
 }
 
 /** Ends a key. */

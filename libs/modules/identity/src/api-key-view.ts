@@ -12,6 +12,15 @@ export const apiKeyView = z.object({
   createdAt: z.iso.datetime(),
   expiresAt: z.iso.datetime().nullable(),
   revokedAt: z.iso.datetime().nullable(),
+  rotatedAt: z.iso.datetime().nullable().meta({ description: 'When the key was given its newest secret.' }),
+  previousSecretEndsAt: z.iso
+    .datetime()
+    .nullable()
+    .meta({ description: 'Until when the secret before that goes on working, or went on.' }),
+  reason: z
+    .string()
+    .nullable()
+    .meta({ description: 'Why the operator made the key, where the tenant had a way in already.' }),
 });
 
 /** A key just made: the one time that its secret is shown. A replay of the request answers null in its place. */
@@ -31,5 +40,8 @@ export function showApiKey(row: ApiKeyRow): ApiKeyView {
     createdAt: row.created_at.toISOString(),
     expiresAt: row.expires_at?.toISOString() ?? null,
     revokedAt: row.revoked_at?.toISOString() ?? null,
+    rotatedAt: row.rotated_at?.toISOString() ?? null,
+    previousSecretEndsAt: row.previous_ends_at?.toISOString() ?? null,
+    reason: row.reason,
   };
 }

@@ -13,9 +13,11 @@ import {
 import type { z } from 'zod';
 import { generateApiKey } from './api-key';
 import { apiKeyView, type ApiKeyView, createdApiKeyView } from './api-key-view';
+import { ApiKeyById } from './api-key.query';
 import { ApiKeys, apiKeysInput } from './api-keys.query';
 import { CreateApiKey, createApiKeyInput } from './create-api-key.command';
 import { RevokeApiKey } from './revoke-api-key.command';
+import { RotateApiKey, rotateApiKeyInput } from './rotate-api-key.command';
 
 @ApiTags('identity')
 @Controller('v1/api-keys')
@@ -49,6 +51,31 @@ export class ApiKeysController {
     const secret = generateApiKey('live');
     const key = await this.commands.execute(new CreateApiKey(caller, input, secret, idempotency));
     return { ...key, secret: idempotency.replayed ? null : secret.text };
+  }
+
+  @Get(':id')
+  @Needs('keys:read')
+  @ApiOperation({ summary: 'Show an API key' })
+  @ApiOkResponse({ standardSchema: apiKeyView })
+  show(@CallerOf() caller: Caller, @Param('id', { schema: idSchema }) id: string): Promise<ApiKeyView> {
+    return this.queries.execute(new ApiKeyById(caller, { id }));
+  }
+
+  @Post(':id/rotate')
+  @Needs('keys:write')
+  @ApiOperation({
+    summary: 'Give an API key a fresh secret, shown this once; the one before works a while longer',
+  })
+  @ApiIdempotencyKey()
+  @ApiCreatedResponse({ standardSchema: createdApiKeyView })
+  async rotate(
+    @CallerOf() caller: Caller,
+    @IdempotencyKey() idempotency: Idempotency,
+    @Param('id', { schema: idSchema }) id: string,
+    @Body({ schema: rotateApiKeyInput }) input: z.output<typeof rotateApiKeyInput>,
+  ): Promise<z.output<typeof createdApiKeyView>> {
+    const rotation = new RotateApiKey(caller, { ...input, id }, idempotency);
+    return rotation.withSecret(await this.commands.execute(rotation));
   }
 
   @Delete(':id')

@@ -16,7 +16,8 @@ export class ApiKeys extends TenantQuery<z.output<typeof apiKeysInput>, Page<Api
 
 const LIST = statement<ApiKeyRow>(
   'identity.list_api_keys',
-  `select id, name, prefix, scopes, created_by, created_at, expires_at, revoked_at
+  `select id, version, name, prefix, scopes, created_by, created_at, expires_at, revoked_at, rotated_at,
+     previous_ends_at, reason
    from identity.api_keys
    where tenant_id = $1 and ($2::uuid is null or id < $2)
    order by id desc

@@ -14,9 +14,11 @@ import { Args, ArgsType, ID, InputType, Mutation, ObjectType, Query, Resolver } 
 import { z } from 'zod';
 import { generateApiKey } from './api-key';
 import { apiKeyView, createdApiKeyView } from './api-key-view';
+import { ApiKeyById } from './api-key.query';
 import { ApiKeys } from './api-keys.query';
 import { CreateApiKey, createApiKeyInput } from './create-api-key.command';
 import { RevokeApiKey } from './revoke-api-key.command';
+import { RotateApiKey, rotateApiKeyInput } from './rotate-api-key.command';
 
 @ObjectType()
 export class ApiKey extends dto(apiKeyView, 'output') {}
@@ -26,6 +28,12 @@ export class CreatedApiKey extends dto(createdApiKeyView, 'output') {}
 
 @InputType()
 export class CreateApiKeyInput extends dto(createApiKeyInput, 'input') {}
+
+@ArgsType()
+export class RotateApiKeyArgs extends dto(
+  rotateApiKeyInput.extend({ id: idSchema, idempotencyKey: z.string() }),
+  'args',
+) {}
 
 @ArgsType()
 export class ApiKeyArgs extends dto(z.strictObject({ id: idSchema }), 'args') {}
@@ -47,6 +55,12 @@ export class ApiKeysResolver {
     return toConnection(keys);
   }
 
+  @Query(() => ApiKey, { description: 'One API key.' })
+  @Needs('keys:read')
+  apiKey(@CallerOf() caller: Caller, @Args() { id }: ApiKeyArgs): Promise<ApiKey> {
+    return this.queries.execute(new ApiKeyById(caller, { id }));
+  }
+
   @Mutation(() => CreatedApiKey, { description: 'Makes an API key; its secret is shown this once.' })
   @Needs('keys:write')
   async createApiKey(
@@ -58,6 +72,18 @@ export class ApiKeysResolver {
     const idempotency = idempotencyOf(idempotencyKey);
     const key = await this.commands.execute(new CreateApiKey(caller, input, secret, idempotency));
     return { ...key, secret: idempotency.replayed ? null : secret.text };
+  }
+
+  @Mutation(() => CreatedApiKey, {
+    description: 'Gives an API key a fresh secret, shown this once; the one before works a while longer.',
+  })
+  @Needs('keys:write')
+  async rotateApiKey(
+    @CallerOf() caller: Caller,
+    @Args() { id, overlapSeconds, idempotencyKey }: RotateApiKeyArgs,
+  ): Promise<CreatedApiKey> {
+    const rotation = new RotateApiKey(caller, { id, overlapSeconds }, idempotencyOf(idempotencyKey));
+    return rotation.withSecret(await this.commands.execute(rotation));
   }
 
   @Mutation(() => ID, { description: 'Ends an API key.' })

@@ -1,9 +1,11 @@
-import { statement } from '@holdfast/database';
+import { sqlState, statement } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
+import { ScopeNotHeld } from './identity.errors';
 
 /** A key as its tenant sees it. */
 export interface ApiKeyRow {
   readonly id: string;
+  readonly version: bigint;
   readonly name: string;
   readonly prefix: string;
   readonly scopes: string[];
@@ -11,13 +13,17 @@ export interface ApiKeyRow {
   readonly created_at: Date;
   readonly expires_at: Date | null;
   readonly revoked_at: Date | null;
+  readonly rotated_at: Date | null;
+  readonly previous_ends_at: Date | null;
+  readonly reason: string | null;
 }
 
 const INSERT = statement<ApiKeyRow>(
   'identity.insert_api_key',
   `insert into identity.api_keys (tenant_id, id, name, prefix, scopes, created_by, expires_at)
    values ($1, $2, $3, $4, $5, tenancy.actor(), $6)
-   returning id, name, prefix, scopes, created_by, created_at, expires_at, revoked_at`,
+   returning id, version, name, prefix, scopes, created_by, created_at, expires_at, revoked_at, rotated_at,
+     previous_ends_at, reason`,
 );
 
 const STORE_CREDENTIAL = statement(
@@ -27,7 +33,8 @@ const STORE_CREDENTIAL = statement(
 
 const LOCK = statement<ApiKeyRow>(
   'identity.lock_api_key',
-  `select id, name, prefix, scopes, created_by, created_at, expires_at, revoked_at
+  `select id, version, name, prefix, scopes, created_by, created_at, expires_at, revoked_at, rotated_at,
+     previous_ends_at, reason
    from identity.api_keys
    where tenant_id = $1 and id = $2
    for no key update`,
@@ -35,7 +42,9 @@ const LOCK = statement<ApiKeyRow>(
 
 const MARK_REVOKED = statement(
   'identity.mark_api_key_revoked',
-  'update identity.api_keys set revoked_at = clock_timestamp() where tenant_id = $1 and id = $2',
+  `update identity.api_keys
+   set revoked_at = clock_timestamp(), version = version + 1
+   where tenant_id = $1 and id = $2`,
 );
 
 const REVOKE_CREDENTIAL = statement('identity.revoke_credential', 'select auth.revoke_credential($1)');
@@ -68,4 +77,60 @@ export function lockApiKey(tx: TenantTx, id: string): Promise<ApiKeyRow | undefi
 /** Ends a key: its row says so, and its hash is no longer exchanged for grants. */
 export async function markApiKeyRevoked(tx: TenantTx, id: string): Promise<void> {
   await Promise.all([tx.execute(MARK_REVOKED, [tx.tenantId, id]), tx.execute(REVOKE_CREDENTIAL, [id])]);
+}
+
+const ROTATE_CREDENTIAL = statement<{ ends_at: Date | null }>(
+  'identity.rotate_credential',
+  'select auth.rotate_credential($1, $2, make_interval(secs => $3)) as ends_at',
+);
+
+const MARK_ROTATED = statement<ApiKeyRow>(
+  'identity.mark_api_key_rotated',
+  `update identity.api_keys
+   set prefix = $3, rotated_at = clock_timestamp(), previous_ends_at = $4, version = version + 1
+   where tenant_id = $1 and id = $2
+   returning id, version, name, prefix, scopes, created_by, created_at, expires_at, revoked_at, rotated_at,
+     previous_ends_at, reason`,
+);
+
+/** Stores the hash of a key's next secret. Answers when the one before it ends; undefined for a key that has ended. */
+export async function rotateCredential(
+  tx: TenantTx,
+  id: string,
+  hash: Buffer,
+  overlapSeconds: number,
+): Promise<Date | undefined> {
+  return (await tx.row(ROTATE_CREDENTIAL, [id, hash, overlapSeconds]))?.ends_at ?? undefined;
+}
+
+/** Writes a rotation into the key's row. */
+export async function markApiKeyRotated(
+  tx: TenantTx,
+  id: string,
+  prefix: string,
+  previousEndsAt: Date,
+): Promise<ApiKeyRow> {
+  const row = await tx.row(MARK_ROTATED, [tx.tenantId, id, prefix, previousEndsAt]);
+  if (!row) throw new Error('the update of a locked API key found nothing');
+  return row;
+}
+
+/** How many keys of the tenant still open something: what the plan's quota counts. */
+export const COUNT_USABLE_API_KEYS = statement<{ readonly count: bigint }>(
+  'identity.count_usable_api_keys',
+  `select count(*) as count
+   from identity.api_keys
+   where tenant_id = $1 and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())`,
+);
+
+/** SQLSTATE that functions of schema auth raise for a scope that the actor does not hold. */
+const SCOPE_NOT_HELD = 'HF003';
+
+/** Does what hands on scopes; throws ScopeNotHeld when the database refuses it. */
+export async function refusingScopes<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    throw sqlState(error) === SCOPE_NOT_HELD ? new ScopeNotHeld() : error;
+  }
 }

@@ -1,13 +1,11 @@
 import { type Caller, instantSchema, newId } from '@holdfast/kernel';
 import { type Idempotency, TenantCommand, TenantCommandHandler } from '@holdfast/cqrs';
-import { sqlState } from '@holdfast/database';
-import { announcement, type TenantTx } from '@holdfast/tenancy';
+import { announcement, requireQuota, type TenantTx } from '@holdfast/tenancy';
 import { CommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import type { ApiKeySecret } from './api-key';
 import { type ApiKeyView, showApiKey } from './api-key-view';
-import { type ApiKeyRow, insertApiKey } from './api-keys.sql';
-import { ScopeNotHeld } from './identity.errors';
+import { COUNT_USABLE_API_KEYS, insertApiKey, refusingScopes } from './api-keys.sql';
 import { apiKeyCreated } from './identity.events';
 import { scopeSchema } from './scopes';
 
@@ -57,26 +55,12 @@ export class CreateApiKeyHandler extends TenantCommandHandler<CreateApiKey> {
       scopes: input.scopes,
       expiresAt: input.expiresAt ?? null,
     };
-    const row = await insertRefusing(tx, key, secret.hash);
+    await requireQuota(tx, 'apiKeys', COUNT_USABLE_API_KEYS);
+    const row = await refusingScopes(() => insertApiKey(tx, key, secret.hash));
     const { prefix, scopes, expiresAt } = key;
     await tx.announce(
       announcement(apiKeyCreated, { id: key.id, version: 1n }, { prefix, scopes, expiresAt }),
     );
     return showApiKey(row);
-  }
-}
-
-/** SQLSTATE that auth.store_credential raises for a scope that the actor does not hold. */
-const SCOPE_NOT_HELD = 'HF003';
-
-async function insertRefusing(
-  tx: TenantTx,
-  key: Parameters<typeof insertApiKey>[1],
-  hash: Buffer,
-): Promise<ApiKeyRow> {
-  try {
-    return await insertApiKey(tx, key, hash);
-  } catch (error) {
-    throw sqlState(error) === SCOPE_NOT_HELD ? new ScopeNotHeld() : error;
   }
 }

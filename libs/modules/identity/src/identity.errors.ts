@@ -10,12 +10,22 @@ export class Unauthenticated extends DomainError {
   }
 }
 
-/** Somebody wants to give a key more than they hold themselves. */
+/** The key is revoked or has expired: there is nothing to rotate. */
+export class ApiKeyEnded extends DomainError {
+  readonly code = 'identity.api_key_ended';
+  readonly kind = 'refused';
+
+  constructor() {
+    super('This key has ended. Make a new one.');
+  }
+}
+
+/** Somebody wants to give a key more than they hold themselves, or the secret of one that holds more. */
 export class ScopeNotHeld extends DomainError {
   readonly code = 'identity.scope_not_held';
   readonly kind = 'forbidden';
 
   constructor() {
-    super('A key cannot be given a scope that its maker does not hold.');
+    super('A key cannot be made or rotated by somebody who does not hold its scopes.');
   }
 }

@@ -1,6 +1,7 @@
 import { Grants } from '@holdfast/tenancy';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
+import { ApiKeyByIdHandler } from './api-key.query';
 import { ApiKeysController } from './api-keys.controller';
 import { ApiKeysHandler } from './api-keys.query';
 import { ApiKeysResolver } from './api-keys.resolver';
@@ -8,6 +9,7 @@ import { AuthenticationGuard } from './authentication.guard';
 import { CreateApiKeyHandler } from './create-api-key.command';
 import { type OperatorKey, Operators } from './operators';
 import { RevokeApiKeyHandler } from './revoke-api-key.command';
+import { RotateApiKeyHandler } from './rotate-api-key.command';
 
 /** Who may call: API keys, and the guard that turns one into a caller. */
 @Module({})
@@ -22,8 +24,10 @@ export class IdentityModule {
         { provide: Operators, useValue: new Operators(grants, operatorKeys) },
         { provide: APP_GUARD, useClass: AuthenticationGuard },
         CreateApiKeyHandler,
+        RotateApiKeyHandler,
         RevokeApiKeyHandler,
         ApiKeysHandler,
+        ApiKeyByIdHandler,
         ApiKeysResolver,
       ],
       exports: [Grants, Operators],

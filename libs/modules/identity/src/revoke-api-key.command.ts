@@ -17,7 +17,7 @@ export class RevokeApiKeyHandler extends TenantCommandHandler<RevokeApiKey> {
     if (!key) throw new NotFound();
     if (key.revoked_at) return { id };
     await markApiKeyRevoked(tx, id);
-    await tx.announce(announcement(apiKeyRevoked, { id, version: 2n }, {}));
+    await tx.announce(announcement(apiKeyRevoked, { id, version: key.version + 1n }, {}));
     return { id };
   }
 }

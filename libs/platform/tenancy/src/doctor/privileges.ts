@@ -52,6 +52,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
     functions: [
       ...CONTEXT_FUNCTIONS,
       'auth.revoke_credential',
+      'auth.rotate_credential',
       'auth.set_tenant',
       'auth.store_credential',
       'events.append',
