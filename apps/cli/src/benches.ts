@@ -4,6 +4,7 @@ import { benchEvents } from '../../../libs/platform/events/src/events.bench';
 import { benchRls, formatRlsFigures } from '../../../libs/platform/tenancy/src/rls.bench';
 import { type BenchSystem, withBenchSystem } from './bench-system';
 import { WrongUsage } from './failures';
+import { benchHttpReads } from './http-reads.bench';
 import { benchHttpTransfers } from './http-transfers.bench';
 
 /** Benches by name. Each gets servers of its own and answers its figures for people. */
@@ -14,7 +15,10 @@ const BENCHES: Readonly<Record<string, (system: BenchSystem) => Promise<string>>
   },
   rls: async (system) => {
     const { adminUrl, caller, urlOf } = system;
-    return formatRlsFigures(await benchRls({ adminUrl, caller, appUrl: urlOf('holdfast_app') }));
+    const inSql = formatRlsFigures(await benchRls({ adminUrl, caller, appUrl: urlOf('holdfast_app') }));
+    const overHttp = await benchHttpReads(system);
+    const against = `${ratio(overHttp.protected, overHttp.unprotected)} ${Math.round(overHttp.unprotected)}/s`;
+    return `${inSql}\nread of an account over HTTP: ${Math.round(overHttp.protected)}/s\n  ${against}: the same without context and policies`;
   },
   events: deliveryText,
 };
@@ -53,7 +57,7 @@ function ledgerText(figures: LedgerFigures, httpPerSecond: number): string {
   ].join('\n');
 }
 
-const ratio = (one: number, other: number): string => `${(one / other).toFixed(1)} ×`;
+const ratio = (one: number, other: number): string => `${(one / other).toFixed(2)} ×`;
 
 /** Commit to ClickHouse at 500 events a second. */
 async function deliveryText({
