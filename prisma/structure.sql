@@ -1030,20 +1030,25 @@ CREATE OR REPLACE FUNCTION tenancy.enter(signed_grant text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  signed bytea := convert_to(signed_grant, 'utf8');
+  body bytea := substr(signed, 65);
   k bytea := (
     select s.secret from tenancy.signing_keys s
     where s.id = substr(signed_grant, 65, 4) and (s.retired_at is null or s.retired_at > clock_timestamp()));
-  body bytea := convert_to(substr(signed_grant, 65), 'utf8');
   context text;
 begin
   execute 'close all; reset all'; -- Of this function's search_path as well; pg_catalog is searched first on every path.
   perform pg_advisory_unlock_all();
-  context := set_config('holdfast.context', case
-    when substr(signed_grant, 1, 64) = encode(sha256(k || sha256(k || body)), 'hex') then
-      case when substr(signed_grant, 105, 16) collate "C" > encode(timestamptz_send(clock_timestamp()), 'hex')
-        then encode(sha256(k || sha256(k || timestamptz_send(transaction_timestamp()) || body)), 'hex') || substr(signed_grant, 65)
-        else tenancy.refuse('tenant grant expired') end
-    else tenancy.refuse('tenant grant refused') end, true);
+  context := case
+    when encode(substr(signed, 1, 64), 'escape') = encode(sha384(k || body), 'base64')
+      and encode(substr(signed, 105, 16), 'escape') collate "C" > encode(timestamptz_send(clock_timestamp()), 'hex')
+    then encode(sha384(k || timestamptz_send(transaction_timestamp()) || body), 'base64') || encode(body, 'escape') end;
+  if context is null then
+    -- Says what is wrong with it, or finds a genuine one of the release before.
+    context := encode(sha384(k || timestamptz_send(transaction_timestamp())
+      || convert_to(tenancy.verified_grant(signed_grant), 'utf8')), 'base64') || substr(signed_grant, 65);
+  end if;
+  context := set_config('holdfast.context', context, true);
 end $function$;
 alter function tenancy.enter(text) owner to holdfast_owner;
 
@@ -1082,8 +1087,9 @@ declare
   signing record;
   body text;
 begin
-  -- Printable ASCII only, which every client encoding writes the same; a bar would end a part, a blank end a scope.
-  if tenant is null or concat(actor, array_to_string(scopes, ''), cause, act) collate "C" ~ '[^ -{}~]'
+  -- Printable ASCII only, which every client encoding writes the same; a bar would end a part, a blank end a scope, and a
+  -- backslash begins an escape where bytes are shown as text.
+  if tenant is null or concat(actor, array_to_string(scopes, ''), cause, act) collate "C" ~ '[^ -{}~]|\\'
      or array_to_string(scopes, '') ~ ' ' then
     raise exception 'a grant needs a tenant, and its parts are printable ASCII without bars' using errcode = 'HF002';
   end if;
@@ -1091,7 +1097,7 @@ begin
   body := signing.id || tenant::text || encode(timestamptz_send(expires_at), 'hex')
     || concat_ws('|', actor, array_to_string(scopes, ' '), coalesce(cause, ''), coalesce(act, ''),
       coalesce((select t.plan from auth.tenants t where t.id = tenant), 'standard'));
-  return encode(sha256(signing.secret || sha256(signing.secret || convert_to(body, 'utf8'))), 'hex') || body;
+  return encode(sha384(signing.secret || convert_to(body, 'utf8')), 'base64') || body;
 end $function$;
 alter function tenancy.mint(uuid,text,text[],timestamp with time zone,text,text) owner to holdfast_owner;
 
@@ -1126,17 +1132,6 @@ begin
   end loop;
 end $function$;
 alter function tenancy.protect(regclass,name[]) owner to holdfast_owner;
-
-CREATE OR REPLACE FUNCTION tenancy.refuse(reason text)
- RETURNS text
- LANGUAGE plpgsql
- STABLE
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-begin
-  raise exception '%', reason using errcode = 'HF001';
-end $function$;
-alter function tenancy.refuse(text) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION tenancy.rotate_signing_key()
  RETURNS text
@@ -1177,13 +1172,14 @@ CREATE OR REPLACE FUNCTION tenancy.tenant_id()
 AS $function$
 declare
   context text := current_setting('holdfast.context', true);
+  signed bytea := convert_to(context, 'utf8');
   k bytea := (select s.secret from tenancy.signing_keys s where s.id = substr(context, 65, 4));
 begin
-  return (case
-    when substr(context, 1, 64) = encode(sha256(k || sha256(k
-        || timestamptz_send(transaction_timestamp()) || convert_to(substr(context, 65), 'utf8'))), 'hex')
-      then substr(context, 69, 36)
-    else tenancy.refuse('no tenant context') end)::uuid;
+  if encode(substr(signed, 1, 64), 'escape')
+      = encode(sha384(k || timestamptz_send(transaction_timestamp()) || substr(signed, 65)), 'base64') then
+    return encode(substr(signed, 69, 36), 'escape')::uuid;
+  end if;
+  raise exception 'no tenant context' using errcode = 'HF001';
 end $function$;
 alter function tenancy.tenant_id() owner to holdfast_owner;
 
@@ -1194,15 +1190,19 @@ CREATE OR REPLACE FUNCTION tenancy.verified_grant(signed_grant text)
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  body bytea := convert_to(substr(signed_grant, 65), 'utf8');
   k bytea := (
     select s.secret from tenancy.signing_keys s
     where s.id = substr(signed_grant, 65, 4) and (s.retired_at is null or s.retired_at > clock_timestamp()));
 begin
-  return case
-    when substr(signed_grant, 1, 64) = encode(sha256(k || sha256(k || convert_to(substr(signed_grant, 65), 'utf8'))), 'hex') then
-      case when substr(signed_grant, 105, 16) collate "C" > encode(timestamptz_send(clock_timestamp()), 'hex')
-        then substr(signed_grant, 65) else tenancy.refuse('tenant grant expired') end
-    else tenancy.refuse('tenant grant refused') end;
+  if k is null or substr(signed_grant, 1, 64) not in (
+      encode(sha384(k || body), 'base64'), encode(sha256(k || sha256(k || body)), 'hex')) then
+    raise exception 'tenant grant refused' using errcode = 'HF001';
+  end if;
+  if substr(signed_grant, 105, 16) collate "C" <= encode(timestamptz_send(clock_timestamp()), 'hex') then
+    raise exception 'tenant grant expired' using errcode = 'HF001';
+  end if;
+  return substr(signed_grant, 65);
 end $function$;
 alter function tenancy.verified_grant(text) owner to holdfast_owner;
 

@@ -55,6 +55,26 @@ describe('Grants', () => {
     }
   });
 
+  it('that a process has kept from the release before are good until their key is retired', async () => {
+    const caller = await database.caller();
+    const sign = `select encode(sha256(k.secret || sha256(k.secret || convert_to(b.body, 'utf8'))), 'hex') || b.body as signed
+      from tenancy.signing_keys k
+      cross join lateral (select k.id || $1 || '1795000000000000api_key:1|*|' as body) b
+      where k.retired_at is null`;
+    const [kept] = await database.admin<{ signed: string }>(sign, [caller.tenantId]);
+    const asBefore = { ...caller, grant: kept!.signed };
+    expect(await database.tenants(1).rows(asBefore, SCOPES, [])).toEqual([
+      { actor: 'api_key:1', scopes: ['*'] },
+    ]);
+    const forged = { ...asBefore, grant: kept!.signed.replace('|*|', '|x|') };
+    await expect(database.tenants(1).rows(forged, SCOPES, [])).rejects.toThrow('no valid tenant context');
+    await database.admin(
+      'update tenancy.signing_keys set retired_at = clock_timestamp() where retired_at is null',
+    );
+    await database.admin('select tenancy.rotate_signing_key()');
+    await expect(database.tenants(1).rows(asBefore, SCOPES, [])).rejects.toThrow('no valid tenant context');
+  });
+
   it('end with their key', async () => {
     const { secret } = await storeKey(await database.caller(), ['*'], new Date(Date.now() - 1));
     expect(await grants.forKey(secret)).toBeUndefined();

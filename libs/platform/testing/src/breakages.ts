@@ -171,7 +171,7 @@ export const BREAKAGES: readonly Breakage[] = [
   },
   {
     what: 'grants that are not verified',
-    sql: `do $do$ begin execute replace(pg_get_functiondef('tenancy.enter(text)'::regprocedure), 'when substr(signed_grant, 1, 64) =', 'when true or substr(signed_grant, 1, 64) ='); end $do$`,
+    sql: `do $do$ begin execute replace(pg_get_functiondef('tenancy.enter(text)'::regprocedure), 'when encode(substr(signed, 1, 64), ''escape'') =', 'when true or encode(substr(signed, 1, 64), ''escape'') ='); end $do$`,
     rule: 5,
     object: 'tenancy.enter(text)',
     undo: 'restore',
