@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Agent, request } from 'node:http';
-import { environmentWith, readConfig, version } from '@holdfast/config';
+import { type Environment, environmentWith, readConfig, version } from '@holdfast/config';
 import { newId } from '@holdfast/kernel';
 import { createLogger } from '@holdfast/observability';
 import { TelemetryStore } from '@holdfast/telemetry';
@@ -13,17 +13,32 @@ export interface Answered {
   readonly secret?: string;
 }
 
-/** The API over a bench's database, in this process, and a tenant in it. */
-export interface BenchApi {
+/** A tenant of a bench, with a key for everything. */
+export interface BenchTenant {
+  readonly key: string;
   /** Sends a request of the tenant, a POST when it has a body; throws unless the answer is 200 or 201. */
-  ask(path: string, body?: object): Promise<Answered>;
+  readonly ask: (path: string, body?: object) => Promise<Answered>;
+}
+
+/** The API over a bench's database, in this process, and a tenant in it. */
+export interface BenchApi extends BenchTenant {
+  readonly url: string;
+  /** Another tenant. */
+  readonly tenant: (slug: string) => Promise<BenchTenant>;
   stop(): Promise<void>;
 }
 
-/** Starts the API with a tenant that has a key for everything. `connections` are kept alive, one request at a time on each. */
+/** A client that sends as fast as it can is what limits are there to stop. */
+const UNLIMITED: Environment = { HOLDFAST_LIMITS: 'off' };
+
+/**
+ * Starts the API with a tenant. `connections` are kept alive, one request at a time on each. Nobody is limited unless the
+ * settings say so.
+ */
 export async function startBenchApi(
   { adminUrl, clickhouseUrl }: Pick<BenchSystem, 'adminUrl' | 'clickhouseUrl'>,
   connections: number,
+  settings: Environment = UNLIMITED,
 ): Promise<BenchApi> {
   const telemetry = new TelemetryStore({ url: clickhouseUrl });
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
@@ -34,6 +49,7 @@ export async function startBenchApi(
     CLICKHOUSE_URL: clickhouseUrl,
     OPERATOR_KEY_HASH: createHash('sha256').update(operatorKey).digest('hex'),
     HOLDFAST_PORT: '0',
+    ...settings,
   });
   const api = await startApi(readConfig('api', environment), {
     logger: createLogger({ app: 'bench', level: 'error' }),
@@ -45,17 +61,18 @@ export async function startBenchApi(
   });
   const send = (key: string, path: string, body?: object): Promise<Answered> =>
     sendRequest(agent, `${api.url}${path}`, key, body);
-  const { id } = await send(operatorKey, '/v1/operator/tenants', { slug: 'bench', name: 'Bench' });
-  const { secret = '' } = await send(operatorKey, `/v1/operator/tenants/${id}/api-keys`, {
-    name: 'bench',
-    scopes: ['*'],
-  });
+  const tenant = async (slug: string): Promise<BenchTenant> => {
+    const { id } = await send(operatorKey, '/v1/operator/tenants', { slug, name: slug });
+    const keys = `/v1/operator/tenants/${id}/api-keys`;
+    const { secret: key = '' } = await send(operatorKey, keys, { name: 'bench', scopes: ['*'] });
+    return { key, ask: (path, body) => send(key, path, body) };
+  };
   const stop = async (): Promise<void> => {
     await api.stop();
     await telemetry.close();
     agent.destroy();
   };
-  return { ask: (path, body) => send(secret, path, body), stop };
+  return { ...(await tenant('bench')), url: api.url, tenant, stop };
 }
 
 /** Node's own client: several times cheaper than fetch, which would measure itself. */
