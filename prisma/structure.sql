@@ -347,10 +347,16 @@ create table tenants.tenants (
   slug text not null,
   name text not null,
   created_at timestamp with time zone default clock_timestamp() not null,
+  version bigint default 1 not null,
+  settings jsonb default '{}'::jsonb not null,
+  state_reason text,
   constraint tenants_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
   constraint tenants_pkey PRIMARY KEY (tenant_id),
+  constraint tenants_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text)),
   constraint tenants_slug_check CHECK ((slug ~ '^[a-z][a-z0-9-]{1,62}$'::text)),
-  constraint tenants_slug_key UNIQUE (slug)
+  constraint tenants_slug_key UNIQUE (slug),
+  constraint tenants_state_reason_check CHECK (((length(state_reason) >= 1) AND (length(state_reason) <= 500))),
+  constraint tenants_version_check CHECK ((version >= 1))
 );
 alter table tenants.tenants owner to holdfast_owner;
 alter table tenants.tenants enable row level security;
@@ -430,6 +436,18 @@ begin
   return tenancy.mint(tenant, 'system:' || consumer, array['*'], clock_timestamp() + interval '5 minutes', cause, act);
 end $function$;
 alter function auth.grant_for_system(text,uuid,text,text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.own_tenant()
+ RETURNS TABLE(state text, plan text)
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select coalesce(t.state, 'active'), coalesce(t.plan, 'standard')
+  from (select tenancy.tenant_id() as id) own
+  left join auth.tenants t on t.id = own.id
+$function$;
+alter function auth.own_tenant() owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.refuse_closed(tenant uuid, is_system boolean)
  RETURNS void
@@ -1164,6 +1182,16 @@ AS $function$
 $function$;
 alter function tenancy.scopes() owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION tenancy.settings()
+ RETURNS jsonb
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select t.settings from tenants.tenants t where t.tenant_id = tenancy.tenant_id()
+$function$;
+alter function tenancy.settings() owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION tenancy.tenant_id()
  RETURNS uuid
  LANGUAGE plpgsql
@@ -1223,6 +1251,7 @@ alter function tenancy.verified_principal() owner to holdfast_owner;
 grant execute on function auth.grant_for_key(text) to holdfast_auth;
 grant execute on function auth.grant_for_member(text,text,uuid) to holdfast_auth;
 grant execute on function auth.grant_for_system(text,uuid,text,text) to holdfast_auth;
+grant execute on function auth.own_tenant() to holdfast_app;
 grant execute on function auth.revocation_counter() to holdfast_auth;
 grant execute on function auth.revoke_credential(uuid) to holdfast_app;
 grant execute on function auth.revoke_credential(uuid) to holdfast_ops;
@@ -1259,6 +1288,7 @@ grant execute on function tenancy.rotate_signing_key() to holdfast_ops;
 grant execute on function tenancy.scopes() to holdfast_app;
 grant execute on function tenancy.scopes() to holdfast_log;
 grant execute on function tenancy.scopes() to holdfast_ops;
+grant execute on function tenancy.settings() to holdfast_app;
 grant execute on function tenancy.tenant_id() to holdfast_app;
 grant execute on function tenancy.tenant_id() to holdfast_log;
 grant execute on function tenancy.tenant_id() to holdfast_ops;
@@ -1282,6 +1312,7 @@ grant usage on schema tenancy to holdfast_log;
 grant usage on schema tenancy to holdfast_ops;
 grant usage on schema tenants to holdfast_app;
 grant usage on schema tenants to holdfast_ops;
+grant select on table auth.tenants to holdfast_ops;
 grant insert, select, update on table events.heads to holdfast_relay;
 grant select, update on table events.leases to holdfast_relay;
 grant select on table events.log to holdfast_app;

@@ -38,7 +38,7 @@ export function readRootEntries(): readonly string[] {
 }
 
 export const isTest = (file: string): boolean =>
-  /\.spec\.ts$|^apps\/[^/]+\/test\/|^libs\/platform\/testing\//.test(file);
+  /\.spec\.ts$|^(?:apps|libs\/\w+)\/[^/]+\/test\/|^libs\/platform\/testing\//.test(file);
 export const isTypeScript = (file: string): boolean => /^(apps|libs|tools)\/.*\.ts$/.test(file);
 
 /** The line, from 1, on which a position of a text lies. */

@@ -1,5 +1,12 @@
 import { newId } from '@holdfast/kernel';
-import { CreateTenant, createTenantInput, type TenantView } from '@holdfast/tenants';
+import {
+  CreateTenant,
+  createTenantInput,
+  type ListedTenantView,
+  ResumeTenant,
+  SuspendTenant,
+  suspendTenantInput,
+} from '@holdfast/tenants';
 import { parseInput, readAll } from './input';
 import { asOperator } from './operator';
 import { columns, printOutcome } from './output';
@@ -8,9 +15,11 @@ interface Asked {
   readonly json?: boolean;
 }
 
-function text(tenants: readonly TenantView[]): string {
-  const rows = tenants.map(({ id, slug, name, createdAt }) => [id, slug, name, createdAt]);
-  return columns(['id', 'slug', 'name', 'created'], rows);
+function text(tenants: readonly ListedTenantView[]): string {
+  const rows = tenants.map(({ id, slug, name, state, plan, createdAt }) =>
+    [id, slug, name, state, plan, createdAt].map((cell) => cell ?? '-'),
+  );
+  return columns(['id', 'slug', 'name', 'state', 'plan', 'created'], rows);
 }
 
 /** Creates a tenant with an id of its own. */
@@ -40,5 +49,34 @@ export async function listTenants({ json }: Asked): Promise<void> {
 /** Prints one tenant. */
 export async function showTenant(idOrSlug: string, { json }: Asked): Promise<void> {
   const tenant = await asOperator(({ directory }) => directory.get(idOrSlug));
-  printOutcome(json, tenant, (found) => text([found]));
+  printOutcome(json, tenant, (found) => {
+    const why = found.reason === null ? '' : `\n\n${found.state} because: ${found.reason}`;
+    return `${text([found])}${why}`;
+  });
+}
+
+/** Closes a tenant to its own credentials. */
+export async function suspendTenant(
+  idOrSlug: string,
+  { reason, json }: Asked & { readonly reason: string },
+): Promise<void> {
+  const input = parseInput(suspendTenantInput, { reason });
+  const tenant = await asOperator(async ({ commands, directory, callerFor }) => {
+    const { id } = await directory.get(idOrSlug);
+    return commands.execute(new SuspendTenant(await callerFor(id), input));
+  });
+  printOutcome(
+    json,
+    tenant,
+    ({ slug }) => `Suspended ${slug}: its credentials are refused within five seconds.`,
+  );
+}
+
+/** Opens a tenant again. */
+export async function resumeTenant(idOrSlug: string, { json }: Asked): Promise<void> {
+  const tenant = await asOperator(async ({ commands, directory, callerFor }) => {
+    const { id } = await directory.get(idOrSlug);
+    return commands.execute(new ResumeTenant(await callerFor(id), {}));
+  });
+  printOutcome(json, tenant, ({ slug }) => `Resumed ${slug}.`);
 }

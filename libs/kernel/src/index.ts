@@ -9,6 +9,7 @@ export {
   scopesOfRole,
 } from './permissions';
 export { type Feature, type Plan, PLAN_NAMES, type PlanName, planOf, PLANS, type Quotas } from './plans';
+export { type TenantSettings, tenantSettings, tenantSettingsChange } from './settings';
 export {
   DomainError,
   type ErrorKind,

@@ -42,6 +42,7 @@ function canonical(body: unknown): string {
     .replaceAll(ANY_UUID, '<id>')
     .replaceAll(INSTANT, '<instant>')
     .replaceAll(SECRET, '<secret>')
+    .replaceAll(/"version":"\d+"/g, '"version":"<version>"')
     .replaceAll(/(Text of )?canary-[a-z]+[- ]\d+/g, '<text>');
 }
 

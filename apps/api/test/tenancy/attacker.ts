@@ -45,7 +45,7 @@ export class Attacker {
     const arsenal: Arsenal = { ...target, own, sent: again?.wire, tenantId: this.victimId };
     for (const duel of duelsOf(arsenal)) await this.fight(route, duel);
     for (const [place, id] of chosen) await this.choose(route, place, id);
-    if (own.ids.size > 0) await this.injectIntoOwn(route);
+    if (own.ids.size > 0 || route.needsVersion) await this.injectIntoOwn(route);
     if (taken) await this.useKey(route, taken);
     if (cursor !== undefined) await this.goOnFrom(cursor, arsenal);
     this.findings.search(route, 'own use', await this.self.exercise(route));
@@ -68,9 +68,10 @@ export class Attacker {
   /** The victim's tenant id beside objects of one's own: the effect must be on one's own, or nothing at all. */
   private async injectIntoOwn(route: Route): Promise<void> {
     for (const { what, inject } of INJECTIONS) {
-      const foreign = inject(route.request(await this.self.filling(route)), this.victimId);
-      const unknown = inject(route.request(await this.self.filling(route)), crypto.randomUUID());
-      const pair = [await this.send(foreign), await this.send(unknown)] as const;
+      // One after the other: the second change of an object has to name the version that the first has made.
+      const send = async (id: string): Promise<Reply> =>
+        this.send(inject(route.request(await this.self.filling(route)), id));
+      const pair = [await send(this.victimId), await send(crypto.randomUUID())] as const;
       this.findings.compare(route, `${what}, own objects`, pair);
     }
   }

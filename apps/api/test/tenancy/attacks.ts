@@ -59,6 +59,8 @@ function endedDuels({ route, ended, own }: Arsenal): Duel[] {
 
 /** A's tenant id wherever a careless service might take a tenant from. */
 function injectionDuels({ route, theirs, own, tenantId }: Arsenal): Duel[] {
+  // The first of two changes of the one object that there is would make the second fail: `injectIntoOwn` tries that.
+  if (theirs.ids.size === 0 && route.needsVersion) return [];
   const base = theirs.ids.size > 0 ? theirs : own;
   return INJECTIONS.map(({ what, inject }) => {
     const plain = duel(route, base, own.mark);

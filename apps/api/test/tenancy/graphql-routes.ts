@@ -51,7 +51,7 @@ export function lookedUpFields(schema: GraphQLSchema): { name: string; permissio
 export class GraphqlRoute implements Route {
   readonly protocol = 'graphql';
   readonly audience = 'tenant';
-  readonly needsVersion = false;
+  readonly needsVersion: boolean;
   readonly name: string;
   readonly permission: string | undefined;
   readonly writes: boolean;
@@ -70,6 +70,7 @@ export class GraphqlRoute implements Route {
     this.permission = permissionIn(field.description);
     this.writes = operation === 'mutation';
     this.isIdempotent = field.args.some(({ name }) => name === 'idempotencyKey');
+    this.needsVersion = field.args.some(({ name }) => name === 'version');
     this.isPaged = field.args.some(({ name }) => name === 'after');
     this.filters = field.args
       .filter((argument) => !isRequiredArgument(argument) && !PAGING.has(argument.name))
@@ -104,11 +105,12 @@ export class GraphqlRoute implements Route {
     return places;
   }
 
-  request({ mark, ids, options = {}, idempotencyKey }: Filling): Wire {
+  request({ mark, ids, options = {}, idempotencyKey, etag = '"1"' }: Filling): Wire {
     const variables: Record<string, unknown> = { ...options };
     for (const argument of this.field.args.filter(isRequiredArgument)) {
       const { name } = argument;
       if (name === 'idempotencyKey') variables[name] = idempotencyKey ?? randomUUID();
+      else if (name === 'version') variables[name] = etag.replaceAll('"', '');
       else if (isInputObjectType(getNamedType(argument.type)))
         variables[name] = this.content(argument, mark, (pointer) => ids.get(`${name}${pointer}`));
       else variables[name] ??= ids.get(name) ?? this.plain(argument, mark);

@@ -128,9 +128,20 @@ export class Owner {
 
   /** The ETag that a change of the object has to name. */
   private async versionOf(route: Route, filling: Filling): Promise<string | undefined> {
-    const { url } = route.request(filling);
+    const url = route.protocol === 'rest' ? route.request(filling).url : this.shownAt(route, filling);
     const { headers } = await this.client.send({ method: 'GET', url }, this.tenant.key);
     return headers['etag'] as string | undefined;
+  }
+
+  /** Where REST shows what a field of GraphQL changes: in its collection, or alone under the name that the field ends with. */
+  private shownAt(route: Route, { ids }: Filling): string {
+    const [place] = route.places();
+    if (place) return `${place.kind.collection}/${ids.get(place.name)}`;
+    const alone = this.routes.find(({ name }) => {
+      const subject = /^GET \/v1\/([a-z]+)$/.exec(name)?.[1];
+      return subject !== undefined && route.name.toLowerCase().endsWith(subject);
+    });
+    return alone?.name.replace('GET ', '') ?? '';
   }
 
   private route(name: string): Route | undefined {

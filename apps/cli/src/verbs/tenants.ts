@@ -3,7 +3,7 @@ import { addJsonVerb, lazily } from '../verb';
 
 /** `holdfast tenant …` */
 export function addTenants(program: Command): void {
-  const tenant = program.command('tenant').description('Create and look at tenants.');
+  const tenant = program.command('tenant').description('Create, look at, suspend and resume tenants.');
   addJsonVerb(tenant, 'create <slug>', 'Create a tenant; `key create` then makes its first key.', [
     'tenant create acme --name "Acme Ltd"',
   ])
@@ -15,4 +15,15 @@ export function addTenants(program: Command): void {
   addJsonVerb(tenant, 'show <id-or-slug>', 'Show one tenant.', ['tenant show acme']).action(
     lazily(async () => (await import('../tenants.js')).showTenant),
   );
+  addJsonVerb(tenant, 'suspend <id-or-slug>', 'Close a tenant to its own credentials; consumers go on.', [
+    'tenant suspend acme --reason "Invoices are unpaid since August."',
+  ])
+    .requiredOption('--reason <text>', 'why; the operator sees it in `tenant show`')
+    .action(lazily(async () => (await import('../tenants.js')).suspendTenant));
+  addJsonVerb(
+    tenant,
+    'resume <id-or-slug>',
+    'Open a tenant again; takes back an erasure that has not begun.',
+    ['tenant resume acme'],
+  ).action(lazily(async () => (await import('../tenants.js')).resumeTenant));
 }

@@ -1,12 +1,13 @@
 import { type Caller, instantSchema, newId } from '@holdfast/kernel';
 import { type Idempotency, TenantCommand, TenantCommandHandler } from '@holdfast/cqrs';
-import { announcement, requireQuota, type TenantTx } from '@holdfast/tenancy';
+import { announcement, requireQuota, settingsOf, type TenantTx } from '@holdfast/tenancy';
 import { CommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import type { ApiKeySecret } from './api-key';
 import { type ApiKeyView, showApiKey } from './api-key-view';
 import { COUNT_USABLE_API_KEYS, insertApiKey, refusingScopes } from './api-keys.sql';
 import { apiKeyCreated } from './identity.events';
+import { refuseLongLife } from './key-lifetime';
 import { scopeSchema } from './scopes';
 
 /** What POST /v1/api-keys takes. */
@@ -55,6 +56,7 @@ export class CreateApiKeyHandler extends TenantCommandHandler<CreateApiKey> {
       scopes: input.scopes,
       expiresAt: input.expiresAt ?? null,
     };
+    refuseLongLife(input.expiresAt ?? null, (await settingsOf(tx)).apiKeyLifetimeDaysMax);
     await requireQuota(tx, 'apiKeys', COUNT_USABLE_API_KEYS);
     const row = await refusingScopes(() => insertApiKey(tx, key, secret.hash));
     const { prefix, scopes, expiresAt } = key;

@@ -29,3 +29,13 @@ export class ScopeNotHeld extends DomainError {
     super('A key cannot be made or rotated by somebody who does not hold its scopes.');
   }
 }
+
+/** The tenant lets no key live for so long. */
+export class KeyLifetimeTooLong extends DomainError {
+  readonly code = 'identity.key_lifetime_too_long';
+  readonly kind = 'refused';
+
+  constructor(daysMax: number) {
+    super(`Keys of this tenant end within ${daysMax} days: give an earlier expiresAt.`);
+  }
+}

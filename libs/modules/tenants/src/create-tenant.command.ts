@@ -3,7 +3,7 @@ import { violates } from '@holdfast/database';
 import { announcement, type TenantTx } from '@holdfast/tenancy';
 import { CommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
-import { showTenant, type TenantRow, type TenantView } from './tenant-view';
+import { type ListedTenantView, showListedTenant, type TenantRow } from './tenant-view';
 import { SlugTaken, TenantExists } from './tenants.errors';
 import { tenantCreated } from './tenants.events';
 import { insertTenant } from './tenants.sql';
@@ -26,16 +26,16 @@ export const createTenantInput = z.strictObject({
 });
 
 /** Creates the tenant of its caller: the operator, with a system grant for the id that the tenant is to have. */
-export class CreateTenant extends TenantCommand<z.output<typeof createTenantInput>, TenantView> {
+export class CreateTenant extends TenantCommand<z.output<typeof createTenantInput>, ListedTenantView> {
   readonly scope = 'operator';
 }
 
 @CommandHandler(CreateTenant)
 export class CreateTenantHandler extends TenantCommandHandler<CreateTenant> {
-  protected async handle(tx: TenantTx, { input }: CreateTenant): Promise<TenantView> {
+  protected async handle(tx: TenantTx, { input }: CreateTenant): Promise<ListedTenantView> {
     const row = await insertRefusing(tx, input.slug, input.name);
     await tx.announce(announcement(tenantCreated, { id: tx.tenantId, version: 1n }, { slug: input.slug }));
-    return showTenant(row);
+    return showListedTenant(row);
   }
 }
 

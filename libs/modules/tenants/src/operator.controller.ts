@@ -1,4 +1,4 @@
-import { deterministicId, idSchema } from '@holdfast/kernel';
+import { type Caller, deterministicId, idSchema } from '@holdfast/kernel';
 import { type Idempotency, pageOf, type Page } from '@holdfast/cqrs';
 import { ApiIdempotencyKey, IdempotencyKey } from '@holdfast/http';
 import {
@@ -9,14 +9,18 @@ import {
   OperatorOnly,
   Operators,
 } from '@holdfast/identity';
-import { Body, Controller, Get, Param, Post, Query, Req } from '@nestjs/common';
+import { Body, Controller, Get, HttpCode, Param, Patch, Post, Query, Req } from '@nestjs/common';
 import { CommandBus } from '@nestjs/cqrs';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
+import { ChangePlan, changePlanInput } from './change-plan.command';
 import { CreateTenant, createTenantInput } from './create-tenant.command';
+import { ResumeTenant } from './resume-tenant.command';
+import { SuspendTenant, suspendTenantInput } from './suspend-tenant.command';
 import { TenantDirectory, tenantDirectoryInput } from './tenant-directory.query';
-import { tenantView, type TenantView } from './tenant-view';
+import { listedTenantView, type ListedTenantView } from './tenant-view';
+import { WrongState } from './tenants.errors';
 
 @ApiTags('operator')
 @OperatorOnly()
@@ -30,22 +34,22 @@ export class OperatorController {
 
   @Get()
   @ApiOperation({ summary: 'List tenants by slug' })
-  @ApiOkResponse({ standardSchema: pageOf(tenantView) })
+  @ApiOkResponse({ standardSchema: pageOf(listedTenantView) })
   list(
     @Query({ schema: tenantDirectoryInput }) input: z.output<typeof tenantDirectoryInput>,
-  ): Promise<Page<TenantView>> {
+  ): Promise<Page<ListedTenantView>> {
     return this.directory.list(input);
   }
 
   @Post()
   @ApiOperation({ summary: 'Create a tenant' })
   @ApiIdempotencyKey()
-  @ApiCreatedResponse({ standardSchema: tenantView })
+  @ApiCreatedResponse({ standardSchema: listedTenantView })
   async create(
     @Req() request: FastifyRequest,
     @IdempotencyKey() idempotency: Idempotency,
     @Body({ schema: createTenantInput }) input: z.output<typeof createTenantInput>,
-  ): Promise<TenantView> {
+  ): Promise<ListedTenantView> {
     // The id follows from the key: a repeated request means the same tenant and finds its answer there.
     const caller = await this.operators.callerIn(deterministicId('tenant', idempotency.key), request);
     return this.commands.execute(new CreateTenant(caller, input, idempotency));
@@ -53,9 +57,52 @@ export class OperatorController {
 
   @Get(':id')
   @ApiOperation({ summary: 'Show a tenant' })
-  @ApiOkResponse({ standardSchema: tenantView })
-  show(@Param('id', { schema: idSchema }) id: string): Promise<TenantView> {
+  @ApiOkResponse({ standardSchema: listedTenantView })
+  show(@Param('id', { schema: idSchema }) id: string): Promise<ListedTenantView> {
     return this.directory.get(id);
+  }
+
+  @Patch(':id')
+  @ApiOperation({ summary: 'Put a tenant on another plan' })
+  @ApiIdempotencyKey()
+  @ApiOkResponse({ standardSchema: listedTenantView })
+  async changePlan(
+    @Req() request: FastifyRequest,
+    @IdempotencyKey() idempotency: Idempotency,
+    @Param('id', { schema: idSchema }) id: string,
+    @Body({ schema: changePlanInput }) input: z.output<typeof changePlanInput>,
+  ): Promise<ListedTenantView> {
+    const caller = await this.operatorIn(id, request);
+    return this.commands.execute(new ChangePlan(caller, input, idempotency));
+  }
+
+  @Post(':id/suspend')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Close a tenant to its own credentials; consumers go on' })
+  @ApiIdempotencyKey()
+  @ApiOkResponse({ standardSchema: listedTenantView })
+  async suspend(
+    @Req() request: FastifyRequest,
+    @IdempotencyKey() idempotency: Idempotency,
+    @Param('id', { schema: idSchema }) id: string,
+    @Body({ schema: suspendTenantInput }) input: z.output<typeof suspendTenantInput>,
+  ): Promise<ListedTenantView> {
+    const caller = await this.operatorIn(id, request);
+    return this.commands.execute(new SuspendTenant(caller, input, idempotency));
+  }
+
+  @Post(':id/resume')
+  @HttpCode(200)
+  @ApiOperation({ summary: 'Open a tenant again; takes an erasure back that has not begun' })
+  @ApiIdempotencyKey()
+  @ApiOkResponse({ standardSchema: listedTenantView })
+  async resume(
+    @Req() request: FastifyRequest,
+    @IdempotencyKey() idempotency: Idempotency,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<ListedTenantView> {
+    const caller = await this.operatorIn(id, request);
+    return this.commands.execute(new ResumeTenant(caller, {}, idempotency));
   }
 
   @Post(':id/api-keys')
@@ -68,10 +115,16 @@ export class OperatorController {
     @Param('id', { schema: idSchema }) id: string,
     @Body({ schema: createApiKeyInput }) input: z.output<typeof createApiKeyInput>,
   ): Promise<z.output<typeof createdApiKeyView>> {
-    const tenant = await this.directory.get(id);
+    const caller = await this.operatorIn(id, request);
     const secret = generateApiKey('live');
-    const caller = await this.operators.callerIn(tenant.id, request);
     const key = await this.commands.execute(new CreateApiKey(caller, input, secret, idempotency));
     return { ...key, secret: idempotency.replayed ? null : secret.text };
+  }
+
+  /** The operator in a tenant that exists and is not being erased. */
+  private async operatorIn(id: string, request: FastifyRequest): Promise<Caller> {
+    const { state } = await this.directory.get(id);
+    if (state === 'erasing' || state === 'erased') throw new WrongState(state);
+    return this.operators.callerIn(id, request);
   }
 }

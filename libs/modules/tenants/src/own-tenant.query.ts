@@ -12,7 +12,10 @@ export class OwnTenant extends TenantQuery<Record<string, never>, TenantView> {
 
 const GET = statement<TenantRow>(
   'tenants.get_own_tenant',
-  'select tenant_id, slug, name, created_at from tenants.tenants where tenant_id = $1',
+  `select t.tenant_id, t.slug, t.name, own.state, own.plan, t.version, t.settings, t.state_reason, t.created_at
+   from tenants.tenants t
+   cross join auth.own_tenant() own
+   where t.tenant_id = $1`,
 );
 
 @QueryHandler(OwnTenant)

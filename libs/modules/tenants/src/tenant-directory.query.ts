@@ -2,23 +2,35 @@ import { type Caller, idSchema, NotFound } from '@holdfast/kernel';
 import { Cursors, page, type Page, pageInput } from '@holdfast/cqrs';
 import { Database, statement, SystemTx } from '@holdfast/database';
 import { z } from 'zod';
-import { showTenant, type TenantRow, type TenantView } from './tenant-view';
+import { type ListedTenantRow, type ListedTenantView, showListedTenant } from './tenant-view';
 
 /** What GET /v1/operator/tenants takes. */
 export const tenantDirectoryInput = z.strictObject({ ...pageInput });
 
-const LIST = statement<TenantRow>(
+const LIST = statement<ListedTenantRow>(
   'tenants.list_tenants',
-  `select tenant_id, slug, name, created_at
-   from tenants.tenants
-   where $1::text is null or slug > $1
-   order by slug
+  `select t.tenant_id, t.slug, t.name, coalesce(a.state, 'active') as state, coalesce(a.plan, 'standard') as plan, t.version,
+     t.state_reason, t.created_at
+   from tenants.tenants t
+   left join auth.tenants a on a.id = t.tenant_id
+   where $1::text is null or t.slug > $1
+   order by t.slug
    limit $2`,
 );
 
-const FIND = statement<TenantRow>(
+// Behind the tenants stand the tombstones, which have a state and nothing else.
+const FIND = statement<ListedTenantRow>(
   'tenants.find_tenant',
-  'select tenant_id, slug, name, created_at from tenants.tenants where tenant_id = $1 or slug = $2 limit 1',
+  `(select t.tenant_id, t.slug, t.name, coalesce(a.state, 'active') as state, coalesce(a.plan, 'standard') as plan, t.version,
+      t.state_reason, t.created_at
+    from tenants.tenants t
+    left join auth.tenants a on a.id = t.tenant_id
+    where t.tenant_id = $1 or t.slug = $2)
+   union all
+   select a.id, null, null, a.state, a.plan, null, null, null
+   from auth.tenants a
+   where a.id = $1 and a.state = 'erased'
+   limit 1`,
 );
 
 const cursors = new Cursors('tenants.directory', z.tuple([z.string()]));
@@ -27,28 +39,28 @@ const cursors = new Cursors('tenants.directory', z.tuple([z.string()]));
 const NOBODY = { tenantId: '' } as Caller;
 
 /**
- * The list of all tenants, for the operator. It runs in the role `holdfast_ops`, which reads this one table across tenants
- * and nothing else of them.
+ * The list of all tenants, for the operator. It runs in the role `holdfast_ops`, which reads directory and states across
+ * tenants and nothing else of them.
  */
 export class TenantDirectory {
   constructor(private readonly ops: Database) {}
 
   /** Tenants by slug. */
-  async list({ limit, after }: z.output<typeof tenantDirectoryInput>): Promise<Page<TenantView>> {
+  async list({ limit, after }: z.output<typeof tenantDirectoryInput>): Promise<Page<ListedTenantView>> {
     const [behind] = cursors.decode(NOBODY, after) ?? [null];
     const rows = await this.rows(LIST, [behind, limit + 1]);
-    return page(rows, limit, showTenant, (row) => cursors.encode(NOBODY, [row.slug]));
+    return page(rows, limit, showListedTenant, ({ slug }) => cursors.encode(NOBODY, [slug ?? '']));
   }
 
   /** The tenant with this id or slug; throws NotFound. */
-  async get(idOrSlug: string): Promise<TenantView> {
+  async get(idOrSlug: string): Promise<ListedTenantView> {
     const id = idSchema.safeParse(idOrSlug);
     const [row] = await this.rows(FIND, [id.success ? id.data : null, idOrSlug]);
     if (!row) throw new NotFound();
-    return showTenant(row);
+    return showListedTenant(row);
   }
 
-  private rows(query: typeof LIST, values: readonly unknown[]): Promise<TenantRow[]> {
+  private rows(query: typeof LIST, values: readonly unknown[]): Promise<ListedTenantRow[]> {
     return this.ops.transaction(
       (connection) => new SystemTx(connection, 'read only'),
       (tx) => tx.last(query, values),

@@ -1,26 +1,99 @@
-import { idSchema } from '@holdfast/kernel';
+import { idSchema, planOf, type Quotas, tenantSettings } from '@holdfast/kernel';
 import { z } from 'zod';
+import { TENANT_STATES, type TenantState } from './tenant-state';
 
-/** A tenant on the wire. */
+const quota = z.int();
+
+/** How much a plan allows. */
+export const quotasView = z.object({
+  requestsPerSecond: quota,
+  requestsBurst: quota,
+  concurrentRequests: quota,
+  members: quota,
+  apiKeys: quota,
+  customRoles: quota,
+  issuers: quota,
+  exportsPerDay: quota,
+} satisfies Record<keyof Quotas, z.ZodType>);
+
+/** A plan with what it includes. */
+export const planView = z.object({ name: z.string(), features: z.array(z.string()), quotas: quotasView });
+
+const version = z.string().meta({ description: 'A whole number; also the ETag.' });
+
+/** A tenant as it sees itself. */
 export const tenantView = z.object({
   id: idSchema,
   slug: z.string(),
   name: z.string(),
+  state: z.enum(TENANT_STATES),
+  plan: planView,
+  settings: tenantSettings,
+  version,
   createdAt: z.iso.datetime(),
 });
 
-/** A tenant on the wire. */
+/** A tenant as it sees itself. */
 export type TenantView = z.output<typeof tenantView>;
 
-/** A row of tenants.tenants. */
+/** A tenant as the operator sees it. Of one that is gone, its id and state are left. */
+export const listedTenantView = z.object({
+  id: idSchema,
+  slug: z.string().nullable(),
+  name: z.string().nullable(),
+  state: z.enum(TENANT_STATES),
+  reason: z.string().nullable().meta({ description: 'Why the operator last changed the state.' }),
+  plan: z.string(),
+  version: version.nullable(),
+  createdAt: z.iso.datetime().nullable(),
+});
+
+/** A tenant as the operator sees it. */
+export type ListedTenantView = z.output<typeof listedTenantView>;
+
+/** A row of tenants.tenants with state and plan, which stand elsewhere. */
 export interface TenantRow {
   readonly tenant_id: string;
   readonly slug: string;
   readonly name: string;
+  readonly state: TenantState;
+  readonly plan: string;
+  readonly version: bigint;
+  readonly settings: unknown;
+  readonly state_reason: string | null;
   readonly created_at: Date;
 }
 
-/** Shows a row. */
+/** Such a row, of which a tenant that is gone leaves its id, state and plan. */
+export type ListedTenantRow = Pick<TenantRow, 'tenant_id' | 'state' | 'plan'> & {
+  readonly [Column in 'slug' | 'name' | 'version' | 'state_reason' | 'created_at']: TenantRow[Column] | null;
+};
+
+/** Shows a row to its tenant. */
 export function showTenant(row: TenantRow): TenantView {
-  return { id: row.tenant_id, slug: row.slug, name: row.name, createdAt: row.created_at.toISOString() };
+  const { features, quotas } = planOf(row.plan);
+  return {
+    id: row.tenant_id,
+    slug: row.slug,
+    name: row.name,
+    state: row.state,
+    plan: { name: row.plan, features: [...features], quotas },
+    settings: tenantSettings.parse(row.settings),
+    version: row.version.toString(),
+    createdAt: row.created_at.toISOString(),
+  };
+}
+
+/** Shows a row to the operator. */
+export function showListedTenant(row: ListedTenantRow): ListedTenantView {
+  return {
+    id: row.tenant_id,
+    slug: row.slug,
+    name: row.name,
+    state: row.state,
+    reason: row.state_reason,
+    plan: row.plan,
+    version: row.version?.toString() ?? null,
+    createdAt: row.created_at?.toISOString() ?? null,
+  };
 }

@@ -19,3 +19,13 @@ export class TenantExists extends DomainError {
     super('A tenant was created with this idempotency key before. Choose a new key for another tenant.');
   }
 }
+
+/** The change does not begin at the state that the tenant is in. */
+export class WrongState extends DomainError {
+  readonly code = 'tenants.wrong_state';
+  readonly kind = 'conflict';
+
+  constructor(state: string) {
+    super(`This tenant is ${state}, and what was asked for does not begin there.`);
+  }
+}

@@ -1,14 +1,19 @@
 import { Database } from '@holdfast/database';
 import { type DynamicModule, Module } from '@nestjs/common';
+import { ChangePlanHandler } from './change-plan.command';
+import { ChangeTenantHandler } from './change-tenant.command';
 import { CreateTenantHandler } from './create-tenant.command';
 import { OperatorController } from './operator.controller';
 import { OwnTenantHandler } from './own-tenant.query';
+import { QuotaUseHandler } from './quota-use.query';
+import { ResumeTenantHandler } from './resume-tenant.command';
+import { SuspendTenantHandler } from './suspend-tenant.command';
 import { TenantController } from './tenant.controller';
 import { TenantDirectory } from './tenant-directory.query';
 import { TenantResolver } from './tenant.resolver';
 import { TenantUsageHandler } from './tenant-usage.query';
 
-/** Tenants: their creation by the operator, and what each sees of itself. */
+/** Tenants: their life in the hands of the operator, and what each sees and changes of itself. */
 @Module({})
 export class TenantsModule {
   static forRoot(ops: Database): DynamicModule {
@@ -18,7 +23,12 @@ export class TenantsModule {
       providers: [
         { provide: TenantDirectory, useValue: new TenantDirectory(ops) },
         CreateTenantHandler,
+        ChangePlanHandler,
+        ChangeTenantHandler,
+        SuspendTenantHandler,
+        ResumeTenantHandler,
         OwnTenantHandler,
+        QuotaUseHandler,
         TenantUsageHandler,
         TenantResolver,
       ],

@@ -7,6 +7,7 @@ export { callerOf, type Grant, readGrant } from './grant';
 export { Grants } from './grants';
 export { FeatureNotInPlan, QuotaExceeded, requireFeature, requireQuota } from './plan-limits';
 export { benchRls, formatRlsFigures, type RlsBenchOptions } from './rls.bench';
+export { settingsOf } from './settings.sql';
 export { TenantClosed, TenantSuspended } from './tenancy.errors';
 export { TenantDatabase } from './tenant-database';
 export { TenantTx } from './tenant-tx';

@@ -51,6 +51,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
     },
     functions: [
       ...CONTEXT_FUNCTIONS,
+      'auth.own_tenant',
       'auth.revoke_credential',
       'auth.rotate_credential',
       'auth.set_tenant',
@@ -59,6 +60,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'events.read_tenant_range',
       'ledger.post_batch',
       'ledger.replay_items',
+      'tenancy.settings',
     ],
   },
 
@@ -96,6 +98,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
   holdfast_ops: {
     schemas: ['auth', 'events', 'idempotency', 'identity', 'ledger', 'tenancy', 'tenants'],
     tables: {
+      'auth.tenants': ['select'],
       'events.log': ['select'],
       'idempotency.answers': ['select', 'insert', 'update', 'delete'],
       'identity.api_keys': ['select', 'insert', 'update'],
