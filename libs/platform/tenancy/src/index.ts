@@ -3,6 +3,7 @@ export type { Finding } from './doctor/catalogue-check';
 export { type Diagnosis, formatDiagnosis, formatFindings, holesIn } from './doctor/diagnosis';
 export { type DoctorOptions, runDoctor } from './doctor/doctor';
 export type { Exemption } from './doctor/exemptions';
+export { ISOLATION_RULES, type IsolationRule } from './doctor/rules';
 export { callerOf, type Grant, readGrant } from './grant';
 export { Grants } from './grants';
 export { FeatureNotInPlan, QuotaExceeded, requireFeature, requireQuota } from './plan-limits';

@@ -187,6 +187,13 @@ export const BREAKAGES: readonly Breakage[] = [
     undo: 'restore',
   },
   {
+    what: 'a session that the next tenant finds as it was left',
+    sql: `do $do$ begin execute replace(pg_get_functiondef('tenancy.enter(text)'::regprocedure), 'reset all', 'reset geqo'); end $do$`,
+    rule: 6,
+    object: 'tenancy.enter(text)',
+    undo: 'restore',
+  },
+  {
     what: 'an empty answer where there is no tenant',
     sql: `do $do$ begin execute replace(pg_get_functiondef('tenancy.tenant_id()'::regprocedure), 'begin', 'begin if current_setting(''holdfast.context'', true) is null then return null; end if;'); end $do$`,
     rule: 7,

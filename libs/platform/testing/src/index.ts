@@ -1,3 +1,4 @@
+export { findUnbound } from './bound-role';
 export { type Breakage, BREAKAGES } from './breakages';
 export { lineDifferences } from './line-differences';
 export { freePort } from '@holdfast/embedded';

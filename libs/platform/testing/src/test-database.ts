@@ -3,6 +3,7 @@ import { type Caller, newId } from '@holdfast/kernel';
 import { Database, migrate, setRolePasswords, setRoleSettings } from '@holdfast/database';
 import { callerOf, Grants, TenantDatabase } from '@holdfast/tenancy';
 import { Client } from 'pg';
+import { findUnbound } from './bound-role';
 import { hasPgBouncer, PgBouncer } from './pg-bouncer';
 
 /** Roles that a test may connect as. */
@@ -20,7 +21,7 @@ const ROLES: readonly TestRole[] = [
 const PASSWORD = 'holdfast-test';
 const TEMPLATE = 'holdfast_template';
 
-/** Migrates the template anew. Called once per run, before any spec file. */
+/** Migrates the template anew, and refuses a run whose role no policy binds. Called once per run, before any spec file. */
 export async function prepareTemplate(adminUrl: string): Promise<void> {
   await asAdmin(adminUrl, async (client) => {
     await client.query(`drop database if exists ${TEMPLATE} with (force)`);
@@ -28,6 +29,14 @@ export async function prepareTemplate(adminUrl: string): Promise<void> {
   });
   await migrate(urlOf(adminUrl, TEMPLATE));
   await setRolePasswords(adminUrl, Object.fromEntries(ROLES.map((role) => [role, PASSWORD])));
+  const app = new Database({
+    url: urlOf(adminUrl, TEMPLATE, 'holdfast_app'),
+    name: 'test',
+    connectionsMax: 1,
+  });
+  const unbound = await findUnbound(app);
+  await app.close();
+  if (unbound.length > 0) throw new Error(`No test of isolation could fail:\n${unbound.join('\n')}`);
 }
 
 /** How connections reach the database. */
@@ -85,9 +94,7 @@ export class TestDatabase {
 
   /** Connection string of a role. */
   url(role: TestRole): string {
-    const url = new URL(this.adminUrl);
-    url.username = role;
-    url.password = PASSWORD;
+    const url = new URL(urlOf(this.serverUrl, this.name, role));
     if (this.bouncer) {
       url.host = `127.0.0.1:${this.bouncer.port}`;
       url.searchParams.set('pgbouncer', 'true');
@@ -128,9 +135,10 @@ export class TestDatabase {
   }
 }
 
-function urlOf(serverUrl: string, database: string): string {
+function urlOf(serverUrl: string, database: string, role?: TestRole): string {
   const url = new URL(serverUrl);
   url.pathname = `/${database}`;
+  if (role !== undefined) [url.username, url.password] = [role, PASSWORD];
   return url.href;
 }
 

@@ -8,7 +8,7 @@ import { POLICY_CHECKS } from './policy-checks';
 import { PRIVILEGE_CHECKS } from './privilege-checks';
 import { comparePrivileges } from './privilege-differences';
 import { PRIVILEGES } from './privileges';
-import { type DoctorPools, missingRefusals } from './refusals';
+import { type DoctorPools, missingRefusals, survivesEntering } from './refusals';
 import { FIND_SERVER_VERSION, versionOffences } from './server-version';
 import { LIST_PROTECTED, statementOffences } from './statement-checks';
 
@@ -20,6 +20,9 @@ const MATRIX: CheckedRule = { rule: 20 };
 
 /** What the statements are read under: row-level security binds them all the same. */
 const STATEMENTS: CheckedRule = { rule: 18, severity: 'warning' };
+
+/** What opens each transaction of a tenant. */
+const ENTER = 'tenancy.enter(text)';
 
 /** How the doctor judges. */
 export interface DoctorOptions {
@@ -71,20 +74,24 @@ async function readCatalogue({ app }: DoctorPools, { isProduction }: DoctorOptio
 }
 
 async function probe(pools: DoctorPools): Promise<Finding[]> {
-  const fix = 'restore the function from prisma/migrations with create or replace function';
+  const finding = (rule: number, object: string, reason: string): Finding => ({
+    rule,
+    severity: 'hole',
+    object,
+    reason,
+    fix: 'restore the function from prisma/migrations with create or replace function',
+  });
   try {
     const missing = await missingRefusals(pools);
-    return missing.map(({ rule, object, what }) => ({
-      rule,
-      severity: 'hole',
-      object,
-      reason: `${what} is not refused with HF001`,
-      fix,
-    }));
+    const left = (await survivesEntering(pools))
+      ? [finding(6, ENTER, 'what a statement sets for its session is there for the next tenant')]
+      : [];
+    return [
+      ...missing.map(({ rule, object, what }) => finding(rule, object, `${what} is not refused with HF001`)),
+      ...left,
+    ];
   } catch (error) {
     if (!(error instanceof TenantContextRefused)) throw error;
-    return [
-      { rule: 5, severity: 'hole', object: 'tenancy.enter(text)', reason: 'a genuine grant is refused', fix },
-    ];
+    return [finding(5, ENTER, 'a genuine grant is refused')];
   }
 }

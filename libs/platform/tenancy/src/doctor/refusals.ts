@@ -9,6 +9,12 @@ const READ_CONTEXT = statement<{ context: string | null }>(
   'doctor.read_context',
   `select current_setting('holdfast.context', true) as context`,
 );
+const LEAVE = statement('doctor.leave_setting', `select set_config('application_name', $1, false)`);
+const ENTER_AGAIN = statement('doctor.enter_again', 'select tenancy.enter($1)');
+const READ_LEFT = statement<{ name: string }>(
+  'doctor.read_setting',
+  `select current_setting('application_name') as name`,
+);
 const READ_TENANT = statement<{ tenant_id: string }>('doctor.read_tenant', 'select tenancy.tenant_id()');
 
 /** The two pools that a process has: one uses grants, the other mints them. */
@@ -75,8 +81,7 @@ const REFUSALS: readonly Refusal[] = [
 
 /** Those of the refusals that did not come. Throws TenantContextRefused when not even a genuine grant is accepted. */
 export async function missingRefusals({ app, auth }: DoctorPools): Promise<Refusal[]> {
-  const grant = await new Grants(auth).forSystem('doctor', newId());
-  const caller = callerOf(grant, { requestId: 'doctor' });
+  const caller = await systemCaller(auth);
   const isRefusedWithoutContext = await isRefused(NO_CONTEXT, { app, caller, ended: '' });
   const subject = { app, caller, ended: await enter(app, caller) };
   const answers = await Promise.all(REFUSALS.map((refusal) => isRefused(refusal, subject)));
@@ -84,6 +89,21 @@ export async function missingRefusals({ app, auth }: DoctorPools): Promise<Refus
     ...(isRefusedWithoutContext ? [] : [NO_CONTEXT]),
     ...REFUSALS.filter((_, index) => !answers[index]),
   ];
+}
+
+/** Whether a setting that one tenant has made for the session is there when the next one is entered. */
+export async function survivesEntering({ app, auth }: DoctorPools): Promise<boolean> {
+  const caller = await systemCaller(auth);
+  const left = 'left by the doctor';
+  const [, , rows] = await app.transaction(
+    (connection) => new TenantTx(connection, caller, 'read only'),
+    (tx) => Promise.all([tx.rows(LEAVE, [left]), tx.rows(ENTER_AGAIN, [caller.grant]), tx.last(READ_LEFT)]),
+  );
+  return rows[0]?.name === left;
+}
+
+async function systemCaller(auth: Database): Promise<Caller> {
+  return callerOf(await new Grants(auth).forSystem('doctor', newId()), { requestId: 'doctor' });
 }
 
 async function isRefused(refusal: Refusal, subject: Subject): Promise<boolean> {
