@@ -25,7 +25,7 @@ export function judgeForeignAnswer(foreign: Reply, unknown: Reply): string[] {
       `status ${foreign.status} ${codeOf(foreign) ?? ''}, unknown ${unknown.status} ${codeOf(unknown) ?? ''}`,
     );
   else if (canonical(foreign.body) !== canonical(unknown.body))
-    faults.push(`body ${canonical(foreign.body)}, unknown ${canonical(unknown.body)}`);
+    faults.push(`body ${difference(canonical(foreign.body), canonical(unknown.body))}`);
   for (const name of COMPARED_HEADERS) {
     const [one, other] = [foreign, unknown].map(({ headers }) => String(headers[name]));
     if (one !== other) faults.push(`header ${name} ${one}, unknown ${other}`);
@@ -52,11 +52,20 @@ function sorted(value: unknown): unknown {
   const entries = Object.entries(value)
     .filter(([name]) => !OF_THE_REQUEST.has(name))
     .toSorted(([one], [other]) => one.localeCompare(other))
-    .map(([name, inner]) => [name, CURSORS.has(name) && inner ? '<cursor>' : sorted(inner)] as const);
+    .map(([name, inner]) => [name, ITS_OWN.has(name) && inner ? `<${name}>` : sorted(inner)] as const);
   return Object.fromEntries(entries);
 }
 
-const CURSORS = new Set(['nextCursor', 'cursor', 'startCursor', 'endCursor']);
+/** What moves on with every change and every page. */
+const ITS_OWN = new Set(['nextCursor', 'cursor', 'startCursor', 'endCursor', 'version']);
+
+/** Where two texts part, with a few words around. */
+function difference(one: string, other: string): string {
+  let at = 0;
+  while (at < one.length && one[at] === other[at]) at += 1;
+  const around = (text: string): string => text.slice(Math.max(0, at - 60), at + 120);
+  return `…${around(one)}…, unknown …${around(other)}…`;
+}
 
 /** Everything of a tenant that must never be shown to another: ids, secrets, cursors, and every text with its mark. */
 export class Canaries {

@@ -1,4 +1,5 @@
-import { type Arsenal, type Duel, duelsOf, INJECTIONS, withKey } from './attacks';
+import { newId } from '@holdfast/kernel';
+import { type Arsenal, type Duel, duelsOf, INJECTIONS_INTO_OWN, withKey } from './attacks';
 import { describeReply } from './answers';
 import type { Findings } from './findings';
 import type { Owner } from './owner';
@@ -38,14 +39,13 @@ export class Attacker {
   ) {}
 
   /** Everything there is to try on one route. Throws Unexercised when it is of no use to its own owner. */
-  async attack({ cursor, sent, chosen, ...target }: Target): Promise<void> {
+  async attack({ cursor, sent, ...target }: Target): Promise<void> {
     const { route } = target;
     const own = await this.self.filling(route);
     const [again, taken] = sent;
     const arsenal: Arsenal = { ...target, own, sent: again?.wire, tenantId: this.victimId };
     for (const duel of duelsOf(arsenal)) await this.fight(route, duel);
-    for (const [place, id] of chosen) await this.choose(route, place, id);
-    if (own.ids.size > 0 || route.needsVersion) await this.injectIntoOwn(route);
+    if (own.ids.size > 0) await this.injectIntoOwn(route, own);
     if (taken) await this.useKey(route, taken);
     if (cursor !== undefined) await this.goOnFrom(cursor, arsenal);
     this.findings.search(route, 'own use', await this.self.exercise(route));
@@ -55,7 +55,7 @@ export class Attacker {
   private async fight(route: Route, { what, foreign, unknown, isTimed }: Duel): Promise<void> {
     const pairs: [Reply, Reply][] = [];
     const once = async (): Promise<void> => {
-      const pair: [Reply, Reply] = [await this.send(foreign()), await this.send(unknown())];
+      const pair: [Reply, Reply] = [await this.send(route, foreign()), await this.send(route, unknown())];
       this.findings.compare(route, what, pair);
       pairs.push(pair);
     };
@@ -66,13 +66,13 @@ export class Attacker {
   }
 
   /** The victim's tenant id beside objects of one's own: the effect must be on one's own, or nothing at all. */
-  private async injectIntoOwn(route: Route): Promise<void> {
-    for (const { what, inject } of INJECTIONS) {
-      // One after the other: the second change of an object has to name the version that the first has made.
-      const send = async (id: string): Promise<Reply> =>
-        this.send(inject(route.request(await this.self.filling(route)), id));
-      const pair = [await send(this.victimId), await send(crypto.randomUUID())] as const;
-      this.findings.compare(route, `${what}, own objects`, pair);
+  private async injectIntoOwn(route: Route, own: Filling): Promise<void> {
+    // A change uses its object up; a look does not.
+    const filling = async (): Promise<Filling> => (route.writes ? this.self.filling(route) : own);
+    for (const { what, inject } of INJECTIONS_INTO_OWN) {
+      const ask = async (tenantId: string): Promise<Reply> =>
+        this.send(route, inject(route.request(await filling()), tenantId));
+      this.findings.compare(route, `${what}, own objects`, [await ask(this.victimId), await ask(newId())]);
     }
   }
 
@@ -80,20 +80,26 @@ export class Attacker {
   private async choose(route: Route, place: string, id: string): Promise<void> {
     const ask = async (chosen: string): Promise<Reply> => {
       const own = await this.self.filling(route);
-      return this.send(route.request({ ...own, ids: new Map([...own.ids, [place, chosen]]) }));
+      return this.send(route, route.request({ ...own, ids: new Map([...own.ids, [place, chosen]]) }));
     };
     const what = `another tenant's id chosen at ${place}`;
     this.findings.compare(route, what, [await ask(id), await ask(unknownLike(id))], [id]);
   }
 
   /**
-   * The victim's own request, key and all, where it names no object: it acts for the attacker, and is no replay. Tried
-   * when all else has been, because afterwards the victim's texts are the attacker's as well.
+   * Tries what leaves ids or texts of the victim's behind with the attacker: so when all else has been tried, and shown
+   * nothing of them.
    */
-  async repeat({ route, theirs, sent: [again] }: Target): Promise<void> {
+  async borrow(target: Target): Promise<void> {
+    for (const [place, id] of target.chosen) await this.choose(target.route, place, id);
+    await this.repeat(target);
+  }
+
+  /** The victim's own request, key and all, where it names no object: it acts for the attacker, and is no replay. */
+  private async repeat({ route, theirs, sent: [again] }: Target): Promise<void> {
     if (!again || theirs.ids.size > 0) return;
     const { wire, key } = again;
-    const reply = await this.send(withKey(wire, key));
+    const reply = await this.send(route, withKey(wire, key));
     const what = "another tenant's request and key";
     if (reply.headers['idempotency-replayed']) this.findings.leak(route, what, 'are answered by a replay');
     this.findings.search(route, what, reply, textsIn(wire));
@@ -102,14 +108,15 @@ export class Attacker {
   /** One's own request under a key of the victim's acts, and is not answered with what the victim was told. */
   private async useKey(route: Route, { key }: Sent): Promise<void> {
     const what = "another tenant's idempotency key";
-    const reply = await this.send(withKey(route.request(await this.self.filling(route)), key));
+    const reply = await this.send(route, withKey(route.request(await this.self.filling(route)), key));
     this.findings.search(route, what, reply);
     if (reply.headers['idempotency-replayed']) this.findings.leak(route, what, 'is answered by a replay');
     if (!isDone(reply)) this.findings.leak(route, what, describeReply(reply));
   }
 
   private async goOnFrom(cursor: string, { route, own }: Arsenal): Promise<void> {
-    const ask = (after: string): Promise<Reply> => this.send(route.request({ ...own, options: { after } }));
+    const ask = (after: string): Promise<Reply> =>
+      this.send(route, route.request({ ...own, options: { after } }));
     const pair = [await ask(cursor), await ask('never-handed-out')] as const;
     this.findings.compare(route, "another tenant's cursor", pair);
   }
@@ -121,8 +128,8 @@ export class Attacker {
     if (foreign.status !== 401) this.findings.leak(route, 'no credential', describeReply(foreign));
   }
 
-  private send(wire: Wire): Promise<Reply> {
-    return this.client.send(wire, this.self.tenant.key);
+  private send(route: Route, wire: Wire): Promise<Reply> {
+    return this.client.use(route, wire, this.self.tenant.key);
   }
 }
 

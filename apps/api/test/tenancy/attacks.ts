@@ -59,8 +59,6 @@ function endedDuels({ route, ended, own }: Arsenal): Duel[] {
 
 /** A's tenant id wherever a careless service might take a tenant from. */
 function injectionDuels({ route, theirs, own, tenantId }: Arsenal): Duel[] {
-  // The first of two changes of the one object that there is would make the second fail: `injectIntoOwn` tries that.
-  if (theirs.ids.size === 0 && route.needsVersion) return [];
   const base = theirs.ids.size > 0 ? theirs : own;
   return INJECTIONS.map(({ what, inject }) => {
     const plain = duel(route, base, own.mark);
@@ -121,7 +119,7 @@ const HEADERS = [
 const NAMES = ['tenantId', 'tenant_id', 'tenant'];
 
 /** The ways to name a tenant beside the credential. */
-export const INJECTIONS: readonly Injection[] = [
+const INJECTIONS: readonly Injection[] = [
   {
     what: "another tenant's id in headers",
     inject: (wire, tenantId) => ({
@@ -138,6 +136,9 @@ export const INJECTIONS: readonly Injection[] = [
   })),
   ...NAMES.map((name) => ({ what: `another tenant's id in the body as ${name}`, inject: inBody(name) })),
 ];
+
+/** One of each: what stands in a name has been tried on what is foreign. */
+export const INJECTIONS_INTO_OWN = INJECTIONS.filter(({ what }) => /headers|tenantId$/.test(what));
 
 /** At the top of a REST body; as one more argument, and in the input, of a GraphQL field. */
 function inBody(name: string): Injection['inject'] {

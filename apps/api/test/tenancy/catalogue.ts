@@ -35,7 +35,7 @@ export async function askInForm(
   fill: () => Filling | Promise<Filling>,
 ): Promise<Reply> {
   for (let tries = 1; ; tries += 1) {
-    const reply = await client.send(route.request(await fill()), credential);
+    const reply = await client.use(route, route.request(await fill()), credential);
     const isForm = codeOf(reply) === 'request.invalid';
     if (!isForm || tries === TRIES_MAX || !route.yield(faultsOf(reply))) return reply;
   }

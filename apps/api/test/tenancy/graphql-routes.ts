@@ -51,7 +51,6 @@ export function lookedUpFields(schema: GraphQLSchema): { name: string; permissio
 export class GraphqlRoute implements Route {
   readonly protocol = 'graphql';
   readonly audience = 'tenant';
-  readonly needsVersion: boolean;
   readonly name: string;
   readonly permission: string | undefined;
   readonly writes: boolean;
@@ -70,7 +69,6 @@ export class GraphqlRoute implements Route {
     this.permission = permissionIn(field.description);
     this.writes = operation === 'mutation';
     this.isIdempotent = field.args.some(({ name }) => name === 'idempotencyKey');
-    this.needsVersion = field.args.some(({ name }) => name === 'version');
     this.isPaged = field.args.some(({ name }) => name === 'after');
     this.filters = field.args
       .filter((argument) => !isRequiredArgument(argument) && !PAGING.has(argument.name))
@@ -105,17 +103,31 @@ export class GraphqlRoute implements Route {
     return places;
   }
 
-  request({ mark, ids, options = {}, idempotencyKey, etag = '"1"' }: Filling): Wire {
+  request({ mark, ids, options = {}, idempotencyKey }: Filling): Wire {
     const variables: Record<string, unknown> = { ...options };
     for (const argument of this.field.args.filter(isRequiredArgument)) {
       const { name } = argument;
       if (name === 'idempotencyKey') variables[name] = idempotencyKey ?? randomUUID();
-      else if (name === 'version') variables[name] = etag.replaceAll('"', '');
+      else if (name === 'version') variables[name] = '1';
       else if (isInputObjectType(getNamedType(argument.type)))
         variables[name] = this.content(argument, mark, (pointer) => ids.get(`${name}${pointer}`));
       else variables[name] ??= ids.get(name) ?? this.plain(argument, mark);
     }
     return { method: 'POST', url: '/graphql', body: { query: this.document(variables), variables } };
+  }
+
+  versionAt({ body }: Wire): string | undefined {
+    if (!this.field.args.some(({ name }) => name === 'version')) return undefined;
+    const { id } = (body as { variables: { id?: string } }).variables;
+    const input = this.field.args.map(({ type }) => getNamedType(type)).find(isInputObjectType);
+    if (id === undefined) return input && this.rest.versionedPath(input);
+    const kind = this.kindOf('id');
+    return kind && `${kind.collection}/${id}`;
+  }
+
+  withVersion(wire: Wire, etag: string): Wire {
+    const { variables, ...rest } = wire.body as { variables: object };
+    return { ...wire, body: { ...rest, variables: { ...variables, version: etag.replaceAll('"', '') } } };
   }
 
   yield(pointers: readonly string[]): boolean {
@@ -161,12 +173,23 @@ export class GraphqlRoute implements Route {
 
 /** What OpenAPI says about values that GraphQL only calls a String: both are made from the same schemas. */
 class RestSchemas {
-  private readonly bodies: readonly JsonSchema[];
+  private readonly bodies: readonly {
+    readonly path: string;
+    readonly isVersioned: boolean;
+    readonly schema: JsonSchema;
+  }[];
   private readonly parameters: ReadonlyMap<string, JsonSchema>;
 
   constructor({ paths }: Document) {
-    const operations = Object.values(paths).flatMap(Object.values<Document['paths'][string][string]>);
-    this.bodies = operations.flatMap((operation) => bodyOf(operation) ?? []);
+    const all = Object.entries(paths).flatMap(([path, operations]) =>
+      Object.values(operations).map((operation) => ({ path, operation })),
+    );
+    const operations = all.map(({ operation }) => operation);
+    this.bodies = all.flatMap(({ path, operation }) => {
+      const isVersioned = (operation.parameters ?? []).some(({ name }) => name.toLowerCase() === 'if-match');
+      const schema = bodyOf(operation);
+      return schema ? [{ path, isVersioned, schema }] : [];
+    });
     this.parameters = new Map(
       operations
         .flatMap(({ parameters = [] }) => parameters)
@@ -185,11 +208,14 @@ class RestSchemas {
     return !schema || (!schema.enum && !schema.allOf && !schema.pattern?.includes('-02-29'));
   }
 
+  /** The path of the object that the input changes, where a change names a version. */
+  versionedPath(type: GraphQLInputObjectType): string | undefined {
+    return this.likest(type, ({ isVersioned }) => isVersioned)?.path;
+  }
+
   /** The body with most of the input's fields, cut to those that the input has. */
   input(type: GraphQLInputObjectType): JsonSchema {
-    const names = Object.keys(type.getFields());
-    const shared = (body: JsonSchema): number => names.filter((name) => body.properties?.[name]).length;
-    const [body] = this.bodies.toSorted((one, other) => shared(other) - shared(one));
+    const body = this.likest(type)?.schema;
     const properties = Object.values(type.getFields()).map(
       (field) => [field.name, body?.properties?.[field.name] ?? schemaOf(field.type)] as const,
     );
@@ -197,6 +223,16 @@ class RestSchemas {
       .filter((field) => isNonNullType(field.type))
       .map(({ name }) => name);
     return { type: 'object', properties: Object.fromEntries(properties), required };
+  }
+
+  private likest(
+    type: GraphQLInputObjectType,
+    filter: (body: RestSchemas['bodies'][number]) => boolean = () => true,
+  ): RestSchemas['bodies'][number] | undefined {
+    const names = Object.keys(type.getFields());
+    const shared = ({ schema }: RestSchemas['bodies'][number]): number =>
+      names.filter((name) => schema.properties?.[name]).length;
+    return this.bodies.filter(filter).toSorted((one, other) => shared(other) - shared(one))[0];
   }
 }
 

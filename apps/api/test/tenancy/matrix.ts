@@ -89,7 +89,10 @@ class Matrix {
       await this.noteChanges(target.route);
     }
     for (const route of this.chosen.filter(({ audience }) => audience !== 'tenant')) await this.knock(route);
-    for (const target of targets) await this.attacker.repeat(target);
+    for (const target of targets) {
+      await this.findings.attempt(target.route, () => this.attacker.borrow(target));
+      await this.noteChanges(target.route);
+    }
     const after = await this.everythingOf(targets);
     for (const [what, text] of before) {
       if (after.get(what) !== text)
@@ -114,7 +117,7 @@ class Matrix {
   private async send(route: Route): Promise<Sent> {
     const key = randomUUID();
     const wire = route.request({ ...(await this.victim.filling(route)), idempotencyKey: key });
-    this.findings.canaries.learn(await this.client.send(wire, this.options.victim.key));
+    this.findings.canaries.learn(await this.client.use(route, wire, this.options.victim.key));
     return { wire, key };
   }
 

@@ -62,8 +62,7 @@ export class Owner {
       for (const [index, { name }] of inPath.entries()) ids.set(name, [...parents, id][index] ?? id);
     }
     for (const { name, kind } of places) if (!ids.has(name)) ids.set(name, (await this.make(kind)).id);
-    const filling = { mark: this.ways.mark, ids };
-    return route.needsVersion ? { ...filling, etag: await this.versionOf(route, filling) } : filling;
+    return { mark: this.ways.mark, ids };
   }
 
   /** Makes objects that belong to the one at the place, so that its lists are not empty. */
@@ -97,9 +96,8 @@ export class Owner {
   async end(kind: Kind, { id, parents }: Made): Promise<Reply | undefined> {
     const remove = this.route(`DELETE ${kind.collection}/{${kind.identity}}`);
     if (!remove) return undefined;
-    const filling = { mark: this.ways.mark, ids: this.path(remove, [...parents, id]) };
-    const etag = remove.needsVersion ? await this.versionOf(remove, filling) : undefined;
-    return this.client.send(remove.request({ ...filling, etag }), this.tenant.key);
+    const ids = this.path(remove, [...parents, id]);
+    return this.client.use(remove, remove.request({ mark: this.ways.mark, ids }), this.tenant.key);
   }
 
   private async create(route: Route, kind: Kind, parents: readonly string[]): Promise<string | undefined> {
@@ -124,24 +122,6 @@ export class Owner {
   private path(route: Route, ids: readonly string[]): Map<string, string> {
     const names = route.places().filter(({ name }) => name.startsWith('path/'));
     return new Map(names.map(({ name }, index) => [name, ids[index] ?? '']));
-  }
-
-  /** The ETag that a change of the object has to name. */
-  private async versionOf(route: Route, filling: Filling): Promise<string | undefined> {
-    const url = route.protocol === 'rest' ? route.request(filling).url : this.shownAt(route, filling);
-    const { headers } = await this.client.send({ method: 'GET', url }, this.tenant.key);
-    return headers['etag'] as string | undefined;
-  }
-
-  /** Where REST shows what a field of GraphQL changes: in its collection, or alone under the name that the field ends with. */
-  private shownAt(route: Route, { ids }: Filling): string {
-    const [place] = route.places();
-    if (place) return `${place.kind.collection}/${ids.get(place.name)}`;
-    const alone = this.routes.find(({ name }) => {
-      const subject = /^GET \/v1\/([a-z]+)$/.exec(name)?.[1];
-      return subject !== undefined && route.name.toLowerCase().endsWith(subject);
-    });
-    return alone?.name.replace('GET ', '') ?? '';
   }
 
   private route(name: string): Route | undefined {

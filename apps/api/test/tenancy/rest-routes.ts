@@ -28,6 +28,9 @@ const METHODS = ['get', 'post', 'put', 'patch', 'delete'] as const;
 /** Parameters of every list, which filter nothing. */
 const PAGING = new Set(['limit', 'after']);
 
+/** What an object has as long as nobody has changed it: the best guess of whoever may not look. */
+const FIRST_VERSION = '"1"';
+
 /** Every operation of the document. */
 export function restRoutes({ paths }: Document, kinds: Kinds): RestRoute[] {
   return Object.entries(paths).flatMap(([path, operations]) =>
@@ -50,7 +53,6 @@ export class RestRoute implements Route {
   readonly permission: string | undefined;
   readonly writes: boolean;
   readonly isIdempotent: boolean;
-  readonly needsVersion: boolean;
   readonly filters: readonly string[];
   readonly isPaged: boolean;
   private readonly body: JsonSchema | undefined;
@@ -68,7 +70,6 @@ export class RestRoute implements Route {
     this.writes = method !== 'get';
     this.body = bodyOf(operation);
     this.isIdempotent = this.takes('header', 'idempotency-key');
-    this.needsVersion = this.takes('header', 'if-match');
     this.isPaged = this.takes('query', 'after');
     this.filters = this.parameters('query')
       .filter(({ name, schema }) => !PAGING.has(name) && isText(schema))
@@ -119,10 +120,18 @@ export class RestRoute implements Route {
       url: query.size > 0 ? `${path}?${query.toString()}` : path,
       headers: {
         ...(this.isIdempotent && { 'idempotency-key': filling.idempotencyKey ?? randomUUID() }),
-        ...(this.needsVersion && { 'if-match': filling.etag ?? '"1"' }),
+        ...(this.takes('header', 'if-match') && { 'if-match': FIRST_VERSION }),
       },
       ...(this.body && { body: this.content(mark, (pointer) => ids.get(`body${pointer}`)) }),
     };
+  }
+
+  versionAt({ url }: Wire): string | undefined {
+    return this.takes('header', 'if-match') ? url.split('?')[0] : undefined;
+  }
+
+  withVersion(wire: Wire, etag: string): Wire {
+    return { ...wire, headers: { ...wire.headers, 'if-match': etag } };
   }
 
   yield(pointers: readonly string[]): boolean {

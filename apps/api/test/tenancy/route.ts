@@ -39,7 +39,6 @@ export interface Filling {
   /** Query parameters, or arguments, that may be left out. */
   readonly options?: Readonly<Record<string, unknown>>;
   readonly idempotencyKey?: string;
-  readonly etag?: string | undefined;
 }
 
 /** One operation of OpenAPI, or one root field of GraphQL. */
@@ -51,7 +50,6 @@ export interface Route {
   readonly writes: boolean;
   /** Whether repeating the request needs a key; then A's keys are tried by B. */
   readonly isIdempotent: boolean;
-  readonly needsVersion: boolean;
   /** Optional parameters that take a text: filters. */
   readonly filters: readonly string[];
   /** The parameter that takes a cursor, when there is one. */
@@ -61,6 +59,10 @@ export interface Route {
   /** Where the asker chooses the id of a new object. */
   chosenIds(): readonly Place[];
   request(filling: Filling): Wire;
+  /** Where the version is shown that the request has to name; undefined where it names none. */
+  versionAt(wire: Wire): string | undefined;
+  /** The same request, naming that version. */
+  withVersion(wire: Wire, etag: string): Wire;
   /** Remembers the places that the service has refused, so that the next request has something else there. */
   yield(pointers: readonly string[]): boolean;
 }
@@ -79,6 +81,15 @@ export class Client {
   sent = 0;
 
   constructor(private readonly app: NestFastifyApplication) {}
+
+  /** Sends a request for a route, naming the version that its object has now, if the credential is shown one. */
+  async use(route: Route, wire: Wire, credential?: string): Promise<Reply> {
+    const url = route.versionAt(wire);
+    if (url === undefined) return this.send(wire, credential);
+    const { headers } = await this.send({ method: 'GET', url }, credential);
+    const { etag } = headers;
+    return this.send(typeof etag === 'string' ? route.withVersion(wire, etag) : wire, credential);
+  }
 
   async send({ method, url, headers, body }: Wire, credential?: string): Promise<Reply> {
     this.sent += 1;
