@@ -76,8 +76,10 @@ create table auth.tenants (
   state text default 'active'::text not null,
   plan text default 'standard'::text not null,
   changed_at timestamp with time zone default clock_timestamp() not null,
+  slug text,
   constraint tenants_pkey PRIMARY KEY (id),
   constraint tenants_plan_check CHECK ((plan ~ '^[a-z][a-z0-9_-]{0,30}$'::text)),
+  constraint tenants_slug_key UNIQUE (slug),
   constraint tenants_state_check CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text, 'closing'::text, 'erasing'::text, 'erased'::text])))
 );
 alter table auth.tenants owner to holdfast_owner;
@@ -364,6 +366,7 @@ alter table tenants.tenants force row level security;
 create policy holdfast_ops_reads on tenants.tenants as permissive for select to holdfast_ops using (true);
 create policy tenant_access on tenants.tenants as permissive for all to holdfast_app, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on tenants.tenants as restrictive for all to holdfast_app, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE TRIGGER record_slug AFTER INSERT OR DELETE OR UPDATE OF slug ON tenants.tenants FOR EACH ROW EXECUTE FUNCTION auth.record_slug();
 
 create table tenants.usage_counts (
   tenant_id uuid not null,
@@ -448,6 +451,26 @@ AS $function$
   left join auth.tenants t on t.id = own.id
 $function$;
 alter function auth.own_tenant() owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.record_slug()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'DELETE' then
+    update auth.tenants t set slug = null where t.id = old.tenant_id;
+  else
+    insert into auth.tenants as t (id, slug) values (new.tenant_id, new.slug)
+    on conflict (id) do update set slug = excluded.slug;
+  end if;
+  if tg_op <> 'INSERT' then
+    update auth.revocations set counter = counter + 1;
+  end if;
+  return null;
+end $function$;
+alter function auth.record_slug() owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.refuse_closed(tenant uuid, is_system boolean)
  RETURNS void
@@ -569,6 +592,26 @@ begin
   values (secret_hash, tenancy.tenant_id(), api_key_id, scopes, expires_at);
 end $function$;
 alter function auth.store_credential(uuid,bytea,text[],timestamp with time zone) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.tenant_named(slug text)
+ RETURNS uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select t.id from auth.tenants t where t.slug = $1
+$function$;
+alter function auth.tenant_named(text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.tenants_of(issuer text, subject text)
+ RETURNS SETOF uuid
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select m.tenant_id from auth.memberships m where m.issuer = $1 and m.subject = $2 order by m.tenant_id limit 2
+$function$;
+alter function auth.tenants_of(text,text) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION events.append(ids uuid[], types text[], schema_versions integer[], stream_types text[], stream_ids uuid[], stream_versions bigint[], payloads jsonb[], correlation_ids text[], causation_ids text[], traceparents text[], grants text[] DEFAULT NULL::text[], grant_of integer[] DEFAULT NULL::integer[])
  RETURNS void
@@ -1259,6 +1302,8 @@ grant execute on function auth.rotate_credential(uuid,bytea,interval) to holdfas
 grant execute on function auth.set_tenant(text,text) to holdfast_app;
 grant execute on function auth.store_credential(uuid,bytea,text[],timestamp with time zone) to holdfast_app;
 grant execute on function auth.store_credential(uuid,bytea,text[],timestamp with time zone) to holdfast_ops;
+grant execute on function auth.tenant_named(text) to holdfast_auth;
+grant execute on function auth.tenants_of(text,text) to holdfast_auth;
 grant execute on function events.append(uuid[],text[],integer[],text[],uuid[],bigint[],jsonb[],text[],text[],text[],text[],integer[]) to holdfast_app;
 grant execute on function events.append(uuid[],text[],integer[],text[],uuid[],bigint[],jsonb[],text[],text[],text[],text[],integer[]) to holdfast_ops;
 grant execute on function events.read_range(bigint,bigint,bigint,bigint,integer) to holdfast_relay;

@@ -2,7 +2,7 @@ import { AuditModule } from '@holdfast/audit';
 import { MessagesModule } from '@holdfast/cqrs';
 import type { Database } from '@holdfast/database';
 import { graphqlModule } from '@holdfast/http';
-import { IdentityModule, type OperatorKey } from '@holdfast/identity';
+import { IdentityModule, type OperatorKey, type TrustedIssuer } from '@holdfast/identity';
 import { LedgerModule } from '@holdfast/ledger';
 import { TelemetryModule, type TelemetryStore } from '@holdfast/telemetry';
 import { type Limits, ResilienceModule } from '@holdfast/resilience';
@@ -17,6 +17,7 @@ export interface ApiParts {
   readonly ops: Database;
   readonly telemetry: TelemetryStore;
   readonly operatorKeys: readonly OperatorKey[];
+  readonly issuers: readonly TrustedIssuer[];
   readonly graphiql: boolean;
   /** Absent: nobody is limited. */
   readonly limits: Limits | undefined;
@@ -31,6 +32,7 @@ export class ApiModule {
     ops,
     telemetry,
     operatorKeys,
+    issuers,
     graphiql,
     limits,
   }: ApiParts): DynamicModule {
@@ -38,7 +40,7 @@ export class ApiModule {
       module: ApiModule,
       imports: [
         MessagesModule.forRoot(tenants),
-        IdentityModule.forRoot(grants, operatorKeys),
+        IdentityModule.forRoot(grants, operatorKeys, issuers),
         // Behind identity: its guard has to know who calls.
         ...(limits ? [ResilienceModule.forRoot(limits)] : []),
         TenantsModule.forRoot(ops),

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ApiConfig } from '@holdfast/config';
+import { type ApiConfig, withAudience } from '@holdfast/config';
 import { Database } from '@holdfast/database';
 import { closeHttpApplication, createHttpApplication } from '@holdfast/http';
 import { Health, type Logger, type MetricsServer, startMetricsServer } from '@holdfast/observability';
@@ -125,12 +125,21 @@ interface Opened extends Pools {
 }
 
 function createApplication(
-  { operatorKeys, trustedProxies }: ApiConfig,
+  { operatorKeys, oidcIssuers, oidcAudience, trustedProxies }: ApiConfig,
   { logger, telemetry, version, graphiql }: ApiResources,
   { app, ops, grants, limits, health }: Opened & { readonly health: Health },
 ): Promise<NestFastifyApplication> {
   const tenants = new TenantDatabase(app);
-  const module = ApiModule.forRoot({ tenants, grants, ops, telemetry, operatorKeys, graphiql, limits });
+  const module = ApiModule.forRoot({
+    tenants,
+    grants,
+    ops,
+    telemetry,
+    operatorKeys,
+    issuers: withAudience(oidcIssuers, oidcAudience),
+    graphiql,
+    limits,
+  });
   return createHttpApplication(module, { logger, health, version, trustedProxies });
 }
 

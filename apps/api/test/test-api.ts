@@ -1,5 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
+import { readConfig } from '@holdfast/config';
 import { createHttpApplication } from '@holdfast/http';
+import type { TrustedIssuer } from '@holdfast/identity';
 import { createLogger, Health } from '@holdfast/observability';
 import { TelemetryStore } from '@holdfast/telemetry';
 import { Limits, type LimitsOptions } from '@holdfast/resilience';
@@ -30,6 +32,12 @@ const OPERATOR_KEY = 'operator-of-the-test';
 const AMPLE = { size: 100_000, perSecond: 100_000 };
 const AMPLE_QUOTA = { requestsPerSecond: 100_000, requestsBurst: 100_000, concurrentRequests: 1_000 };
 
+interface Composition {
+  readonly limits?: Partial<LimitsOptions>;
+  readonly more?: readonly Type[];
+  readonly issuers?: readonly TrustedIssuer[];
+}
+
 /** The whole API over a database and a ClickHouse of its own, without a socket. */
 export class TestApi {
   private constructor(
@@ -38,23 +46,48 @@ export class TestApi {
     readonly app: NestFastifyApplication,
     /** Every line that the API has logged. */
     readonly logged: readonly string[],
-    private readonly clickhouse: TestClickHouse,
+    private readonly closeRest: () => Promise<void>,
   ) {}
 
   /** `limits` are far above what any test sends, unless a test is about them; `more` are modules beside ours. */
-  static async start(limits: Partial<LimitsOptions> = {}, more: readonly Type[] = []): Promise<TestApi> {
+  static async start(
+    limits: Partial<LimitsOptions> = {},
+    more: readonly Type[] = [],
+    issuers: readonly TrustedIssuer[] = [],
+  ): Promise<TestApi> {
     const database = await TestDatabase.create();
     const clickhouse = await TestClickHouse.open('chdb');
     const telemetry = new TelemetryStore(clickhouse.endpoint);
     await telemetry.migrate();
+    return TestApi.over(database, telemetry, { limits, more, issuers }, async () => {
+      await telemetry.close();
+      await clickhouse.close();
+      await database.drop();
+    });
+  }
+
+  /** Another process over the same stores, as a second pod is. Close it before this one. */
+  pod(issuers: readonly TrustedIssuer[] = []): Promise<TestApi> {
+    return TestApi.over(this.database, this.telemetry, { issuers }, async () => {});
+  }
+
+  private static async over(
+    database: TestDatabase,
+    telemetry: TelemetryStore,
+    { limits = {}, more = [], issuers = [] }: Composition,
+    closeStores: () => Promise<void>,
+  ): Promise<TestApi> {
     const logged: string[] = [];
     const destination: DestinationStream = { write: (line) => logged.push(line) };
+    const grants = new Grants(database.as('holdfast_auth'));
+    grants.watch();
     const { imports = [], ...module } = ApiModule.forRoot({
       tenants: database.tenants(),
-      grants: new Grants(database.as('holdfast_auth')),
+      grants,
       ops: database.as('holdfast_ops'),
       telemetry,
       operatorKeys: [{ name: 'operator', hash: createHash('sha256').update(OPERATOR_KEY).digest('hex') }],
+      issuers,
       graphiql: false,
       limits: new Limits({ addresses: AMPLE, quotaOf: () => AMPLE_QUOTA, ...limits }),
     });
@@ -63,21 +96,23 @@ export class TestApi {
       { ...module, imports: [...imports, ...more] },
       { logger, health: new Health(), version: 'test' },
     );
-    return new TestApi(database, telemetry, app, logged, clickhouse);
+    return new TestApi(database, telemetry, app, logged, async () => {
+      grants.close();
+      await closeStores();
+    });
   }
 
   async close(): Promise<void> {
     await this.app.close();
-    await this.telemetry.close();
-    await this.clickhouse.close();
-    await this.database.drop();
+    await this.closeRest();
   }
 
   async ask(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, asked: Asked = {}): Promise<Answer> {
     const { key, body, idempotencyKey = randomUUID() } = asked;
     const headers: Record<string, string> = { ...asked.headers };
     if (key !== undefined) headers['authorization'] = `Bearer ${key}`;
-    if (idempotencyKey !== null && method === 'POST') headers['idempotency-key'] = idempotencyKey;
+    if (idempotencyKey !== null && (method === 'POST' || method === 'PATCH'))
+      headers['idempotency-key'] = idempotencyKey;
     if (body !== undefined && !headers['content-type']) headers['content-type'] = 'application/json';
     const payload =
       body === undefined
@@ -124,3 +159,16 @@ export class TestApi {
     return String((await this.ask('POST', '/v1/ledger/accounts', { key, body })).body['id']);
   }
 }
+
+/** An issuer that a test trusts, with the defaults of the configuration. */
+export function trusting(issuer: string, more: Partial<TrustedIssuer> = {}): TrustedIssuer {
+  const [config] = readConfig('api', { ...UNUSED, OIDC_ISSUERS: issuer }).oidcIssuers;
+  if (!config) throw new Error('the configuration has no issuer');
+  return { ...config, audience: ['holdfast'], ...more };
+}
+
+/** What the configuration of an API also wants, which no test reads. */
+const UNUSED = {
+  DATABASE_ADMIN_URL: 'postgres://localhost/unused',
+  CLICKHOUSE_URL: 'http://localhost',
+};

@@ -20,6 +20,7 @@ export {
   type InputFault,
   VersionMismatch,
 } from './domain-error';
+export type { Principal } from './principal';
 export { deterministicId, idSchema, newId } from './ids';
 export { instantSchema } from './instants';
 export { amountSchema, assetSchema } from './money';

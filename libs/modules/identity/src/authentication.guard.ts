@@ -1,5 +1,6 @@
+import type { Principal } from '@holdfast/kernel';
 import { requestOf } from '@holdfast/http';
-import { callerOf, Grants } from '@holdfast/tenancy';
+import { callerOf, type Grant, Grants } from '@holdfast/tenancy';
 import {
   applyDecorators,
   type CanActivate,
@@ -13,6 +14,8 @@ import type { FastifyRequest } from 'fastify';
 import { isApiKey } from './api-key';
 import { Unauthenticated } from './identity.errors';
 import { Operators } from './operators';
+import { PrincipalGrants, requireSameTenant } from './tokens/principal-grants';
+import { TokenVerifier } from './tokens/token-verifier';
 
 const AUDIENCE = 'holdfast:audience';
 
@@ -20,9 +23,13 @@ const AUDIENCE = 'holdfast:audience';
 export const OperatorOnly = (): ClassDecorator & MethodDecorator =>
   applyDecorators(SetMetadata(AUDIENCE, 'operator'), ApiSecurity('operator'));
 
+/** A route for whoever bears a JWT of a trusted issuer, with or without a tenant. */
+export const PrincipalOnly = (): ClassDecorator & MethodDecorator =>
+  applyDecorators(SetMetadata(AUDIENCE, 'principal'), ApiSecurity('principal'));
+
 /**
  * Admits a request by its credential, before anything else of the request is looked at. The tenant comes from the
- * credential and from nowhere else: no header, query or body can choose one.
+ * credential: a header can choose among the memberships of a person, and nothing else in a request can.
  */
 @Injectable()
 export class AuthenticationGuard implements CanActivate {
@@ -30,6 +37,8 @@ export class AuthenticationGuard implements CanActivate {
     private readonly reflector: Reflector,
     private readonly grants: Grants,
     private readonly operators: Operators,
+    private readonly tokens: TokenVerifier,
+    private readonly principals: PrincipalGrants,
   ) {}
 
   async canActivate(context: ExecutionContext): Promise<boolean> {
@@ -40,6 +49,7 @@ export class AuthenticationGuard implements CanActivate {
     const request = requestOf(context);
     const credential = bearerOf(request);
     if (audience === 'operator') this.admitOperator(request, credential);
+    else if (audience === 'principal') request.principal = await this.principalOf(credential);
     else await this.admitTenant(request, credential);
     return true;
   }
@@ -53,10 +63,30 @@ export class AuthenticationGuard implements CanActivate {
   private async admitTenant(request: FastifyRequest, credential: string): Promise<void> {
     // A GraphQL request runs this guard once per root field.
     if (request.caller) return;
-    const grant = isApiKey(credential) ? await this.grants.forKey(credential) : undefined;
-    if (!grant) throw new Unauthenticated();
+    const chosen = tenantChosenBy(request);
+    const grant = isApiKey(credential)
+      ? await this.grantOfKey(credential, chosen)
+      : await this.principals.grantFor(await this.principalOf(credential), chosen);
     request.caller = callerOf(grant, { requestId: request.id, traceparent: request.traceparent });
   }
+
+  private async grantOfKey(key: string, chosen: string | undefined): Promise<Grant> {
+    const grant = await this.grants.forKey(key);
+    if (!grant) throw new Unauthenticated();
+    requireSameTenant(grant.tenantId, chosen);
+    return grant;
+  }
+
+  private async principalOf(token: string): Promise<Principal> {
+    const principal = await this.tokens.verify(token);
+    if (!principal) throw new Unauthenticated();
+    return principal;
+  }
+}
+
+/** The tenant that the request asks for. Twice in a request, it is a text that no tenant has. */
+function tenantChosenBy({ headers }: FastifyRequest): string | undefined {
+  return headers['holdfast-tenant']?.toString();
 }
 
 function bearerOf(request: FastifyRequest): string {

@@ -6,7 +6,7 @@ export class Unauthenticated extends DomainError {
   readonly kind = 'unauthenticated';
 
   constructor() {
-    super('Send a valid credential: Authorization: Bearer <API key>.');
+    super('Send a valid credential: Authorization: Bearer <API key or JWT>.');
   }
 }
 

@@ -10,11 +10,18 @@ import { CreateApiKeyHandler } from './create-api-key.command';
 import { type OperatorKey, Operators } from './operators';
 import { RevokeApiKeyHandler } from './revoke-api-key.command';
 import { RotateApiKeyHandler } from './rotate-api-key.command';
+import type { TrustedIssuer } from './tokens/oidc-issuer';
+import { PrincipalGrants } from './tokens/principal-grants';
+import { TokenVerifier } from './tokens/token-verifier';
 
 /** Who may call: API keys, and the guard that turns one into a caller. */
 @Module({})
 export class IdentityModule {
-  static forRoot(grants: Grants, operatorKeys: readonly OperatorKey[] = []): DynamicModule {
+  static forRoot(
+    grants: Grants,
+    operatorKeys: readonly OperatorKey[] = [],
+    issuers: readonly TrustedIssuer[] = [],
+  ): DynamicModule {
     return {
       module: IdentityModule,
       global: true,
@@ -22,6 +29,8 @@ export class IdentityModule {
       providers: [
         { provide: Grants, useValue: grants },
         { provide: Operators, useValue: new Operators(grants, operatorKeys) },
+        { provide: TokenVerifier, useValue: new TokenVerifier(issuers) },
+        PrincipalGrants,
         { provide: APP_GUARD, useClass: AuthenticationGuard },
         CreateApiKeyHandler,
         RotateApiKeyHandler,

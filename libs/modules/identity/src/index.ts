@@ -2,7 +2,7 @@ export { generateApiKey, isApiKey, type ApiKeyMode, type ApiKeySecret } from './
 export { type ApiKeyView, createdApiKeyView } from './api-key-view';
 export { ApiKeys } from './api-keys.query';
 export { COUNT_USABLE_API_KEYS } from './api-keys.sql';
-export { AuthenticationGuard, OperatorOnly } from './authentication.guard';
+export { AuthenticationGuard, OperatorOnly, PrincipalOnly } from './authentication.guard';
 export { CreateApiKey, createApiKeyInput } from './create-api-key.command';
 export { type OperatorKey, Operators } from './operators';
 export { ScopeNotHeld, Unauthenticated } from './identity.errors';
@@ -11,3 +11,4 @@ export { IdentityModule } from './identity.module';
 export { RevokeApiKey } from './revoke-api-key.command';
 export { RotateApiKey, rotateApiKeyInput } from './rotate-api-key.command';
 export { scopeSchema } from './scopes';
+export type { TrustedIssuer } from './tokens/oidc-issuer';

@@ -4,3 +4,4 @@ export { describeConfig } from './describe-config';
 export { configOrExit, type Environment, environmentWith, readConfig } from './read-config';
 export { developmentPassword, developmentUrl, type LoginRole, loginRoles, roleVariables } from './roles';
 export { version } from './version';
+export { type IssuerConfig, withAudience } from './issuers';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { ConfigRefused } from './config-refused';
 import { describeConfig } from './describe-config';
 import { variablesTable } from './describe-variables';
+import { withAudience } from './issuers';
 import { readConfig } from './read-config';
 import { version } from './version';
 
@@ -124,6 +125,45 @@ describe('readConfig', () => {
     for (const wrong of [`${one},${other}`, `a|b=${one}`, 'alice=', one.toUpperCase()]) {
       expect(refusalOf(() => keys(wrong)).faults).toMatchObject([{ variable: 'OPERATOR_KEY_HASH' }]);
     }
+  });
+
+  test('takes issuers as a list of addresses or as JSON, with safe defaults', () => {
+    const issuers = (text: string) => readConfig('api', { ...api, OIDC_ISSUERS: text }).oidcIssuers;
+    const address = 'https://id.example.com/realms/one';
+    expect(issuers(`${address}, http://127.0.0.1:9000`)).toMatchObject([
+      { issuer: address, algorithms: ['RS256', 'ES256', 'EdDSA', 'PS256'], requireTyp: true },
+      { issuer: 'http://127.0.0.1:9000' },
+    ]);
+    const [one] = issuers(JSON.stringify([{ issuer: address, audience: 'api', tenantClaim: 'org' }]));
+    expect(one).toMatchObject({ audience: ['api'], tenantClaim: 'org', clockToleranceSeconds: 5 });
+    expect(withAudience(issuers(address), 'holdfast')).toMatchObject([{ audience: ['holdfast'] }]);
+  });
+
+  const sound = { issuer: 'https://id.example.com', audience: 'api' };
+  test.each([
+    'http://id.example.com',
+    'https://user@id.example.com',
+    'https://id.example.com?x=1',
+    'https://one.example.com,https://one.example.com',
+    '[',
+    '[null]',
+    JSON.stringify([{ issuer: sound.issuer }]),
+    JSON.stringify([{ ...sound, algorithms: ['HS256'] }]),
+    JSON.stringify([{ ...sound, algorithms: ['none'] }]),
+    JSON.stringify([{ ...sound, algorithms: [] }]),
+    JSON.stringify([{ ...sound, clockToleranceSeconds: 61 }]),
+    JSON.stringify([{ ...sound, keys: [] }]),
+  ])('refuses the issuers %s', (text) => {
+    const refusal = refusalOf(() => readConfig('api', { ...api, OIDC_ISSUERS: text }));
+    expect(refusal.faults).toMatchObject([{ variable: 'OIDC_ISSUERS' }]);
+  });
+
+  test('refuses in production an issuer that is asked without encryption', () => {
+    const local = { ...api, OIDC_ISSUERS: 'http://localhost:9000' };
+    expect(readConfig('api', local).oidcIssuers).toHaveLength(1);
+    expect(refusalOf(() => readConfig('api', { ...local, NODE_ENV: 'production' })).faults).toEqual([
+      { variable: 'OIDC_ISSUERS', message: 'has to be https:// addresses in production' },
+    ]);
   });
 
   test('tells what to do about a variable that Kubernetes has set', () => {

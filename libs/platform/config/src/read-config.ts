@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type { z } from 'zod';
 import { type App, type Configs, schemas } from './apps.config';
 import { type ConfigFault, ConfigRefused } from './config-refused';
+import { isEncrypted, issuersSchema } from './issuers';
 import { developmentUrl, loginRoles, roleVariables } from './roles';
 import { notesOf } from './variable';
 
@@ -38,7 +39,7 @@ export function readConfig<Name extends App>(
     if (faults.some((fault) => fault.variable === variable)) continue;
     faults.push({ variable, message: values.has(variable) ? issue.message : 'is missing' });
   }
-  faults.push(...queueFaults(app, values));
+  faults.push(...queueFaults(app, values), ...issuerFaults(app, values));
   if (!parsed.success || faults.length > 0) throw new ConfigRefused(app, faults);
   return parsed.data as Configs[Name];
 }
@@ -93,4 +94,12 @@ function deriveRoles(values: Map<string, string>): void {
 function queueFaults(app: App, values: ReadonlyMap<string, string>): ConfigFault[] {
   if (app !== 'worker' || values.has('REDIS_URL') || values.has('DATABASE_JOBS_URL')) return [];
   return [{ variable: 'REDIS_URL', message: 'or DATABASE_JOBS_URL is missing: the queues need one of them' }];
+}
+
+/** Whoever can read or change what an issuer says over plain HTTP decides who is who. */
+function issuerFaults(app: App, values: ReadonlyMap<string, string>): ConfigFault[] {
+  if (app !== 'api' || values.get('NODE_ENV') !== 'production') return [];
+  const { data: issuers = [] } = issuersSchema.safeParse(values.get('OIDC_ISSUERS'));
+  if (issuers.every(({ issuer }) => isEncrypted(issuer))) return [];
+  return [{ variable: 'OIDC_ISSUERS', message: 'has to be https:// addresses in production' }];
 }

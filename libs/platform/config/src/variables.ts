@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { issuersSchema } from './issuers';
 import { connectionString, isNetwork, portNumber, variable } from './variable';
 
 /**
@@ -126,26 +127,18 @@ export const operatorName = variable(
   },
 );
 
-export const oidcIssuers = variable(
-  z
-    .string()
-    .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((issuer) => issuer.trim())
-        .filter(Boolean),
-    )
-    .refine((issuers) => issuers.every((issuer) => URL.canParse(issuer) && issuer.startsWith('https://')), {
-      error: 'has to be a list of https:// addresses, separated by commas',
-    }),
-  {
-    env: 'OIDC_ISSUERS',
-    meaning:
-      'Issuers whose JWTs are accepted, separated by commas. Read and checked; no route accepts a JWT yet.',
-    whenEmpty: 'Only API keys are accepted.',
-  },
-);
+export const oidcIssuers = variable(issuersSchema, {
+  env: 'OIDC_ISSUERS',
+  meaning:
+    'Issuers whose JWTs are accepted: addresses separated by commas, or a JSON array of `{issuer, audience, algorithms?, tenantClaim?, clockToleranceSeconds?, maxAgeSeconds?, requireTyp?}`.',
+  whenEmpty: 'Only API keys are accepted.',
+});
+
+export const oidcAudience = variable(z.string().min(1).default('holdfast'), {
+  env: 'OIDC_AUDIENCE',
+  meaning: 'What a JWT has to name as its audience, for issuers that OIDC_ISSUERS lists by address alone.',
+  whenEmpty: '`holdfast`.',
+});
 
 export const logLevel = variable(
   z.enum(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']).default('info'),

@@ -22,6 +22,7 @@ export {
   IdempotencyKey,
   IdempotencyKeyMissing,
   idempotencyOf,
+  PrincipalOf,
   replyOf,
   requestOf,
 } from './request';

@@ -17,6 +17,9 @@ export const ApiIdempotencyKey = (): MethodDecorator =>
     }),
   );
 
+const CREDENTIAL =
+  'An API key, hf_live_…, or a JWT of a trusted issuer. Who belongs to several tenants chooses one: Holdfast-Tenant: <id>.';
+
 const problemSchema = z.object({
   type: z.url(),
   title: z.string(),
@@ -38,7 +41,8 @@ export function serveOpenApi(app: INestApplication, version: string): void {
     )
     .setVersion(version)
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
-    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API key, hf_live_…' }, 'credential')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: CREDENTIAL }, 'credential')
+    .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'A JWT of a trusted issuer.' }, 'principal')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: "The operator's key." }, 'operator')
     .build();
   const document = SwaggerModule.createDocument(app, config, {

@@ -1,4 +1,4 @@
-import { type Caller, DomainError } from '@holdfast/kernel';
+import { type Caller, DomainError, type Principal } from '@holdfast/kernel';
 import type { Idempotency } from '@holdfast/cqrs';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { GqlExecutionContext } from '@nestjs/graphql';
@@ -10,6 +10,8 @@ declare module 'fastify' {
     caller?: Caller;
     /** `operator:<name>`, whose key the guard has recognised: on routes that are the operator's alone. */
     operator?: string;
+    /** Whose token the guard has verified: on routes that need no tenant yet. */
+    principal?: Principal;
     idempotency?: Idempotency;
     /** W3C trace context of the request: the client's, or one that begins here. */
     traceparent?: string;
@@ -44,6 +46,13 @@ export const CallerOf = createParamDecorator((_: unknown, context: ExecutionCont
   const { caller } = requestOf(context);
   if (!caller) throw new Error('a route without an authentication guard asked for its caller');
   return caller;
+});
+
+/** Who bears the verified token, on routes that need no tenant. */
+export const PrincipalOf = createParamDecorator((_: unknown, context: ExecutionContext): Principal => {
+  const { principal } = requestOf(context);
+  if (!principal) throw new Error('a route that is not PrincipalOnly asked for its principal');
+  return principal;
 });
 
 /** The request's Idempotency-Key; refuses a request without one. */

@@ -5,6 +5,9 @@ import { NestLogger } from './nest-logger';
 const apiKey = `hf_live_${'a1B2'.repeat(9)}`;
 const mac = '0123456789abcdef'.repeat(4);
 const grant = `${mac}0001018f2d3c-0000-7000-8000-0000000000001700000000000000api_key:x|*|`;
+const jwt = ['{"alg":"ES256"}', '{"sub":"anna"}', 'signature']
+  .map((part) => Buffer.from(part).toString('base64url'))
+  .join('.');
 
 function recorded(level = 'info'): { lines: string[]; logger: ReturnType<typeof createLogger> } {
   const lines: string[] = [];
@@ -59,8 +62,9 @@ describe('A log line', () => {
       'Failed.',
     );
     logger.info({ err: { stack: `redis://:hunter2@r` } }, `hfw_${'x'.repeat(40)}`);
-    expect(lines).toHaveLength(3);
-    expect(lines.join('')).not.toMatch(new RegExp(`${apiKey}|${mac}|hunter2|Basic abc|plain|xxxxx`));
+    logger.info(`token ${jwt}.`);
+    expect(lines).toHaveLength(4);
+    expect(lines.join('')).not.toMatch(new RegExp(`${apiKey}|${mac}|hunter2|Basic abc|plain|xxxxx|eyJ`));
     for (const line of lines) expect(() => JSON.parse(line) as unknown).not.toThrow();
   });
 });

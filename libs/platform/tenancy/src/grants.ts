@@ -22,6 +22,14 @@ const GRANT_FOR_SYSTEM = statement<Minted>(
   'auth.grant_for_system',
   'select auth.grant_for_system($1, $2, $3, $4) as signed, extract(epoch from clock_timestamp())::float8 * 1000 as now_ms',
 );
+const TENANTS_OF = statement<{ readonly id: string }>(
+  'auth.tenants_of',
+  'select t.id from auth.tenants_of($1, $2) t (id)',
+);
+const TENANT_NAMED = statement<{ readonly id: string | null }>(
+  'auth.tenant_named',
+  'select auth.tenant_named($1) as id',
+);
 const REVOCATION_COUNTER = statement<{ counter: bigint }>(
   'auth.revocation_counter',
   'select auth.revocation_counter() as counter',
@@ -44,6 +52,8 @@ const CACHE_TRUST_MS = 5_000;
  */
 export class Grants {
   private readonly cache = new LRUCache<string, Grant>({ max: CACHED_MAX });
+  /** Ids of tenants, by what was asked about them. */
+  private readonly tenants = new LRUCache<string, readonly string[]>({ max: CACHED_MAX });
   private counter: bigint | undefined;
   private checkedAtMs = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -79,6 +89,16 @@ export class Grants {
     return grant;
   }
 
+  /** The tenants of a person whose token the caller has verified: at most two, which tells one from several. */
+  tenantsOf(issuer: string, subject: string): Promise<readonly string[]> {
+    return this.tenantsFrom(TENANTS_OF, [issuer, subject]);
+  }
+
+  /** The tenant that has the slug. Nobody whom that tenant does not know may be told of it. */
+  async tenantNamed(slug: string): Promise<string | undefined> {
+    return (await this.tenantsFrom(TENANT_NAMED, [slug]))[0];
+  }
+
   /** Begins to watch the revocation counter. Without it nothing is served from the cache for longer than 5 s. */
   watch(): void {
     this.timer ??= setInterval(() => void this.poll(), POLL_INTERVAL_MS).unref();
@@ -106,6 +126,30 @@ export class Grants {
     return grant;
   }
 
+  /** What is not there is asked for again each time: it may come to be at any moment. */
+  private async tenantsFrom(
+    asking: Statement<{ readonly id: string | null }>,
+    values: readonly string[],
+  ): Promise<readonly string[]> {
+    if (Date.now() - this.checkedAtMs > CACHE_TRUST_MS) await this.poll();
+    const key = JSON.stringify([asking.name, ...values]);
+    const known = this.tenants.get(key);
+    if (known) return known;
+    const counterBefore = this.counter;
+    const rows = await this.auth.transaction(
+      (connection) => new SystemTx(connection, 'read only'),
+      (tx) => tx.last(asking, values),
+    );
+    const ids = rows.flatMap(({ id }) => id ?? []);
+    if (counterBefore === this.counter && ids.length > 0) this.tenants.set(key, ids);
+    return ids;
+  }
+
+  private forget(): void {
+    this.cache.clear();
+    this.tenants.clear();
+  }
+
   private async mint(minting: Statement<Minted>, values: readonly unknown[]): Promise<Minted | undefined> {
     try {
       const [row] = await this.auth.transaction(
@@ -126,12 +170,12 @@ export class Grants {
         (connection) => new SystemTx(connection, 'read only'),
         (tx) => tx.last(REVOCATION_COUNTER),
       );
-      if (row?.counter !== this.counter) this.cache.clear();
+      if (row?.counter !== this.counter) this.forget();
       this.counter = row?.counter;
       this.checkedAtMs = Math.max(this.checkedAtMs, askedAtMs);
     } catch {
       // The database is away: `cached` asks again once the cache is no longer trusted, and its caller learns of it.
-      if (Date.now() - this.checkedAtMs > CACHE_TRUST_MS) this.cache.clear();
+      if (Date.now() - this.checkedAtMs > CACHE_TRUST_MS) this.forget();
     }
   }
 }

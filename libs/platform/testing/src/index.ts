@@ -5,3 +5,4 @@ export { freePort } from '@holdfast/embedded';
 export { hasRedisServer, startRedis, stopRedis } from './redis-server';
 export { type ClickHouseKind, TestClickHouse } from './test-clickhouse';
 export { TestDatabase, type TestRole, type TestRoute, testRoutes } from './test-database';
+export { TestIssuer } from './test-issuer';

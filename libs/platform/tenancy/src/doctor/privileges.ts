@@ -72,6 +72,8 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'auth.grant_for_member',
       'auth.grant_for_system',
       'auth.revocation_counter',
+      'auth.tenant_named',
+      'auth.tenants_of',
     ],
   },
 
