@@ -4,6 +4,8 @@ import { TestDatabase, testRoutes } from '@holdfast/testing';
 
 const TENANTS = 50;
 const CONNECTIONS = 5;
+/** Behind a pooler, fewer than its clients: each transaction of one connection meets another session. */
+const SERVER_CONNECTIONS = 3;
 const UNITS = 3_000;
 const LANES = 25;
 
@@ -50,7 +52,7 @@ const KINDS = [
 
 describe.each(testRoutes())('Many tenants on few connections, $route', (route) => {
   let database: TestDatabase;
-  beforeAll(async () => void (database = await TestDatabase.createFor(route)));
+  beforeAll(async () => void (database = await TestDatabase.createFor(route, SERVER_CONNECTIONS)));
   afterAll(() => database.drop());
 
   it('never meet each other, whatever goes wrong in between', async () => {

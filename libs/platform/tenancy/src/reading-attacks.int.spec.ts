@@ -116,6 +116,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   "select auth.grant_for_member('a', 'b', gen_random_uuid())": '42501',
   "select auth.grant_for_system('test', gen_random_uuid(), '')": '42501',
   'select auth.revocation_counter()': '42501',
+  "select auth.set_tenant('active', 'unlimited')": 'HF003',
   "insert into tenancy.exemptions values (1, 'events.log', 'because I say so', 'me')": '42501',
   "insert into auth.credentials (secret_hash, tenant_id, api_key_id, scopes) values (sha256('x'), gen_random_uuid(), gen_random_uuid(), '{*}')":
     '42501',
