@@ -52,6 +52,7 @@ create table auth.credentials (
 );
 alter table auth.credentials owner to holdfast_owner;
 CREATE INDEX credentials_tenant_id_api_key_id_idx ON auth.credentials USING btree (tenant_id, api_key_id);
+CREATE TRIGGER refuse_lasting BEFORE INSERT ON auth.credentials FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 create table auth.memberships (
   issuer text not null,
@@ -223,6 +224,26 @@ alter table identity.api_keys enable row level security;
 alter table identity.api_keys force row level security;
 create policy tenant_access on identity.api_keys as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on identity.api_keys as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table identity.support_accesses (
+  tenant_id uuid not null,
+  id uuid not null,
+  operator text not null,
+  member_id uuid,
+  scopes text[] not null,
+  reason text not null,
+  started_at timestamp with time zone default clock_timestamp() not null,
+  expires_at timestamp with time zone not null,
+  ended_at timestamp with time zone,
+  ended_by text,
+  constraint support_accesses_pkey PRIMARY KEY (tenant_id, id),
+  constraint support_accesses_reason_check CHECK (((length(reason) >= 10) AND (length(reason) <= 500)))
+);
+alter table identity.support_accesses owner to holdfast_owner;
+alter table identity.support_accesses enable row level security;
+alter table identity.support_accesses force row level security;
+create policy tenant_access on identity.support_accesses as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on identity.support_accesses as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
 create table ledger.accounts (
   tenant_id uuid not null,
@@ -399,6 +420,11 @@ begin
   if not found then
     return null;
   end if;
+  if c.actor like 'member:%' and not exists (
+    select from auth.memberships m where m.tenant_id = c.tenant_id and 'member:' || m.member_id = c.actor
+  ) then
+    return null;
+  end if;
   perform auth.refuse_closed(c.tenant_id, false);
   return tenancy.mint(c.tenant_id, coalesce(c.actor, 'api_key:' || c.api_key_id), c.scopes,
     least(clock_timestamp() + interval '5 minutes', c.expires_at), '', c.act);
@@ -439,6 +465,40 @@ begin
   return tenancy.mint(tenant, 'system:' || consumer, array['*'], clock_timestamp() + interval '5 minutes', cause, act);
 end $function$;
 alter function auth.grant_for_system(text,uuid,text,text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.open_support_access(access_id uuid, secret_hash bytea, scopes text[], minutes integer, member_id uuid, narrow boolean)
+ RETURNS TABLE(ends_at timestamp with time zone, held text[])
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  tenant uuid := tenancy.tenant_id();
+  act text := tenancy.act();
+  of_member text[] := (
+    select array_agg(distinct scope) from auth.memberships m cross join unnest(m.scopes) scope
+    where m.tenant_id = tenant and m.member_id = $5);
+begin
+  if tenancy.actor() <> 'system:operator' or act is null then
+    raise exception 'only an operator with a name opens a support access' using errcode = 'HF003';
+  elsif minutes is null or minutes not between 1 and 30 then
+    raise exception 'a support access lasts 30 minutes at most' using errcode = 'HF003';
+  elsif member_id is not null and of_member is null then
+    return;
+  end if;
+  held := case when narrow and not '*' = any (of_member)
+    then array(select scope from unnest(scopes) scope where scope = any (of_member)) else scopes end;
+  if cardinality(held) = 0 or held && array['*', 'operator', 'keys:write', 'members:write', 'roles:write', 'issuers:write', 'support:write']
+     or not (member_id is null or '*' = any (of_member) or held <@ of_member) then
+    raise exception 'a support access holds nothing that outlasts it, or that its member lacks' using errcode = 'HF003';
+  end if;
+  ends_at := clock_timestamp() + make_interval(mins => minutes);
+  insert into auth.credentials (secret_hash, tenant_id, api_key_id, scopes, expires_at, act, actor)
+  values (secret_hash, tenant, access_id, held, ends_at, act,
+    case when member_id is null then 'support:' || access_id else 'member:' || member_id end);
+  return next;
+end $function$;
+alter function auth.open_support_access(uuid,bytea,text[],integer,uuid,boolean) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.own_tenant()
  RETURNS TABLE(state text, plan text)
@@ -488,6 +548,20 @@ begin
   end if;
 end $function$;
 alter function auth.refuse_closed(uuid,boolean) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.refuse_lasting()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tenancy.act() is not null and tenancy.actor() <> 'system:operator' then
+    raise exception 'a support access makes no credential' using errcode = 'HF003';
+  end if;
+  return new;
+end $function$;
+alter function auth.refuse_lasting() owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.revocation_counter()
  RETURNS bigint
@@ -1294,6 +1368,7 @@ alter function tenancy.verified_principal() owner to holdfast_owner;
 grant execute on function auth.grant_for_key(text) to holdfast_auth;
 grant execute on function auth.grant_for_member(text,text,uuid) to holdfast_auth;
 grant execute on function auth.grant_for_system(text,uuid,text,text) to holdfast_auth;
+grant execute on function auth.open_support_access(uuid,bytea,text[],integer,uuid,boolean) to holdfast_app;
 grant execute on function auth.own_tenant() to holdfast_app;
 grant execute on function auth.revocation_counter() to holdfast_auth;
 grant execute on function auth.revoke_credential(uuid) to holdfast_app;
@@ -1375,6 +1450,9 @@ grant delete, insert, select, update on table idempotency.answers to holdfast_ap
 grant delete, insert, select, update on table idempotency.answers to holdfast_ops;
 grant insert, select, update on table identity.api_keys to holdfast_app;
 grant insert, select, update on table identity.api_keys to holdfast_ops;
+grant insert, select on table identity.support_accesses to holdfast_app;
+grant update on table identity.support_accesses (ended_at) to holdfast_app;
+grant update on table identity.support_accesses (ended_by) to holdfast_app;
 grant insert, select on table ledger.accounts to holdfast_app;
 grant select on table ledger.accounts to holdfast_ops;
 grant update on table ledger.accounts (closed_at) to holdfast_app;

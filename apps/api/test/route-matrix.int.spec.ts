@@ -10,6 +10,9 @@ describe('Every route', () => {
   beforeAll(async () => {
     api = await TestApi.start();
     const [victim, attacker] = [await api.tenant(), await api.tenant()];
+    // The operator begins these: tenants have no way to.
+    await api.supportAccess(victim.id, `${VICTIMS_MARK} is in need`);
+    await api.supportAccess(attacker.id, 'another one is in need');
     report = await findLeaks({
       app: api.app,
       victim,

@@ -138,7 +138,7 @@ export class TestApi {
   }
 
   /** The operator's requests. */
-  operator(method: 'GET' | 'POST', url: string, asked: Asked = {}): Promise<Answer> {
+  operator(method: 'GET' | 'POST' | 'DELETE', url: string, asked: Asked = {}): Promise<Answer> {
     return this.ask(method, url, { ...asked, key: OPERATOR_KEY });
   }
 
@@ -151,6 +151,12 @@ export class TestApi {
       body: { name: 'test', scopes },
     });
     return { id, key: String(made.body['secret']) };
+  }
+
+  /** The operator begins to act for the tenant; answers the access with its secret. */
+  async supportAccess(tenantId: string, reason: string, more: object = {}): Promise<Answer['body']> {
+    const url = `/v1/operator/tenants/${tenantId}/support-access`;
+    return (await this.operator('POST', url, { body: { reason, ...more } })).body;
   }
 
   /** Opens an account and answers its id. */

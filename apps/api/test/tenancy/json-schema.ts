@@ -121,5 +121,8 @@ function exampleOf({ example, examples }: JsonSchema): unknown {
 
 /** `accounts` to `account`, `entries` to `entry`. */
 export function singular(noun: string): string {
-  return noun.replace(/ies$/, 'y').replace(/(?<!s)s$/, '');
+  return noun
+    .replace(/ies$/, 'y')
+    .replace(/sses$/, 'ss')
+    .replace(/(?<!s)s$/, '');
 }

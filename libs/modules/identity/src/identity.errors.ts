@@ -39,3 +39,13 @@ export class KeyLifetimeTooLong extends DomainError {
     super(`Keys of this tenant end within ${daysMax} days: give an earlier expiresAt.`);
   }
 }
+
+/** The tenant lets no operator act for it. */
+export class SupportNotAllowed extends DomainError {
+  readonly code = 'identity.support_not_allowed';
+  readonly kind = 'forbidden';
+
+  constructor() {
+    super('This tenant allows no support access. It can do so in its settings.');
+  }
+}

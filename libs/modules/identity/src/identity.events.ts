@@ -17,3 +17,13 @@ export const apiKeyRotated = eventType(
 
 /** A key was ended; every process refuses all its secrets within five seconds. */
 export const apiKeyRevoked = eventType('identity.api_key.revoked', 1, z.object({}));
+
+/** An operator began to act for the tenant; who is the event's `act`. The reason stands in the access's row. */
+export const supportAccessStarted = eventType(
+  'identity.support_access.started',
+  1,
+  z.object({ memberId: z.guid().nullable(), scopes: z.array(z.string()), expiresAt: z.string() }),
+);
+
+/** A support access was ended before its time. One that lives out is announced by its start alone. */
+export const supportAccessEnded = eventType('identity.support_access.ended', 1, z.object({}));

@@ -13,6 +13,12 @@ import { RotateApiKeyHandler } from './rotate-api-key.command';
 import type { TrustedIssuer } from './tokens/oidc-issuer';
 import { PrincipalGrants } from './tokens/principal-grants';
 import { TokenVerifier } from './tokens/token-verifier';
+import { EndSupportAccessHandler } from './support/end-support-access.command';
+import { StartSupportAccessHandler } from './support/start-support-access.command';
+import { SupportAccessByIdHandler } from './support/support-access.query';
+import { SupportAccessesController } from './support/support-accesses.controller';
+import { SupportAccessesHandler } from './support/support-accesses.query';
+import { SupportAccessesResolver } from './support/support-accesses.resolver';
 
 /** Who may call: API keys, and the guard that turns one into a caller. */
 @Module({})
@@ -25,7 +31,7 @@ export class IdentityModule {
     return {
       module: IdentityModule,
       global: true,
-      controllers: [ApiKeysController],
+      controllers: [ApiKeysController, SupportAccessesController],
       providers: [
         { provide: Grants, useValue: grants },
         { provide: Operators, useValue: new Operators(grants, operatorKeys) },
@@ -38,6 +44,11 @@ export class IdentityModule {
         ApiKeysHandler,
         ApiKeyByIdHandler,
         ApiKeysResolver,
+        StartSupportAccessHandler,
+        EndSupportAccessHandler,
+        SupportAccessesHandler,
+        SupportAccessByIdHandler,
+        SupportAccessesResolver,
       ],
       exports: [Grants, Operators],
     };

@@ -6,9 +6,16 @@ export { AuthenticationGuard, OperatorOnly, PrincipalOnly } from './authenticati
 export { CreateApiKey, createApiKeyInput } from './create-api-key.command';
 export { type OperatorKey, Operators } from './operators';
 export { ScopeNotHeld, Unauthenticated } from './identity.errors';
-export { apiKeyCreated, apiKeyRevoked, apiKeyRotated } from './identity.events';
 export { IdentityModule } from './identity.module';
 export { RevokeApiKey } from './revoke-api-key.command';
 export { RotateApiKey, rotateApiKeyInput } from './rotate-api-key.command';
 export { scopeSchema } from './scopes';
 export type { TrustedIssuer } from './tokens/oidc-issuer';
+export { EndSupportAccess } from './support/end-support-access.command';
+export { StartSupportAccess, startSupportAccessInput } from './support/start-support-access.command';
+export {
+  startedSupportAccessView,
+  supportAccessView,
+  type SupportAccessView,
+} from './support/support-access-view';
+export { SupportAccesses, supportAccessesInput } from './support/support-accesses.query';

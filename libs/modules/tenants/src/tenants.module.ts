@@ -4,6 +4,7 @@ import { ChangePlanHandler } from './change-plan.command';
 import { ChangeTenantHandler } from './change-tenant.command';
 import { CreateTenantHandler } from './create-tenant.command';
 import { OperatorController } from './operator.controller';
+import { OperatorSupportController } from './operator-support.controller';
 import { OwnTenantHandler } from './own-tenant.query';
 import { QuotaUseHandler } from './quota-use.query';
 import { ResumeTenantHandler } from './resume-tenant.command';
@@ -19,7 +20,7 @@ export class TenantsModule {
   static forRoot(ops: Database): DynamicModule {
     return {
       module: TenantsModule,
-      controllers: [OperatorController, TenantController],
+      controllers: [OperatorController, OperatorSupportController, TenantController],
       providers: [
         { provide: TenantDirectory, useValue: new TenantDirectory(ops) },
         CreateTenantHandler,

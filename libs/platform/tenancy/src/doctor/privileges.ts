@@ -38,6 +38,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'events.ticks': ['select (id, snapshot)'],
       'idempotency.answers': ['select', 'insert', 'update', 'delete'],
       'identity.api_keys': ['select', 'insert', 'update'],
+      'identity.support_accesses': ['select', 'insert', 'update (ended_at, ended_by)'],
       'ledger.accounts': [
         'select',
         'insert',
@@ -51,6 +52,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
     },
     functions: [
       ...CONTEXT_FUNCTIONS,
+      'auth.open_support_access',
       'auth.own_tenant',
       'auth.revoke_credential',
       'auth.rotate_credential',
