@@ -14,7 +14,7 @@ describe('The route matrix', () => {
   async function matrixWith(flaw: Flaw | undefined): Promise<MatrixReport> {
     const notes = api.app.get(Notes);
     notes.flaw = flaw;
-    const [victim, attacker] = [await api.tenant(), await api.tenant()];
+    const [victim, attacker] = [await api.largeTenant(), await api.largeTenant()];
     const rowsOf = async (tenantId: string): Promise<unknown> =>
       notes.all.filter((each) => each.tenantId === tenantId);
     return findLeaks({ app: api.app, victim, attacker, rowsOf, only: (name) => /note/i.test(name) });

@@ -9,7 +9,7 @@ describe('Every route', () => {
 
   beforeAll(async () => {
     api = await TestApi.start();
-    const [victim, attacker] = [await api.tenant(), await api.tenant()];
+    const [victim, attacker] = [await api.largeTenant(), await api.largeTenant()];
     // The operator begins these: tenants have no way to.
     await api.supportAccess(victim.id, `${VICTIMS_MARK} is in need`);
     await api.supportAccess(attacker.id, 'another one is in need');

@@ -138,8 +138,15 @@ export class TestApi {
   }
 
   /** The operator's requests. */
-  operator(method: 'GET' | 'POST' | 'DELETE', url: string, asked: Asked = {}): Promise<Answer> {
+  operator(method: 'GET' | 'POST' | 'PATCH' | 'DELETE', url: string, asked: Asked = {}): Promise<Answer> {
     return this.ask(method, url, { ...asked, key: OPERATOR_KEY });
+  }
+
+  /** A tenant that may have more of everything than a suite makes. */
+  async largeTenant(): Promise<{ readonly id: string; readonly key: string }> {
+    const tenant = await this.tenant();
+    await this.operator('PATCH', `/v1/operator/tenants/${tenant.id}`, { body: { plan: 'enterprise' } });
+    return tenant;
   }
 
   /** A tenant of its own with a key that may do everything. */

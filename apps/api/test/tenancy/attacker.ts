@@ -55,7 +55,11 @@ export class Attacker {
   private async fight(route: Route, { what, foreign, unknown, isTimed }: Duel): Promise<void> {
     const pairs: [Reply, Reply][] = [];
     const once = async (): Promise<void> => {
-      const pair: [Reply, Reply] = [await this.send(route, foreign()), await this.send(route, unknown())];
+      // By turns, since the first of two requests of a kind is the one that finds caches cold.
+      const isForeignFirst = pairs.length % 2 === 0;
+      const first = await this.send(route, isForeignFirst ? foreign() : unknown());
+      const second = await this.send(route, isForeignFirst ? unknown() : foreign());
+      const pair: [Reply, Reply] = isForeignFirst ? [first, second] : [second, first];
       this.findings.compare(route, what, pair);
       pairs.push(pair);
     };

@@ -102,7 +102,7 @@ interface Injection {
   readonly inject: (wire: Wire, tenantId: string) => Wire;
 }
 
-/** Names under which services elsewhere take a tenant. */
+/** Names under which services elsewhere take a tenant. Ours stands by itself, since naming another one is refused. */
 const HEADERS = [
   'tenant',
   'tenant-id',
@@ -142,7 +142,7 @@ const INJECTIONS: readonly Injection[] = [
 ];
 
 /** One of each: what stands in a name has been tried on what is foreign. */
-export const INJECTIONS_INTO_OWN = INJECTIONS.filter(({ what }) => /headers|tenantId$/.test(what));
+export const INJECTIONS_INTO_OWN = INJECTIONS.filter(({ what }) => /header|tenantId$/.test(what));
 
 /** At the top of a REST body; as one more argument, and in the input, of a GraphQL field. */
 function inBody(name: string): Injection['inject'] {
