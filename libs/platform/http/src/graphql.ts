@@ -19,6 +19,8 @@ import { type Refusal, refusalOf } from './problem';
 const DEPTH_MAX = 12;
 /** Introspection takes about 400 tokens; a page of every field of every list about 600. */
 const TOKENS_MAX = 2_000;
+/** Of those tokens a hundred characters each. Long values belong into variables, which are not parsed as GraphQL. */
+const CHARACTERS_MAX = 200_000;
 const ALIASES_MAX = 30;
 const DIRECTIVES_MAX = 20;
 
@@ -57,15 +59,29 @@ export function graphqlModule(options: { readonly graphiql: boolean }): DynamicM
 
 /**
  * Refuses what mercurius answers with an error of its own making: anything but POST (a GET could be cached or prefetched,
- * and shows its query to every log on the way), and a document that is no text.
+ * and shows its query to every log on the way), and a document that is no text or no GraphQL.
  */
 export function guardGraphql(fastify: FastifyInstance): void {
   fastify.addHook('preValidation', async (request) => {
     if (request.routeOptions.url !== '/graphql') return;
     if (request.method !== 'POST') throw Object.assign(new Error('not a POST'), { statusCode: 405 });
     const { query } = (request.body ?? {}) as { readonly query?: unknown };
-    if (typeof query !== 'string') throw new MalformedBody('Send the document as text in the field `query`.');
+    // Mercurius would take a document that is already parsed, whose size nothing limits.
+    if (typeof query !== 'string' || isJson(query))
+      throw new MalformedBody('Send the document as text in the field `query`.', '/query');
+    if (query.length > CHARACTERS_MAX)
+      throw new MalformedBody('The document is too long. Send long values as variables.', '/query');
   });
+}
+
+/** GraphQL never is JSON: the first brace of a selection is followed by a name. */
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Serves the schema as text at /schema.graphql. */

@@ -31,6 +31,25 @@ describe('strict JSON', () => {
     expect(() => parse(text)).toThrow(MalformedBody);
   });
 
+  it.each([
+    ['{"a":[1,{"b/c":["\\u0000"]}]}', '/a/1/b~1c/0'],
+    ['{"":{"~":12345678901234567890}}', '//~0'],
+    ['[[],[{"x":{"__proto__":{"y":1}}}]]', '/1/0/x/__proto__'],
+    ['{"a":[{"b":1},{"c":1,"d":{},"c":2}]}', '/a/1/c'],
+    ['{"a":[1,[2,3],{"b":1,"\\u0062":2}]}', '/a/2/b'],
+    ['{"\\u0000":"\\ud800"}', '/\ufffd'],
+    ['"\\ud800"', ''],
+    ['{"a":', ''],
+  ])('says where in %s', (text, pointer) => {
+    let refusal: unknown;
+    try {
+      parse(text);
+    } catch (error) {
+      refusal = error;
+    }
+    expect(refusal).toMatchObject({ errors: [{ pointer, code: 'malformed' }] });
+  });
+
   it('refuses bytes that are not UTF-8', () => {
     expect(() => parseStrictJson(Buffer.from([0x22, 0xff, 0x22]))).toThrow('The body is not UTF-8.');
   });

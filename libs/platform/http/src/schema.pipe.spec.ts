@@ -7,9 +7,9 @@ const schema = z.strictObject({
   list: z.array(z.strictObject({ 'a/b': z.int() })).optional(),
 });
 
-async function faults(value: unknown): Promise<unknown> {
+async function faults(value: unknown, type: 'body' | 'query' = 'body'): Promise<unknown> {
   const refused: unknown = await new SchemaPipe()
-    .transform(value, { type: 'body', schema } as never)
+    .transform(value, { type, schema } as never)
     .catch((error: unknown) => error);
   return refused instanceof InvalidInput
     ? refused.errors.map(({ pointer, code }) => `${pointer} ${code}`)
@@ -42,8 +42,8 @@ describe('SchemaPipe', () => {
   });
 
   it('refuses texts that PostgreSQL cannot store', async () => {
-    expect(await faults({ name: 'a\u0000' })).toEqual(['/name invalid_text']);
-    expect(await faults({ name: '\ud800' })).toEqual(['/name invalid_text']);
+    expect(await faults({ name: 'a\u0000' }, 'query')).toEqual(['/name invalid_text']);
+    expect(await faults({ name: '\ud800' }, 'query')).toEqual(['/name invalid_text']);
   });
 
   it('shows at most fifty faults', async () => {

@@ -19,6 +19,12 @@ export class SchemaPipe extends StandardSchemaValidationPipe {
     super({ exceptionFactory: (issues) => new InvalidInput(faultsOf(issues)) });
   }
 
+  /**
+   * Nest's pipe would drop keys such as `constructor` in silence, and a client's metadata with them. No prototype can be
+   * reached: bodies with `__proto__` have been refused, and schemas make objects of their own.
+   */
+  protected override stripProtoKeys(): void {}
+
   override async transform<T>(value: T, metadata: ArgumentMetadata): Promise<T> {
     const schema = metadata.schema ?? (metadata.metatype as { schema?: z.ZodType } | undefined)?.schema;
     if (!schema) return value;
@@ -28,7 +34,7 @@ export class SchemaPipe extends StandardSchemaValidationPipe {
       metadata.type === 'custom' || given === null || typeof given !== 'object' || Array.isArray(given)
         ? given
         : { ...given };
-    refuseUnstorable(plain, '');
+    if (metadata.type !== 'body') refuseUnstorable(plain);
     try {
       return await super.transform(plain as T, { ...metadata, schema } as ArgumentMetadata);
     } catch (error) {
@@ -39,18 +45,24 @@ export class SchemaPipe extends StandardSchemaValidationPipe {
   }
 }
 
-/**
- * Refuses texts that PostgreSQL cannot store, wherever they come from: a query string, a GraphQL literal. Bodies have been
- * read strictly and are no deeper than that allows.
- */
-function refuseUnstorable(value: unknown, pointer: string): void {
-  if (typeof value === 'string' && (value.includes('\u0000') || !value.isWellFormed())) {
-    throw new InvalidInput([
-      { pointer, code: 'invalid_text', message: 'The text holds NUL or half a character.' },
-    ]);
+/** Refuses texts that PostgreSQL cannot store, of a query string or a GraphQL literal: bodies have been read strictly. */
+function refuseUnstorable(value: unknown): void {
+  const pointer = unstorableAt(value);
+  if (pointer === undefined) return;
+  throw new InvalidInput([
+    { pointer, code: 'invalid_text', message: 'The text holds NUL or half a character.' },
+  ]);
+}
+
+/** Where such a text is. A value may have half a million parts, so no pointer is made but that of a fault. */
+function unstorableAt(value: unknown): string | undefined {
+  if (typeof value === 'string') return value.includes('\u0000') || !value.isWellFormed() ? '' : undefined;
+  if (value === null || typeof value !== 'object') return undefined;
+  for (const key of Object.keys(value)) {
+    const inner = unstorableAt((value as Readonly<Record<string, unknown>>)[key]);
+    if (inner !== undefined) return pointerOf([key]) + inner;
   }
-  if (value === null || typeof value !== 'object') return;
-  for (const [key, inner] of Object.entries(value)) refuseUnstorable(inner, `${pointer}${pointerOf([key])}`);
+  return undefined;
 }
 
 /** The faults that a schema has found, as JSON Pointers with stable codes. */
