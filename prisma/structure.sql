@@ -225,6 +225,37 @@ alter table identity.api_keys force row level security;
 create policy tenant_access on identity.api_keys as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on identity.api_keys as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
+create table identity.credential_addresses (
+  tenant_id uuid not null,
+  credential text not null,
+  address text not null,
+  salt uuid default gen_random_uuid() not null,
+  first_used_at timestamp with time zone not null,
+  last_used_at timestamp with time zone not null,
+  constraint credential_addresses_pkey PRIMARY KEY (tenant_id, credential, address),
+  constraint credential_addresses_tenant_id_credential_fkey FOREIGN KEY (tenant_id, credential) REFERENCES identity.credential_uses(tenant_id, credential)
+);
+alter table identity.credential_addresses owner to holdfast_owner;
+alter table identity.credential_addresses enable row level security;
+alter table identity.credential_addresses force row level security;
+create policy tenant_access on identity.credential_addresses as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on identity.credential_addresses as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table identity.credential_uses (
+  tenant_id uuid not null,
+  credential text not null,
+  last_used_at timestamp with time zone not null,
+  last_address text not null,
+  version bigint default 0 not null,
+  constraint credential_uses_pkey PRIMARY KEY (tenant_id, credential),
+  constraint credential_uses_version_check CHECK ((version >= 0))
+);
+alter table identity.credential_uses owner to holdfast_owner;
+alter table identity.credential_uses enable row level security;
+alter table identity.credential_uses force row level security;
+create policy tenant_access on identity.credential_uses as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on identity.credential_uses as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
 create table identity.support_accesses (
   tenant_id uuid not null,
   id uuid not null,
@@ -1450,6 +1481,8 @@ grant delete, insert, select, update on table idempotency.answers to holdfast_ap
 grant delete, insert, select, update on table idempotency.answers to holdfast_ops;
 grant insert, select, update on table identity.api_keys to holdfast_app;
 grant insert, select, update on table identity.api_keys to holdfast_ops;
+grant delete, insert, select, update on table identity.credential_addresses to holdfast_app;
+grant insert, select, update on table identity.credential_uses to holdfast_app;
 grant insert, select on table identity.support_accesses to holdfast_app;
 grant update on table identity.support_accesses (ended_at) to holdfast_app;
 grant update on table identity.support_accesses (ended_by) to holdfast_app;

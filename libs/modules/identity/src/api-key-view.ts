@@ -12,6 +12,14 @@ export const apiKeyView = z.object({
   createdAt: z.iso.datetime(),
   expiresAt: z.iso.datetime().nullable(),
   revokedAt: z.iso.datetime().nullable(),
+  lastUsedAt: z.iso
+    .datetime()
+    .nullable()
+    .meta({ description: 'When the key was last used, to the minute; null for never.' }),
+  lastUsedFrom: z
+    .string()
+    .nullable()
+    .meta({ description: 'The address that it was last used from, of an IPv6 address the network.' }),
   rotatedAt: z.iso.datetime().nullable().meta({ description: 'When the key was given its newest secret.' }),
   previousSecretEndsAt: z.iso
     .datetime()
@@ -40,6 +48,8 @@ export function showApiKey(row: ApiKeyRow): ApiKeyView {
     createdAt: row.created_at.toISOString(),
     expiresAt: row.expires_at?.toISOString() ?? null,
     revokedAt: row.revoked_at?.toISOString() ?? null,
+    lastUsedAt: row.last_used_at?.toISOString() ?? null,
+    lastUsedFrom: row.last_address,
     rotatedAt: row.rotated_at?.toISOString() ?? null,
     previousSecretEndsAt: row.previous_ends_at?.toISOString() ?? null,
     reason: row.reason,

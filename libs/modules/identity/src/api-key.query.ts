@@ -13,10 +13,11 @@ export class ApiKeyById extends TenantQuery<{ readonly id: string }, ApiKeyView>
 
 const FIND = statement<ApiKeyRow>(
   'identity.find_api_key',
-  `select id, version, name, prefix, scopes, created_by, created_at, expires_at, revoked_at, rotated_at,
-     previous_ends_at, reason
-   from identity.api_keys
-   where tenant_id = $1 and id = $2`,
+  `select k.id, k.version, k.name, k.prefix, k.scopes, k.created_by, k.created_at, k.expires_at, k.revoked_at,
+     k.rotated_at, k.previous_ends_at, k.reason, u.last_used_at, u.last_address
+   from identity.api_keys k
+   left join identity.credential_uses u on u.tenant_id = k.tenant_id and u.credential = 'api_key:' || k.id
+   where k.tenant_id = $1 and k.id = $2`,
 );
 
 @QueryHandler(ApiKeyById)

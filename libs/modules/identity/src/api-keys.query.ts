@@ -16,11 +16,12 @@ export class ApiKeys extends TenantQuery<z.output<typeof apiKeysInput>, Page<Api
 
 const LIST = statement<ApiKeyRow>(
   'identity.list_api_keys',
-  `select id, version, name, prefix, scopes, created_by, created_at, expires_at, revoked_at, rotated_at,
-     previous_ends_at, reason
-   from identity.api_keys
-   where tenant_id = $1 and ($2::uuid is null or id < $2)
-   order by id desc
+  `select k.id, k.version, k.name, k.prefix, k.scopes, k.created_by, k.created_at, k.expires_at, k.revoked_at,
+     k.rotated_at, k.previous_ends_at, k.reason, u.last_used_at, u.last_address
+   from identity.api_keys k
+   left join identity.credential_uses u on u.tenant_id = k.tenant_id and u.credential = 'api_key:' || k.id
+   where k.tenant_id = $1 and ($2::uuid is null or k.id < $2)
+   order by k.id desc
    limit $3`,
 );
 

@@ -16,6 +16,8 @@ export interface ApiKeyRow {
   readonly rotated_at: Date | null;
   readonly previous_ends_at: Date | null;
   readonly reason: string | null;
+  readonly last_used_at: Date | null;
+  readonly last_address: string | null;
 }
 
 const INSERT = statement<ApiKeyRow>(
@@ -23,7 +25,7 @@ const INSERT = statement<ApiKeyRow>(
   `insert into identity.api_keys (tenant_id, id, name, prefix, scopes, created_by, expires_at)
    values ($1, $2, $3, $4, $5, tenancy.actor(), $6)
    returning id, version, name, prefix, scopes, created_by, created_at, expires_at, revoked_at, rotated_at,
-     previous_ends_at, reason`,
+     previous_ends_at, reason, null::timestamptz as last_used_at, null::text as last_address`,
 );
 
 const STORE_CREDENTIAL = statement(
@@ -33,11 +35,12 @@ const STORE_CREDENTIAL = statement(
 
 const LOCK = statement<ApiKeyRow>(
   'identity.lock_api_key',
-  `select id, version, name, prefix, scopes, created_by, created_at, expires_at, revoked_at, rotated_at,
-     previous_ends_at, reason
-   from identity.api_keys
-   where tenant_id = $1 and id = $2
-   for no key update`,
+  `select k.id, k.version, k.name, k.prefix, k.scopes, k.created_by, k.created_at, k.expires_at, k.revoked_at,
+     k.rotated_at, k.previous_ends_at, k.reason, u.last_used_at, u.last_address
+   from identity.api_keys k
+   left join identity.credential_uses u on u.tenant_id = k.tenant_id and u.credential = 'api_key:' || k.id
+   where k.tenant_id = $1 and k.id = $2
+   for no key update of k`,
 );
 
 const MARK_REVOKED = statement(
@@ -84,7 +87,7 @@ const ROTATE_CREDENTIAL = statement<{ ends_at: Date | null }>(
   'select auth.rotate_credential($1, $2, make_interval(secs => $3)) as ends_at',
 );
 
-const MARK_ROTATED = statement<ApiKeyRow>(
+const MARK_ROTATED = statement<Omit<ApiKeyRow, 'last_used_at' | 'last_address'>>(
   'identity.mark_api_key_rotated',
   `update identity.api_keys
    set prefix = $3, rotated_at = clock_timestamp(), previous_ends_at = $4, version = version + 1
@@ -106,13 +109,13 @@ export async function rotateCredential(
 /** Writes a rotation into the key's row. */
 export async function markApiKeyRotated(
   tx: TenantTx,
-  id: string,
+  key: ApiKeyRow,
   prefix: string,
   previousEndsAt: Date,
 ): Promise<ApiKeyRow> {
-  const row = await tx.row(MARK_ROTATED, [tx.tenantId, id, prefix, previousEndsAt]);
+  const row = await tx.row(MARK_ROTATED, [tx.tenantId, key.id, prefix, previousEndsAt]);
   if (!row) throw new Error('the update of a locked API key found nothing');
-  return row;
+  return { ...key, ...row };
 }
 
 /** How many keys of the tenant still open something: what the plan's quota counts. */

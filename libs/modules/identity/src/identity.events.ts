@@ -27,3 +27,13 @@ export const supportAccessStarted = eventType(
 
 /** A support access was ended before its time. One that lives out is announced by its start alone. */
 export const supportAccessEnded = eventType('identity.support_access.ended', 1, z.object({}));
+
+/**
+ * A credential that was used before was used from addresses that it was not used from. The addresses themselves are
+ * personal: they stand in the tenant's own rows, and here is one salted SHA-256 for each.
+ */
+export const credentialUsedFromNewAddress = eventType(
+  'identity.credential.used_from_new_address',
+  1,
+  z.object({ credential: z.string(), commitments: z.array(z.string()) }),
+);

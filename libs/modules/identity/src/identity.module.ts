@@ -19,6 +19,8 @@ import { SupportAccessByIdHandler } from './support/support-access.query';
 import { SupportAccessesController } from './support/support-accesses.controller';
 import { SupportAccessesHandler } from './support/support-accesses.query';
 import { SupportAccessesResolver } from './support/support-accesses.resolver';
+import { AccessWatch } from './watch/access-watch';
+import { CredentialUses } from './watch/credential-uses';
 
 /** Who may call: API keys, and the guard that turns one into a caller. */
 @Module({})
@@ -49,6 +51,8 @@ export class IdentityModule {
         SupportAccessesHandler,
         SupportAccessByIdHandler,
         SupportAccessesResolver,
+        CredentialUses,
+        AccessWatch,
       ],
       exports: [Grants, Operators],
     };

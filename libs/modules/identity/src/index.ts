@@ -18,4 +18,5 @@ export {
   supportAccessView,
   type SupportAccessView,
 } from './support/support-access-view';
+export { CredentialUses } from './watch/credential-uses';
 export { SupportAccesses, supportAccessesInput } from './support/support-accesses.query';

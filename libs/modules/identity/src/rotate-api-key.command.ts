@@ -56,7 +56,7 @@ export class RotateApiKeyHandler extends TenantCommandHandler<RotateApiKey> {
       rotateCredential(tx, key.id, secret.hash, input.overlapSeconds),
     );
     if (!previousEndsAt) throw new ApiKeyEnded();
-    const rotated = await markApiKeyRotated(tx, key.id, secret.prefix, previousEndsAt);
+    const rotated = await markApiKeyRotated(tx, key, secret.prefix, previousEndsAt);
     await tx.announce(
       announcement(
         apiKeyRotated,

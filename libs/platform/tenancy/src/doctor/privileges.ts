@@ -38,6 +38,8 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'events.ticks': ['select (id, snapshot)'],
       'idempotency.answers': ['select', 'insert', 'update', 'delete'],
       'identity.api_keys': ['select', 'insert', 'update'],
+      'identity.credential_addresses': ['select', 'insert', 'update', 'delete'],
+      'identity.credential_uses': ['select', 'insert', 'update'],
       'identity.support_accesses': ['select', 'insert', 'update (ended_at, ended_by)'],
       'ledger.accounts': [
         'select',
