@@ -3,6 +3,7 @@ import path from 'node:path';
 import { registeredStatements } from '@holdfast/database';
 import { runDoctor } from '@holdfast/tenancy';
 import { TestDatabase } from '@holdfast/testing';
+import { findPlansWithoutTenant } from './isolation/plans';
 
 const root = path.resolve(__dirname, '../../..');
 
@@ -40,6 +41,25 @@ describe('Every statement', () => {
     const pools = { app: database.as('holdfast_app'), auth: database.as('holdfast_auth') };
     const { findings } = await runDoctor(pools);
     expect(findings.filter(({ rule }) => rule === 18)).toEqual([]);
+  });
+
+  it('finds the rows of its tenant by an index, ahead of every condition of its own', async () => {
+    const exempt = await database.admin<{ object: string }>(
+      'select object from tenancy.exemptions where rule = 18',
+    );
+    const exempted = new Set(exempt.map(({ object }) => object));
+    const statements = registeredStatements().filter(({ name }) => !exempted.has(name));
+    expect(await findPlansWithoutTenant(database, statements)).toEqual([]);
+  });
+
+  it('would be found if no index began with the tenant', async () => {
+    await database.admin(
+      'alter table ledger.accounts drop constraint accounts_pkey cascade, drop constraint accounts_tenant_id_code_key cascade',
+    );
+    const finding = registeredStatements().filter(({ name }) => name === 'ledger.find_account');
+    expect(await findPlansWithoutTenant(database, finding)).toEqual([
+      'ledger.find_account: Seq Scan on ledger.accounts',
+    ]);
   });
 
   it('is read by the test above as PostgreSQL reads it', async () => {
