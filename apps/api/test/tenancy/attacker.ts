@@ -3,7 +3,7 @@ import { type Arsenal, type Duel, duelsOf, INJECTIONS_INTO_OWN, withKey } from '
 import { describeReply } from './answers';
 import type { Findings } from './findings';
 import type { Owner } from './owner';
-import { type Client, type Filling, isDone, type Reply, type Route, unknownLike, type Wire } from './route';
+import { type Client, type Filling, isDone, type Reply, type Route, type Wire } from './route';
 
 /** What there is of the victim for one route. */
 export interface Target {
@@ -87,7 +87,7 @@ export class Attacker {
       return this.send(route, route.request({ ...own, ids: new Map([...own.ids, [place, chosen]]) }));
     };
     const what = `another tenant's id chosen at ${place}`;
-    this.findings.compare(route, what, [await ask(id), await ask(unknownLike(id))], [id]);
+    this.findings.compare(route, what, [await ask(id), await ask(newId())], [id]);
   }
 
   /**
@@ -139,5 +139,5 @@ export class Attacker {
 
 /** What an answer may repeat, since it was sent. */
 function textsIn(wire: Wire): string[] {
-  return JSON.stringify(wire.body).match(/canary-[a-z]+/g) ?? [];
+  return JSON.stringify(wire.body ?? null).match(/canary-[a-z]+/g) ?? [];
 }

@@ -1,5 +1,5 @@
 import { newId } from '@holdfast/kernel';
-import { type Filling, type Route, unknownLike, UUID, type Wire } from './route';
+import { type Filling, isSecret, type Route, unknownLike, type Wire } from './route';
 
 /** Two requests that must be answered alike: about what is another tenant's, and about what nobody has. */
 export interface Duel {
@@ -39,13 +39,13 @@ export function duelsOf(arsenal: Arsenal): Duel[] {
 
 /** A's id at one place among B's own, so that parents and children are mixed; then at all of them. */
 function placeDuels({ route, theirs, own }: Arsenal): Duel[] {
-  const names = [...theirs.ids.keys()];
+  const names = [...theirs.ids].flatMap(([name, id]) => (isSecret(id, theirs.mark) ? name : []));
   const one = names.map((name) => {
     const swap = (id: string): Filling => ({ ...own, ids: new Map([...own.ids, [name, id]]) });
     return {
       what: `another tenant's id at ${name}`,
       foreign: () => route.request(swap(theirs.ids.get(name)!)),
-      unknown: () => route.request(swap(unknownLike(theirs.ids.get(name)!))),
+      unknown: () => route.request(swap(unknownLike(theirs.ids.get(name)!, theirs.mark))),
       isTimed: true,
     };
   });
@@ -71,11 +71,12 @@ function injectionDuels({ route, theirs, own, tenantId }: Arsenal): Duel[] {
   });
 }
 
+/** A value that is nobody's secret, such as a type of events, stays as it is: B may have such as well. */
 function filterDuels({ route, own, theirs, filters }: Arsenal): Duel[] {
   return Object.entries(filters).map(([name, value]) => ({
     what: `filter ${name} with another tenant's value`,
     foreign: () => route.request({ ...own, options: { [name]: value } }),
-    unknown: () => route.request({ ...own, options: { [name]: unknownFilter(value, theirs.mark) } }),
+    unknown: () => route.request({ ...own, options: { [name]: unknownLike(value, theirs.mark) } }),
     isTimed: true,
   }));
 }
@@ -89,7 +90,7 @@ function replayDuels({ route, sent, theirs, own }: Arsenal): Duel[] {
 
 function duel(route: Route, filling: Filling, mark: string): Omit<Duel, 'what'> {
   const nobodys = (): Filling['ids'] =>
-    new Map([...filling.ids].map(([name, id]) => [name, unknownLike(id)]));
+    new Map([...filling.ids].map(([name, id]) => [name, unknownLike(id, filling.mark)]));
   return {
     foreign: () => route.request({ ...filling, mark }),
     unknown: () => route.request({ ...filling, mark, ids: nobodys() }),
@@ -164,9 +165,4 @@ export function withKey(wire: Wire, key: string): Wire {
   if (!variables) return { ...wire, headers: { ...wire.headers, 'idempotency-key': key } };
   const body = { ...(wire.body as object), variables: { ...variables, idempotencyKey: key } };
   return { ...wire, body };
-}
-
-/** A value that nothing has. One that is nobody's secret, such as a type of events, stays: B may have such as well. */
-function unknownFilter(value: string, mark: string): string {
-  return value.replace(UUID, newId()).replace(mark, 'canary-nobody');
 }

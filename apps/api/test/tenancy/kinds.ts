@@ -45,10 +45,11 @@ export class Kinds {
   }
 
   private at(collection: string, identity: string): Kind | undefined {
-    if (!this.paths.includes(collection)) return undefined;
     const known = this.kinds.get(collection);
     if (known) return known;
     const parents = this.ofPath(collection).map(({ kind }) => kind);
+    // A part of an object, such as a file of an export, is listed by the object itself.
+    if (!this.paths.includes(collection) && parents.length === 0) return undefined;
     const kind = { collection, identity, parents };
     this.kinds.set(collection, kind);
     return kind;

@@ -6,7 +6,7 @@ import { Attacker, type Sent, type Target } from './attacker';
 import { readCatalogue } from './catalogue';
 import { Findings } from './findings';
 import { Owner, type Tenant, Unexercised } from './owner';
-import { Client, type Filling, isDone, type Reply, type Route } from './route';
+import { Client, codeOf, type Filling, isDone, type Reply, type Route } from './route';
 
 /** What the matrix is run against, and with. */
 export interface MatrixOptions {
@@ -16,6 +16,8 @@ export interface MatrixOptions {
   readonly attacker: Tenant;
   /** Brings what has happened to those who show it later: telemetry, counts. */
   readonly deliver?: (tenantId: string) => Promise<void>;
+  /** Does what is done later, when an answer of 202 has promised it. */
+  readonly work?: () => Promise<void>;
   /** Everything that is stored of a tenant, in a form that can be compared. */
   readonly rowsOf?: (tenantId: string) => Promise<unknown>;
   /** Routes to look at; all by default. */
@@ -64,11 +66,11 @@ class Matrix {
     routes: readonly Route[],
     private readonly options: MatrixOptions,
   ) {
-    const { refusals = {}, only = () => true, victim, attacker } = options;
+    const { refusals = {}, only = () => true, victim, attacker, work } = options;
     this.chosen = routes.filter(({ name }) => only(name));
     const see = (reply: Reply): void => this.findings.canaries.learn(reply);
-    this.victim = new Owner(client, routes, victim, { mark: VICTIMS_MARK, refusals, see });
-    const self = new Owner(client, routes, attacker, { mark: 'canary-attacker', refusals });
+    this.victim = new Owner(client, routes, victim, { mark: VICTIMS_MARK, refusals, work, see });
+    const self = new Owner(client, routes, attacker, { mark: 'canary-attacker', refusals, work });
     this.attacker = new Attacker(client, self, victim.id, this.findings);
   }
 
@@ -166,9 +168,10 @@ class Matrix {
     const all = new Map<string, string>();
     const { victim } = this.options;
     for (const { route, theirs } of targets.filter((target) => !target.route.writes)) {
-      const { text } = await this.client.send(route.request(theirs), victim.key);
+      const reply = await this.client.send(route.request(theirs), victim.key);
       // When a key was last used is told to its owner, who uses one to look.
-      all.set(route.name, text.replaceAll(/"lastUsed\w*":"[^"]*"/g, ''));
+      const seen = reply.text.replaceAll(/"lastUsed\w*":"[^"]*"/g, '');
+      all.set(route.name, isDone(reply) ? seen : String(codeOf(reply)));
     }
     return all;
   }

@@ -26,6 +26,8 @@ export interface Ways {
   readonly mark: string;
   /** Refusals that are a route's proper answer to its owner, in the state that the generator can bring about. */
   readonly refusals: Readonly<Record<string, string>>;
+  /** Does what an answer of 202 has promised. */
+  readonly work?: (() => Promise<void>) | undefined;
   /** Sees every answer. */
   readonly see?: (reply: Reply) => void;
 }
@@ -104,19 +106,29 @@ export class Owner {
     if (route.audience !== 'tenant') return undefined;
     const { ids } = await this.filling(route);
     const reply = await this.exercise(route, { ids: new Map([...ids, ...this.path(route, parents)]) });
+    if (reply.status === 202) await this.ways.work?.();
     const made = reply.body as Readonly<Record<string, unknown>> | undefined;
     const id = made?.[kind.identity] ?? made?.['id'];
     return typeof id === 'string' ? id : undefined;
   }
 
+  /** The first that a list shows, or that the object does which these are parts of. */
   private async first(kind: Kind, parents: readonly string[]): Promise<string> {
-    const list = this.route(`GET ${kind.collection}`);
-    const reply = list && (await this.exercise(list, { ids: this.path(list, parents) }));
-    const { data } = (reply?.body ?? {}) as { data?: readonly Readonly<Record<string, unknown>>[] };
-    const id = data?.[0]?.[kind.identity] ?? data?.[0]?.['id'];
-    if (typeof id !== 'string')
-      throw new Unexercised(`${kind.collection}: there is none, and no way to make one`);
-    return id;
+    const whole = kind.collection.slice(0, kind.collection.lastIndexOf('/'));
+    const part = kind.collection.slice(whole.length + 1);
+    const lists = this.routes.filter(({ name }) => name === `GET ${kind.collection}`);
+    const wholes = this.routes.filter(
+      (route) => route.name.startsWith(`GET ${whole}`) && route.places().length === parents.length,
+    );
+    for (const route of lists.length > 0 ? lists : wholes) {
+      const { body } = await this.exercise(route, { ids: this.path(route, parents) });
+      const { data, [part]: parts = data } = body as Readonly<
+        Record<string, Readonly<Record<string, unknown>>[]>
+      >;
+      const id = parts?.[0]?.[kind.identity] ?? parts?.[0]?.['id'];
+      if (typeof id === 'string') return id;
+    }
+    throw new Unexercised(`${kind.collection}: there is none, and no way to make one`);
   }
 
   private path(route: Route, ids: readonly string[]): Map<string, string> {

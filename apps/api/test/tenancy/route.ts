@@ -160,10 +160,13 @@ function general(pointer: string): string {
 }
 
 /** An id that nobody has: of the same form as the one that it stands for. */
-export function unknownLike(id: string): string {
-  return UUID.test(id)
-    ? id.replace(UUID, newId())
-    : id.replaceAll(/[a-z0-9]/g, (character) => (character === 'z' ? 'a' : 'z'));
+export function unknownLike(id: string, mark: string): string {
+  return id.replace(UUID, newId()).replace(mark, 'canary-nobody');
+}
+
+/** Whether an id is a secret at all: a file of an export has the name of such files everywhere. */
+export function isSecret(id: string, mark: string): boolean {
+  return UUID.test(id) || id.includes(mark);
 }
 
 /** A UUID anywhere in a text. */
