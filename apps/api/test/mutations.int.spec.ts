@@ -10,7 +10,8 @@ import { type Kill, killTable, unprovedRules } from './isolation/mutation';
 import { findOpenViews, findUnboundReads } from './isolation/other-stores';
 import { findMixedAnswers } from './isolation/parallel-resolvers';
 import { findLeaks } from './tenancy/matrix';
-import { type Flaw, FLAWS, Notes, NotesModule } from './tenancy/notes.module';
+import { type Flaw, FLAWS, Notes } from './tenancy/notes';
+import { NotesModule } from './tenancy/notes.module';
 import { deliverEvents } from './tenancy/stored';
 import { TestApi } from './test-api';
 

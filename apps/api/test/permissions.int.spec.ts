@@ -68,7 +68,7 @@ describe('Permissions', () => {
 
   it('are seen to be missing where a route asks nobody', async () => {
     const scopes = ['audit:read'];
-    expect(notAllowedBy(scopes, unguarded)).toHaveLength(6);
+    expect(notAllowedBy(scopes, unguarded)).toHaveLength(8);
     expect(await refusedTo(scopes, unguarded)).toEqual([]);
   });
 });

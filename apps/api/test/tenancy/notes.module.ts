@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Caller, Conflict, idSchema, newId, NotFound } from '@holdfast/kernel';
-import { Cursors, type Idempotency, page, type Page, pageInput, pageOf } from '@holdfast/cqrs';
+import { Cursors, type Idempotency, page, type Page, pageOf } from '@holdfast/cqrs';
 import { ApiIdempotencyKey, CallerOf, dto, IdempotencyKey, Needs } from '@holdfast/http';
 import {
   Body,
@@ -18,64 +18,9 @@ import {
 import { Args, ArgsType, ObjectType, Query as Field, Resolver } from '@nestjs/graphql';
 import { ApiCreatedResponse, ApiNoContentResponse, ApiOkResponse, ApiOperation } from '@nestjs/swagger';
 import { z } from 'zod';
-
-/** Ways in which the notes forget whose they are, each on the route that has to be named for it. */
-export const FLAWS = {
-  'shows what is another tenant’s': 'GET /v1/notes/{id}',
-  'says that an object of another tenant is there': 'GET /v1/notes/{id}',
-  'says that an object of another tenant was there': 'GET /v1/notes/{id}',
-  'takes longer for what is there': 'GET /v1/notes/{id}',
-  'lists what is of all tenants': 'GET /v1/notes',
-  'filters what is of all tenants': 'GET /v1/notes',
-  'goes on from the cursor of another tenant': 'GET /v1/notes',
-  'takes the tenant from a header': 'GET /v1/notes',
-  'takes the tenant from the query': 'GET /v1/notes',
-  'takes the tenant from the body': 'POST /v1/notes',
-  'refers to an object of another tenant': 'POST /v1/notes',
-  'refuses an id that another tenant has taken': 'POST /v1/notes',
-  'keeps idempotency keys for all tenants together': 'POST /v1/notes',
-  'changes what is another tenant’s, and denies it': 'PATCH /v1/notes/{id}',
-  'deletes what is another tenant’s, and denies it': 'DELETE /v1/notes/{id}',
-  'shows over GraphQL what is another tenant’s': 'query note',
-} as const;
-
-/** One of the ways. */
-export type Flaw = keyof typeof FLAWS;
-
-const noteInput = z.object({
-  id: idSchema.optional(),
-  text: z.string().min(1).max(200),
-  author: z.string().min(1).max(200),
-  parentNoteId: idSchema.optional(),
-});
-const looseNoteInput = noteInput.loose();
-const noteView = noteInput.extend({ id: idSchema });
-const notesInput = z.looseObject({ ...pageInput, author: z.string().optional() });
-type Note = z.output<typeof noteView> & { tenantId: string; isDeleted: boolean };
-
-/** Notes in memory: correct, but for the flaw that a test has chosen. */
-export class Notes {
-  flaw: Flaw | undefined;
-  readonly all: Note[] = [];
-  readonly answers = new Map<string, Note>();
-
-  of(tenantId: string): Note[] {
-    return this.all.filter((note) => note.tenantId === tenantId && !note.isDeleted).toReversed();
-  }
-
-  find(tenantId: string, id: string): Note {
-    const found = this.of(tenantId).find((note) => note.id === id);
-    if (!found) throw new NotFound();
-    return found;
-  }
-
-  anywhere(id: string): Note | undefined {
-    return this.all.find((note) => note.id === id);
-  }
-}
+import { looseNoteInput, noteInput, Notes, notesInput, noteView, show } from './notes';
 
 const cursors = new Cursors('notes', z.tuple([z.string()]));
-const show = (note: Note): z.output<typeof noteView> => noteView.parse(note);
 
 @Controller('v1/notes')
 class NotesController {
@@ -181,6 +126,42 @@ class NotesController {
   }
 }
 
+@Controller('v1/notes/:id/replies')
+class RepliesController {
+  constructor(private readonly notes: Notes) {}
+
+  @Post()
+  @Needs('ledger:write')
+  @ApiOperation({ summary: 'Reply to a note' })
+  @ApiCreatedResponse({ standardSchema: noteView })
+  reply(
+    @CallerOf() { tenantId }: Caller,
+    @Param('id', { schema: idSchema }) id: string,
+    @Body({ schema: noteInput.pick({ text: true, author: true }) }) input: { text: string; author: string },
+  ): unknown {
+    const parentNoteId = this.notes.find(tenantId, id).id;
+    const reply = { ...input, id: newId(), parentNoteId, tenantId, isDeleted: false };
+    this.notes.all.push(reply);
+    return show(reply);
+  }
+
+  @Get(':replyId')
+  @Needs('ledger:read')
+  @ApiOperation({ summary: 'Read a reply' })
+  @ApiOkResponse({ standardSchema: noteView })
+  read(
+    @CallerOf() { tenantId }: Caller,
+    @Param('id', { schema: idSchema }) id: string,
+    @Param('replyId', { schema: idSchema }) replyId: string,
+  ): unknown {
+    const note = this.notes.find(tenantId, id);
+    const isCareless = this.notes.flaw === 'shows a part of another tenant’s, below what is one’s own';
+    const reply = (isCareless && this.notes.anywhere(replyId)) || this.notes.find(tenantId, replyId);
+    if (!isCareless && reply.parentNoteId !== note.id) throw new NotFound();
+    return show(reply);
+  }
+}
+
 @ObjectType('Note')
 class NoteObject extends dto(noteView, 'output') {}
 
@@ -200,5 +181,5 @@ class NotesResolver {
 }
 
 /** A module as somebody might add one, and get one thing wrong. */
-@Module({ controllers: [NotesController], providers: [Notes, NotesResolver] })
+@Module({ controllers: [NotesController, RepliesController], providers: [Notes, NotesResolver] })
 export class NotesModule {}
