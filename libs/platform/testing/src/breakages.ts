@@ -222,6 +222,18 @@ export const BREAKAGES: readonly Breakage[] = [
     object: 'pg_advisory_lock(bigint)',
   },
   {
+    what: 'a large object',
+    sql: 'select lo_create(4711)',
+    rule: 17,
+    object: 'large object 4711',
+  },
+  {
+    what: 'an extension that connects to other databases',
+    sql: 'create extension dblink',
+    rule: 17,
+    object: 'dblink',
+  },
+  {
     what: 'a table that no index finds by its tenant',
     sql: `create table tenants.notes (tenant_id uuid, id uuid); select tenancy.protect('tenants.notes')`,
     rule: 18,

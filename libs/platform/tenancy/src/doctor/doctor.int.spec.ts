@@ -122,8 +122,17 @@ describe('runDoctor', () => {
     const exempt = `insert into tenancy.exemptions (rule, object, reason, owner, expires_at)
       values (3, 'identity.api_keys', 'only for this test', 'tests', clock_timestamp() + $1::interval)`;
     await database.admin('alter table identity.api_keys no force row level security');
-    await database.admin(exempt, ['1 hour']);
+    await database.admin(exempt, ['15 days']);
     expect(await examine(pools)).toEqual([]);
+    await database.admin(`delete from tenancy.exemptions where owner = 'tests'`);
+    await database.admin(exempt, ['13 days']);
+    expect(await examine(pools)).toEqual([
+      expect.objectContaining({
+        severity: 'warning',
+        object: 'identity.api_keys',
+        reason: expect.stringContaining('the exemption of tests (only for this test) ends at 2') as string,
+      }),
+    ]);
     await database.admin(`delete from tenancy.exemptions where owner = 'tests'`);
     await database.admin(exempt, ['-1 second']);
     const diagnosis = await runDoctor(pools);
@@ -186,6 +195,7 @@ describe('formatDiagnosis', () => {
       owner: 'a',
       expiresAt: '2027-01-01T00:00:00Z',
       hasExpired: false,
+      endsSoon: false,
     };
     const diagnosis: Diagnosis = { findings: [finding, warning], exemptions: [exemption] };
     expect(formatDiagnosis(diagnosis)).toBe(`Exempted:

@@ -21,6 +21,26 @@ export const PRIVILEGE_CHECKS: readonly CatalogueCheck[] = [
     ),
   },
   {
+    rule: 17,
+    title: 'nothing reaches past the policies, to other databases, to files or to large objects',
+    statement: find(
+      'ways_out',
+      `select e.extname::text as object, 'it brings functions for everybody that read what no policy guards' as reason,
+         format('drop extension %I cascade;', e.extname) as fix
+       from pg_extension e
+       where e.extname in ('adminpack', 'dblink', 'file_fdw', 'lo', 'pageinspect', 'pgrowlocks', 'postgres_fdw', 'xml2')
+       union all
+       select 'language ' || l.lanname, 'its functions run with the rights of the server', format('drop language %I cascade;', l.lanname)
+       from pg_language l
+       where not l.lanpltrusted and l.lanname not in ('internal', 'c')
+       union all
+       select 'large object ' || m.oid, 'large objects have no policies', format('select lo_unlink(%s);', m.oid)
+       from pg_largeobject_metadata m
+       order by 1
+       limit 100`,
+    ),
+  },
+  {
     rule: 20,
     title: 'nothing is set for a role, or for everybody, but how long things may last, and UTC',
     statement: find(
