@@ -170,7 +170,7 @@ class Matrix {
     for (const { route, theirs } of targets.filter((target) => !target.route.writes)) {
       const reply = await this.client.send(route.request(theirs), victim.key);
       // When a key was last used is told to its owner, who uses one to look.
-      const seen = reply.text.replaceAll(/"lastUsed\w*":"[^"]*"/g, '');
+      const seen = reply.text.replaceAll(/"lastUsed\w*":(?:"[^"]*"|null)/g, '');
       all.set(route.name, isDone(reply) ? seen : String(codeOf(reply)));
     }
     return all;
