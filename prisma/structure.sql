@@ -63,6 +63,7 @@ create table auth.memberships (
   constraint memberships_pkey PRIMARY KEY (issuer, subject, tenant_id)
 );
 alter table auth.memberships owner to holdfast_owner;
+CREATE UNIQUE INDEX memberships_tenant_id_member_id_idx ON auth.memberships USING btree (tenant_id, member_id);
 
 create table auth.revocations (
   only_row boolean default true not null,
@@ -256,6 +257,64 @@ alter table identity.credential_uses force row level security;
 create policy tenant_access on identity.credential_uses as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on identity.credential_uses as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
+create table identity.members (
+  tenant_id uuid not null,
+  id uuid not null,
+  issuer text not null,
+  subject text not null,
+  email text,
+  display_name text,
+  built_in_role text,
+  role_id uuid,
+  source text not null,
+  version bigint default 1 not null,
+  stream_version bigint default 1 not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  removed_at timestamp with time zone,
+  signed_in_at timestamp with time zone,
+  signed_in_token bytea,
+  constraint members_built_in_role_check CHECK ((built_in_role = ANY (ARRAY['owner'::text, 'admin'::text, 'member'::text, 'auditor'::text]))),
+  constraint members_check CHECK ((num_nonnulls(built_in_role, role_id) =
+CASE
+    WHEN (removed_at IS NULL) THEN 1
+    ELSE 0
+END)),
+  constraint members_display_name_check CHECK (((length(display_name) >= 1) AND (length(display_name) <= 200))),
+  constraint members_email_check CHECK (((length(email) >= 3) AND (length(email) <= 320))),
+  constraint members_pkey PRIMARY KEY (tenant_id, id),
+  constraint members_signed_in_token_check CHECK ((length(signed_in_token) = 32)),
+  constraint members_source_check CHECK ((source = ANY (ARRAY['added'::text, 'invitation'::text, 'issuer'::text, 'sign-up'::text]))),
+  constraint members_stream_version_check CHECK ((stream_version >= 1)),
+  constraint members_tenant_id_role_id_fkey FOREIGN KEY (tenant_id, role_id) REFERENCES identity.roles(tenant_id, id),
+  constraint members_version_check CHECK ((version >= 1))
+);
+alter table identity.members owner to holdfast_owner;
+CREATE INDEX members_tenant_id_owners_idx ON identity.members USING btree (tenant_id, id) WHERE (built_in_role = 'owner'::text);
+CREATE INDEX members_tenant_id_role_id_idx ON identity.members USING btree (tenant_id, role_id) WHERE (role_id IS NOT NULL);
+CREATE UNIQUE INDEX members_tenant_id_issuer_subject_idx ON identity.members USING btree (tenant_id, issuer, subject) WHERE (removed_at IS NULL);
+alter table identity.members enable row level security;
+alter table identity.members force row level security;
+create policy tenant_access on identity.members as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on identity.members as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table identity.roles (
+  tenant_id uuid not null,
+  id uuid not null,
+  name text not null,
+  permissions text[] not null,
+  version bigint default 1 not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint roles_name_check CHECK (((length(name) >= 1) AND (length(name) <= 100))),
+  constraint roles_pkey PRIMARY KEY (tenant_id, id),
+  constraint roles_tenant_id_name_key UNIQUE (tenant_id, name),
+  constraint roles_version_check CHECK ((version >= 1))
+);
+alter table identity.roles owner to holdfast_owner;
+alter table identity.roles enable row level security;
+alter table identity.roles force row level security;
+create policy tenant_access on identity.roles as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on identity.roles as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
 create table identity.support_accesses (
   tenant_id uuid not null,
   id uuid not null,
@@ -436,6 +495,24 @@ create policy tenant_isolation on tenants.usage_counts as restrictive for all to
 
 -- Functions
 
+CREATE OR REPLACE FUNCTION auth.end_membership(member_id uuid)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  had text[];
+begin
+  select m.scopes into had from auth.memberships m
+  where m.tenant_id = tenancy.tenant_id() and m.member_id = $1
+  for update;
+  perform auth.require_held(coalesce(had, '{}'));
+  delete from auth.memberships m where m.tenant_id = tenancy.tenant_id() and m.member_id = $1;
+  update auth.revocations set counter = counter + 1;
+end $function$;
+alter function auth.end_membership(uuid) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION auth.grant_for_key(secret text)
  RETURNS text
  LANGUAGE plpgsql
@@ -594,6 +671,21 @@ begin
 end $function$;
 alter function auth.refuse_lasting() owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION auth.require_held(scopes text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  held text[] := tenancy.scopes();
+begin
+  if not ('*' = any (held) or scopes <@ held) then
+    raise exception 'only who holds a permission may give or take it' using errcode = 'HF003';
+  end if;
+end $function$;
+alter function auth.require_held(text[]) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION auth.revocation_counter()
  RETURNS bigint
  LANGUAGE sql
@@ -663,6 +755,30 @@ begin
 end $function$;
 alter function auth.rotate_credential(uuid,bytea,interval) owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION auth.set_memberships(member_ids uuid[], scopes text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  had text[];
+begin
+  perform auth.require_held(scopes);
+  for had in
+    select m.scopes from auth.memberships m
+    where m.tenant_id = tenancy.tenant_id() and m.member_id = any (member_ids)
+    order by m.member_id
+    for no key update
+  loop
+    perform auth.require_held(had);
+  end loop;
+  update auth.memberships m set scopes = $2
+  where m.tenant_id = tenancy.tenant_id() and m.member_id = any (member_ids);
+  update auth.revocations set counter = counter + 1;
+end $function$;
+alter function auth.set_memberships(uuid[],text[]) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION auth.set_tenant(state text, plan text)
  RETURNS void
  LANGUAGE plpgsql
@@ -697,6 +813,20 @@ begin
   values (secret_hash, tenancy.tenant_id(), api_key_id, scopes, expires_at);
 end $function$;
 alter function auth.store_credential(uuid,bytea,text[],timestamp with time zone) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.store_membership(issuer text, subject text, member_id uuid, scopes text[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform auth.require_held(scopes);
+  insert into auth.memberships (issuer, subject, tenant_id, member_id, scopes)
+  values (issuer, subject, tenancy.tenant_id(), member_id, scopes);
+  update auth.revocations set counter = counter + 1;
+end $function$;
+alter function auth.store_membership(text,text,uuid,text[]) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.tenant_named(slug text)
  RETURNS uuid
@@ -1396,6 +1526,7 @@ alter function tenancy.verified_principal() owner to holdfast_owner;
 
 -- Grants (what an owner may do with its own is left out)
 
+grant execute on function auth.end_membership(uuid) to holdfast_app;
 grant execute on function auth.grant_for_key(text) to holdfast_auth;
 grant execute on function auth.grant_for_member(text,text,uuid) to holdfast_auth;
 grant execute on function auth.grant_for_system(text,uuid,text,text) to holdfast_auth;
@@ -1405,9 +1536,11 @@ grant execute on function auth.revocation_counter() to holdfast_auth;
 grant execute on function auth.revoke_credential(uuid) to holdfast_app;
 grant execute on function auth.revoke_credential(uuid) to holdfast_ops;
 grant execute on function auth.rotate_credential(uuid,bytea,interval) to holdfast_app;
+grant execute on function auth.set_memberships(uuid[],text[]) to holdfast_app;
 grant execute on function auth.set_tenant(text,text) to holdfast_app;
 grant execute on function auth.store_credential(uuid,bytea,text[],timestamp with time zone) to holdfast_app;
 grant execute on function auth.store_credential(uuid,bytea,text[],timestamp with time zone) to holdfast_ops;
+grant execute on function auth.store_membership(text,text,uuid,text[]) to holdfast_app;
 grant execute on function auth.tenant_named(text) to holdfast_auth;
 grant execute on function auth.tenants_of(text,text) to holdfast_auth;
 grant execute on function events.append(uuid[],text[],integer[],text[],uuid[],bigint[],jsonb[],text[],text[],text[],text[],integer[]) to holdfast_app;
@@ -1483,6 +1616,8 @@ grant insert, select, update on table identity.api_keys to holdfast_app;
 grant insert, select, update on table identity.api_keys to holdfast_ops;
 grant delete, insert, select, update on table identity.credential_addresses to holdfast_app;
 grant insert, select, update on table identity.credential_uses to holdfast_app;
+grant insert, select, update on table identity.members to holdfast_app;
+grant delete, insert, select, update on table identity.roles to holdfast_app;
 grant insert, select on table identity.support_accesses to holdfast_app;
 grant update on table identity.support_accesses (ended_at) to holdfast_app;
 grant update on table identity.support_accesses (ended_by) to holdfast_app;

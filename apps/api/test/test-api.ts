@@ -53,7 +53,7 @@ export class TestApi {
   static async start(
     limits: Partial<LimitsOptions> = {},
     more: readonly Type[] = [],
-    issuers: readonly TrustedIssuer[] = [],
+    issuers: readonly TrustedIssuer[] = [trusting('https://id.example.com')],
   ): Promise<TestApi> {
     const database = await TestDatabase.create();
     const clickhouse = await TestClickHouse.open('chdb');

@@ -20,13 +20,13 @@ export class ApiKeyEnded extends DomainError {
   }
 }
 
-/** Somebody wants to give a key more than they hold themselves, or the secret of one that holds more. */
+/** Somebody wants to give, change or take away more than they hold themselves: a key, a role or a member. */
 export class ScopeNotHeld extends DomainError {
   readonly code = 'identity.scope_not_held';
   readonly kind = 'forbidden';
 
   constructor() {
-    super('A key cannot be made or rotated by somebody who does not hold its scopes.');
+    super('This takes a permission that you do not hold yourself.');
   }
 }
 

@@ -7,6 +7,7 @@ import { ApiKeysHandler } from './api-keys.query';
 import { ApiKeysResolver } from './api-keys.resolver';
 import { AuthenticationGuard } from './authentication.guard';
 import { CreateApiKeyHandler } from './create-api-key.command';
+import { PeopleModule } from './people.module';
 import { type OperatorKey, Operators } from './operators';
 import { RevokeApiKeyHandler } from './revoke-api-key.command';
 import { RotateApiKeyHandler } from './rotate-api-key.command';
@@ -22,7 +23,7 @@ import { SupportAccessesResolver } from './support/support-accesses.resolver';
 import { AccessWatch } from './watch/access-watch';
 import { CredentialUses } from './watch/credential-uses';
 
-/** Who may call: API keys, and the guard that turns one into a caller. */
+/** Who may call: API keys, members and their roles, and the guard that turns a credential into a caller. */
 @Module({})
 export class IdentityModule {
   static forRoot(
@@ -33,6 +34,7 @@ export class IdentityModule {
     return {
       module: IdentityModule,
       global: true,
+      imports: [PeopleModule],
       controllers: [ApiKeysController, SupportAccessesController],
       providers: [
         { provide: Grants, useValue: grants },
@@ -54,7 +56,7 @@ export class IdentityModule {
         CredentialUses,
         AccessWatch,
       ],
-      exports: [Grants, Operators],
+      exports: [Grants, TokenVerifier, Operators],
     };
   }
 }

@@ -20,3 +20,4 @@ export {
 } from './support/support-access-view';
 export { CredentialUses } from './watch/credential-uses';
 export { SupportAccesses, supportAccessesInput } from './support/support-accesses.query';
+export { admitMember, type Newcomer } from './members/admit-member';

@@ -41,6 +41,8 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'identity.credential_addresses': ['select', 'insert', 'update', 'delete'],
       'identity.credential_uses': ['select', 'insert', 'update'],
       'identity.support_accesses': ['select', 'insert', 'update (ended_at, ended_by)'],
+      'identity.members': ['select', 'insert', 'update'],
+      'identity.roles': ['select', 'insert', 'update', 'delete'],
       'ledger.accounts': [
         'select',
         'insert',
@@ -55,6 +57,9 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
     functions: [
       ...CONTEXT_FUNCTIONS,
       'auth.open_support_access',
+      'auth.end_membership',
+      'auth.set_memberships',
+      'auth.store_membership',
       'auth.own_tenant',
       'auth.revoke_credential',
       'auth.rotate_credential',
