@@ -37,6 +37,14 @@ describe('Every route', () => {
     expect(report.unexercised).toEqual([]);
   });
 
+  it('leaves none of its free text in an event', async () => {
+    const found = await api.database.admin<{ type: string; data: object }>(
+      'select distinct on (type) type, data from events.log where data::text like $1 order by type',
+      [`%${VICTIMS_MARK}%`],
+    );
+    expect(found).toEqual([]);
+  });
+
   it('keeps what is another tenant’s', () => {
     expect(report.leaks).toEqual([]);
   });

@@ -37,3 +37,18 @@ export const credentialUsedFromNewAddress = eventType(
   1,
   z.object({ credential: z.string(), commitments: z.array(z.string()) }),
 );
+
+/** A credential of the tenant was refused something, or refused altogether: how often, between when and when. */
+export const accessRefused = eventType(
+  'identity.access.refused',
+  1,
+  z.object({
+    actor: z.string(),
+    act: z.string().nullable(),
+    code: z.string(),
+    route: z.string(),
+    count: z.int(),
+    from: z.string(),
+    to: z.string(),
+  }),
+);

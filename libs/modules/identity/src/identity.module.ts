@@ -20,6 +20,7 @@ import { SupportAccessByIdHandler } from './support/support-access.query';
 import { SupportAccessesController } from './support/support-accesses.controller';
 import { SupportAccessesHandler } from './support/support-accesses.query';
 import { SupportAccessesResolver } from './support/support-accesses.resolver';
+import { AccessRefusals } from './watch/access-refusals';
 import { AccessWatch } from './watch/access-watch';
 import { CredentialUses } from './watch/credential-uses';
 
@@ -54,6 +55,7 @@ export class IdentityModule {
         SupportAccessByIdHandler,
         SupportAccessesResolver,
         CredentialUses,
+        AccessRefusals,
         AccessWatch,
       ],
       exports: [Grants, TokenVerifier, Operators],

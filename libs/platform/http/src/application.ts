@@ -7,6 +7,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import {
   answerHealth,
   continueTrace,
+  counter,
   type Health,
   healthPaths,
   histogram,
@@ -46,6 +47,12 @@ const requestSeconds = histogram({
   name: 'holdfast_http_request_duration_seconds',
   help: 'Time from a request to the end of its answer in seconds, by method, route and status.',
   labels: ['method', 'route', 'status'],
+});
+
+const refused = counter({
+  name: 'holdfast_http_refusals_total',
+  help: 'Refusals by code and route; a GraphQL document has one for each field that is refused.',
+  labels: ['code', 'route'],
 });
 
 const REQUEST_ID = /^[\x21-\x7e]{1,128}$/;
@@ -153,10 +160,22 @@ function accompanyRequests(fastify: FastifyInstance, health: Health): void {
     const route = request.routeOptions.url ?? 'unknown';
     const status = reply.statusCode;
     requestSeconds.observe({ method, route, status: String(status) }, reply.elapsedTime / 1_000);
+    for (const { code } of request.refusals ?? []) refused.inc({ code, route });
     const traceId = readTraceparent(request.traceparent ?? '')?.traceId;
     const { tenantId, actor, act = request.operator } = request.caller ?? {};
+    const code = request.refusals?.[0]?.code;
     request.log.info(
-      { method, route, status, durationMs: Math.round(reply.elapsedTime), traceId, tenantId, actor, act },
+      {
+        method,
+        route,
+        status,
+        durationMs: Math.round(reply.elapsedTime),
+        traceId,
+        tenantId,
+        actor,
+        act,
+        code,
+      },
       'request answered',
     );
   });

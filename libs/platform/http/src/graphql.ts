@@ -14,6 +14,7 @@ import { documentCost } from './graphql-cost';
 import { MalformedBody } from './json-body';
 import { describePermissions } from './permission';
 import { type Refusal, refusalOf } from './problem';
+import { noteRefusal } from './request';
 
 /** Deep enough for a connection's node within a connection's node, and for every introspection query in use. */
 const DEPTH_MAX = 12;
@@ -110,6 +111,7 @@ function limitRepetition(context: ValidationContext): ASTVisitor {
 
 function formatted(error: GraphQLError, reply: FastifyReply | undefined): GraphQLFormattedError {
   const refusal = refusalFrom(error);
+  if (reply) noteRefusal(reply.request, refusal);
   if (refusal.status >= 500)
     reply?.request.log.error(
       { err: error.originalError ?? error, code: refusal.code },

@@ -15,7 +15,7 @@ export { MalformedBody, parseStrictJson } from './json-body';
 export { GraphQLJSONObject } from './json-scalar';
 export { ApiIdempotencyKey } from './openapi';
 export { Needs } from './permission';
-export { type Problem, problemOf, refusalOf } from './problem';
+export { type Problem, problemOf, type Refusal, refusalOf } from './problem';
 export { sendProblem } from './problem.filter';
 export {
   CallerOf,

@@ -1,6 +1,7 @@
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { problemOf, refusalOf } from './problem';
+import { noteRefusal } from './request';
 
 /** Answers every error as application/problem+json, and logs what nobody foresaw. GraphQL formats its own. */
 @Catch()
@@ -16,6 +17,7 @@ export class ProblemFilter implements ExceptionFilter {
 export function sendProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   if (reply.sent) return;
   const refusal = refusalOf(error);
+  noteRefusal(request, refusal);
   if (refusal.status >= 500) request.log.error({ err: error, code: refusal.code }, 'request failed');
   if (refusal.retryAfterSeconds !== undefined) void reply.header('retry-after', refusal.retryAfterSeconds);
   if (refusal.status === 401) void reply.header('www-authenticate', 'Bearer');

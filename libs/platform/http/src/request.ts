@@ -3,6 +3,7 @@ import type { Idempotency } from '@holdfast/cqrs';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { GqlExecutionContext } from '@nestjs/graphql';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Refusal } from './problem';
 
 declare module 'fastify' {
   interface FastifyRequest {
@@ -12,6 +13,8 @@ declare module 'fastify' {
     operator?: string;
     /** Whose token the guard has verified: on routes that need no tenant yet. */
     principal?: Principal;
+    /** What was refused: one, or one for each field of a GraphQL document. */
+    refusals?: Refusal[];
     idempotency?: Idempotency;
     /** W3C trace context of the request: the client's, or one that begins here. */
     traceparent?: string;
@@ -66,4 +69,9 @@ export const IdempotencyKey = createParamDecorator((_: unknown, context: Executi
 export function idempotencyOf(key: unknown): Idempotency {
   if (typeof key !== 'string' || !/^[\x20-\x7e]{1,255}$/.test(key)) throw new IdempotencyKeyMissing();
   return { key, replayed: false };
+}
+
+/** Leaves a refusal with its request, for those who look at it once it is answered. */
+export function noteRefusal(request: FastifyRequest, refusal: Refusal): void {
+  (request.refusals ??= []).push(refusal);
 }

@@ -10,6 +10,13 @@ interface Minted {
   readonly now_ms: number;
 }
 
+/** Whose an API key is, or was. */
+export interface KeyOwner {
+  readonly tenantId: string;
+  readonly actor: string;
+  readonly act: string | undefined;
+}
+
 const GRANT_FOR_KEY = statement<Minted>(
   'auth.grant_for_key',
   'select auth.grant_for_key($1) as signed, extract(epoch from clock_timestamp())::float8 * 1000 as now_ms',
@@ -29,6 +36,10 @@ const TENANTS_OF = statement<{ readonly id: string }>(
 const TENANT_NAMED = statement<{ readonly id: string | null }>(
   'auth.tenant_named',
   'select auth.tenant_named($1) as id',
+);
+const OWNERS_OF_KEYS = statement<{ hash: string; tenant_id: string; actor: string; act: string | null }>(
+  'auth.owners_of_keys',
+  "select encode(secret_hash, 'hex') as hash, tenant_id, actor, act from auth.owners_of_keys($1::bytea[])",
 );
 const REVOCATION_COUNTER = statement<{ counter: bigint }>(
   'auth.revocation_counter',
@@ -97,6 +108,23 @@ export class Grants {
   /** The tenant that has the slug. Nobody whom that tenant does not know may be told of it. */
   async tenantNamed(slug: string): Promise<string | undefined> {
     return (await this.tenantsFrom(TENANT_NAMED, [slug]))[0];
+  }
+
+  /**
+   * The tenants and actors of API keys, also of those that open nothing any more, by the hash of the secret in hexadecimal.
+   * For the trail of the owner; whoever sent the key is told nothing of it.
+   */
+  async ownersOf(keyHashes: readonly Buffer[]): Promise<Map<string, KeyOwner>> {
+    const rows = await this.auth.transaction(
+      (connection) => new SystemTx(connection, 'read only'),
+      (tx) => tx.last(OWNERS_OF_KEYS, [keyHashes]),
+    );
+    return new Map(
+      rows.map(({ hash, tenant_id: tenantId, actor, act }) => [
+        hash,
+        { tenantId, actor, act: act ?? undefined },
+      ]),
+    );
   }
 
   /** Begins to watch the revocation counter. Without it nothing is served from the cache for longer than 5 s. */

@@ -5,7 +5,7 @@ export { type DoctorOptions, runDoctor } from './doctor/doctor';
 export type { Exemption } from './doctor/exemptions';
 export { ISOLATION_RULES, type IsolationRule } from './doctor/rules';
 export { callerOf, type Grant, readGrant } from './grant';
-export { Grants } from './grants';
+export { Grants, type KeyOwner } from './grants';
 export { FeatureNotInPlan, QuotaExceeded, requireFeature, requireQuota } from './plan-limits';
 export { benchRls, formatRlsFigures, type RlsBenchOptions } from './rls.bench';
 export { settingsOf } from './settings.sql';

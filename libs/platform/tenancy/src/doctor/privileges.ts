@@ -80,6 +80,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'auth.grant_for_key',
       'auth.grant_for_member',
       'auth.grant_for_system',
+      'auth.owners_of_keys',
       'auth.revocation_counter',
       'auth.tenant_named',
       'auth.tenants_of',

@@ -1,0 +1,91 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TestApi } from './test-api';
+
+interface Refused {
+  readonly actor: string;
+  readonly act: string | null;
+  readonly code: string;
+  readonly route: string;
+  readonly count: number;
+}
+
+/** What tenants learn of the use of their credentials, and of what was refused them: over HTTP, as it happens. */
+describe('The trail of access', () => {
+  let api: TestApi;
+  let tenant: { readonly id: string; readonly key: string };
+
+  beforeAll(async () => {
+    api = await TestApi.start();
+  });
+  beforeEach(async () => {
+    tenant = await api.tenant();
+  });
+  afterAll(() => api.close());
+
+  /** The refusals that the tenant is told of, once there is one: they are written behind the answers. */
+  const refused = async (): Promise<Refused[]> => {
+    for (let attempt = 0; attempt < 50; attempt += 1) {
+      const events = await api.database.admin<{ data: Refused }>(
+        "select data from events.log where tenant_id = $1 and type = 'identity.access.refused' order by seq",
+        [tenant.id],
+      );
+      if (events.length > 0) return events.map(({ data }) => data);
+      await sleep(100);
+    }
+    return [];
+  };
+  const keyWith = async (scopes: readonly string[]) => {
+    const made = await api.ask('POST', '/v1/api-keys', { key: tenant.key, body: { name: 'lesser', scopes } });
+    return { id: String(made.body['id']), key: String(made.body['secret']) };
+  };
+
+  it('tells of a scope that was not held, over REST and GraphQL', async () => {
+    const { id, key } = await keyWith(['tenant:read']);
+    expect(await api.ask('GET', '/v1/ledger/accounts', { key })).toMatchObject({ status: 403 });
+    await api.graphql(key, '{ a: apiKeys { edges { cursor } } b: apiKeys { edges { cursor } } }');
+    const data = { actor: `api_key:${id}`, act: null, code: 'auth.forbidden', count: 1 };
+    expect(await refused()).toEqual([
+      expect.objectContaining({ ...data, route: 'GET /v1/ledger/accounts' }),
+      expect.objectContaining({ ...data, route: 'POST /graphql' }),
+    ]);
+  });
+
+  it('tells of a key that is revoked, and tells its bearer nothing', async () => {
+    const { id, key } = await keyWith(['tenant:read']);
+    await api.ask('DELETE', `/v1/api-keys/${id}`, { key: tenant.key });
+    const answer = await api.ask('GET', '/v1/tenant', { key });
+    expect(answer).toMatchObject({ status: 401, body: { code: 'auth.invalid_credential' } });
+    expect(answer.text).not.toContain(id);
+    expect(await refused()).toMatchObject([{ actor: `api_key:${id}`, code: 'auth.invalid_credential' }]);
+  });
+
+  it('tells of a tenant that the header names and the key does not, and of one that is suspended', async () => {
+    const headers = { 'holdfast-tenant': '01900000-0000-7000-8000-000000000000' };
+    expect(await api.ask('GET', '/v1/tenant', { key: tenant.key, headers })).toMatchObject({ status: 403 });
+    expect(await refused()).toMatchObject([{ code: 'auth.tenant_not_yours' }]);
+    const reason = 'The invoice of October is not paid';
+    await api.operator('POST', `/v1/operator/tenants/${tenant.id}/suspend`, { body: { reason } });
+    await sleep(1_100);
+    expect(await api.ask('GET', '/v1/ledger/accounts', { key: tenant.key })).toMatchObject({ status: 403 });
+    await sleep(1_500);
+    expect((await refused()).at(-1)).toMatchObject({ code: 'tenants.suspended' });
+  });
+
+  it('shows when and from where a key was last used', async () => {
+    const { id, key } = await keyWith(['tenant:read']);
+    const url = `/v1/api-keys/${id}`;
+    expect((await api.ask('GET', url, { key: tenant.key })).body).toMatchObject({ lastUsedAt: null });
+    await api.ask('GET', '/v1/tenant', { key });
+    await sleep(5_500);
+    const { body } = await api.ask('GET', url, { key: tenant.key });
+    expect(body).toMatchObject({ lastUsedAt: expect.any(String) as string, lastUsedFrom: '127.0.0.1' });
+  });
+
+  it('leaves the code of a refusal in the log', async () => {
+    await api.ask('GET', '/v1/tenant', { key: 'nobody' });
+    expect(JSON.parse(api.logged.at(-1) ?? '')).toMatchObject({
+      status: 401,
+      code: 'auth.invalid_credential',
+    });
+  });
+});
