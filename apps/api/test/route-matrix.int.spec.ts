@@ -22,7 +22,7 @@ describe('Every route', () => {
       rowsOf: async (tenantId) => {
         // The victim's own uses of its keys are written behind its requests.
         await api.app.get(CredentialUses, { strict: false }).flush();
-        return rowsOf(api.database, tenantId);
+        return rowsOf(api, tenantId);
       },
     });
     const { operations, fields, requests, canaries, leaks, times } = report;

@@ -77,7 +77,7 @@ function filterDuels({ route, own, theirs, filters }: Arsenal): Duel[] {
     what: `filter ${name} with another tenant's value`,
     foreign: () => route.request({ ...own, options: { [name]: value } }),
     unknown: () => route.request({ ...own, options: { [name]: unknownLike(value, theirs.mark) } }),
-    isTimed: true,
+    isTimed: isSecret(value, theirs.mark),
   }));
 }
 
