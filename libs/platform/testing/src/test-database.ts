@@ -63,8 +63,17 @@ export class TestDatabase {
     readonly name: string,
   ) {}
 
-  /** Copies the template. Give it back with `drop`. */
-  static async create(): Promise<TestDatabase> {
+  /** Copies the template. Give it back with `drop`. With HOLDFAST_TEST_PGBOUNCER set, every spec goes through PgBouncer. */
+  static create(): Promise<TestDatabase> {
+    const isPooled = Boolean(process.env['HOLDFAST_TEST_PGBOUNCER']);
+    return TestDatabase.createFor({ route: isPooled ? 'through PgBouncer' : 'directly' });
+  }
+
+  /**
+   * The same for a suite that takes every route there is. PgBouncer is the database's own, in transaction mode, where
+   * `serverConnections` for each role are shared by all that `as` and `tenants` open.
+   */
+  static async createFor({ route }: TestRoute, serverConnections = 5): Promise<TestDatabase> {
     const serverUrl = process.env['HOLDFAST_TEST_ADMIN_URL'];
     if (!serverUrl) throw new Error('no test server: is global-setup wired for this spec?');
     const name = `test_${randomUUID().replaceAll('-', '')}`;
@@ -76,19 +85,8 @@ export class TestDatabase {
       await client.query(`revoke all on database ${name} from public`);
       await client.query(`grant connect on database ${name} to ${ROLES.join(', ')}`);
     });
-    return new TestDatabase(urlOf(serverUrl, name), serverUrl, name);
-  }
-
-  /**
-   * The same behind a pooler of its own in transaction mode, where `serverConnections` for each role are shared by all
-   * that `as` and `tenants` open from then on.
-   */
-  static async createFor({ route }: TestRoute, serverConnections = 5): Promise<TestDatabase> {
-    const database = await TestDatabase.create();
-    if (route === 'directly') return database;
-    await setRoleSettings(database.adminUrl, ROLES);
-    const passwords = Object.fromEntries(ROLES.map((role) => [role, PASSWORD]));
-    database.bouncer = await PgBouncer.start({ serverUrl: database.adminUrl, passwords, serverConnections });
+    const database = new TestDatabase(urlOf(serverUrl, name), serverUrl, name);
+    if (route === 'through PgBouncer') await database.startBouncer(serverConnections);
     return database;
   }
 
@@ -132,6 +130,12 @@ export class TestDatabase {
     await asAdmin(this.serverUrl, (client) =>
       client.query(`drop database if exists ${this.name} with (force)`),
     );
+  }
+
+  private async startBouncer(serverConnections: number): Promise<void> {
+    await setRoleSettings(this.adminUrl, ROLES);
+    const passwords = Object.fromEntries(ROLES.map((role) => [role, PASSWORD]));
+    this.bouncer = await PgBouncer.start({ serverUrl: this.adminUrl, passwords, serverConnections });
   }
 }
 
