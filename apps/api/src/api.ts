@@ -35,6 +35,8 @@ export interface RunningApi {
 const APP_CONNECTIONS = 16;
 const AUTH_CONNECTIONS = 4;
 const OPS_CONNECTIONS = 2;
+/** Of the connections that one tenant's requests may hold at a time: a quarter is left to the others. */
+const TENANT_CONNECTIONS = 12;
 
 /** Starts the API, or throws: a database whose isolation is not whole is not served. */
 export async function startApi(config: ApiConfig, resources: ApiResources): Promise<RunningApi> {
@@ -110,6 +112,7 @@ function openLimits(config: ApiConfig, logger: Logger): Limits | undefined {
   const perSecond = config.addressRequestsPerSecond;
   return new Limits({
     addresses: { perSecond, size: perSecond * ADDRESS_BURST_SECONDS },
+    permitsMax: TENANT_CONNECTIONS,
     redisUrl: config.redisUrl,
     onShared: (shared) =>
       shared

@@ -1,7 +1,9 @@
+import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Quota } from '@holdfast/resilience';
+import { Limits, type Quota } from '@holdfast/resilience';
+import { freePort, hasRedisServer, startRedis, stopRedis } from '@holdfast/testing';
 import { type Answer, TestApi } from './test-api';
 
 /** A token every 10 s: none flows in while a test runs. */
@@ -58,6 +60,14 @@ describe('Limits of the API', () => {
     expect(statuses(rest)).not.toContain(401);
     expect(rest.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(2);
     expect(rest.at(-1)).toMatchObject({ status: 429, body: { code: 'limits.rate_exceeded' } });
+  });
+
+  it('refuse before the body is read, once it is known that nothing is left', async () => {
+    const { key } = await api.tenant();
+    await many(9, () => api.ask('GET', PAGE, { key }));
+    const unread = await api.ask('POST', '/v1/ledger/transfers', { key, body: '{' });
+    expect(unread).toMatchObject({ status: 429, body: { code: 'limits.rate_exceeded' } });
+    expect(unread.headers['ratelimit']).toContain('"credential";r=0');
   });
 
   it('leave other tenants, the operator, health and the documents alone', async () => {
@@ -172,6 +182,49 @@ describe('Limits of the API', () => {
       expect(new Set(statuses(await many(10, failing)))).toEqual(new Set([422]));
       expect(await api.ask('GET', PAGE, { key })).toMatchObject({ status: 200 });
     });
+  });
+});
+
+/** Guards the failure mode that the README states: nobody is refused or answered with an error because of Redis. */
+(hasRedisServer() ? describe : describe.skip)('Limits that are shared through Redis', () => {
+  let api: TestApi;
+  let redis: ChildProcess;
+  const shared: boolean[] = [];
+
+  beforeAll(async () => {
+    const port = await freePort();
+    redis = await startRedis(port);
+    const redisUrl = `redis://127.0.0.1:${port}`;
+    const onShared = (isShared: boolean): void => void shared.push(isShared);
+    api = await TestApi.start({ redisUrl, onShared, quotaOf: () => ({ ...SMALL, requestsPerSecond: 0.1 }) });
+  });
+  beforeAll(async () => {
+    const limits = api.app.get(Limits);
+    while (
+      !(await limits.checkShared().then(
+        () => true,
+        () => false,
+      ))
+    )
+      await sleep(10);
+  });
+  afterAll(async () => {
+    await stopRedis(redis);
+    await api.close();
+  });
+
+  it('hold, and count in the process from full buckets when Redis is gone', async () => {
+    const { key } = await api.tenant();
+    const ask = async (): Promise<number> => (await api.ask('GET', PAGE, { key })).status;
+    const asked = async (n: number): Promise<number[]> => {
+      const statuses: number[] = [];
+      for (let i = 0; i < n; i += 1) statuses.push(await ask());
+      return statuses;
+    };
+    await asked(5);
+    await stopRedis(redis);
+    expect(await asked(9)).toEqual([...Array<number>(8).fill(200), 429]);
+    expect(shared.at(-1)).toBe(false);
   });
 });
 

@@ -104,6 +104,7 @@ export class TestApi {
 
   async close(): Promise<void> {
     await this.app.close();
+    this.app.get(Limits).close();
     await this.closeRest();
   }
 

@@ -2,9 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Bulkhead, type Release } from './bulkhead';
 
 const MAX = 3;
+const ROOM = { permits: MAX, places: MAX };
 
 async function entered(bulkhead: Bulkhead, key = 'a'): Promise<Release> {
-  const release = await bulkhead.enter(key, MAX);
+  const release = await bulkhead.enter(key, ROOM);
   if (!release) throw new Error('refused');
   return release;
 }
@@ -17,7 +18,7 @@ describe('A bulkhead', () => {
   it('admits as many as it has permits for, by key', async () => {
     const bulkhead = new Bulkhead();
     await full(bulkhead);
-    expect(await bulkhead.enter('a', MAX)).toBeUndefined();
+    expect(await bulkhead.enter('a', ROOM)).toBeUndefined();
     await entered(bulkhead, 'b');
   });
 
@@ -38,12 +39,12 @@ describe('A bulkhead', () => {
     expect(order).toEqual([1, 2]);
   });
 
-  it('lets no more wait than may be at work, and nobody for long', async () => {
+  it('lets no more wait than there are places, and nobody for long', async () => {
     const bulkhead = new Bulkhead();
     await full(bulkhead);
-    const waiting = Array.from({ length: MAX }, () => bulkhead.enter('a', MAX));
+    const waiting = Array.from({ length: MAX }, () => bulkhead.enter('a', ROOM));
     const startedAtMs = performance.now();
-    expect(await bulkhead.enter('a', MAX)).toBeUndefined();
+    expect(await bulkhead.enter('a', ROOM)).toBeUndefined();
     expect(performance.now() - startedAtMs).toBeLessThan(100);
     expect(await Promise.all(waiting)).toEqual([undefined, undefined, undefined]);
   });
@@ -54,21 +55,21 @@ describe('A bulkhead', () => {
     release?.();
     release?.();
     await entered(bulkhead);
-    expect(await bulkhead.enter('a', MAX)).toBeUndefined();
+    expect(await bulkhead.enter('a', ROOM)).toBeUndefined();
   });
 
   it('gives the place of one who has gone to the next, and loses no permit', async () => {
     const bulkhead = new Bulkhead();
     const [release] = await full(bulkhead);
     let leave = (): void => {};
-    const gone = bulkhead.enter('a', MAX, (giveUp) => (leave = giveUp));
+    const gone = bulkhead.enter('a', ROOM, (giveUp) => (leave = giveUp));
     const next = entered(bulkhead);
     leave();
     release?.();
     expect(await gone).toBeUndefined();
     (await next)();
     await entered(bulkhead);
-    expect(await bulkhead.enter('a', MAX)).toBeUndefined();
+    expect(await bulkhead.enter('a', ROOM)).toBeUndefined();
   });
 
   it('has all its permits back after many have come and gone at random', async () => {
@@ -79,7 +80,7 @@ describe('A bulkhead', () => {
         await sleep(n % 50);
         const release = await bulkhead.enter(
           'a',
-          MAX,
+          ROOM,
           (giveUp) => void (n % 7 === 0 && setImmediate(giveUp)),
         );
         if (!release) return (refused += 1);

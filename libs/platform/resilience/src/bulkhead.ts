@@ -18,6 +18,14 @@ export type Release = () => void;
 /** Is told how to give up a place in line, for when whoever waits there has gone. */
 export type Wait = (giveUp: () => void) => void;
 
+/** What one key may take. */
+export interface Room {
+  /** Requests at work at once. */
+  readonly permits: number;
+  /** Requests in line behind them. */
+  readonly places: number;
+}
+
 interface Compartment {
   inUse: number;
   /** In the order in which they came. Who is taken out of the set decides, and tells, how the waiting ended. */
@@ -26,20 +34,20 @@ interface Compartment {
 
 /**
  * At most so many requests of a key at once in this process, so that one tenant's slow requests leave connections and
- * memory to the others. Who finds all permits in use waits in line for a moment; when as many wait as may be at work, or
- * the moment is over, the answer is no.
+ * memory to the others. Who finds all permits in use waits in line for a moment; where the line has no place left, or the
+ * moment is over, the answer is no.
  */
 export class Bulkhead {
   private readonly compartments = new Map<string, Compartment>();
 
   /** A permit, or undefined where there is none in time. */
-  async enter(key: string, max: number, onWait: Wait = () => {}): Promise<Release | undefined> {
+  async enter(key: string, { permits, places }: Room, onWait: Wait = () => {}): Promise<Release | undefined> {
     const compartment = this.compartments.get(key) ?? { inUse: 0, waiting: new Set() };
-    if (compartment.inUse < max) {
+    if (compartment.inUse < permits) {
       compartment.inUse += 1;
       permitsInUse.inc();
       this.compartments.set(key, compartment);
-    } else if (compartment.waiting.size >= max || !(await this.waitInLine(compartment, onWait))) {
+    } else if (compartment.waiting.size >= places || !(await this.waitInLine(compartment, onWait))) {
       return undefined;
     }
     return this.releaseOnce(key, compartment);

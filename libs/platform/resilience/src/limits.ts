@@ -19,6 +19,8 @@ export interface LimitsOptions {
   readonly addresses: BucketShape;
   /** Of the plan that the caller's grant names, unless it is given. */
   readonly quotaOf?: (caller: Caller) => Quota;
+  /** What one tenant may have at work in this process at most, whatever its plan: less than the process can do. */
+  readonly permitsMax?: number;
   /** Where processes share their buckets; absent: each has its own. */
   readonly redisUrl?: string | undefined;
   /** Hears when the processes stop sharing their buckets, and when they share them again. */
@@ -68,7 +70,8 @@ const EXHAUSTED_MAX = 10_000;
 
 interface Exhausted {
   readonly standings: readonly Standing[];
-  readonly limit: LimitName;
+  /** Thrown again and again: to make an error is most of what a refusal costs. */
+  readonly refusal: RateExceeded;
   readonly untilMs: number;
 }
 
@@ -76,13 +79,15 @@ interface Exhausted {
 export class Limits {
   private readonly redis: PromptRedis | undefined;
   private readonly quotaOf: (caller: Caller) => Quota;
+  private readonly permitsMax: number;
   private readonly addresses: TokenBuckets;
   /** By limit and shape: as many as there are plans. */
   private readonly buckets = new Map<string, TokenBuckets>();
   private readonly bulkhead = new Bulkhead();
   private readonly exhausted = new LRUCache<string, Exhausted>({ max: EXHAUSTED_MAX });
 
-  constructor({ addresses, quotaOf, redisUrl, onShared }: LimitsOptions) {
+  constructor({ addresses, quotaOf, permitsMax = Infinity, redisUrl, onShared }: LimitsOptions) {
+    this.permitsMax = permitsMax;
     this.quotaOf = quotaOf ?? ((caller) => planOf(caller.plan).quotas);
     shared.set(redisUrl === undefined ? 0 : 1);
     if (redisUrl !== undefined)
@@ -129,10 +134,11 @@ export class Limits {
       this.bucketsOf('credential', credentialShape(quota)).take(`${caller.tenantId} ${caller.actor}`, cost),
     ]);
     limits.standings = [...limits.standings, ...standings];
-    const refusal = standings.find(({ admitted }) => !admitted);
-    if (refusal) {
-      if (cost === 1) this.rememberExhausted(request, limits.standings, refusal);
-      throw refusedBy(refusal);
+    const refusing = standings.find(({ admitted }) => !admitted);
+    if (refusing) {
+      const refusal = refusedBy(refusing);
+      if (cost === 1) this.rememberExhausted(request, limits.standings, refusal, refusing.waitMs);
+      throw refusal;
     }
     await this.takePermit(limits, reply, caller.tenantId, quota.concurrentRequests);
   }
@@ -141,13 +147,11 @@ export class Limits {
     limits: RequestLimits,
     reply: FastifyReply,
     tenantId: string,
-    max: number,
+    places: number,
   ): Promise<void> {
-    const release = await this.bulkhead.enter(
-      tenantId,
-      max,
-      (giveUp) => void reply.raw.once('close', giveUp),
-    );
+    const room = { permits: Math.min(places, this.permitsMax), places };
+    const onWait = (giveUp: () => void): void => void reply.raw.once('close', giveUp);
+    const release = await this.bulkhead.enter(tenantId, room, onWait);
     if (!release) {
       refused.inc({ limit: 'concurrency' });
       throw new ConcurrencyExceeded();
@@ -175,17 +179,19 @@ export class Limits {
     const known = authorization === undefined ? undefined : this.exhausted.get(fingerprint(authorization));
     if (!known || known.untilMs <= performance.now()) return;
     limits.standings = known.standings;
-    refused.inc({ limit: known.limit });
-    throw new RateExceeded(known.limit, seconds(known.untilMs - performance.now()));
+    refused.inc({ limit: known.refusal.limit });
+    throw known.refusal;
   }
 
   private rememberExhausted(
     { headers: { authorization } }: FastifyRequest,
     standings: readonly Standing[],
-    { limit, waitMs }: Standing,
+    refusal: RateExceeded,
+    waitMs: number,
   ): void {
     if (authorization === undefined) return;
-    this.exhausted.set(fingerprint(authorization), { standings, limit, untilMs: performance.now() + waitMs });
+    const untilMs = performance.now() + waitMs;
+    this.exhausted.set(fingerprint(authorization), { standings, refusal, untilMs });
   }
 }
 
