@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { type Environment, environmentWith, readConfig, version } from '@holdfast/config';
-import { newId } from '@holdfast/kernel';
+import { newId, type PlanName } from '@holdfast/kernel';
 import { createLogger } from '@holdfast/observability';
 import { TelemetryStore } from '@holdfast/telemetry';
 import { startApi } from '../../api/src/api';
@@ -23,8 +23,8 @@ export interface BenchTenant {
 /** The API over a bench's database, in this process, and a tenant in it. */
 export interface BenchApi extends BenchTenant {
   readonly url: string;
-  /** Another tenant. */
-  readonly tenant: (slug: string) => Promise<BenchTenant>;
+  /** Another tenant, on a plan. */
+  readonly tenant: (slug: string, plan: PlanName) => Promise<BenchTenant>;
   stop(): Promise<void>;
 }
 
@@ -59,10 +59,11 @@ export async function startBenchApi(
     serveMetrics: false,
     drainMs: 0,
   });
-  const send = (key: string, path: string, body?: object): Promise<Answered> =>
-    sendRequest(agent, `${api.url}${path}`, key, body);
-  const tenant = async (slug: string): Promise<BenchTenant> => {
+  const send = (key: string, path: string, body?: object, method?: 'PATCH'): Promise<Answered> =>
+    sendRequest(agent, `${api.url}${path}`, key, body, method);
+  const tenant = async (slug: string, plan: PlanName): Promise<BenchTenant> => {
     const { id } = await send(operatorKey, '/v1/operator/tenants', { slug, name: slug });
+    await send(operatorKey, `/v1/operator/tenants/${id}`, { plan }, 'PATCH');
     const keys = `/v1/operator/tenants/${id}/api-keys`;
     const { secret: key = '' } = await send(operatorKey, keys, { name: 'bench', scopes: ['*'] });
     return { key, ask: (path, body) => send(key, path, body) };
@@ -72,17 +73,23 @@ export async function startBenchApi(
     await telemetry.close();
     agent.destroy();
   };
-  return { ...(await tenant('bench')), url: api.url, tenant, stop };
+  return { ...(await tenant('bench', 'standard')), url: api.url, tenant, stop };
 }
 
 /** Node's own client: several times cheaper than fetch, which would measure itself. */
-function sendRequest(agent: Agent, url: string, key: string, body?: object): Promise<Answered> {
+function sendRequest(
+  agent: Agent,
+  url: string,
+  key: string,
+  body?: object,
+  method = body ? 'POST' : 'GET',
+): Promise<Answered> {
   const headers = {
     authorization: `Bearer ${key}`,
     ...(body && { 'content-type': 'application/json', 'idempotency-key': newId() }),
   };
   return new Promise((resolve, reject) => {
-    const sent = request(url, { method: body ? 'POST' : 'GET', agent, headers }, (response) => {
+    const sent = request(url, { method, agent, headers }, (response) => {
       let text = '';
       response.setEncoding('utf8');
       response.on('data', (chunk: string) => (text += chunk));

@@ -6,6 +6,7 @@ import { type BenchSystem, withBenchSystem } from './bench-system';
 import { WrongUsage } from './failures';
 import { benchHttpReads } from './http-reads.bench';
 import { benchHttpTransfers } from './http-transfers.bench';
+import { benchNoisyNeighbour, type NoiseFigures } from './noisy-neighbour.bench';
 
 /** Benches by name. Each gets servers of its own and answers its figures for people. */
 const BENCHES: Readonly<Record<string, (system: BenchSystem) => Promise<string>>> = {
@@ -21,6 +22,7 @@ const BENCHES: Readonly<Record<string, (system: BenchSystem) => Promise<string>>
     return `${inSql}\nread of an account over HTTP: ${Math.round(overHttp.protected)}/s\n  ${against}: the same without context and policies`;
   },
   events: deliveryText,
+  noisy: async (system) => noiseText(await benchNoisyNeighbour(system)),
 };
 
 /** Runs the named benches, or all, one after the other: two at a time would measure each other. */
@@ -54,6 +56,13 @@ function ledgerText(figures: LedgerFigures, httpPerSecond: number): string {
     `single transfers over HTTP, client in the same process: ${against(httpPerSecond)}`,
     `plain SQL, one transaction a transfer: ${Math.round(plainTransactions)}/s`,
     pgbench === null ? 'pgbench is not installed here' : `pgbench -b tpcb-like: ${Math.round(pgbench)}/s`,
+  ].join('\n');
+}
+
+function noiseText({ quietMs, noisyMs, admitted, refused, quietRefused }: NoiseFigures): string {
+  return [
+    `p99 of nine quiet tenants: ${quietMs.toFixed(1)} ms, beside a noisy one ${noisyMs.toFixed(1)} ms: ${ratio(noisyMs, quietMs)}`,
+    `the noisy one: ${Math.round(admitted)} requests/s admitted, ${Math.round(refused)} refused; of the quiet ones ${quietRefused} refused in all`,
   ].join('\n');
 }
 

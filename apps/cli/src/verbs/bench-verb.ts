@@ -7,7 +7,7 @@ export function addBench(program: Command): void {
     'bench rls',
     'bench ledger rls events',
   ])
-    .argument('[names...]', 'ledger, rls, events')
+    .argument('[names...]', 'ledger, rls, events, noisy')
     .action(async (names: readonly string[]) => {
       const { runBenches } = await import('../benches.js');
       await runBenches(names);

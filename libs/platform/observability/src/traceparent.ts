@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 
 /** A position in a trace, as the header `traceparent` of W3C Trace Context (level 1) carries it. */
 export interface TraceContext {
@@ -34,8 +34,13 @@ export function writeTraceparent({ traceId, spanId, sampled }: TraceContext): st
 export function continueTrace(header: string | undefined): string {
   const parent = header === undefined ? undefined : readTraceparent(header);
   return writeTraceparent({
-    traceId: parent?.traceId ?? randomBytes(16).toString('hex'),
-    spanId: randomBytes(8).toString('hex'),
+    traceId: parent?.traceId ?? randomHex(),
+    spanId: randomHex().slice(16),
     sampled: parent?.sampled ?? false,
   });
+}
+
+/** 32 digits. Node keeps randomness for UUIDs in stock; random bytes would be asked of the kernel for each request. */
+function randomHex(): string {
+  return randomUUID().replaceAll('-', '');
 }
