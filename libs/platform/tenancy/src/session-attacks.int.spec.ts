@@ -144,6 +144,14 @@ describe.each(testRoutes())('A session that one tenant has used, $route', (route
     expect(await database.admin('select oid from pg_largeobject_metadata')).toEqual([]);
   });
 
+  it('is left with nothing by a notification, a lock of the transaction, or a snapshot that was handed out', async () => {
+    const before = await stateForNext();
+    await tenants.transaction(attacker, (tx) =>
+      inject(tx, `select pg_notify('holdfast_tick', '1'), pg_advisory_xact_lock(1), pg_export_snapshot()`),
+    );
+    expect({ ...(await stateForNext()), pid: 0 }).toEqual({ ...before, pid: 0 });
+  });
+
   it('gives back advisory locks even where everybody may take them', async () => {
     await database.admin('grant execute on function pg_advisory_lock(bigint) to holdfast_app');
     await tenants.transaction(attacker, (tx) => inject(tx, 'select pg_advisory_lock(1)'));
