@@ -64,6 +64,7 @@ create table auth.memberships (
 );
 alter table auth.memberships owner to holdfast_owner;
 CREATE UNIQUE INDEX memberships_tenant_id_member_id_idx ON auth.memberships USING btree (tenant_id, member_id);
+CREATE TRIGGER refuse_lasting BEFORE INSERT OR UPDATE ON auth.memberships FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 create table auth.revocations (
   only_row boolean default true not null,

@@ -1,11 +1,11 @@
 import {
   ApiKeys,
   CreateApiKey,
-  createApiKeyInput,
+  createApiKeyForTenantInput,
   generateApiKey,
   RevokeApiKey,
   RotateApiKey,
-  rotateApiKeyInput,
+  rotateApiKeyOfTenantInput,
 } from '@holdfast/identity';
 import { idSchema } from '@holdfast/kernel';
 import { z } from 'zod';
@@ -23,17 +23,19 @@ interface CreateAsked extends Asked {
   readonly scopes: string;
   readonly expires?: string;
   readonly test?: boolean;
+  readonly reason?: string;
 }
 
 /** Makes a key and shows its secret. */
 export async function createKey(
   tenant: string,
-  { name, scopes, expires, test, json }: CreateAsked,
+  { name, scopes, expires, test, reason, json }: CreateAsked,
 ): Promise<void> {
-  const input = parseInput(createApiKeyInput, {
+  const input = parseInput(createApiKeyForTenantInput, {
     name,
     scopes: scopes.split(','),
     expiresAt: expires ?? null,
+    reason,
   });
   const secret = generateApiKey(test ? 'test' : 'live');
   const made = await asOperator(async ({ commands, directory, callerFor }) => {
@@ -77,11 +79,12 @@ function stateOf({
 export async function rotateKey(
   tenant: string,
   id: string,
-  { overlap, json }: Asked & { readonly overlap: string },
+  { overlap, reason, json }: Asked & { readonly overlap: string; readonly reason: string },
 ): Promise<void> {
-  const input = parseInput(rotateApiKeyInput.extend({ id: idSchema }), {
+  const input = parseInput(rotateApiKeyOfTenantInput, {
     id,
     overlapSeconds: Number(overlap),
+    reason,
   });
   const rotated = await asOperator(async ({ commands, directory, callerFor }) => {
     const rotation = new RotateApiKey(await callerFor((await directory.get(tenant)).id), input);

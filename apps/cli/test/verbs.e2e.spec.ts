@@ -49,8 +49,11 @@ describe('The verbs, beside a running holdfast dev', () => {
       '--scopes',
       'ledger:read',
       '--test',
+      '--reason',
+      'Ticket 4711: a key for the sandbox',
     );
     expect(key.secret).toMatch(/^hf_test_/);
+    expect((await run('key', 'create', 'initech')).stderr).toContain('reason');
     expect(await statusWith(key.secret)).toBe(200);
     await json('key', 'revoke', 'initech', key.id);
     const deadline = Date.now() + 6_000;

@@ -14,6 +14,7 @@ export function addKeys(program: Command): void {
     .option('--scopes <list>', 'what it may do, separated by commas; * for everything', '*')
     .option('--expires <instant>', 'when it ends by itself, RFC 3339')
     .option('--test', 'a key for a sandbox: hf_test_…')
+    .option('--reason <text>', 'why, where the tenant has a key or an owner already; it can read this')
     .action(lazily(async () => (await import('../keys.js')).createKey));
   addJsonVerb(key, 'list <tenant>', 'List the keys of a tenant, newest first, without their secrets.', [
     'key list acme',
@@ -22,8 +23,9 @@ export function addKeys(program: Command): void {
     key,
     'rotate <tenant> <id>',
     'Give a key a fresh secret; the one before works a while longer.',
-    ['key rotate acme 0199a1b2-…', 'key rotate acme 0199a1b2-… --overlap 0'],
+    ['key rotate acme 0199a1b2-… --reason "Ticket 4711: the key stood in a log" --overlap 0'],
   )
+    .requiredOption('--reason <text>', 'why; the tenant can read it')
     .option('--overlap <seconds>', 'how long the secret before goes on working, at most 604800', '86400')
     .action(lazily(async () => (await import('../keys.js')).rotateKey));
   addJsonVerb(key, 'revoke <tenant> <id>', 'End a key: it is refused everywhere within five seconds.', [

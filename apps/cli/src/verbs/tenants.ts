@@ -26,4 +26,13 @@ export function addTenants(program: Command): void {
     'Open a tenant again; takes back an erasure that has not begun.',
     ['tenant resume acme'],
   ).action(lazily(async () => (await import('../tenants.js')).resumeTenant));
+  addJsonVerb(tenant, 'support <tenant>', 'Act for a tenant, for a reason that it can read.', [
+    'tenant support acme --reason "Ticket 4711: a transfer is missing"',
+    'tenant support acme --reason "Ticket 4711: a transfer is missing" --minutes 5 --scopes ledger:read',
+  ])
+    .requiredOption('--reason <text>', 'why, in 10 to 500 characters')
+    .option('--minutes <number>', 'how long, at most 30', '30')
+    .option('--scopes <list>', 'what it may do, separated by commas; to read everything when left out')
+    .option('--member <id>', 'the member to act for')
+    .action(lazily(async () => (await import('../support.js')).startSupport));
 }

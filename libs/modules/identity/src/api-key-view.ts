@@ -25,10 +25,9 @@ export const apiKeyView = z.object({
     .datetime()
     .nullable()
     .meta({ description: 'Until when the secret before that goes on working, or went on.' }),
-  reason: z
-    .string()
-    .nullable()
-    .meta({ description: 'Why the operator made the key, where the tenant had a way in already.' }),
+  reason: z.string().nullable().meta({
+    description: 'Why the operator made or rotated the key, where the tenant had a way in already.',
+  }),
 });
 
 /** A key just made: the one time that its secret is shown. A replay of the request answers null in its place. */

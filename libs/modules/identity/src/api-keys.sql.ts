@@ -22,8 +22,8 @@ export interface ApiKeyRow {
 
 const INSERT = statement<ApiKeyRow>(
   'identity.insert_api_key',
-  `insert into identity.api_keys (tenant_id, id, name, prefix, scopes, created_by, expires_at)
-   values ($1, $2, $3, $4, $5, tenancy.actor(), $6)
+  `insert into identity.api_keys (tenant_id, id, name, prefix, scopes, created_by, expires_at, reason)
+   values ($1, $2, $3, $4, $5, tenancy.actor(), $6, $7)
    returning id, version, name, prefix, scopes, created_by, created_at, expires_at, revoked_at, rotated_at,
      previous_ends_at, reason, null::timestamptz as last_used_at, null::text as last_address`,
 );
@@ -61,11 +61,12 @@ export async function insertApiKey(
     readonly prefix: string;
     readonly scopes: readonly string[];
     readonly expiresAt: string | null;
+    readonly reason: string | null;
   },
   hash: Buffer,
 ): Promise<ApiKeyRow> {
   const [row] = await Promise.all([
-    tx.row(INSERT, [tx.tenantId, key.id, key.name, key.prefix, key.scopes, key.expiresAt]),
+    tx.row(INSERT, [tx.tenantId, key.id, key.name, key.prefix, key.scopes, key.expiresAt, key.reason]),
     tx.execute(STORE_CREDENTIAL, [key.id, hash, key.scopes, key.expiresAt]),
   ]);
   if (!row) throw new Error('the insert of an API key returned nothing');
@@ -90,7 +91,7 @@ const ROTATE_CREDENTIAL = statement<{ ends_at: Date | null }>(
 const MARK_ROTATED = statement<Omit<ApiKeyRow, 'last_used_at' | 'last_address'>>(
   'identity.mark_api_key_rotated',
   `update identity.api_keys
-   set prefix = $3, rotated_at = clock_timestamp(), previous_ends_at = $4, version = version + 1
+   set prefix = $3, rotated_at = clock_timestamp(), previous_ends_at = $4, reason = coalesce($5, reason), version = version + 1
    where tenant_id = $1 and id = $2
    returning id, version, name, prefix, scopes, created_by, created_at, expires_at, revoked_at, rotated_at,
      previous_ends_at, reason`,
@@ -110,10 +111,15 @@ export async function rotateCredential(
 export async function markApiKeyRotated(
   tx: TenantTx,
   key: ApiKeyRow,
-  prefix: string,
-  previousEndsAt: Date,
+  rotation: { readonly prefix: string; readonly previousEndsAt: Date; readonly reason: string | null },
 ): Promise<ApiKeyRow> {
-  const row = await tx.row(MARK_ROTATED, [tx.tenantId, key.id, prefix, previousEndsAt]);
+  const row = await tx.row(MARK_ROTATED, [
+    tx.tenantId,
+    key.id,
+    rotation.prefix,
+    rotation.previousEndsAt,
+    rotation.reason,
+  ]);
   if (!row) throw new Error('the update of a locked API key found nothing');
   return { ...key, ...row };
 }
@@ -125,6 +131,21 @@ export const COUNT_USABLE_API_KEYS = statement<{ readonly count: bigint }>(
    from identity.api_keys
    where tenant_id = $1 and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())`,
 );
+
+const HAS_WAY_IN = statement<{ has_way_in: boolean }>(
+  'identity.has_way_in',
+  `select exists (
+     select from identity.api_keys
+     where tenant_id = $1 and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
+   ) or exists (
+     select from identity.members where tenant_id = $1 and built_in_role = 'owner'
+   ) as has_way_in`,
+);
+
+/** Whether somebody of the tenant can let others in: it has a usable key, or an owner. */
+export async function hasWayIn(tx: TenantTx): Promise<boolean> {
+  return (await tx.row(HAS_WAY_IN, [tx.tenantId]))?.has_way_in ?? false;
+}
 
 /** SQLSTATE that functions of schema auth raise for a scope that the actor does not hold. */
 const SCOPE_NOT_HELD = 'HF003';

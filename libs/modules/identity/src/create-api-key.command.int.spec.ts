@@ -6,6 +6,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { Test } from '@nestjs/testing';
 import { generateApiKey } from './api-key';
+import { ApiKeyById } from './api-key.query';
 import { ApiKeys } from './api-keys.query';
 import { CreateApiKey } from './create-api-key.command';
 import { ScopeNotHeld } from './identity.errors';
@@ -84,6 +85,27 @@ describe('CreateApiKey', () => {
     await expect(create(['*'], lesser)).rejects.toMatchObject({ code: 'idempotency.key_reused' });
     const keys = await app.get(QueryBus).execute(new ApiKeys(caller, { limit: 10 }));
     expect(keys.data).toHaveLength(1);
+  });
+
+  it('wants a reason of the operator where the tenant has a way in, and shows it to the tenant alone', async () => {
+    const grant = await grants.forSystem('operator', caller.tenantId, '', 'operator:alice');
+    const operator = callerOf(grant, { requestId: 'r' });
+    const make = (reason?: string) =>
+      app
+        .get(CommandBus)
+        .execute(new CreateApiKey(operator, { name: 'test', scopes: ['*'], reason }, generateApiKey('live')));
+    const [first, second] = await Promise.allSettled([make(), make()]);
+    const refused = [first, second].filter(({ status }) => status === 'rejected');
+    expect(refused).toMatchObject([{ reason: { code: 'identity.reason_required', kind: 'refused' } }]);
+    const reason = 'Ticket 4711: every key is lost';
+    const { id } = await make(reason);
+    expect(await app.get(QueryBus).execute(new ApiKeyById(caller, { id }))).toMatchObject({ reason });
+    const events = await database.admin<{ text: string }>(
+      'select to_jsonb(l)::text as text from events.log l where tenant_id = $1',
+      [caller.tenantId],
+    );
+    expect(events.filter(({ text }) => text.includes(reason))).toEqual([]);
+    expect(events).toHaveLength(2);
   });
 
   it('needs the scope', async () => {

@@ -5,9 +5,12 @@ import { CommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import type { ApiKeySecret } from './api-key';
 import { type ApiKeyView, showApiKey } from './api-key-view';
-import { COUNT_USABLE_API_KEYS, insertApiKey, refusingScopes } from './api-keys.sql';
+import { COUNT_USABLE_API_KEYS, hasWayIn, insertApiKey, refusingScopes } from './api-keys.sql';
+import { ReasonRequired } from './identity.errors';
 import { apiKeyCreated } from './identity.events';
 import { refuseLongLife } from './key-lifetime';
+import { isOperator } from './operators';
+import { reasonSchema } from './reason';
 import { scopeSchema } from './scopes';
 
 /** What POST /v1/api-keys takes. */
@@ -29,16 +32,21 @@ export const createApiKeyInput = z.strictObject({
     .meta({ description: 'When the key ends by itself; null for never.' }),
 });
 
+/** What the operator's route takes besides: why, where the tenant has a way in already. */
+export const createApiKeyForTenantInput = createApiKeyInput.extend({ reason: reasonSchema.optional() });
+
+type Input = z.output<typeof createApiKeyForTenantInput>;
+
 /**
- * Makes an API key for the caller's tenant. The secret is made outside and travels beside the input, because the answer
+ * Makes an API key for the caller's tenant. The operator makes a tenant's first; for another one they give the tenant a reason. The secret is made outside and travels beside the input, because the answer
  * is stored with the idempotency key and the secret must not be.
  */
-export class CreateApiKey extends TenantCommand<z.output<typeof createApiKeyInput>, ApiKeyView> {
+export class CreateApiKey extends TenantCommand<Input, ApiKeyView> {
   readonly scope = 'keys:write';
 
   constructor(
     caller: Caller,
-    input: z.output<typeof createApiKeyInput>,
+    input: Input,
     readonly secret: ApiKeySecret,
     idempotency?: Idempotency,
   ) {
@@ -55,9 +63,13 @@ export class CreateApiKeyHandler extends TenantCommandHandler<CreateApiKey> {
       prefix: secret.prefix,
       scopes: input.scopes,
       expiresAt: input.expiresAt ?? null,
+      reason: input.reason ?? null,
     };
     refuseLongLife(input.expiresAt ?? null, (await settingsOf(tx)).apiKeyLifetimeDaysMax);
     await requireQuota(tx, 'apiKeys', COUNT_USABLE_API_KEYS);
+    // Behind the quota's lock: two first keys at once are a first and a second.
+    if (input.reason === undefined && isOperator(tx.caller) && (await hasWayIn(tx)))
+      throw new ReasonRequired();
     const row = await refusingScopes(() => insertApiKey(tx, key, secret.hash));
     const { prefix, scopes, expiresAt } = key;
     await tx.announce(

@@ -49,3 +49,13 @@ export class SupportNotAllowed extends DomainError {
     super('This tenant allows no support access. It can do so in its settings.');
   }
 }
+
+/** The operator takes a way into a tenant that has its own. */
+export class ReasonRequired extends DomainError {
+  readonly code = 'identity.reason_required';
+  readonly kind = 'refused';
+
+  constructor() {
+    super('This tenant has a way in already: give it a reason of 10 to 500 characters, which it can read.');
+  }
+}

@@ -41,3 +41,8 @@ export class Operators {
     return (request.caller = callerOf(grant, { requestId: request.id, traceparent: request.traceparent }));
   }
 }
+
+/** Whether it is an operator who calls, by a grant of their own. */
+export function isOperator({ actor }: Caller): boolean {
+  return actor === 'system:operator';
+}

@@ -3,7 +3,7 @@ import { type Idempotency, pageOf, type Page } from '@holdfast/cqrs';
 import { ApiIdempotencyKey, IdempotencyKey } from '@holdfast/http';
 import {
   CreateApiKey,
-  createApiKeyInput,
+  createApiKeyForTenantInput,
   createdApiKeyView,
   generateApiKey,
   OperatorOnly,
@@ -106,14 +106,14 @@ export class OperatorController {
   }
 
   @Post(':id/api-keys')
-  @ApiOperation({ summary: 'Make an API key for a tenant, its first for example' })
+  @ApiOperation({ summary: 'Make the first API key of a tenant, or another for a reason that it can read' })
   @ApiIdempotencyKey()
   @ApiCreatedResponse({ standardSchema: createdApiKeyView })
   async createKey(
     @Req() request: FastifyRequest,
     @IdempotencyKey() idempotency: Idempotency,
     @Param('id', { schema: idSchema }) id: string,
-    @Body({ schema: createApiKeyInput }) input: z.output<typeof createApiKeyInput>,
+    @Body({ schema: createApiKeyForTenantInput }) input: z.output<typeof createApiKeyForTenantInput>,
   ): Promise<z.output<typeof createdApiKeyView>> {
     const caller = await this.operatorIn(id, request);
     const secret = generateApiKey('live');

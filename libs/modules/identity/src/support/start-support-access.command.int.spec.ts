@@ -20,6 +20,10 @@ const OPEN = statement(
   'test.open_support_access',
   `select auth.open_support_access(gen_random_uuid(), sha256(gen_random_uuid()::text::bytea), $1, $2, null, false)`,
 );
+const JOIN = statement(
+  'test.join_tenant',
+  "select auth.store_membership('https://issuer.test', 'operator', $1, '{ledger:write}')",
+);
 
 describe('StartSupportAccess', () => {
   let database: TestDatabase;
@@ -149,5 +153,7 @@ describe('StartSupportAccess', () => {
     await expect(make(caller)).rejects.toMatchObject(refusal);
     const rotation = new RotateApiKey(caller, { id, overlapSeconds: 0 });
     await expect(app.get(CommandBus).execute(rotation)).rejects.toMatchObject(refusal);
+    const join = database.tenants(1).transaction(caller, (tx) => tx.execute(JOIN, [newId()]));
+    await expect(join).rejects.toMatchObject({ code: 'HF003' });
   });
 });
