@@ -1,7 +1,7 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TestDatabase } from '@holdfast/testing';
+import { TestDatabase, testRoutes } from '@holdfast/testing';
 import { Database } from './database';
 import { statement } from './statement';
 import { SystemTx } from './transaction';
@@ -11,6 +11,8 @@ const COUNT = statement<{ count: bigint }>(
   'test.outcome_count',
   'select count(*) as count from public.test_outcomes',
 );
+
+const WHO = statement<{ pid: number }>('test.outcome_who', 'select pg_backend_pid() as pid');
 
 /** A wire to PostgreSQL that can be told to swallow what the server says and then to break. */
 class Wire {
@@ -116,5 +118,47 @@ describe('a connection that is cut', () => {
       return tx.last(COUNT);
     });
     await expect(work).rejects.toMatchObject({ code: 'database.unavailable' });
+  });
+});
+
+describe.each(testRoutes())('a session that is ended, $route,', (route) => {
+  let database: TestDatabase;
+  let ops: Database;
+
+  beforeAll(async () => {
+    database = await TestDatabase.createFor(route);
+    ops = database.as('holdfast_ops');
+    // Its commit takes a second: the trigger is deferred until then.
+    await database.admin(`create table public.test_outcomes (name text not null);
+      grant usage on schema public to holdfast_ops;
+      grant select, insert on public.test_outcomes to holdfast_ops;
+      create function public.dawdle() returns trigger language plpgsql as 'begin perform pg_sleep(1); return null; end';
+      grant execute on function public.dawdle() to holdfast_ops;
+      create constraint trigger dawdle after insert on public.test_outcomes deferrable initially deferred
+        for each row execute function public.dawdle()`);
+  });
+  afterAll(() => database.drop());
+
+  const open = (connection: ConstructorParameters<typeof SystemTx>[0]): SystemTx => new SystemTx(connection);
+  const end = (rows: readonly { readonly pid: number }[]): Promise<unknown> =>
+    database.admin('select pg_terminate_backend($1)', [rows[0]?.pid]);
+
+  it('between two statements has changed nothing, and the next one is sound', async () => {
+    const work = ops.transaction(open, async (tx) => {
+      await end(await tx.rows(WHO));
+      await tx.execute(INSERT, ['between']);
+    });
+    await expect(work).rejects.toMatchObject({ code: 'database.unavailable' });
+    expect(await ops.transaction(open, (tx) => tx.rows(COUNT))).toEqual([{ count: 0n }]);
+  });
+
+  it('while it commits leaves the outcome unknown', async () => {
+    const work = ops.transaction(open, async (tx) => {
+      const rows = await tx.rows(WHO);
+      await tx.execute(INSERT, ['committing']);
+      setTimeout(() => void end(rows), 300);
+    });
+    await expect(work).rejects.toMatchObject({ code: 'outcome_unknown' });
+    expect(await ops.transaction(open, (tx) => tx.rows(COUNT))).toEqual([{ count: 0n }]);
   });
 });
