@@ -258,6 +258,65 @@ alter table identity.credential_uses force row level security;
 create policy tenant_access on identity.credential_uses as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on identity.credential_uses as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
+create table identity.invitations (
+  tenant_id uuid not null,
+  id uuid not null,
+  token_hash bytea not null,
+  email text,
+  built_in_role text,
+  role_id uuid,
+  created_by text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  expires_at timestamp with time zone not null,
+  revoked_at timestamp with time zone,
+  accepted_at timestamp with time zone,
+  member_id uuid,
+  constraint invitations_built_in_role_check CHECK ((built_in_role = ANY (ARRAY['owner'::text, 'admin'::text, 'member'::text, 'auditor'::text]))),
+  constraint invitations_check CHECK ((num_nonnulls(built_in_role, role_id) =
+CASE
+    WHEN (num_nonnulls(revoked_at, accepted_at) = 0) THEN 1
+    ELSE 0
+END)),
+  constraint invitations_check1 CHECK ((num_nonnulls(accepted_at, member_id) = ANY (ARRAY[0, 2]))),
+  constraint invitations_email_check CHECK (((length(email) >= 3) AND (length(email) <= 320))),
+  constraint invitations_pkey PRIMARY KEY (tenant_id, id),
+  constraint invitations_tenant_id_member_id_fkey FOREIGN KEY (tenant_id, member_id) REFERENCES identity.members(tenant_id, id),
+  constraint invitations_tenant_id_role_id_fkey FOREIGN KEY (tenant_id, role_id) REFERENCES identity.roles(tenant_id, id),
+  constraint invitations_tenant_id_token_hash_key UNIQUE (tenant_id, token_hash),
+  constraint invitations_token_hash_check CHECK ((length(token_hash) = 32))
+);
+alter table identity.invitations owner to holdfast_owner;
+CREATE INDEX invitations_tenant_id_role_id_idx ON identity.invitations USING btree (tenant_id, role_id) WHERE (role_id IS NOT NULL);
+alter table identity.invitations enable row level security;
+alter table identity.invitations force row level security;
+create policy tenant_access on identity.invitations as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on identity.invitations as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table identity.issuers (
+  tenant_id uuid not null,
+  id uuid not null,
+  issuer text not null,
+  claim text not null,
+  claim_value text not null,
+  role_claim text,
+  roles jsonb default '[]'::jsonb not null,
+  default_role text,
+  version bigint default 1 not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint issuers_claim_check CHECK (((length(claim) >= 1) AND (length(claim) <= 200))),
+  constraint issuers_claim_value_check CHECK (((length(claim_value) >= 1) AND (length(claim_value) <= 200))),
+  constraint issuers_issuer_check CHECK (((length(issuer) >= 1) AND (length(issuer) <= 500))),
+  constraint issuers_pkey PRIMARY KEY (tenant_id, id),
+  constraint issuers_role_claim_check CHECK (((length(role_claim) >= 1) AND (length(role_claim) <= 200))),
+  constraint issuers_version_check CHECK ((version >= 1))
+);
+alter table identity.issuers owner to holdfast_owner;
+CREATE INDEX issuers_tenant_id_issuer_id_idx ON identity.issuers USING btree (tenant_id, issuer, id);
+alter table identity.issuers enable row level security;
+alter table identity.issuers force row level security;
+create policy tenant_access on identity.issuers as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on identity.issuers as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
 create table identity.members (
   tenant_id uuid not null,
   id uuid not null,
@@ -1632,6 +1691,8 @@ grant insert, select, update on table identity.api_keys to holdfast_app;
 grant insert, select, update on table identity.api_keys to holdfast_ops;
 grant delete, insert, select, update on table identity.credential_addresses to holdfast_app;
 grant insert, select, update on table identity.credential_uses to holdfast_app;
+grant insert, select, update on table identity.invitations to holdfast_app;
+grant delete, insert, select, update on table identity.issuers to holdfast_app;
 grant insert, select, update on table identity.members to holdfast_app;
 grant delete, insert, select, update on table identity.roles to holdfast_app;
 grant insert, select on table identity.support_accesses to holdfast_app;

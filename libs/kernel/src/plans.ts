@@ -58,7 +58,7 @@ export const PLANS = {
       members: 100_000,
       apiKeys: 1_000,
       customRoles: 100,
-      issuers: 50,
+      issuers: 200,
       exportsPerDay: 100,
     },
   },

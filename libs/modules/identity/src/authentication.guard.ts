@@ -64,10 +64,11 @@ export class AuthenticationGuard implements CanActivate {
     // A GraphQL request runs this guard once per root field.
     if (request.caller) return;
     const chosen = tenantChosenBy(request);
+    const origin = { requestId: request.id, traceparent: request.traceparent };
     const grant = isApiKey(credential)
       ? await this.grantOfKey(credential, chosen)
-      : await this.principals.grantFor(await this.principalOf(credential), chosen);
-    request.caller = callerOf(grant, { requestId: request.id, traceparent: request.traceparent });
+      : await this.principals.grantFor(await this.principalOf(credential), chosen, origin);
+    request.caller = callerOf(grant, origin);
   }
 
   private async grantOfKey(key: string, chosen: string | undefined): Promise<Grant> {

@@ -7,6 +7,7 @@ import { ApiKeysHandler } from './api-keys.query';
 import { ApiKeysResolver } from './api-keys.resolver';
 import { AuthenticationGuard } from './authentication.guard';
 import { CreateApiKeyHandler } from './create-api-key.command';
+import { SignIns } from './issuers/sign-ins';
 import { PeopleModule } from './people.module';
 import { type OperatorKey, Operators } from './operators';
 import { RevokeApiKeyHandler } from './revoke-api-key.command';
@@ -41,6 +42,7 @@ export class IdentityModule {
         { provide: Grants, useValue: grants },
         { provide: Operators, useValue: new Operators(grants, operatorKeys) },
         { provide: TokenVerifier, useValue: new TokenVerifier(issuers) },
+        SignIns,
         PrincipalGrants,
         { provide: APP_GUARD, useClass: AuthenticationGuard },
         CreateApiKeyHandler,

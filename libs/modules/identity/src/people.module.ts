@@ -1,4 +1,17 @@
 import { Module } from '@nestjs/common';
+import { AcceptInvitationHandler } from './invitations/accept-invitation.command';
+import { CreateInvitationHandler } from './invitations/create-invitation.command';
+import { InvitationsController } from './invitations/invitations.controller';
+import { InvitationsHandler } from './invitations/invitations.query';
+import { InvitationsResolver } from './invitations/invitations.resolver';
+import { RevokeInvitationHandler } from './invitations/revoke-invitation.command';
+import { AddIssuerHandler } from './issuers/add-issuer.command';
+import { ChangeIssuerHandler } from './issuers/change-issuer.command';
+import { FollowClaimsHandler } from './issuers/follow-claims.command';
+import { IssuersController } from './issuers/issuers.controller';
+import { IssuersHandler } from './issuers/issuers.query';
+import { IssuersResolver } from './issuers/issuers.resolver';
+import { RemoveIssuerHandler } from './issuers/remove-issuer.command';
 import { AddMemberHandler } from './members/add-member.command';
 import { ChangeMemberHandler } from './members/change-member.command';
 import { MeHandler } from './members/me.query';
@@ -15,7 +28,7 @@ import { RolesResolver } from './roles/roles.resolver';
 
 /** Who belongs to a tenant, and as what. */
 @Module({
-  controllers: [MembersController, RolesController],
+  controllers: [MembersController, RolesController, InvitationsController, IssuersController],
   providers: [
     AddMemberHandler,
     ChangeMemberHandler,
@@ -29,6 +42,17 @@ import { RolesResolver } from './roles/roles.resolver';
     RemoveRoleHandler,
     RolesHandler,
     RolesResolver,
+    CreateInvitationHandler,
+    RevokeInvitationHandler,
+    AcceptInvitationHandler,
+    InvitationsHandler,
+    InvitationsResolver,
+    AddIssuerHandler,
+    ChangeIssuerHandler,
+    RemoveIssuerHandler,
+    FollowClaimsHandler,
+    IssuersHandler,
+    IssuersResolver,
   ],
 })
 export class PeopleModule {}

@@ -1,11 +1,11 @@
-import type { Caller } from '@holdfast/kernel';
+import type { Caller, Principal } from '@holdfast/kernel';
 import { MessagesModule, type TenantCommand } from '@holdfast/cqrs';
 import { callerOf, Grants } from '@holdfast/tenancy';
 import { TestDatabase } from '@holdfast/testing';
 import type { INestApplicationContext } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { Test } from '@nestjs/testing';
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { IdentityModule } from '../src/identity.module';
 import { AddMember } from '../src/members/add-member.command';
 import type { MemberView } from '../src/members/member';
@@ -75,4 +75,9 @@ export class IdentityApp {
   events(id: string): Promise<{ type: string; data: object }[]> {
     return this.database.admin('select type, data from events.log where stream_id = $1 order by seq', [id]);
   }
+}
+
+/** Somebody whose token has been verified. */
+export function principalOf(subject: string, claims: Readonly<Record<string, unknown>> = {}): Principal {
+  return { issuer: ISSUER.issuer, subject, claims, tokenHash: randomBytes(32) };
 }

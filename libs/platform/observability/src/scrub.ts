@@ -5,6 +5,7 @@
 const CREDENTIALS: readonly (readonly [RegExp, string])[] = [
   [/\bhf_(live|test)_[0-9A-Za-z]{8,}/g, 'hf_$1_[secret]'],
   [/\bhfo_[0-9A-Za-z_-]{8,}/g, 'hfo_[secret]'],
+  [/\bhfi_[0-9A-Za-z_]{8,}/g, 'hfi_[secret]'],
   [/\bhfw_[0-9A-Za-z_.-]{8,}/g, 'hfw_[secret]'],
   [/\beyJ[\w-]{6,}\.[\w-]+\.[\w-]*/g, '[secret]'],
   [/\b(bearer|basic) +[0-9A-Za-z._~+/=-]{8,}/gi, '$1 [secret]'],

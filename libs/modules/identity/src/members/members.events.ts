@@ -16,6 +16,9 @@ export const memberRemoved = eventType('identity.member.removed', 1, z.object({}
 
 const rolePermissions = z.object({ permissions: z.array(z.string()) });
 
+/** A member used a token that is new here: once a token, and at most once in five minutes. */
+export const memberSignedIn = eventType('identity.member.signed_in', 1, z.object({}));
+
 /** The tenant defined a role. */
 export const roleCreated = eventType('identity.role.created', 1, rolePermissions);
 

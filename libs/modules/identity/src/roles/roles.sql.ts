@@ -65,13 +65,19 @@ export function lockRole(tx: TenantTx, id: string): Promise<RoleRow | undefined>
   return tx.row(LOCK, [tx.tenantId, id]);
 }
 
-/** The role that a request names, kept as it is until the transaction ends. Throws InvalidInput at /role. */
-export async function getHeldRole(tx: TenantTx, reference: string): Promise<HeldRole> {
+/** The role of a name or id, kept as it is until the transaction ends. */
+export async function findHeldRole(tx: TenantTx, reference: string): Promise<HeldRole | undefined> {
   const builtIn = builtInRole(reference);
   if (builtIn) return builtIn;
   const row = await tx.row(SHARE, [tx.tenantId, reference]);
-  if (!row) throw unknownRole();
-  return { builtIn: null, id: reference, scopes: row.permissions };
+  return row && { builtIn: null, id: reference, scopes: row.permissions };
+}
+
+/** The same for a role that a request names. Throws InvalidInput at /role. */
+export async function getHeldRole(tx: TenantTx, reference: string): Promise<HeldRole> {
+  const role = await findHeldRole(tx, reference);
+  if (!role) throw unknownRole();
+  return role;
 }
 
 /** Changes a locked role, and what those who hold it may do. Throws RoleNameTaken. */

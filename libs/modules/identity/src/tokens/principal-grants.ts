@@ -1,6 +1,7 @@
-import type { Principal } from '@holdfast/kernel';
+import type { Caller, Principal } from '@holdfast/kernel';
 import { type Grant, Grants } from '@holdfast/tenancy';
 import { Injectable } from '@nestjs/common';
+import { SignIns } from '../issuers/sign-ins';
 import { NoMembership, TenantNotChosen, TenantNotYours } from './tokens.errors';
 
 const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
@@ -8,16 +9,25 @@ const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 /** Turns a verified principal into a grant for one tenant. */
 @Injectable()
 export class PrincipalGrants {
-  constructor(private readonly grants: Grants) {}
+  constructor(
+    private readonly grants: Grants,
+    private readonly signIns: SignIns,
+  ) {}
 
   /**
    * The grant for the tenant that the token names; else for the one that the request chooses; else for the only one. Throws
    * TenantNotYours, with one answer whether there is such a tenant or not.
    */
-  async grantFor(principal: Principal, chosen: string | undefined): Promise<Grant> {
+  async grantFor(
+    principal: Principal,
+    chosen: string | undefined,
+    origin: Pick<Caller, 'requestId' | 'traceparent'>,
+  ): Promise<Grant> {
     const tenantId = await this.tenantOf(principal, chosen);
+    await this.signIns.follow(principal, tenantId, origin);
     const grant = await this.grants.forMember(principal.issuer, principal.subject, tenantId);
     if (!grant) throw new TenantNotYours();
+    this.signIns.record(principal, grant, origin);
     return grant;
   }
 

@@ -41,6 +41,8 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'identity.credential_addresses': ['select', 'insert', 'update', 'delete'],
       'identity.credential_uses': ['select', 'insert', 'update'],
       'identity.support_accesses': ['select', 'insert', 'update (ended_at, ended_by)'],
+      'identity.invitations': ['select', 'insert', 'update'],
+      'identity.issuers': ['select', 'insert', 'update', 'delete'],
       'identity.members': ['select', 'insert', 'update'],
       'identity.roles': ['select', 'insert', 'update', 'delete'],
       'ledger.accounts': [
