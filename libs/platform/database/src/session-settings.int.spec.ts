@@ -58,7 +58,7 @@ describe.each(testRoutes())('A session of ours, $route', (route) => {
 });
 
 describe('setRoleSettings', () => {
-  it('makes them the settings of a session that says nothing', async () => {
+  it('makes them the settings of a session that says nothing, once', async () => {
     const test = await TestDatabase.create();
     await setRoleSettings(test.adminUrl, ['holdfast_app']);
     const url = new URL(test.url('holdfast_app'));
@@ -69,6 +69,11 @@ describe('setRoleSettings', () => {
       (tx) => tx.rows(SETTINGS),
     );
     expect(rows).toEqual([BOUNDED]);
+    const versions = `select array_agg(s.xmin::text order by s.setrole) as versions from pg_db_role_setting s
+      join pg_database d on d.oid = s.setdatabase where d.datname = current_database()`;
+    const before = await test.admin(versions);
+    await setRoleSettings(test.adminUrl, ['holdfast_app']);
+    expect(await test.admin(versions)).toEqual(before);
     await database.close();
     await test.drop();
   });
