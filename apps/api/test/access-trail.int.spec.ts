@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CredentialUses } from '@holdfast/identity';
 import { TestApi } from './test-api';
 
 interface Refused {
@@ -33,6 +34,11 @@ describe('The trail of access', () => {
       await sleep(100);
     }
     return [];
+  };
+  /** Uses are noted once the answer is out, a moment after its client has it. */
+  const usesWritten = async (): Promise<void> => {
+    await sleep(50);
+    await api.app.get(CredentialUses, { strict: false }).flush();
   };
   const keyWith = async (scopes: readonly string[]) => {
     const made = await api.ask('POST', '/v1/api-keys', { key: tenant.key, body: { name: 'lesser', scopes } });
@@ -71,12 +77,37 @@ describe('The trail of access', () => {
     expect((await refused()).at(-1)).toMatchObject({ code: 'tenants.suspended' });
   });
 
+  it('tells of an address that the key was not used from, and keeps the address out of it', async () => {
+    const { id, key } = await keyWith(['tenant:read']);
+    for (const remoteAddress of ['203.0.113.7', '2001:db8:1:2::7', '2001:db8:1:2::8']) {
+      const headers = { authorization: `Bearer ${key}` };
+      expect(await api.app.inject({ url: '/v1/tenant', headers, remoteAddress })).toMatchObject({
+        statusCode: 200,
+      });
+      await usesWritten();
+    }
+    const events = await api.database.admin<{
+      data: { credential: string; commitments: string[] };
+      text: string;
+    }>(
+      `select data, to_jsonb(l)::text as text from events.log l
+       where tenant_id = $1 and type = 'identity.credential.used_from_new_address'`,
+      [tenant.id],
+    );
+    expect(events.map(({ data }) => [data.credential, data.commitments.length])).toEqual([
+      [`api_key:${id}`, 1],
+    ]);
+    expect(events[0]?.text).not.toMatch(/203\.0\.113|2001:db8/);
+    const shown = await api.ask('GET', `/v1/api-keys/${id}`, { key: tenant.key });
+    expect(shown.body).toMatchObject({ lastUsedFrom: '2001:db8:1:2::/64' });
+  });
+
   it('shows when and from where a key was last used', async () => {
     const { id, key } = await keyWith(['tenant:read']);
     const url = `/v1/api-keys/${id}`;
     expect((await api.ask('GET', url, { key: tenant.key })).body).toMatchObject({ lastUsedAt: null });
     await api.ask('GET', '/v1/tenant', { key });
-    await sleep(5_500);
+    await usesWritten();
     const { body } = await api.ask('GET', url, { key: tenant.key });
     expect(body).toMatchObject({ lastUsedAt: expect.any(String) as string, lastUsedFrom: '127.0.0.1' });
   });

@@ -61,7 +61,7 @@ describe('The verbs, beside a running holdfast dev', () => {
       await new Promise((wait) => setTimeout(wait, 200));
     expect(await statusWith(key.secret)).toBe(401);
     expect((await run('key', 'list', 'initech')).stdout).toMatch(/hf_test_.*revoked/);
-    const trail = await fetch(`${running.api}/v1/audit/events`, {
+    const trail = await fetch(`${running.api}/v1/audit/events?actor=system:operator`, {
       headers: { authorization: `Bearer ${auditor.secret}` },
     });
     const { data } = (await trail.json()) as { data: { type: string; actor: string; act: string }[] };
