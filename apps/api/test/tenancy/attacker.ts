@@ -1,5 +1,5 @@
 import { newId } from '@holdfast/kernel';
-import { type Arsenal, type Duel, duelsOf, INJECTIONS_INTO_OWN, withKey } from './attacks';
+import { type Arsenal, type Duel, duelsOf, INJECTIONS_INTO_OWN, shortDuelsOf, withKey } from './attacks';
 import { describeReply } from './answers';
 import type { Findings } from './findings';
 import type { Owner } from './owner';
@@ -36,6 +36,8 @@ export class Attacker {
     private readonly self: Owner,
     private readonly victimId: string,
     private readonly findings: Findings,
+    /** Other credentials for the attacker's tenant, by what they are. */
+    private readonly credentials: Readonly<Record<string, string>> = {},
   ) {}
 
   /** Everything there is to try on one route. Throws Unexercised when it is of no use to its own owner. */
@@ -45,6 +47,10 @@ export class Attacker {
     const [again, taken] = sent;
     const arsenal: Arsenal = { ...target, own, sent: again?.wire, tenantId: this.victimId };
     for (const duel of duelsOf(arsenal)) await this.fight(route, duel);
+    for (const [name, credential] of Object.entries(this.credentials)) {
+      for (const duel of shortDuelsOf(arsenal))
+        await this.fight(route, { ...duel, what: `${duel.what}, by ${name}` }, credential);
+    }
     if (own.ids.size > 0) await this.injectIntoOwn(route, own);
     if (taken) await this.useKey(route, taken);
     if (cursor !== undefined) await this.goOnFrom(cursor, arsenal);
@@ -52,13 +58,17 @@ export class Attacker {
     await this.withoutCredential(arsenal);
   }
 
-  private async fight(route: Route, { what, foreign, unknown, isTimed }: Duel): Promise<void> {
+  private async fight(
+    route: Route,
+    { what, foreign, unknown, isTimed }: Duel,
+    credential?: string,
+  ): Promise<void> {
     const pairs: [Reply, Reply][] = [];
     const once = async (): Promise<void> => {
       // By turns, since the first of two requests of a kind is the one that finds caches cold.
       const isForeignFirst = pairs.length % 2 === 0;
-      const first = await this.send(route, isForeignFirst ? foreign() : unknown());
-      const second = await this.send(route, isForeignFirst ? unknown() : foreign());
+      const first = await this.send(route, isForeignFirst ? foreign() : unknown(), credential);
+      const second = await this.send(route, isForeignFirst ? unknown() : foreign(), credential);
       const pair: [Reply, Reply] = isForeignFirst ? [first, second] : [second, first];
       this.findings.compare(route, what, pair);
       pairs.push(pair);
@@ -132,8 +142,8 @@ export class Attacker {
     if (foreign.status !== 401) this.findings.leak(route, 'no credential', describeReply(foreign));
   }
 
-  private send(route: Route, wire: Wire): Promise<Reply> {
-    return this.client.use(route, wire, this.self.tenant.key);
+  private send(route: Route, wire: Wire, credential = this.self.tenant.key): Promise<Reply> {
+    return this.client.use(route, wire, credential);
   }
 }
 

@@ -37,6 +37,15 @@ export function duelsOf(arsenal: Arsenal): Duel[] {
   ];
 }
 
+/** The first that anybody would try, for credentials of which there are many kinds. */
+export function shortDuelsOf(arsenal: Arsenal): Duel[] {
+  const [choosing] = injectionDuels(arsenal);
+  return [...placeDuels(arsenal), ...(choosing ? [choosing] : [])].map((each) => ({
+    ...each,
+    isTimed: false,
+  }));
+}
+
 /** A's id at one place among B's own, so that parents and children are mixed; then at all of them. */
 function placeDuels({ route, theirs, own }: Arsenal): Duel[] {
   const names = [...theirs.ids].flatMap(([name, id]) => (isSecret(id, theirs.mark) ? name : []));

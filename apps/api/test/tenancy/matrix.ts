@@ -14,6 +14,8 @@ export interface MatrixOptions {
   /** Whose objects are sought, and who seeks. */
   readonly victim: Tenant;
   readonly attacker: Tenant;
+  /** Credentials of other kinds for the attacker's tenant, by what they are. */
+  readonly credentials?: Readonly<Record<string, string>>;
   /** Brings what has happened to those who show it later: telemetry, counts. */
   readonly deliver?: (tenantId: string) => Promise<void>;
   /** Does what is done later, when an answer of 202 has promised it. */
@@ -71,7 +73,7 @@ class Matrix {
     const see = (reply: Reply): void => this.findings.canaries.learn(reply);
     this.victim = new Owner(client, routes, victim, { mark: VICTIMS_MARK, refusals, work, see });
     const self = new Owner(client, routes, attacker, { mark: 'canary-attacker', refusals, work });
-    this.attacker = new Attacker(client, self, victim.id, this.findings);
+    this.attacker = new Attacker(client, self, victim.id, this.findings, options.credentials);
   }
 
   async run(): Promise<MatrixReport> {
