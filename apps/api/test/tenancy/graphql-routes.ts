@@ -55,6 +55,7 @@ export class GraphqlRoute implements Route {
   readonly permission: string | undefined;
   readonly writes: boolean;
   readonly isIdempotent: boolean;
+  readonly creates: Kind | undefined;
   readonly filters: readonly string[];
   readonly isPaged: boolean;
   private readonly yields = new Yields();
@@ -69,6 +70,8 @@ export class GraphqlRoute implements Route {
     this.permission = permissionIn(field.description);
     this.writes = operation === 'mutation';
     this.isIdempotent = field.args.some(({ name }) => name === 'idempotencyKey');
+    this.creates =
+      this.writes && !field.args.some(({ name }) => name === 'id') ? kinds.ending(field.name) : undefined;
     this.isPaged = field.args.some(({ name }) => name === 'after');
     this.filters = field.args
       .filter((argument) => !isRequiredArgument(argument) && !PAGING.has(argument.name))

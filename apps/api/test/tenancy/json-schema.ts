@@ -19,7 +19,7 @@ export interface JsonSchema {
   readonly items?: JsonSchema;
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly required?: readonly string[];
-  readonly additionalProperties?: unknown;
+  readonly additionalProperties?: JsonSchema | boolean;
   readonly anyOf?: readonly JsonSchema[] | undefined;
   readonly oneOf?: readonly JsonSchema[] | undefined;
   readonly allOf?: readonly JsonSchema[];
@@ -71,11 +71,17 @@ export function flattened(schema: JsonSchema): JsonSchema {
 }
 
 function objectOf(schema: JsonSchema, source: Source, pointer: string): object {
-  if (!schema.properties) return { note: `${source.mark} ${String(++texts)}` };
+  if (!schema.properties) return recordOf(schema, source, pointer);
   const entries = Object.entries(schema.properties)
     .filter(([name]) => schema.required?.includes(name) || source.yields(`${pointer}/${name}`) < YIELDS_MAX)
     .map(([name, inner]) => [name, valueOf(inner, source, `${pointer}/${name}`, name)] as const);
   return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+}
+
+/** One entry: of the values that the schema wants, or a text. */
+function recordOf({ additionalProperties: values }: JsonSchema, source: Source, pointer: string): object {
+  const wanted = typeof values === 'object' && Object.keys(values).length > 0 ? values : { type: 'string' };
+  return { note: valueOf(wanted, source, `${pointer}/note`, 'note') };
 }
 
 /** Two objects, so that one of them can be another's; of plain values one is as good as many. */

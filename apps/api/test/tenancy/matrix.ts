@@ -114,7 +114,9 @@ class Matrix {
       await this.victim.populate(kind, theirs.ids.get(name)!);
     const chosen = new Map<string, string>();
     for (const { name, kind } of route.chosenIds()) chosen.set(name, (await this.victim.make(kind)).id);
-    return { route, theirs, sent, chosen, ended: await this.endedOf(route), filters: {}, cursor: undefined };
+    const ended = await this.endedOf(route);
+    await this.victim.tidy(JSON.stringify([sent, ...[theirs.ids, chosen].map((ids) => [...ids.values()])]));
+    return { route, theirs, sent, chosen, ended, filters: {}, cursor: undefined };
   }
 
   /** A request whose key and answer are stored with the victim. */

@@ -35,6 +35,7 @@ export interface Ways {
 /** Uses routes as a tenant that owns what they are about. */
 export class Owner {
   private readonly underWay = new Set<Kind>();
+  private readonly made: { readonly kind: Kind; readonly id: string }[] = [];
 
   constructor(
     private readonly client: Client,
@@ -48,6 +49,7 @@ export class Owner {
     const fill = async (): Promise<Filling> => ({ ...(await this.filling(route)), ...more });
     const reply = await askInForm(this.client, route, this.tenant.key, fill);
     this.ways.see?.(reply);
+    this.note(route, reply);
     const refusal = this.ways.refusals[route.name];
     if (isDone(reply) || (refusal !== undefined && reply.text.includes(`"${refusal}"`))) return reply;
     throw new Unexercised(`${route.name}: ${describeReply(reply)}`);
@@ -102,14 +104,26 @@ export class Owner {
     return this.client.use(remove, remove.request({ mark: this.ways.mark, ids }), this.tenant.key);
   }
 
+  /** Remembers what a request has made, so that it can be removed again: plans have quotas. */
+  note({ creates }: Route, reply: Reply): void {
+    if (!creates || creates.parents.length > 0 || !isDone(reply)) return;
+    const { data } = reply.body as { data?: Readonly<Record<string, unknown>> };
+    const id = identityOf(creates, data ? Object.values(data)[0] : reply.body);
+    if (id !== undefined) this.made.push({ kind: creates, id });
+  }
+
+  /** Removes what was made and is not among what is kept. */
+  async tidy(kept: string): Promise<void> {
+    for (const { kind, id } of this.made.splice(0))
+      if (!kept.includes(id)) await this.end(kind, { id, parents: [] });
+  }
+
   private async create(route: Route, kind: Kind, parents: readonly string[]): Promise<string | undefined> {
     if (route.audience !== 'tenant') return undefined;
     const { ids } = await this.filling(route);
     const reply = await this.exercise(route, { ids: new Map([...ids, ...this.path(route, parents)]) });
     if (reply.status === 202) await this.ways.work?.();
-    const made = reply.body as Readonly<Record<string, unknown>> | undefined;
-    const id = made?.[kind.identity] ?? made?.['id'];
-    return typeof id === 'string' ? id : undefined;
+    return identityOf(kind, reply.body);
   }
 
   /** The first that a list shows, or that the object does which these are parts of. */
@@ -125,8 +139,8 @@ export class Owner {
       const { data, [part]: parts = data } = body as Readonly<
         Record<string, Readonly<Record<string, unknown>>[]>
       >;
-      const id = parts?.[0]?.[kind.identity] ?? parts?.[0]?.['id'];
-      if (typeof id === 'string') return id;
+      const id = identityOf(kind, parts?.[0]);
+      if (id !== undefined) return id;
     }
     throw new Unexercised(`${kind.collection}: there is none, and no way to make one`);
   }
@@ -139,4 +153,9 @@ export class Owner {
   private route(name: string): Route | undefined {
     return this.routes.find((route) => route.name === name);
   }
+}
+
+function identityOf({ identity }: Kind, object: unknown): string | undefined {
+  const { [identity]: id, id: usual } = (object ?? {}) as Readonly<Record<string, unknown>>;
+  return [id, usual].find((each) => typeof each === 'string');
 }

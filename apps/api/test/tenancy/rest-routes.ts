@@ -1,7 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { flattened, type JsonSchema, valueOf, YIELDS_MAX } from './json-schema';
 import { type Kinds } from './kinds';
-import { type Audience, type Filling, isId, type Place, type Route, type Wire, Yields } from './route';
+import {
+  type Audience,
+  type Filling,
+  isId,
+  type Kind,
+  type Place,
+  type Route,
+  type Wire,
+  Yields,
+} from './route';
 
 /** What the suites read of an OpenAPI document. */
 export interface Document {
@@ -53,6 +62,7 @@ export class RestRoute implements Route {
   readonly permission: string | undefined;
   readonly writes: boolean;
   readonly isIdempotent: boolean;
+  readonly creates: Kind | undefined;
   readonly filters: readonly string[];
   readonly isPaged: boolean;
   private readonly body: JsonSchema | undefined;
@@ -70,6 +80,7 @@ export class RestRoute implements Route {
     this.writes = method !== 'get';
     this.body = bodyOf(operation);
     this.isIdempotent = this.takes('header', 'idempotency-key');
+    this.creates = method === 'post' ? kinds.of(path) : undefined;
     this.isPaged = this.takes('query', 'after');
     this.filters = this.parameters('query')
       .filter(({ name, schema }) => !PAGING.has(name) && isText(schema))

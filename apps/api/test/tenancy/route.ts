@@ -50,6 +50,8 @@ export interface Route {
   readonly writes: boolean;
   /** Whether repeating the request needs a key; then A's keys are tried by B. */
   readonly isIdempotent: boolean;
+  /** What the route makes, where it makes something. */
+  readonly creates: Kind | undefined;
   /** Optional parameters that take a text: filters. */
   readonly filters: readonly string[];
   /** The parameter that takes a cursor, when there is one. */
