@@ -66,26 +66,20 @@ alter table auth.memberships owner to holdfast_owner;
 CREATE UNIQUE INDEX memberships_tenant_id_member_id_idx ON auth.memberships USING btree (tenant_id, member_id);
 CREATE TRIGGER refuse_lasting BEFORE INSERT OR UPDATE ON auth.memberships FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
-create table auth.revocations (
-  only_row boolean default true not null,
-  counter bigint default 0 not null,
-  constraint revocations_only_row_check CHECK (only_row),
-  constraint revocations_pkey PRIMARY KEY (only_row)
-);
-alter table auth.revocations owner to holdfast_owner;
-
 create table auth.tenants (
   id uuid not null,
   state text default 'active'::text not null,
   plan text default 'standard'::text not null,
   changed_at timestamp with time zone default clock_timestamp() not null,
   slug text,
+  revocations bigint default 0 not null,
   constraint tenants_pkey PRIMARY KEY (id),
   constraint tenants_plan_check CHECK ((plan ~ '^[a-z][a-z0-9_-]{0,30}$'::text)),
   constraint tenants_slug_key UNIQUE (slug),
   constraint tenants_state_check CHECK ((state = ANY (ARRAY['active'::text, 'suspended'::text, 'closing'::text, 'erasing'::text, 'erased'::text])))
 );
 alter table auth.tenants owner to holdfast_owner;
+CREATE INDEX tenants_revocations_idx ON auth.tenants USING btree (revocations) WHERE (revocations > 0);
 
 create table events.heads (
   tenant_id uuid not null,
@@ -569,7 +563,7 @@ begin
   for update;
   perform auth.require_held(coalesce(had, '{}'));
   delete from auth.memberships m where m.tenant_id = tenancy.tenant_id() and m.member_id = $1;
-  update auth.revocations set counter = counter + 1;
+  perform auth.note_revocation();
 end $function$;
 alter function auth.end_membership(uuid) owner to holdfast_owner;
 
@@ -633,6 +627,16 @@ begin
   return tenancy.mint(tenant, 'system:' || consumer, array['*'], clock_timestamp() + interval '5 minutes', cause, act);
 end $function$;
 alter function auth.grant_for_system(text,uuid,text,text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.note_revocation()
+ RETURNS void
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  insert into auth.tenants as t (id, revocations) values (tenancy.tenant_id(), 1)
+  on conflict (id) do update set revocations = t.revocations + 1
+$function$;
+alter function auth.note_revocation() owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.open_support_access(access_id uuid, secret_hash bytea, scopes text[], minutes integer, member_id uuid, narrow boolean)
  RETURNS TABLE(ends_at timestamp with time zone, held text[])
@@ -707,7 +711,7 @@ begin
     on conflict (id) do update set slug = excluded.slug;
   end if;
   if tg_op <> 'INSERT' then
-    update auth.revocations set counter = counter + 1;
+    perform auth.note_revocation();
   end if;
   return null;
 end $function$;
@@ -766,7 +770,7 @@ CREATE OR REPLACE FUNCTION auth.revocation_counter()
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-  select counter from auth.revocations
+  select coalesce(sum(t.revocations), 0)::bigint from auth.tenants t where t.revocations > 0
 $function$;
 alter function auth.revocation_counter() owner to holdfast_owner;
 
@@ -782,7 +786,7 @@ begin
   if not found then
     return false;
   end if;
-  update auth.revocations set counter = counter + 1;
+  perform auth.note_revocation();
   return true;
 end $function$;
 alter function auth.revoke_credential(uuid) owner to holdfast_owner;
@@ -824,7 +828,7 @@ begin
   insert into auth.credentials (secret_hash, tenant_id, api_key_id, scopes, expires_at)
   values (secret_hash, tenant, api_key_id, newest.scopes, newest.expires_at);
   -- Processes forget the grants that they have cached for the old secret: those would outlive a short overlap.
-  update auth.revocations set counter = counter + 1;
+  perform auth.note_revocation();
   return ends;
 end $function$;
 alter function auth.rotate_credential(uuid,bytea,interval) owner to holdfast_owner;
@@ -849,7 +853,7 @@ begin
   end loop;
   update auth.memberships m set scopes = $2
   where m.tenant_id = tenancy.tenant_id() and m.member_id = any (member_ids);
-  update auth.revocations set counter = counter + 1;
+  perform auth.note_revocation();
 end $function$;
 alter function auth.set_memberships(uuid[],text[]) owner to holdfast_owner;
 
@@ -867,7 +871,7 @@ begin
   values (tenancy.tenant_id(), coalesce($1, 'active'), coalesce($2, 'standard'))
   on conflict (id) do update
     set state = coalesce($1, t.state), plan = coalesce($2, t.plan), changed_at = clock_timestamp();
-  update auth.revocations set counter = counter + 1;
+  perform auth.note_revocation();
 end $function$;
 alter function auth.set_tenant(text,text) owner to holdfast_owner;
 
@@ -898,7 +902,7 @@ begin
   perform auth.require_held(scopes);
   insert into auth.memberships (issuer, subject, tenant_id, member_id, scopes)
   values (issuer, subject, tenancy.tenant_id(), member_id, scopes);
-  update auth.revocations set counter = counter + 1;
+  perform auth.note_revocation();
 end $function$;
 alter function auth.store_membership(text,text,uuid,text[]) owner to holdfast_owner;
 
@@ -1471,16 +1475,6 @@ begin
 end $function$;
 alter function tenancy.mint(uuid,text,text[],timestamp with time zone,text,text) owner to holdfast_owner;
 
-CREATE OR REPLACE FUNCTION tenancy.plan()
- RETURNS text
- LANGUAGE sql
- STABLE SECURITY DEFINER
- SET search_path TO 'pg_catalog', 'pg_temp'
-AS $function$
-  select coalesce(nullif(split_part(tenancy.verified_principal(), '|', 5), ''), 'standard')
-$function$;
-alter function tenancy.plan() owner to holdfast_owner;
-
 CREATE OR REPLACE FUNCTION tenancy.protect(target regclass, readers name[] DEFAULT '{}'::name[])
  RETURNS void
  LANGUAGE plpgsql
@@ -1640,9 +1634,6 @@ grant execute on function tenancy.grant_actor(text) to holdfast_ops;
 grant execute on function tenancy.grant_principal(text) to holdfast_app;
 grant execute on function tenancy.grant_principal(text) to holdfast_log;
 grant execute on function tenancy.grant_principal(text) to holdfast_ops;
-grant execute on function tenancy.plan() to holdfast_app;
-grant execute on function tenancy.plan() to holdfast_log;
-grant execute on function tenancy.plan() to holdfast_ops;
 grant execute on function tenancy.rotate_signing_key() to holdfast_ops;
 grant execute on function tenancy.scopes() to holdfast_app;
 grant execute on function tenancy.scopes() to holdfast_log;

@@ -5,7 +5,7 @@ import { TestDatabase } from '@holdfast/testing';
 import type { INestApplicationContext } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { Test } from '@nestjs/testing';
-import { CreateTenant } from './create-tenant.command';
+import { CreateTenant, createTenantInput } from './create-tenant.command';
 import { OwnTenant } from './own-tenant.query';
 import { TenantDirectory } from './tenant-directory.query';
 import { TenantsModule } from './tenants.module';
@@ -56,6 +56,14 @@ describe('CreateTenant', () => {
   it('refuses a slug that another tenant has', async () => {
     await create('taken');
     await expect(create('taken')).rejects.toMatchObject({ code: 'tenants.slug_taken' });
+  });
+
+  it('takes no slug that could be another tenant’s id', () => {
+    const slugs = ['abcdef01-0000-7000-8000-000000000001', 'abcdef01'];
+    expect(slugs.map((slug) => createTenantInput.safeParse({ slug, name: 'x' }).success)).toEqual([
+      false,
+      true,
+    ]);
   });
 
   it('is the operator’s alone', async () => {

@@ -16,6 +16,8 @@ export const createTenantInput = z.strictObject({
       /^[a-z][a-z0-9-]{1,62}$/,
       'A slug is 2 to 63 lower-case letters, digits and hyphens and begins with a letter.',
     )
+    // Where a tenant is named, a UUID is an id: no slug may look like another tenant's.
+    .refine((slug) => !z.guid().safeParse(slug).success, 'A slug is no UUID.')
     .meta({ examples: ['acme'] }),
   name: z
     .string()

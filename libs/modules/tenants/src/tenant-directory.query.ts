@@ -55,7 +55,7 @@ export class TenantDirectory {
   /** The tenant with this id or slug; throws NotFound. */
   async get(idOrSlug: string): Promise<ListedTenantView> {
     const id = idSchema.safeParse(idOrSlug);
-    const [row] = await this.rows(FIND, [id.success ? id.data : null, idOrSlug]);
+    const [row] = await this.rows(FIND, id.success ? [id.data, null] : [null, idOrSlug]);
     if (!row) throw new NotFound();
     return showListedTenant(row);
   }

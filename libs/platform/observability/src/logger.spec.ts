@@ -3,8 +3,8 @@ import { createLogger, loggerFor } from './logger';
 import { NestLogger } from './nest-logger';
 
 const apiKey = `hf_live_${'a1B2'.repeat(9)}`;
-const mac = '0123456789abcdef'.repeat(4);
-const grant = `${mac}0001018f2d3c-0000-7000-8000-0000000000001700000000000000api_key:x|*|`;
+const mac = '0123456789aZ/bQx'.repeat(4);
+const grant = `${mac}0002018f2d3c-0000-7000-8000-00000000000000030423a9e6e35bapi_key:x|*|||standard`;
 const jwt = ['{"alg":"ES256"}', '{"sub":"anna"}', 'signature']
   .map((part) => Buffer.from(part).toString('base64url'))
   .join('.');

@@ -10,10 +10,7 @@ import { z } from 'zod';
 
 const STORE = statement('test.store_key', 'select auth.store_credential($1, $2, $3, null)');
 const SET_TENANT = statement('test.set_tenant', 'select auth.set_tenant($1, $2)');
-const READ = statement<{ act: string | null; plan: string }>(
-  'test.read_act_and_plan',
-  'select tenancy.act() as act, tenancy.plan() as plan',
-);
+const READ = statement<{ act: string | null }>('test.read_act', 'select tenancy.act() as act');
 const LOGGED = statement<{ actor: string; act: string | null }>(
   'test.read_actors',
   'select actor, act from events.log where tenant_id = $1 order by seq limit 10',
@@ -84,7 +81,7 @@ describe('The state of a tenant', () => {
     await set(tenantId, null, 'free');
     const caller = await systemCaller('test', tenantId, 'operator:ann');
     expect(caller).toMatchObject({ plan: 'free', act: 'operator:ann' });
-    expect(await database.tenants(1).rows(caller, READ, [])).toEqual([{ act: 'operator:ann', plan: 'free' }]);
+    expect(await database.tenants(1).rows(caller, READ, [])).toEqual([{ act: 'operator:ann' }]);
   });
 
   it('leaves the actor and the operator who acted on each event', async () => {

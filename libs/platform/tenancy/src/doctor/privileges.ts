@@ -16,7 +16,6 @@ const CONTEXT_FUNCTIONS = [
   'enter',
   'grant_actor',
   'grant_principal',
-  'plan',
   'scopes',
   'tenant_id',
 ].map((name) => `tenancy.${name}`);
