@@ -126,6 +126,8 @@ export async function prepareBackend(backend: QueueBackend, connectTimeoutMs: nu
   const connection = new PostgresConnection(postgresConnection(backend.url, connectTimeoutMs));
   try {
     const client = await connection.pool.connect();
+    // A server that ends meanwhile fails the query too, where it is heard; with nobody listening here it ended the process.
+    client.on('error', () => {});
     const session: PgQueryable = {
       query: (text, values) =>
         text.startsWith('CREATE SCHEMA')
