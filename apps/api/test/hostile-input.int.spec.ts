@@ -209,6 +209,11 @@ const DOCUMENTS: readonly (readonly [what: string, query: string, code: string, 
     '{ accounts(first: 200) { edges { node { entries(first: 200) { edges { cursor } } } } } a: accounts(first: 200) { edges { node { entries(first: 200) { edges { cursor } } } } } }',
     'graphql.too_costly',
   ],
+  [
+    'pages within pages that a page of minus a million would pay for',
+    '{ accounts(first: 200) { edges { node { entries(first: 200) { edges { cursor } } } } } a: accounts(first: 200) { edges { node { entries { edges { cursor } } } } } z: accounts(first: -1000000) @skip(if: true) { edges { node { entries { edges { cursor } } } } } }',
+    'graphql.too_costly',
+  ],
   ['a subscription', 'subscription { tenant { id } }', 'graphql.invalid'],
 ];
 

@@ -45,6 +45,13 @@ describe('The cost of a document', () => {
     expect(() => cost(nested(2_000_000_000))).toThrow(TooCostly);
   });
 
+  it.each([-1_000_000, 0, 1])('is never lowered by a part: a page of %p counts as one item', (first) => {
+    const source =
+      'query($n: Int) { people(first: 20) { edges { node { friends { edges { cursor } } } } } z: people(first: $n) @skip(if: true) { edges { node { friends { edges { cursor } } } } } }';
+    expect(cost(source, { n: first })).toBe(21 + 2);
+    expect(cost(source.replace('($n: Int)', '').replace('$n', String(first)))).toBe(21 + 2);
+  });
+
   it('is reckoned in a moment, however often fragments spread each other', () => {
     const fragments = Array.from(
       { length: 60 },

@@ -11,6 +11,7 @@ import {
   Kind,
   type OperationDefinitionNode,
   type SelectionSetNode,
+  type ValueNode,
 } from 'graphql';
 import { PAGE_DEFAULT } from './connections';
 
@@ -103,14 +104,20 @@ class Reckoning {
     return type === this.schema.getQueryType() || type === this.schema.getMutationType();
   }
 
-  /** How many items a field brings: as many as `first` says where it takes that, else one. */
+  /**
+   * How many items a field brings: as many as `first` says where it takes that, else one. Never fewer than one: a page of
+   * minus a thousand, which no resolver takes and `@skip` keeps from being asked, would pay for the rest of the document.
+   */
   private itemsOf(node: FieldNode, field: GraphQLField<unknown, unknown> | undefined): number {
     if (!field?.args.some(({ name }) => name === 'first')) return 1;
-    const given = node.arguments?.find(({ name }) => name.value === 'first')?.value;
+    const first = this.valueOf(node.arguments?.find(({ name }) => name.value === 'first')?.value);
+    return Number.isInteger(first) ? Math.max(1, Number(first)) : PAGE_DEFAULT;
+  }
+
+  private valueOf(given: ValueNode | undefined): unknown {
     if (given?.kind === Kind.INT) return Number(given.value);
-    if (given?.kind !== Kind.VARIABLE) return PAGE_DEFAULT;
-    const variable = this.variables[given.name.value] ?? this.defaults.get(given.name.value);
-    return typeof variable === 'number' ? variable : PAGE_DEFAULT;
+    if (given?.kind !== Kind.VARIABLE) return undefined;
+    return this.variables[given.name.value] ?? this.defaults.get(given.name.value);
   }
 
   private objectType(name: string | undefined): GraphQLObjectType | undefined {
