@@ -30,9 +30,9 @@ describe('Limits of the API', () => {
     const { key } = await api.tenant();
     const { headers } = await api.ask('GET', PAGE, { key });
     expect(headers['ratelimit-policy']).toMatch(
-      /^"address";q=\d+;w=1, "tenant";q=10;w=100, "credential";q=8;w=100$/,
+      /^"address";q=\d+;w=1, "credential";q=8;w=100, "tenant";q=10;w=100$/,
     );
-    expect(headers['ratelimit']).toMatch(/^"address";r=\d+;t=1, "tenant";r=9;t=10, "credential";r=7;t=13$/);
+    expect(headers['ratelimit']).toMatch(/^"address";r=\d+;t=1, "credential";r=7;t=13, "tenant";r=9;t=10$/);
   });
 
   it('refuse a credential that has used up its share with 429, and leave the rest to others of its tenant', async () => {
@@ -57,9 +57,7 @@ describe('Limits of the API', () => {
     const other = String(body['secret']);
     // The tenant has two left: what the first key was refused was not taken from it.
     const rest = await many(4, () => api.ask('GET', PAGE, { key: other }));
-    expect(statuses(rest)).not.toContain(401);
-    expect(rest.filter(({ status }) => status === 200).length).toBeLessThanOrEqual(2);
-    expect(rest.at(-1)).toMatchObject({ status: 429, body: { code: 'limits.rate_exceeded' } });
+    expect(statuses(rest)).toEqual([200, 200, 429, 429]);
   });
 
   it('refuse before the body is read, once it is known that nothing is left', async () => {

@@ -129,16 +129,14 @@ export class Limits {
   ): Promise<void> {
     const limits = (request.limits ??= { standings: [], isAnswered: false });
     const quota = this.quotaOf(caller);
-    const standings = await Promise.all([
-      this.bucketsOf('tenant', tenantShape(quota)).take(caller.tenantId, cost),
-      this.bucketsOf('credential', credentialShape(quota)).take(`${caller.tenantId} ${caller.actor}`, cost),
-    ]);
-    limits.standings = [...limits.standings, ...standings];
-    const refusing = standings.find(({ admitted }) => !admitted);
-    if (refusing) {
-      const refusal = refusedBy(refusing);
-      if (cost === 1) this.rememberExhausted(request, limits.standings, refusal, refusing.waitMs);
-      throw refusal;
+    // One after the other: what a credential is refused would otherwise be taken from its tenant's others.
+    for (const [buckets, key] of [
+      [this.bucketsOf('credential', credentialShape(quota)), `${caller.tenantId} ${caller.actor}`],
+      [this.bucketsOf('tenant', tenantShape(quota)), caller.tenantId],
+    ] as const) {
+      const standing = await buckets.take(key, cost);
+      limits.standings = [...limits.standings, standing];
+      if (!standing.admitted) this.refuse(request, limits.standings, standing, cost);
     }
     await this.takePermit(limits, reply, caller.tenantId, quota.concurrentRequests);
   }
@@ -175,23 +173,26 @@ export class Limits {
 
   /** Until its next token, a credential that has none is refused before its body is read and its grant looked up. */
   private refuseExhausted(request: FastifyRequest, limits: RequestLimits): void {
-    const { authorization } = request.headers;
-    const known = authorization === undefined ? undefined : this.exhausted.get(fingerprint(authorization));
+    const credential = fingerprint(request);
+    const known = credential === undefined ? undefined : this.exhausted.get(credential);
     if (!known || known.untilMs <= performance.now()) return;
     limits.standings = known.standings;
     refused.inc({ limit: known.refusal.limit });
     throw known.refusal;
   }
 
-  private rememberExhausted(
-    { headers: { authorization } }: FastifyRequest,
+  /** Refuses, and remembers it where every other request of the credential would be refused as well. */
+  private refuse(
+    request: FastifyRequest,
     standings: readonly Standing[],
-    refusal: RateExceeded,
-    waitMs: number,
-  ): void {
-    if (authorization === undefined) return;
-    const untilMs = performance.now() + waitMs;
-    this.exhausted.set(fingerprint(authorization), { standings, refusal, untilMs });
+    refusing: Standing,
+    cost: number,
+  ): never {
+    const refusal = refusedBy(refusing);
+    const credential = fingerprint(request);
+    if (credential !== undefined && cost === 1)
+      this.exhausted.set(credential, { standings, refusal, untilMs: performance.now() + refusing.waitMs });
+    throw refusal;
   }
 }
 
@@ -211,7 +212,10 @@ function refusedBy({ limit, waitMs }: Standing): RateExceeded {
   return new RateExceeded(limit, seconds(waitMs));
 }
 
-/** No credential is kept as it is. */
-function fingerprint(authorization: string): string {
-  return hash('sha256', authorization, 'base64');
+/** Of a credential, which is kept nowhere as it is, and the tenant for whom it is used: a token may be good for several. */
+function fingerprint({ headers }: FastifyRequest): string | undefined {
+  const { authorization, 'holdfast-tenant': tenant = '' } = headers;
+  return authorization === undefined
+    ? undefined
+    : hash('sha256', `${authorization} ${String(tenant)}`, 'base64');
 }
