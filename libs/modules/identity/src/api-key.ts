@@ -27,8 +27,8 @@ export function generateApiKey(mode: ApiKeyMode): ApiKeySecret {
 }
 
 /**
- * Whether a text has the form and checksum of a key. A mistyped key, or a token of another system, is refused without
- * asking the database; a guessed one would have to be right in 178 bits all the same.
+ * Whether a text has the form and checksum of a key. A mistyped key, or a token of another system, is told from a key
+ * without asking the database; a guessed one would have to be right in 178 bits all the same.
  */
 export function isApiKey(text: string): boolean {
   return SHAPE.test(text) && checksum(text.slice(0, -CHECKSUM_LENGTH)) === text.slice(-CHECKSUM_LENGTH);

@@ -2,7 +2,7 @@ import { Module } from '@nestjs/common';
 import { AcceptInvitationHandler } from './invitations/accept-invitation.command';
 import { CreateInvitationHandler } from './invitations/create-invitation.command';
 import { InvitationsController } from './invitations/invitations.controller';
-import { InvitationsHandler } from './invitations/invitations.query';
+import { InvitationKnownHandler, InvitationsHandler } from './invitations/invitations.query';
 import { InvitationsResolver } from './invitations/invitations.resolver';
 import { RevokeInvitationHandler } from './invitations/revoke-invitation.command';
 import { AddIssuerHandler } from './issuers/add-issuer.command';
@@ -46,6 +46,7 @@ import { RolesResolver } from './roles/roles.resolver';
     RevokeInvitationHandler,
     AcceptInvitationHandler,
     InvitationsHandler,
+    InvitationKnownHandler,
     InvitationsResolver,
     AddIssuerHandler,
     ChangeIssuerHandler,

@@ -1,14 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import {
-  type CryptoKey,
-  exportJWK,
-  exportSPKI,
-  generateKeyPair,
-  type JWK,
-  type JWTPayload,
-  SignJWT,
-} from 'jose';
+import { type CryptoKey, exportJWK, exportSPKI, generateKeyPair, type JWK, SignJWT } from 'jose';
 
 interface SigningKey {
   readonly privateKey: CryptoKey;
@@ -63,7 +55,10 @@ export class TestIssuer {
   }
 
   /** A token that is right but for what is given: claims of `undefined` are left out. */
-  token(claims: JWTPayload = {}, header: Readonly<Record<string, unknown>> = {}): Promise<string> {
+  token(
+    claims: Readonly<Record<string, unknown>> = {},
+    header: Readonly<Record<string, unknown>> = {},
+  ): Promise<string> {
     const now = Math.floor(Date.now() / 1_000);
     const usual = { iss: this.url, sub: 'anna', aud: 'holdfast', iat: now, exp: now + 300 };
     const payload = Object.fromEntries(

@@ -33,7 +33,6 @@ export class AcceptInvitation extends TenantCommand<Input, MemberView> {
     readonly principal: Principal,
     idempotency?: Idempotency,
   ) {
-    // Who it is belongs to the request: the same key of another person is another request.
     super(caller, { token, issuer: principal.issuer, subject: principal.subject }, idempotency);
   }
 }

@@ -1,4 +1,4 @@
-import { type Caller, idSchema, type Principal } from '@holdfast/kernel';
+import { type Caller, deterministicId, idSchema, type Principal } from '@holdfast/kernel';
 import { type Idempotency, pageOf, type Page } from '@holdfast/cqrs';
 import { ApiIdempotencyKey, CallerOf, IdempotencyKey, Needs, PrincipalOf } from '@holdfast/http';
 import { callerOf, Grants, TenantClosed } from '@holdfast/tenancy';
@@ -19,7 +19,7 @@ import { AcceptInvitation, acceptInvitationInput } from './accept-invitation.com
 import { CreateInvitation, createInvitationInput } from './create-invitation.command';
 import { createdInvitationView, invitationView, type InvitationView, tenantOfToken } from './invitation';
 import { InvitationInvalid } from './invitations.errors';
-import { Invitations, invitationsInput } from './invitations.query';
+import { InvitationKnown, Invitations, invitationsInput } from './invitations.query';
 import { RevokeInvitation } from './revoke-invitation.command';
 
 @ApiTags('identity')
@@ -72,7 +72,13 @@ export class InvitationsController {
     if (tenantId === undefined) throw new InvitationInvalid();
     const grant = await this.grants.forSystem('identity', tenantId).catch(refusal);
     const caller = callerOf(grant, { requestId: request.id, traceparent: request.traceparent });
-    return this.commands.execute(new AcceptInvitation(caller, token, principal, idempotency));
+    // Before anything is written: a made-up token names any tenant, also one that is not there.
+    const isKnown = await this.queries.execute(new InvitationKnown(caller, { token }));
+    if (!isKnown) throw new InvitationInvalid();
+    // All who accept act as the system: their keys are told apart by person, so that nobody meets another's answer.
+    const key = deterministicId('accept', principal.issuer, principal.subject, idempotency.key);
+    request.idempotency = { key, replayed: false };
+    return this.commands.execute(new AcceptInvitation(caller, token, principal, request.idempotency));
   }
 
   @Delete(':id')

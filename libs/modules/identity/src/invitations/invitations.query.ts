@@ -3,7 +3,7 @@ import { statement } from '@holdfast/database';
 import { TenantDatabase } from '@holdfast/tenancy';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
-import { type InvitationRow, type InvitationView, showInvitation } from './invitation';
+import { hashOfToken, type InvitationRow, type InvitationView, showInvitation } from './invitation';
 
 /** What GET /v1/invitations takes. */
 export const invitationsInput = z.strictObject({ ...pageInput });
@@ -33,5 +33,25 @@ export class InvitationsHandler implements IQueryHandler<Invitations> {
     const [before] = cursors.decode(caller, after) ?? [null];
     const rows = await this.tenants.rows(caller, LIST, [caller.tenantId, before, limit + 1]);
     return page(rows, limit, showInvitation, (row) => cursors.encode(caller, [row.id]));
+  }
+}
+
+/** Whether the caller's tenant has made an invitation with this token. */
+export class InvitationKnown extends TenantQuery<{ readonly token: string }, boolean> {
+  readonly scope = 'members:read';
+}
+
+const IS_KNOWN = statement<{ readonly is_known: boolean }>(
+  'identity.is_invitation_known',
+  `select exists (select from identity.invitations where tenant_id = $1 and token_hash = $2) as is_known`,
+);
+
+@QueryHandler(InvitationKnown)
+export class InvitationKnownHandler implements IQueryHandler<InvitationKnown> {
+  constructor(private readonly tenants: TenantDatabase) {}
+
+  async execute({ caller, input: { token } }: InvitationKnown): Promise<boolean> {
+    const [row] = await this.tenants.rows(caller, IS_KNOWN, [caller.tenantId, hashOfToken(token)]);
+    return row?.is_known ?? false;
   }
 }

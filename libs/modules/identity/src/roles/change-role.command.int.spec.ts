@@ -1,5 +1,7 @@
-import type { Caller } from '@holdfast/kernel';
+import { type Caller, scopesOfRole } from '@holdfast/kernel';
 import { IdentityApp } from '../../test/identity-app';
+import { ChangeMember } from '../members/change-member.command';
+import type { MemberView } from '../members/member';
 import { ChangeRole } from './change-role.command';
 
 describe('ChangeRole', () => {
@@ -20,6 +22,21 @@ describe('ChangeRole', () => {
     for (const member of [before, ...meanwhile])
       expect((await app.as(member, owner.tenantId))?.scopes).toEqual(['tenant:read']);
   });
+
+  it('touches nobody who has left it meanwhile', async () => {
+    const role = await app.defineRole(owner, 'tenant:read', 'audit:read');
+    const members = await Promise.all(Array.from({ length: 8 }, () => app.add(owner, role.id)));
+    await Promise.all([
+      ...members.slice(0, 4).map((member) => leave(member)),
+      app.execute(new ChangeRole(owner, { ...role, permissions: ['tenant:read', 'keys:write'] })),
+      ...members.slice(4).map((member) => leave(member)),
+    ]);
+    for (const member of members)
+      expect((await app.as(member, owner.tenantId))?.scopes).toEqual(scopesOfRole('auditor'));
+  });
+
+  const leave = ({ id, version }: MemberView): Promise<MemberView> =>
+    app.execute(new ChangeMember(owner, { id, version, role: 'auditor' }));
 
   it('does not let its holders widen it', async () => {
     const role = await app.defineRole(owner, 'roles:write');

@@ -1,5 +1,6 @@
 import type { Caller } from '@holdfast/kernel';
 import { IdentityApp } from '../../test/identity-app';
+import { CreateInvitation } from '../invitations/create-invitation.command';
 import { RemoveMember } from '../members/remove-member.command';
 import { RemoveRole } from './remove-role.command';
 
@@ -23,6 +24,18 @@ describe('RemoveRole', () => {
       'identity.role.created',
       'identity.role.removed',
     ]);
+  });
+
+  it('waits for no invitation that has expired', async () => {
+    const role = await app.defineRole(owner, 'tenant:read');
+    const { id } = await app.execute(new CreateInvitation(owner, { role: role.id, expiresInDays: 1 }));
+    await expect(app.execute(new RemoveRole(owner, role))).rejects.toMatchObject({
+      code: 'identity.role_in_use',
+    });
+    await app.database.admin(`update identity.invitations set expires_at = clock_timestamp() where id = $1`, [
+      id,
+    ]);
+    await app.execute(new RemoveRole(owner, role));
   });
 
   it('never leaves somebody with a role that is gone', async () => {

@@ -43,11 +43,26 @@ const DELETE = statement(
   'delete from identity.roles where tenant_id = $1 and id = $2',
 );
 
-const SET_SCOPES_OF_HOLDERS = statement(
-  'identity.set_scopes_of_holders',
-  `select auth.set_memberships(coalesce(array_agg(id), '{}'), $3)
+// Before their permissions are set, and in a statement of its own: somebody who leaves the role meanwhile is waited for and
+// then no longer found. Who comes to it waits for the role itself.
+const LOCK_HOLDERS = statement<{ readonly id: string }>(
+  'identity.lock_holders',
+  `select id
    from identity.members
-   where tenant_id = $1 and role_id = $2 and removed_at is null`,
+   where tenant_id = $1 and role_id = $2 and removed_at is null
+   order by id
+   for no key update`,
+);
+
+const SET_SCOPES = statement('identity.set_scopes', 'select auth.set_memberships($1, $2)');
+
+// An invitation that has expired cannot be accepted, and is not worth a role.
+const FORGET_EXPIRED_INVITATIONS = statement(
+  'identity.forget_expired_invitations',
+  `update identity.invitations
+   set revoked_at = expires_at, role_id = null
+   where tenant_id = $1 and role_id = $2 and revoked_at is null and accepted_at is null
+     and expires_at <= clock_timestamp()`,
 );
 
 /** Stores a role. Throws RoleNameTaken. */
@@ -88,13 +103,15 @@ export async function updateRole(
 ): Promise<RoleRow> {
   const row = await tx.row(UPDATE, [tx.tenantId, id, name, permissions]).catch(nameTaken);
   if (!row) throw new Error('the update of a role returned nothing');
-  await tx.execute(SET_SCOPES_OF_HOLDERS, [tx.tenantId, id, permissions]);
+  const holders = await tx.rows(LOCK_HOLDERS, [tx.tenantId, id]);
+  await tx.execute(SET_SCOPES, [holders.map((holder) => holder.id), permissions]);
   return row;
 }
 
 /** Removes a locked role. Throws RoleInUse when somebody holds it or is to hold it. */
 export async function deleteRole(tx: TenantTx, id: string): Promise<void> {
   try {
+    await tx.execute(FORGET_EXPIRED_INVITATIONS, [tx.tenantId, id]);
     await tx.execute(DELETE, [tx.tenantId, id]);
   } catch (error) {
     throw sqlState(error) === FOREIGN_KEY_VIOLATION ? new RoleInUse() : error;
