@@ -1,6 +1,8 @@
 import type { Caller, Principal } from '@holdfast/kernel';
 import { IdentityApp, principalOf } from '../../test/identity-app';
+import { ChangeMember } from '../members/change-member.command';
 import type { MemberView } from '../members/member';
+import { RemoveMember } from '../members/remove-member.command';
 import { AcceptInvitation } from './accept-invitation.command';
 import { CreateInvitation } from './create-invitation.command';
 
@@ -53,6 +55,26 @@ describe('AcceptInvitation', () => {
       });
     const member = await accept(token, principalOf('anna', { email: 'anna@example.com' }));
     expect(member.email).toBe('Anna@example.com');
+  });
+
+  it('gives nothing for somebody who could not give it any more', async () => {
+    const [removed, demoted, kept] = await Promise.all([1, 2, 3].map(() => app.add(owner, 'admin')));
+    const outcomes = async (inviter: MemberView | undefined, lose: (by: MemberView) => Promise<unknown>) => {
+      if (!inviter) throw new Error('no inviter');
+      const by = (await app.as(inviter, owner.tenantId)) ?? owner;
+      const inviting = new CreateInvitation(by, { role: 'admin', expiresInDays: 7 });
+      await app.execute(inviting);
+      await lose(inviter);
+      const [outcome] = await Promise.allSettled([accept(inviting.token.text, principalOf(inviter.id))]);
+      return outcome.status === 'rejected' ? (outcome.reason as { code: string }).code : outcome.status;
+    };
+    expect([
+      await outcomes(removed, (by) => app.execute(new RemoveMember(owner, by))),
+      await outcomes(demoted, ({ id, version }) =>
+        app.execute(new ChangeMember(owner, { id, version, role: 'auditor' })),
+      ),
+      await outcomes(kept, async () => {}),
+    ]).toEqual(['identity.invitation_invalid', 'identity.invitation_invalid', 'fulfilled']);
   });
 
   it('refuses a token that has expired, and one that never was', async () => {

@@ -6,6 +6,8 @@ import { z } from 'zod';
 import { admitMember } from '../members/admit-member';
 import { type MemberView, showMember } from '../members/member';
 import { lockMember } from '../members/members.sql';
+import { getHeldRole } from '../roles/roles.sql';
+import { canStillGive } from './inviter';
 import { hashOfToken, isAddressOf, statusOf } from './invitation';
 import { InvitationForAnother, InvitationInvalid } from './invitations.errors';
 import { invitationAccepted } from './invitations.events';
@@ -53,6 +55,8 @@ export class AcceptInvitationHandler extends TenantCommandHandler<AcceptInvitati
     const { id, email } = invitation;
     if (email !== null && !isAddressOf(email, claims)) throw new InvitationForAnother();
     const role = invitation.built_in_role ?? invitation.role_id ?? '';
+    if (!(await canStillGive(tx, invitation.created_by, await getHeldRole(tx, role))))
+      throw new InvitationInvalid();
     const member = await admitMember(tx, { issuer, subject, email, role, source: 'invitation' });
     await markInvitationAccepted(tx, id, member.id);
     await tx.announce(announcement(invitationAccepted, { id, version: 2n }, { memberId: member.id }));

@@ -1,5 +1,6 @@
 import { statement } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
+import { written } from '../members/members.sql';
 import type { HeldRole } from '../roles/role';
 import type { InvitationRow } from './invitation';
 
@@ -45,7 +46,7 @@ const MARK_ACCEPTED = statement(
 );
 
 /** Stores an invitation that ends in so many days. */
-export async function insertInvitation(
+export function insertInvitation(
   tx: TenantTx,
   invitation: {
     readonly id: string;
@@ -56,9 +57,7 @@ export async function insertInvitation(
   },
 ): Promise<InvitationRow> {
   const { id, hash, email, role, expiresInDays } = invitation;
-  const row = await tx.row(INSERT, [tx.tenantId, id, hash, email, role.builtIn, role.id, expiresInDays]);
-  if (!row) throw new Error('the insert of an invitation returned nothing');
-  return row;
+  return written(tx, INSERT, [tx.tenantId, id, hash, email, role.builtIn, role.id, expiresInDays]);
 }
 
 /** The invitation, locked until the transaction ends. */

@@ -5,7 +5,7 @@ import { CommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { unknownIssuer } from '../members/members.errors';
 import { requireHeld } from '../roles/create-role.command';
-import { getHeldRole } from '../roles/roles.sql';
+import { findHeldRole, getHeldRole } from '../roles/roles.sql';
 import { TokenVerifier } from '../tokens/token-verifier';
 import { issuerContent, type IssuerView, showIssuer } from './issuer';
 import { issuerAdded } from './issuers.events';
@@ -45,12 +45,19 @@ export class AddIssuerHandler extends TenantCommandHandler<AddIssuer> {
   }
 }
 
+type Given = Pick<IssuerContent, 'roles' | 'defaultRole'>;
+
 /** Whoever maps a claim to a role gives that role away. Throws InvalidInput for one that is not there, and ScopeNotHeld. */
-export async function requireRolesHeld(
-  tx: TenantTx,
-  caller: Caller,
-  { roles, defaultRole }: Pick<IssuerContent, 'roles' | 'defaultRole'>,
-): Promise<void> {
-  const given = new Set([...roles.map(({ role }) => role), ...(defaultRole === null ? [] : [defaultRole])]);
-  for (const reference of given) requireHeld(caller, (await getHeldRole(tx, reference)).scopes);
+export async function requireRolesHeld(tx: TenantTx, caller: Caller, given: Given): Promise<void> {
+  for (const reference of rolesIn(given)) requireHeld(caller, (await getHeldRole(tx, reference)).scopes);
+}
+
+/** And whoever changes or removes a mapping takes its roles away, those that are still there. Throws ScopeNotHeld. */
+export async function requireLostRolesHeld(tx: TenantTx, caller: Caller, lost: Given): Promise<void> {
+  for (const reference of rolesIn(lost))
+    requireHeld(caller, (await findHeldRole(tx, reference))?.scopes ?? []);
+}
+
+function rolesIn({ roles, defaultRole }: Given): ReadonlySet<string> {
+  return new Set([...roles.map(({ role }) => role), ...(defaultRole === null ? [] : [defaultRole])]);
 }

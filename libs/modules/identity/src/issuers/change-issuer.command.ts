@@ -3,7 +3,7 @@ import { TenantCommand, TenantCommandHandler } from '@holdfast/cqrs';
 import { announcement, type TenantTx } from '@holdfast/tenancy';
 import { CommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
-import { requireRolesHeld } from './add-issuer.command';
+import { requireLostRolesHeld, requireRolesHeld } from './add-issuer.command';
 import { issuerContent, type IssuerView, showIssuer } from './issuer';
 import { issuerChanged } from './issuers.events';
 import { lockIssuer, updateIssuer } from './issuers.sql';
@@ -30,6 +30,8 @@ export class ChangeIssuerHandler extends TenantCommandHandler<ChangeIssuer> {
     const locked = await lockIssuer(tx, input.id);
     if (!locked) throw new NotFound();
     if (locked.version.toString() !== input.version) throw new VersionMismatch();
+    const lost = { roles: locked.roles, defaultRole: locked.default_role };
+    await requireLostRolesHeld(tx, caller, lost);
     const content = {
       claim: input.claim ?? locked.claim,
       claimValue: input.claimValue ?? locked.claim_value,

@@ -1,5 +1,6 @@
-import { type Statement, statement } from '@holdfast/database';
+import { statement } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
+import { written } from '../members/members.sql';
 import type { IssuerRow, ValueRole } from './issuer';
 
 /** How many issuers bring people into a tenant, for its quota. */
@@ -61,7 +62,7 @@ export function insertIssuer(
   tx: TenantTx,
   { id, issuer, ...content }: IssuerContent & { readonly id: string; readonly issuer: string },
 ): Promise<IssuerRow> {
-  return one(tx, INSERT, [tx.tenantId, id, issuer, ...valuesOf(content)]);
+  return written(tx, INSERT, [tx.tenantId, id, issuer, ...valuesOf(content)]);
 }
 
 /** The mapping, locked until the transaction ends. */
@@ -76,7 +77,7 @@ export function shareMappings(tx: TenantTx, issuer: string): Promise<IssuerRow[]
 
 /** Changes a locked mapping. */
 export function updateIssuer(tx: TenantTx, id: string, content: IssuerContent): Promise<IssuerRow> {
-  return one(tx, UPDATE, [tx.tenantId, id, ...valuesOf(content)]);
+  return written(tx, UPDATE, [tx.tenantId, id, ...valuesOf(content)]);
 }
 
 /** Removes a locked mapping. */
@@ -86,10 +87,4 @@ export async function deleteIssuer(tx: TenantTx, id: string): Promise<void> {
 
 function valuesOf({ claim, claimValue, roleClaim, roles, defaultRole }: IssuerContent): readonly unknown[] {
   return [claim, claimValue, roleClaim, JSON.stringify(roles), defaultRole];
-}
-
-async function one<Row>(tx: TenantTx, writing: Statement<Row>, values: readonly unknown[]): Promise<Row> {
-  const row = await tx.row(writing, values);
-  if (!row) throw new Error(`${writing.name} returned nothing`);
-  return row;
 }

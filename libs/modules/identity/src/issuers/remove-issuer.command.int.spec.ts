@@ -13,6 +13,15 @@ describe('RemoveIssuer', () => {
   beforeEach(async () => void (owner = await app.database.caller()));
   afterAll(() => app.close());
 
+  it('is not for somebody who holds less than it gives', async () => {
+    const mapping = await app.execute(new AddIssuer(owner, { ...input, defaultRole: 'admin' }));
+    const role = await app.defineRole(owner, 'issuers:write');
+    const by = (await app.as(await app.add(owner, role.id), owner.tenantId)) ?? owner;
+    await expect(app.execute(new RemoveIssuer(by, mapping))).rejects.toMatchObject({
+      code: 'identity.scope_not_held',
+    });
+  });
+
   it('takes the mapping away, in its own tenant alone', async () => {
     const mapping = await app.execute(new AddIssuer(owner, input));
     const stranger = await app.database.caller();

@@ -2,6 +2,7 @@ import { NotFound, VersionMismatch } from '@holdfast/kernel';
 import { TenantCommand, TenantCommandHandler } from '@holdfast/cqrs';
 import { announcement, type TenantTx } from '@holdfast/tenancy';
 import { CommandHandler } from '@nestjs/cqrs';
+import { requireLostRolesHeld } from './add-issuer.command';
 import { issuerRemoved } from './issuers.events';
 import { deleteIssuer, lockIssuer } from './issuers.sql';
 
@@ -16,10 +17,12 @@ export class RemoveIssuer extends TenantCommand<Named & { readonly version: stri
 
 @CommandHandler(RemoveIssuer)
 export class RemoveIssuerHandler extends TenantCommandHandler<RemoveIssuer> {
-  protected async handle(tx: TenantTx, { input: { id, version } }: RemoveIssuer): Promise<Named> {
+  protected async handle(tx: TenantTx, { caller, input: { id, version } }: RemoveIssuer): Promise<Named> {
     const locked = await lockIssuer(tx, id);
     if (!locked) throw new NotFound();
     if (locked.version.toString() !== version) throw new VersionMismatch();
+    const lost = { roles: locked.roles, defaultRole: locked.default_role };
+    await requireLostRolesHeld(tx, caller, lost);
     await deleteIssuer(tx, id);
     await tx.announce(announcement(issuerRemoved, { id, version: locked.version + 1n }, {}));
     return { id };

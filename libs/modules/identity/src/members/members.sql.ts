@@ -87,7 +87,7 @@ export async function insertMember(
   const { id, issuer, subject, email, displayName, role, source } = member;
   const values = [tx.tenantId, id, issuer, subject, email, displayName, role.builtIn, role.id, source];
   try {
-    const row = await one(tx, INSERT, values);
+    const row = await written(tx, INSERT, values);
     await tx.execute(STORE_MEMBERSHIP, [issuer, subject, id, role.scopes]);
     return row;
   } catch (error) {
@@ -112,14 +112,14 @@ export async function updateMember(
   id: string,
   { email, displayName, role, source }: MemberContent,
 ): Promise<MemberRow> {
-  const row = await one(tx, UPDATE, [tx.tenantId, id, email, displayName, role.builtIn, role.id, source]);
+  const row = await written(tx, UPDATE, [tx.tenantId, id, email, displayName, role.builtIn, role.id, source]);
   await tx.execute(SET_MEMBERSHIP, [id, role.scopes]).catch(notHeld);
   return row;
 }
 
 /** Ends a locked membership; answers the version of the member's stream. Throws ScopeNotHeld. */
 export async function markMemberRemoved(tx: TenantTx, id: string): Promise<bigint> {
-  const row = await one(tx, MARK_REMOVED, [tx.tenantId, id]);
+  const row = await written(tx, MARK_REMOVED, [tx.tenantId, id]);
   await tx.execute(END_MEMBERSHIP, [id]).catch(notHeld);
   return row.stream_version;
 }
@@ -132,7 +132,12 @@ export function notHeld(error: unknown): never {
   throw sqlState(error) === SCOPE_NOT_HELD ? new ScopeNotHeld() : error;
 }
 
-async function one<Row>(tx: TenantTx, writing: Statement<Row>, values: readonly unknown[]): Promise<Row> {
+/** The row that a statement which writes one returns. */
+export async function written<Row>(
+  tx: TenantTx,
+  writing: Statement<Row>,
+  values: readonly unknown[],
+): Promise<Row> {
   const row = await tx.row(writing, values);
   if (!row) throw new Error(`${writing.name} returned nothing`);
   return row;
