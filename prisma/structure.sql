@@ -120,6 +120,7 @@ create table events.log (
   constraint log_tenant_id_stream_type_stream_id_stream_version_key UNIQUE (tenant_id, stream_type, stream_id, stream_version)
 );
 alter table events.log owner to holdfast_owner;
+CREATE INDEX log_tenant_id_seq_idx ON events.log USING btree (tenant_id, seq);
 CREATE INDEX log_tenant_id_xid_idx ON events.log USING btree (tenant_id, xid);
 CREATE INDEX log_xid_idx ON events.log USING btree (xid);
 alter table events.log enable row level security;
@@ -497,6 +498,14 @@ create table tenancy.exemptions (
 );
 alter table tenancy.exemptions owner to holdfast_owner;
 
+create table tenancy.not_exported (
+  relation text not null,
+  reason text not null,
+  constraint not_exported_pkey PRIMARY KEY (relation),
+  constraint not_exported_reason_check CHECK ((length(reason) > 10))
+);
+alter table tenancy.not_exported owner to holdfast_owner;
+
 create table tenancy.signing_keys (
   id text not null,
   secret bytea not null,
@@ -509,6 +518,73 @@ create table tenancy.signing_keys (
 alter table tenancy.signing_keys owner to holdfast_owner;
 CREATE UNIQUE INDEX signing_keys_one_signs ON tenancy.signing_keys USING btree ((true)) WHERE (retired_at IS NULL);
 
+create table tenants.erasure_receipts (
+  erased_id uuid not null,
+  erased_at timestamp with time zone default clock_timestamp() not null,
+  receipt text not null,
+  verified_by jsonb not null,
+  constraint erasure_receipts_pkey PRIMARY KEY (erased_id)
+);
+alter table tenants.erasure_receipts owner to holdfast_owner;
+
+create table tenants.export_chunks (
+  tenant_id uuid not null,
+  export_id uuid not null,
+  file text not null,
+  part integer not null,
+  row_count integer not null,
+  body bytea not null,
+  constraint export_chunks_pkey PRIMARY KEY (tenant_id, export_id, file, part),
+  constraint export_chunks_tenant_id_export_id_fkey FOREIGN KEY (tenant_id, export_id) REFERENCES tenants.exports(tenant_id, id)
+);
+alter table tenants.export_chunks owner to holdfast_owner;
+alter table tenants.export_chunks enable row level security;
+alter table tenants.export_chunks force row level security;
+create policy tenant_access on tenants.export_chunks as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on tenants.export_chunks as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table tenants.exports (
+  tenant_id uuid not null,
+  id uuid not null,
+  status text default 'queued'::text not null,
+  requested_by text not null,
+  requested_at timestamp with time zone default clock_timestamp() not null,
+  completed_at timestamp with time zone,
+  expires_at timestamp with time zone,
+  rows_done bigint default 0 not null,
+  rows_total bigint,
+  byte_count bigint default 0 not null,
+  manifest jsonb,
+  constraint exports_pkey PRIMARY KEY (tenant_id, id),
+  constraint exports_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'completed'::text, 'failed'::text, 'expired'::text])))
+);
+alter table tenants.exports owner to holdfast_owner;
+alter table tenants.exports enable row level security;
+alter table tenants.exports force row level security;
+create policy tenant_access on tenants.exports as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on tenants.exports as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table tenants.tasks (
+  tenant_id uuid not null,
+  kind text not null,
+  id uuid not null,
+  due_at timestamp with time zone default clock_timestamp() not null,
+  holder text,
+  lease_until timestamp with time zone,
+  attempts integer default 0 not null,
+  last_error text,
+  progress jsonb default '{}'::jsonb not null,
+  constraint tasks_kind_check CHECK ((kind = ANY (ARRAY['export'::text, 'erasure'::text]))),
+  constraint tasks_pkey PRIMARY KEY (tenant_id, kind, id)
+);
+alter table tenants.tasks owner to holdfast_owner;
+CREATE INDEX tasks_due_at_idx ON tenants.tasks USING btree (due_at);
+alter table tenants.tasks enable row level security;
+alter table tenants.tasks force row level security;
+create policy holdfast_relay_reads on tenants.tasks as permissive for select to holdfast_relay using (true);
+create policy tenant_access on tenants.tasks as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on tenants.tasks as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
 create table tenants.tenants (
   tenant_id uuid not null,
   slug text not null,
@@ -517,6 +593,10 @@ create table tenants.tenants (
   version bigint default 1 not null,
   settings jsonb default '{}'::jsonb not null,
   state_reason text,
+  erase_requested_at timestamp with time zone,
+  erase_after timestamp with time zone,
+  erase_postponed text,
+  constraint tenants_erase_postponed_check CHECK (((length(erase_postponed) >= 1) AND (length(erase_postponed) <= 500))),
   constraint tenants_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
   constraint tenants_pkey PRIMARY KEY (tenant_id),
   constraint tenants_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text)),
@@ -1397,6 +1477,24 @@ AS $function$
 $function$;
 alter function tenancy.actor() owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION tenancy.count_rows()
+ RETURNS TABLE(relation text, row_count bigint)
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  tenant uuid := tenancy.erasing_tenant();
+  target regclass;
+begin
+  for target in select t.relation from tenancy.tenant_tables() t order by t.relation::text loop
+    relation := target::text;
+    execute format('select count(*) from %s t where t.tenant_id = $1', target) into row_count using tenant;
+    return next;
+  end loop;
+end $function$;
+alter function tenancy.count_rows() owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION tenancy.enter(signed_grant text)
  RETURNS void
  LANGUAGE plpgsql
@@ -1425,6 +1523,122 @@ begin
   context := set_config('holdfast.context', context, true);
 end $function$;
 alter function tenancy.enter(text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.erase_page(rows_max integer)
+ RETURNS TABLE(relation text, row_count bigint)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  tenant uuid := tenancy.erasing_tenant();
+  target regclass;
+begin
+  delete from tenants.tasks t where t.tenant_id = tenant and t.kind <> 'erasure'; -- A handful: no exports are made any more.
+  for target in
+    select t.relation from tenancy.tenant_tables() t
+    where t.relation <> 'tenants.tasks'::regclass
+    order by t.depth desc, t.relation::text
+  loop
+    execute format(
+      'delete from %1$s t where t.ctid = any (array(select x.ctid from %1$s x where x.tenant_id = $1 limit $2))', target)
+      using tenant, rows_max;
+    get diagnostics row_count = row_count;
+    if row_count > 0 then
+      relation := target::text;
+      return next;
+      return;
+    end if;
+  end loop;
+end $function$;
+alter function tenancy.erase_page(integer) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.erasing_tenant()
+ RETURNS uuid
+ LANGUAGE plpgsql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  tenant uuid := tenancy.tenant_id();
+begin
+  if tenancy.actor() <> 'system:eraser'
+     or not exists (select from auth.tenants t where t.id = tenant and t.state = 'erasing') then
+    raise exception 'only the eraser does this, in a tenant that is being erased' using errcode = 'HF003';
+  end if;
+  return tenant;
+end $function$;
+alter function tenancy.erasing_tenant() owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.export_page(file text, after jsonb, rows_max integer, bytes_max integer)
+ RETURNS TABLE(line text, place jsonb)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  target regclass := (
+    select t.relation from tenancy.tenant_tables() t
+    where t.relation::text = file and not exists (select from tenancy.not_exported n where n.relation = file));
+  keys text[] := case when file = 'events.log' then array['seq'] else array(
+    select a.attname
+    from pg_index x
+    cross join unnest(x.indkey) with ordinality k (attnum, place)
+    join pg_attribute a on a.attrelid = x.indrelid and a.attnum = k.attnum
+    where x.indrelid = target and x.indisprimary and a.attname <> 'tenant_id'
+    order by k.place) end;
+  listed text := (select string_agg(format('t.%I', k), ', ') from unnest(keys) k);
+  behind text := (select string_agg(format('(jsonb_populate_record(null::%s, $2)).%I', target, k), ', ') from unnest(keys) k);
+begin
+  if target is null then
+    raise exception 'no table of tenants that is exported has this name' using errcode = 'HF002';
+  end if;
+  if after is not null and listed is null then
+    return; -- One row per tenant, and that one has been read.
+  end if;
+  return query execute format(
+    'select p.line, p.place
+     from (
+       select r.line, r.place, r.ordinal,
+         sum(octet_length(r.line)) over (order by r.ordinal rows between unbounded preceding and 1 preceding) as before
+       from (
+         select to_jsonb(t)::text as line, jsonb_build_object(%s) as place, row_number() over (order by %s) as ordinal
+         from (select t.* from %s t where t.tenant_id = $1 %s order by %s limit $3) t
+       ) r
+     ) p
+     where coalesce(p.before, 0) < $4
+     order by p.ordinal',
+    (select string_agg(format('%L, t.%I', k, k), ', ') from unnest(keys) k),
+    coalesce(listed, 't.tenant_id'),
+    target,
+    case when after is not null then format('and (%s) > (%s)', listed, behind) end,
+    concat_ws(', ', 't.tenant_id', listed))
+  using tenancy.tenant_id(), after, rows_max, bytes_max;
+end $function$;
+alter function tenancy.export_page(text,jsonb,integer,integer) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.export_tables()
+ RETURNS TABLE(relation text, row_count bigint)
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  tenant uuid := tenancy.tenant_id();
+  found record;
+begin
+  for found in
+    select t.relation as target from tenancy.tenant_tables() t
+    where has_table_privilege(t.relation, 'select')
+      and not exists (select from tenancy.not_exported n where n.relation = t.relation::text)
+    order by t.depth, t.relation::text
+  loop
+    relation := found.target::text;
+    execute format('select count(*) from %s t where t.tenant_id = $1', found.target) into row_count using tenant;
+    return next;
+  end loop;
+end $function$;
+alter function tenancy.export_tables() owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION tenancy.grant_actor(signed_grant text)
  RETURNS text
@@ -1538,6 +1752,22 @@ AS $function$
 $function$;
 alter function tenancy.settings() owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION tenancy.store_receipt(receipt text, verified_by jsonb)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  tenant uuid := tenancy.erasing_tenant();
+begin
+  if exists (select from tenancy.count_rows() c where c.row_count > 0) then
+    raise exception 'there are rows of the tenant left' using errcode = 'HF021';
+  end if;
+  insert into tenants.erasure_receipts (erased_id, receipt, verified_by) values (tenant, $1, $2);
+end $function$;
+alter function tenancy.store_receipt(text,jsonb) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION tenancy.tenant_id()
  RETURNS uuid
  LANGUAGE plpgsql
@@ -1556,6 +1786,33 @@ begin
   raise exception 'no tenant context' using errcode = 'HF001';
 end $function$;
 alter function tenancy.tenant_id() owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.tenant_tables()
+ RETURNS TABLE(relation regclass, depth integer)
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  with recursive tenant_table as (
+    select c.oid
+    from pg_class c
+    join pg_namespace n on n.oid = c.relnamespace
+    join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant_id' and not a.attisdropped
+    where c.relkind = 'r' and n.nspname not in ('information_schema', 'jobs') and n.nspname !~ '^pg_'
+  ), standing (oid, depth) as (
+    select t.oid, 0 from tenant_table t
+    union
+    select k.conrelid, s.depth + 1
+    from standing s
+    join pg_constraint k on k.contype = 'f' and k.confrelid = s.oid and k.conrelid <> k.confrelid
+    where s.depth < 20
+  )
+  select t.oid::regclass, max(s.depth)
+  from tenant_table t
+  join standing s on s.oid = t.oid
+  group by t.oid
+$function$;
+alter function tenancy.tenant_tables() owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION tenancy.verified_grant(signed_grant text)
  RETURNS text
@@ -1625,9 +1882,13 @@ grant execute on function tenancy.act() to holdfast_ops;
 grant execute on function tenancy.actor() to holdfast_app;
 grant execute on function tenancy.actor() to holdfast_log;
 grant execute on function tenancy.actor() to holdfast_ops;
+grant execute on function tenancy.count_rows() to holdfast_app;
 grant execute on function tenancy.enter(text) to holdfast_app;
 grant execute on function tenancy.enter(text) to holdfast_log;
 grant execute on function tenancy.enter(text) to holdfast_ops;
+grant execute on function tenancy.erase_page(integer) to holdfast_app;
+grant execute on function tenancy.export_page(text,jsonb,integer,integer) to holdfast_app;
+grant execute on function tenancy.export_tables() to holdfast_app;
 grant execute on function tenancy.grant_actor(text) to holdfast_app;
 grant execute on function tenancy.grant_actor(text) to holdfast_log;
 grant execute on function tenancy.grant_actor(text) to holdfast_ops;
@@ -1639,9 +1900,11 @@ grant execute on function tenancy.scopes() to holdfast_app;
 grant execute on function tenancy.scopes() to holdfast_log;
 grant execute on function tenancy.scopes() to holdfast_ops;
 grant execute on function tenancy.settings() to holdfast_app;
+grant execute on function tenancy.store_receipt(text,jsonb) to holdfast_app;
 grant execute on function tenancy.tenant_id() to holdfast_app;
 grant execute on function tenancy.tenant_id() to holdfast_log;
 grant execute on function tenancy.tenant_id() to holdfast_ops;
+grant execute on function tenancy.tenant_tables() to holdfast_app;
 grant execute on function tenancy.verified_principal() to holdfast_log;
 grant usage on schema auth to holdfast_app;
 grant usage on schema auth to holdfast_auth;
@@ -1662,6 +1925,7 @@ grant usage on schema tenancy to holdfast_log;
 grant usage on schema tenancy to holdfast_ops;
 grant usage on schema tenants to holdfast_app;
 grant usage on schema tenants to holdfast_ops;
+grant usage on schema tenants to holdfast_relay;
 grant select on table auth.tenants to holdfast_ops;
 grant insert, select, update on table events.heads to holdfast_relay;
 grant select, update on table events.leases to holdfast_relay;
@@ -1706,6 +1970,16 @@ grant insert, select on table ledger.transfers to holdfast_app;
 grant select on table ledger.transfers to holdfast_ops;
 grant select on table tenancy.exemptions to holdfast_app;
 grant select on table tenancy.exemptions to holdfast_ops;
+grant select on table tenancy.not_exported to holdfast_app;
+grant select on table tenants.erasure_receipts to holdfast_ops;
+grant delete, insert, select on table tenants.export_chunks to holdfast_app;
+grant insert, select, update on table tenants.exports to holdfast_app;
+grant delete, insert, select, update on table tenants.tasks to holdfast_app;
+grant select on table tenants.tasks (due_at) to holdfast_relay;
+grant select on table tenants.tasks (id) to holdfast_relay;
+grant select on table tenants.tasks (kind) to holdfast_relay;
+grant select on table tenants.tasks (lease_until) to holdfast_relay;
+grant select on table tenants.tasks (tenant_id) to holdfast_relay;
 grant insert, select, update on table tenants.tenants to holdfast_app;
 grant select on table tenants.tenants to holdfast_ops;
 grant insert, select, update on table tenants.usage_counts to holdfast_app;

@@ -3,6 +3,8 @@ import {
   CreateTenant,
   createTenantInput,
   type ListedTenantView,
+  OrderErasure,
+  orderErasureInput,
   ResumeTenant,
   SuspendTenant,
   suspendTenantInput,
@@ -51,8 +53,14 @@ export async function showTenant(idOrSlug: string, { json }: Asked): Promise<voi
   const tenant = await asOperator(({ directory }) => directory.get(idOrSlug));
   printOutcome(json, tenant, (found) => {
     const why = found.reason === null ? '' : `\n\n${found.state} because: ${found.reason}`;
-    return `${text([found])}${why}`;
+    return `${text([found])}${why}${describeErasure(found)}`;
   });
+}
+
+function describeErasure({ erasure }: ListedTenantView): string {
+  if (erasure === null) return '';
+  const postponed = erasure.postponed === null ? '' : `\nIt waits: ${erasure.postponed}.`;
+  return `\n\nIts erasure was ordered at ${erasure.requestedAt} and is due at ${erasure.dueAt}.${postponed}`;
 }
 
 /** Closes a tenant to its own credentials. */
@@ -79,4 +87,22 @@ export async function resumeTenant(idOrSlug: string, { json }: Asked): Promise<v
     return commands.execute(new ResumeTenant(await callerFor(id), {}));
   });
   printOutcome(json, tenant, ({ slug }) => `Resumed ${slug}.`);
+}
+
+/** Closes a tenant and has it erased when the days of grace are over. */
+export async function eraseTenant(
+  idOrSlug: string,
+  { confirm, graceDays, json }: Asked & { readonly confirm: string; readonly graceDays: string },
+): Promise<void> {
+  const input = parseInput(orderErasureInput, { confirmSlug: confirm, graceDays: Number(graceDays) });
+  const tenant = await asOperator(async ({ commands, directory, callerFor }) => {
+    const { id } = await directory.get(idOrSlug);
+    return commands.execute(new OrderErasure(await callerFor(id), input));
+  });
+  printOutcome(
+    json,
+    tenant,
+    ({ id, slug, erasure }) =>
+      `Closed ${slug}. It is erased at ${erasure?.dueAt}; until then \`tenant resume ${slug}\` takes it back.\nIts id is ${id}: the receipt is found by it.`,
+  );
 }

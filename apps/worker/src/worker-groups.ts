@@ -1,6 +1,9 @@
-import type { StoreGroup, TenantGroup } from '@holdfast/events';
+import type { WorkerConfig } from '@holdfast/config';
+import type { Database } from '@holdfast/database';
+import type { Consumers, StoreGroup, TenantGroup } from '@holdfast/events';
+import { findOpenHolds } from '@holdfast/ledger';
 import { ClickHouseGroup, type TelemetryStore } from '@holdfast/telemetry';
-import { usageGroup } from '@holdfast/tenants';
+import { ErasureTask, ExportTask, ReceiptSigner, type TaskKindOfWork, usageGroup } from '@holdfast/tenants';
 
 /** Every consumer group whose effect is in a tenant's own database. */
 export function tenantGroups(): readonly TenantGroup[] {
@@ -10,4 +13,28 @@ export function tenantGroups(): readonly TenantGroup[] {
 /** Every consumer group that is a store outside PostgreSQL. */
 export function storeGroups(telemetry: TelemetryStore): readonly StoreGroup[] {
   return [new ClickHouseGroup(telemetry)];
+}
+
+/** What tasks need of their process. */
+export interface TaskParts {
+  readonly config: WorkerConfig;
+  readonly relay: Database;
+  readonly telemetry: TelemetryStore;
+  readonly consumers: Consumers;
+  readonly eraseAfterSeconds: number | undefined;
+}
+
+/** Every kind of task that takes longer than a transaction. A store, or a reason not to erase, is added here. */
+export async function taskKinds(parts: TaskParts): Promise<readonly TaskKindOfWork<never>[]> {
+  const { config, relay, telemetry, consumers, eraseAfterSeconds } = parts;
+  const { receiptKeyPrivate } = config;
+  const erasure = new ErasureTask({
+    relay,
+    stores: [new ClickHouseGroup(telemetry)],
+    blockers: [findOpenHolds],
+    forget: (tenantId) => consumers.forget(tenantId),
+    signer: receiptKeyPrivate === undefined ? undefined : await ReceiptSigner.from(receiptKeyPrivate),
+    ...(eraseAfterSeconds !== undefined && { quietSeconds: eraseAfterSeconds }),
+  });
+  return [new ExportTask(), erasure];
 }

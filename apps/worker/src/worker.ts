@@ -5,7 +5,8 @@ import type { QueueBackend } from '@holdfast/jobs';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
 import type { TelemetryStore } from '@holdfast/telemetry';
 import { Grants, TenantDatabase } from '@holdfast/tenancy';
-import { storeGroups, tenantGroups } from './worker-groups';
+import { TaskRunner } from '@holdfast/tenants';
+import { storeGroups, taskKinds, tenantGroups } from './worker-groups';
 
 /** What the process that runs the worker gives it. */
 export interface WorkerResources {
@@ -13,6 +14,8 @@ export interface WorkerResources {
   readonly telemetry: TelemetryStore;
   /** False where another part of the process serves metrics. */
   readonly serveMetrics: boolean;
+  /** How long an erasure waits for the last grants and transactions to end, in seconds; tests know that there are none. */
+  readonly eraseAfterSeconds?: number;
 }
 
 /** A worker that runs. */
@@ -36,12 +39,12 @@ interface Pools {
 
 /** Starts a worker: a candidate for the sequencer's lease, and consumers of every group. Any number may run. */
 export async function startWorker(config: WorkerConfig, resources: WorkerResources): Promise<RunningWorker> {
-  const { logger, telemetry, serveMetrics } = resources;
+  const { logger, serveMetrics } = resources;
   const pools = openPools(config, logger);
   const grants = new Grants(pools.auth);
   const health = new Health();
-  const delivery = composeDelivery(config, pools, grants, telemetry, reportTo(logger));
   try {
+    const delivery = await composeDelivery(config, pools, grants, resources);
     const metrics = serveMetrics
       ? await startMetricsServer({ host: config.host, port: config.metricsPort, health })
       : undefined;
@@ -65,15 +68,16 @@ export async function startWorker(config: WorkerConfig, resources: WorkerResourc
   }
 }
 
-function composeDelivery(
+async function composeDelivery(
   config: WorkerConfig,
   { app, relay }: Pools,
   grants: Grants,
-  telemetry: TelemetryStore,
-  report: Report,
-): { start(): void; stop(): Promise<void> } {
+  { logger, telemetry, eraseAfterSeconds }: WorkerResources,
+): Promise<{ start(): void; stop(): Promise<void> }> {
+  const report = reportTo(logger);
+  const tenants = new TenantDatabase(app);
   const consumers = new Consumers({
-    tenants: new TenantDatabase(app),
+    tenants,
     relay,
     grants,
     backend: queueBackend(config),
@@ -82,17 +86,20 @@ function composeDelivery(
     report,
   });
   const sequencer: Sequencer = new Sequencer({ relay, report, onTick: (tick) => waker.accept(tick) });
+  const kinds = await taskKinds({ config, relay, telemetry, consumers, eraseAfterSeconds });
+  const tasks = new TaskRunner({ tenants, relay, grants, kinds, report });
   const waker = new Relay({ relay, groups: consumers.groups, isLeading: () => sequencer.isLeading, report });
   return {
     start: () => {
       consumers.start();
       waker.start();
+      tasks.start();
       sequencer.start();
     },
     // The lease goes first, so that another worker leads while this one finishes its deliveries.
     stop: async () => {
       await sequencer.stop();
-      await Promise.all([waker.stop(), consumers.drain()]);
+      await Promise.all([waker.stop(), tasks.stop(), consumers.drain()]);
       await consumers.stop();
     },
   };

@@ -107,7 +107,7 @@ export class Client {
       ...(body !== undefined && { payload: JSON.stringify(body) }),
     });
     const ms = performance.now() - began;
-    const isJson = String(answer.headers['content-type']).includes('json');
+    const isJson = /[/+]json\b/.test(String(answer.headers['content-type']));
     return {
       status: answer.statusCode,
       headers: answer.headers,

@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DemoTenant } from './dev-file';
@@ -9,6 +9,8 @@ export interface DevSecrets {
   readonly adminPassword: string;
   /** For the routes under /v1/operator; the API knows its hash. */
   readonly operatorKey: string;
+  /** Signs the receipts of erased tenants. */
+  readonly receiptKey: string;
   /** The demo's tenants with their keys, which the API shows once and stores hashed. */
   readonly tenants: readonly DemoTenant[];
   /** Whether the demo's data are complete. */
@@ -20,18 +22,26 @@ const fileIn = (directory: string): string => join(directory, 'secrets.json');
 /** The secrets of the directory; made, and written, when there are none. */
 export function openDevSecrets(directory: string): DevSecrets {
   try {
-    return JSON.parse(readFileSync(fileIn(directory), 'utf8')) as DevSecrets;
+    const known = JSON.parse(readFileSync(fileIn(directory), 'utf8')) as DevSecrets;
+    // A directory of a release that had no receipts.
+    return { ...known, receiptKey: known.receiptKey ?? newReceiptKey() };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
   const fresh: DevSecrets = {
     adminPassword: randomBytes(24).toString('base64url'),
     operatorKey: `hfo_${randomBytes(24).toString('base64url')}`,
+    receiptKey: newReceiptKey(),
     tenants: [],
     demoDone: false,
   };
   saveDevSecrets(directory, fresh);
   return fresh;
+}
+
+function newReceiptKey(): string {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  return privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64');
 }
 
 /** Writes the secrets in one piece, readable by their owner only. */

@@ -69,6 +69,7 @@ async function start(dev: Dev): Promise<void> {
     adminUrl,
     clickhouseUrl,
     operatorKey: secrets.operatorKey,
+    receiptKey: secrets.receiptKey,
   });
   stop.throwIfAborted();
   const { tenants, operatorKey } = await withDemo(dev, running.api, secrets);
@@ -153,6 +154,7 @@ async function startServers(
     readonly adminUrl: string;
     readonly clickhouseUrl: string;
     readonly operatorKey: string;
+    readonly receiptKey: string;
   },
 ): Promise<Omit<DevFile, 'tenants'>> {
   const logger = createLogger({ app: 'dev', level: config.logLevel ?? 'warn' });

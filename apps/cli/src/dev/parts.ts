@@ -20,6 +20,7 @@ export interface PartsOptions extends DevPorts {
   readonly adminUrl: string;
   readonly clickhouseUrl: string;
   readonly operatorKey: string;
+  readonly receiptKey: string;
   readonly logger: Logger;
   /** Takes up how each part is stopped, as soon as it runs. */
   readonly undo: AsyncDisposableStack;
@@ -88,6 +89,7 @@ function environmentOf({
   adminUrl,
   clickhouseUrl,
   operatorKey,
+  receiptKey,
   ...ports
 }: PartsOptions): ReturnType<typeof environmentWith> {
   return environmentWith({
@@ -101,6 +103,7 @@ function environmentOf({
     DATABASE_SEALER_URL: undefined,
     CLICKHOUSE_URL: clickhouseUrl,
     OPERATOR_KEY_HASH: createHash('sha256').update(operatorKey).digest('hex'),
+    RECEIPT_KEY_PRIVATE: receiptKey,
     HOLDFAST_HOST: config.host,
     HOLDFAST_PORT: String(ports.port),
     HOLDFAST_INGEST_PORT: String(ports.ingestPort),

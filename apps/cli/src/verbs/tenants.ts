@@ -3,7 +3,7 @@ import { addJsonVerb, lazily } from '../verb';
 
 /** `holdfast tenant …` */
 export function addTenants(program: Command): void {
-  const tenant = program.command('tenant').description('Create, look at, suspend and resume tenants.');
+  const tenant = program.command('tenant').description('Create, look at, suspend, export and erase tenants.');
   addJsonVerb(tenant, 'create <slug>', 'Create a tenant; `key create` then makes its first key.', [
     'tenant create acme --name "Acme Ltd"',
   ])
@@ -35,4 +35,19 @@ export function addTenants(program: Command): void {
     .option('--scopes <list>', 'what it may do, separated by commas; to read everything when left out')
     .option('--member <id>', 'the member to act for')
     .action(lazily(async () => (await import('../support.js')).startSupport));
+  addJsonVerb(
+    tenant,
+    'export <id-or-slug>',
+    'Write everything that a tenant has into a directory. A worker has to run.',
+    ['tenant export acme --out acme-export'],
+  )
+    .requiredOption('--out <directory>', 'a directory, which is made')
+    .action(lazily(async () => (await import('../tenant-exports.js')).exportTenant));
+  addJsonVerb(tenant, 'erase <id-or-slug>', 'Close a tenant and erase it when the days of grace are over.', [
+    'tenant erase acme --confirm acme',
+    'tenant erase acme --confirm acme --grace-days 0',
+  ])
+    .requiredOption('--confirm <slug>', 'the slug of the tenant, once more')
+    .option('--grace-days <days>', 'how long `tenant resume` takes it back, 0 to 90', '30')
+    .action(lazily(async () => (await import('../tenants.js')).eraseTenant));
 }

@@ -27,6 +27,16 @@ export class ClickHouseGroup implements StoreGroup {
       throw error instanceof TelemetryUnavailable ? error : new BatchRefused(error);
     }
   }
+
+  /** How many rows the store holds of a tenant. */
+  countRows(tenantId: string): Promise<bigint> {
+    return this.store.countRows(tenantId);
+  }
+
+  /** Removes everything that the store holds of a tenant. */
+  eraseTenant(tenantId: string): Promise<void> {
+    return this.store.eraseTenant(tenantId);
+  }
 }
 
 function rowOf(event: RecordedEvent): Readonly<Record<string, unknown>> {

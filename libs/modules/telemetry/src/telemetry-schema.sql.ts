@@ -20,6 +20,13 @@ export const VERSIONS_TABLE = [
 export const APPLIED_VERSIONS =
   'select distinct version from telemetry.schema_versions order by version limit 1000';
 
+/** What is stored of a tenant. `telemetry.events` is the one table of tenants; a test holds that against the catalogue. */
+export const COUNT_ROWS = 'select count() as rows from telemetry.events where tenant_id = {tenant_id:UUID}';
+
+/** Waits until it is done: on every replica, where there are any. */
+export const ERASE_ROWS =
+  'alter table telemetry.events delete where tenant_id = {tenant_id:UUID} settings mutations_sync = 2';
+
 /**
  * The store's schema. ClickHouse has no transactional DDL and no lock to take: two processes that start together may
  * both apply a step, so every statement is one that may run twice at the same time. Steps that have landed stay as

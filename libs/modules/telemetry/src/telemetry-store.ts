@@ -18,6 +18,8 @@ import {
 import { gauge, histogram } from '@holdfast/observability';
 import {
   APPLIED_VERSIONS,
+  COUNT_ROWS,
+  ERASE_ROWS,
   TELEMETRY_MIGRATIONS,
   type TelemetryMigration,
   VERSIONS_TABLE,
@@ -38,7 +40,7 @@ export interface TelemetryStatement<Row> {
 
 const requestSeconds = histogram({
   name: 'holdfast_telemetry_request_duration_seconds',
-  help: 'Time of reads, inserts and migrations of the telemetry store in seconds, by outcome (ok, unavailable or failed).',
+  help: 'Time of reads, inserts, migrations and erasures of the telemetry store in seconds, by outcome (ok, unavailable or failed).',
   labels: ['operation', 'outcome'],
 });
 const circuitOpen = gauge({
@@ -140,6 +142,32 @@ export class TelemetryStore {
     );
   }
 
+  /** How many rows are stored of a tenant, copies that no merge has reached included. */
+  async countRows(tenantId: string): Promise<bigint> {
+    await this.prepare();
+    return guarded('erase', async () => {
+      const answer = await this.client.query({
+        query: COUNT_ROWS,
+        query_params: { tenant_id: tenantId },
+        format: 'JSONEachRow',
+      });
+      const [row] = await answer.json<{ rows: string }>();
+      return BigInt(row?.rows ?? 0);
+    });
+  }
+
+  /**
+   * Removes every row of a tenant from disk: the parts that hold one are written anew without it, and their files are gone
+   * within ten minutes. Throws TelemetryUnavailable when that takes longer than a write may; the server goes on with it, and
+   * the same call later finds less to do.
+   */
+  async eraseTenant(tenantId: string): Promise<void> {
+    if ((await this.countRows(tenantId)) === 0n) return;
+    await guarded('erase', () =>
+      this.client.command({ query: ERASE_ROWS, query_params: { tenant_id: tenantId } }),
+    );
+  }
+
   /** Applies what is missing of the schema and answers with the names. Safe to run in several processes at once. */
   async migrate(): Promise<readonly string[]> {
     return guarded('migrate', async () => {
@@ -202,7 +230,10 @@ function isOutage(error: unknown): boolean {
   return !REFUSALS.has(code);
 }
 
-async function guarded<T>(operation: 'read' | 'insert' | 'migrate', work: () => Promise<T>): Promise<T> {
+async function guarded<T>(
+  operation: 'read' | 'insert' | 'migrate' | 'erase',
+  work: () => Promise<T>,
+): Promise<T> {
   const stop = requestSeconds.startTimer({ operation });
   try {
     const result = await work();

@@ -1,4 +1,4 @@
-import { type Caller, deterministicId, idSchema } from '@holdfast/kernel';
+import { deterministicId, idSchema } from '@holdfast/kernel';
 import { type Idempotency, pageOf, type Page } from '@holdfast/cqrs';
 import { ApiIdempotencyKey, IdempotencyKey } from '@holdfast/http';
 import {
@@ -16,11 +16,11 @@ import type { FastifyRequest } from 'fastify';
 import type { z } from 'zod';
 import { ChangePlan, changePlanInput } from './change-plan.command';
 import { CreateTenant, createTenantInput } from './create-tenant.command';
+import { OperatorCallers } from './operator-callers';
 import { ResumeTenant } from './resume-tenant.command';
 import { SuspendTenant, suspendTenantInput } from './suspend-tenant.command';
 import { TenantDirectory, tenantDirectoryInput } from './tenant-directory.query';
 import { listedTenantView, type ListedTenantView } from './tenant-view';
-import { WrongState } from './tenants.errors';
 
 @ApiTags('operator')
 @OperatorOnly()
@@ -30,6 +30,7 @@ export class OperatorController {
     private readonly commands: CommandBus,
     private readonly directory: TenantDirectory,
     private readonly operators: Operators,
+    private readonly callers: OperatorCallers,
   ) {}
 
   @Get()
@@ -72,7 +73,7 @@ export class OperatorController {
     @Param('id', { schema: idSchema }) id: string,
     @Body({ schema: changePlanInput }) input: z.output<typeof changePlanInput>,
   ): Promise<ListedTenantView> {
-    const caller = await this.operatorIn(id, request);
+    const caller = await this.callers.operatorIn(id, request);
     return this.commands.execute(new ChangePlan(caller, input, idempotency));
   }
 
@@ -87,7 +88,7 @@ export class OperatorController {
     @Param('id', { schema: idSchema }) id: string,
     @Body({ schema: suspendTenantInput }) input: z.output<typeof suspendTenantInput>,
   ): Promise<ListedTenantView> {
-    const caller = await this.operatorIn(id, request);
+    const caller = await this.callers.operatorIn(id, request);
     return this.commands.execute(new SuspendTenant(caller, input, idempotency));
   }
 
@@ -101,7 +102,7 @@ export class OperatorController {
     @IdempotencyKey() idempotency: Idempotency,
     @Param('id', { schema: idSchema }) id: string,
   ): Promise<ListedTenantView> {
-    const caller = await this.operatorIn(id, request);
+    const caller = await this.callers.operatorIn(id, request);
     return this.commands.execute(new ResumeTenant(caller, {}, idempotency));
   }
 
@@ -115,16 +116,9 @@ export class OperatorController {
     @Param('id', { schema: idSchema }) id: string,
     @Body({ schema: createApiKeyForTenantInput }) input: z.output<typeof createApiKeyForTenantInput>,
   ): Promise<z.output<typeof createdApiKeyView>> {
-    const caller = await this.operatorIn(id, request);
+    const caller = await this.callers.operatorIn(id, request);
     const secret = generateApiKey('live');
     const key = await this.commands.execute(new CreateApiKey(caller, input, secret, idempotency));
     return { ...key, secret: idempotency.replayed ? null : secret.text };
-  }
-
-  /** The operator in a tenant that exists and is not being erased. */
-  private async operatorIn(id: string, request: FastifyRequest): Promise<Caller> {
-    const { state } = await this.directory.get(id);
-    if (state === 'erasing' || state === 'erased') throw new WrongState(state);
-    return this.operators.callerIn(id, request);
   }
 }

@@ -12,7 +12,8 @@ export class OwnTenant extends TenantQuery<Record<string, never>, TenantView> {
 
 const GET = statement<TenantRow>(
   'tenants.get_own_tenant',
-  `select t.tenant_id, t.slug, t.name, own.state, own.plan, t.version, t.settings, t.state_reason, t.created_at
+  `select t.tenant_id, t.slug, t.name, own.state, own.plan, t.version, t.settings, t.state_reason, t.created_at,
+     t.erase_requested_at, t.erase_after, t.erase_postponed
    from tenants.tenants t
    cross join auth.own_tenant() own
    where t.tenant_id = $1`,

@@ -4,6 +4,7 @@ import { COUNT_USABLE_API_KEYS } from '@holdfast/identity';
 import { TenantDatabase } from '@holdfast/tenancy';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
+import { COUNT_EXPORTS_OF_A_DAY } from './exports/exports.sql';
 import { tenantUsageView } from './tenant-usage.query';
 
 /** A quota of the plan that counts something, and how much of it is used. */
@@ -11,6 +12,12 @@ export const quotaUseView = z.object({ quota: z.string(), limit: z.int(), used: 
 
 /** What GET /v1/usage shows. */
 export const usageView = tenantUsageView.extend({ quotas: z.array(quotaUseView) });
+
+/** The quotas that count what is there, and the statements that a refusal counts by as well. */
+const COUNTED = [
+  ['apiKeys', COUNT_USABLE_API_KEYS],
+  ['exportsPerDay', COUNT_EXPORTS_OF_A_DAY],
+] as const;
 
 /** How much of its quotas the tenant uses, for those that count what is there. */
 export class QuotaUse extends TenantQuery<Record<string, never>, z.output<typeof quotaUseView>[]> {
@@ -23,7 +30,13 @@ export class QuotaUseHandler implements IQueryHandler<QuotaUse> {
 
   async execute({ caller }: QuotaUse): Promise<z.output<typeof quotaUseView>[]> {
     const { quotas } = planOf(caller.plan);
-    const [apiKeys] = await this.tenants.rows(caller, COUNT_USABLE_API_KEYS, [caller.tenantId]);
-    return [{ quota: 'apiKeys', limit: quotas.apiKeys, used: Number(apiKeys?.count ?? 0) }];
+    return this.tenants.reading(caller, (tx) =>
+      Promise.all(
+        COUNTED.map(async ([quota, count]) => {
+          const counted = await tx.row(count, [tx.tenantId]);
+          return { quota, limit: quotas[quota], used: Number(counted?.count ?? 0) };
+        }),
+      ),
+    );
   }
 }

@@ -10,7 +10,7 @@ export const tenantDirectoryInput = z.strictObject({ ...pageInput });
 const LIST = statement<ListedTenantRow>(
   'tenants.list_tenants',
   `select t.tenant_id, t.slug, t.name, coalesce(a.state, 'active') as state, coalesce(a.plan, 'standard') as plan, t.version,
-     t.state_reason, t.created_at
+     t.state_reason, t.created_at, t.erase_requested_at, t.erase_after, t.erase_postponed
    from tenants.tenants t
    left join auth.tenants a on a.id = t.tenant_id
    where $1::text is null or t.slug > $1
@@ -22,14 +22,14 @@ const LIST = statement<ListedTenantRow>(
 const FIND = statement<ListedTenantRow>(
   'tenants.find_tenant',
   `(select t.tenant_id, t.slug, t.name, coalesce(a.state, 'active') as state, coalesce(a.plan, 'standard') as plan, t.version,
-      t.state_reason, t.created_at
+      t.state_reason, t.created_at, t.erase_requested_at, t.erase_after, t.erase_postponed
     from tenants.tenants t
     left join auth.tenants a on a.id = t.tenant_id
     where t.tenant_id = $1 or t.slug = $2)
    union all
-   select a.id, null, null, a.state, a.plan, null, null, null
+   select a.id, null, null, a.state, a.plan, null, null, null, null, null, null
    from auth.tenants a
-   where a.id = $1 and a.state = 'erased'
+   where a.id = $1 and a.state in ('erasing', 'erased')
    limit 1`,
 );
 

@@ -46,6 +46,13 @@ export const listedTenantView = z.object({
   plan: z.string(),
   version: version.nullable(),
   createdAt: z.iso.datetime().nullable(),
+  erasure: z
+    .object({
+      requestedAt: z.iso.datetime(),
+      dueAt: z.iso.datetime(),
+      postponed: z.string().nullable().meta({ description: 'Why it has been put off.' }),
+    })
+    .nullable(),
 });
 
 /** A tenant as the operator sees it. */
@@ -62,11 +69,16 @@ export interface TenantRow {
   readonly settings: unknown;
   readonly state_reason: string | null;
   readonly created_at: Date;
+  readonly erase_requested_at: Date | null;
+  readonly erase_after: Date | null;
+  readonly erase_postponed: string | null;
 }
 
+type Remaining = 'tenant_id' | 'state' | 'plan';
+
 /** Such a row, of which a tenant that is gone leaves its id, state and plan. */
-export type ListedTenantRow = Pick<TenantRow, 'tenant_id' | 'state' | 'plan'> & {
-  readonly [Column in 'slug' | 'name' | 'version' | 'state_reason' | 'created_at']: TenantRow[Column] | null;
+export type ListedTenantRow = Pick<TenantRow, Remaining> & {
+  readonly [Column in Exclude<keyof TenantRow, Remaining | 'settings'>]: TenantRow[Column] | null;
 };
 
 /** Shows a row to its tenant. */
@@ -95,5 +107,13 @@ export function showListedTenant(row: ListedTenantRow): ListedTenantView {
     plan: row.plan,
     version: row.version?.toString() ?? null,
     createdAt: row.created_at?.toISOString() ?? null,
+    erasure:
+      row.erase_requested_at && row.erase_after
+        ? {
+            requestedAt: row.erase_requested_at.toISOString(),
+            dueAt: row.erase_after.toISOString(),
+            postponed: row.erase_postponed,
+          }
+        : null,
   };
 }

@@ -29,3 +29,13 @@ export class WrongState extends DomainError {
     super(`This tenant is ${state}, and what was asked for does not begin there.`);
   }
 }
+
+/** What was to be the tenant's slug is another: a safeguard against erasing the wrong one. */
+export class SlugNotConfirmed extends DomainError {
+  readonly code = 'tenants.slug_not_confirmed';
+  readonly kind = 'refused';
+
+  constructor() {
+    super('confirmSlug is not the slug of this tenant.');
+  }
+}

@@ -20,3 +20,10 @@ export const tenantChanged = eventType(
   1,
   z.object({ isRenamed: z.boolean(), settings: tenantSettingsChange }),
 );
+
+/** The operator has ordered the erasure of the tenant, for the time given at the earliest. Resuming takes it back. */
+export const tenantErasureRequested = eventType(
+  'tenants.tenant.erasure_requested',
+  1,
+  z.object({ dueAt: z.string() }),
+);

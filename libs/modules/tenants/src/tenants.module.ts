@@ -3,6 +3,15 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { ChangePlanHandler } from './change-plan.command';
 import { ChangeTenantHandler } from './change-tenant.command';
 import { CreateTenantHandler } from './create-tenant.command';
+import { ErasureReceipts } from './erasure/erasure-receipts.query';
+import { ErasureController } from './erasure/erasure.controller';
+import { OrderErasureHandler } from './erasure/order-erasure.command';
+import { ExportContentsHandler, ExportFileHandler } from './exports/export-contents.query';
+import { ExportsController } from './exports/exports.controller';
+import { ExportByIdHandler, ExportsHandler } from './exports/exports.query';
+import { ExportsResolver } from './exports/exports.resolver';
+import { RequestExportHandler } from './exports/request-export.command';
+import { OperatorCallers } from './operator-callers';
 import { OperatorController } from './operator.controller';
 import { OperatorSupportController } from './operator-support.controller';
 import { OwnTenantHandler } from './own-tenant.query';
@@ -20,9 +29,18 @@ export class TenantsModule {
   static forRoot(ops: Database): DynamicModule {
     return {
       module: TenantsModule,
-      controllers: [OperatorController, OperatorSupportController, TenantController],
+      controllers: [
+        OperatorController,
+        OperatorSupportController,
+        ErasureController,
+        TenantController,
+        ExportsController,
+      ],
       providers: [
         { provide: TenantDirectory, useValue: new TenantDirectory(ops) },
+        { provide: ErasureReceipts, useValue: new ErasureReceipts(ops) },
+        OperatorCallers,
+        OrderErasureHandler,
         CreateTenantHandler,
         ChangePlanHandler,
         ChangeTenantHandler,
@@ -32,8 +50,14 @@ export class TenantsModule {
         QuotaUseHandler,
         TenantUsageHandler,
         TenantResolver,
+        RequestExportHandler,
+        ExportsHandler,
+        ExportByIdHandler,
+        ExportContentsHandler,
+        ExportFileHandler,
+        ExportsResolver,
       ],
-      exports: [TenantDirectory],
+      exports: [TenantDirectory, ErasureReceipts],
     };
   }
 }

@@ -11,12 +11,14 @@ const INSERT = statement<StoredRow>(
   'tenants.insert_tenant',
   `insert into tenants.tenants (tenant_id, slug, name)
    values ($1, $2, $3)
-   returning tenant_id, slug, name, version, settings, state_reason, created_at`,
+   returning tenant_id, slug, name, version, settings, state_reason, created_at, erase_requested_at, erase_after,
+     erase_postponed`,
 );
 
 const LOCK = statement<StoredRow>(
   'tenants.lock_tenant',
-  `select tenant_id, slug, name, version, settings, state_reason, created_at
+  `select tenant_id, slug, name, version, settings, state_reason, created_at, erase_requested_at, erase_after,
+     erase_postponed
    from tenants.tenants
    where tenant_id = $1
    for no key update`,
@@ -29,7 +31,8 @@ const SET = statement('tenants.set_tenant', 'select auth.set_tenant($1, $2)');
 const UPDATE = statement(
   'tenants.update_tenant',
   `update tenants.tenants
-   set name = $2, settings = $3, state_reason = $4, version = $5
+   set name = $2, settings = $3, state_reason = $4, version = $5, erase_requested_at = $6, erase_after = $7,
+     erase_postponed = null
    where tenant_id = $1`,
 );
 
@@ -57,13 +60,15 @@ export interface TenantChange {
   readonly state?: TenantState;
   readonly reason?: string | null;
   readonly plan?: string;
+  /** When an erasure was asked for and when it is due; null takes it back. */
+  readonly erasure?: { readonly requestedAt: Date; readonly dueAt: Date } | null;
 }
 
 /** Writes a change of the tenant that `lockTenant` has locked, as its next version. */
 export async function updateTenant(
   tx: TenantTx,
   locked: TenantRow,
-  { name, settings, state, reason, plan }: TenantChange,
+  { name, settings, state, reason, plan, erasure }: TenantChange,
 ): Promise<TenantRow> {
   const changed: TenantRow = {
     ...locked,
@@ -73,11 +78,20 @@ export async function updateTenant(
     plan: plan ?? locked.plan,
     state_reason: reason === undefined ? locked.state_reason : reason,
     version: locked.version + 1n,
+    erase_requested_at: erasure === undefined ? locked.erase_requested_at : (erasure?.requestedAt ?? null),
+    erase_after: erasure === undefined ? locked.erase_after : (erasure?.dueAt ?? null),
+    erase_postponed: null,
   };
-  const values = [changed.name, changed.settings, changed.state_reason, changed.version];
+  const { erase_requested_at: requestedAt, erase_after: dueAt } = changed;
+  const values = [changed.name, changed.settings, changed.state_reason, changed.version, requestedAt, dueAt];
   await Promise.all([
     tx.execute(UPDATE, [tx.tenantId, ...values]),
     (state ?? plan) !== undefined && tx.execute(SET, [state ?? null, plan ?? null]),
   ]);
   return changed;
+}
+
+/** Sets the state alone: for the eraser, which leaves no version and no event behind. */
+export async function setState(tx: TenantTx, state: TenantState): Promise<void> {
+  await tx.execute(SET, [state, null]);
 }

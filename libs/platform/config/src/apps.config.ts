@@ -19,6 +19,7 @@ import {
   operatorName,
   otlpEndpoint,
   port,
+  receiptKeyPrivate,
   redisUrl,
   trustedProxies,
 } from './variables';
@@ -73,6 +74,7 @@ const worker = z.object({
   databaseJobsUrl,
   redisUrl,
   clickhouseUrl,
+  receiptKeyPrivate,
 });
 
 const ingest = z.object({ ...everyProcess, ingestPort });

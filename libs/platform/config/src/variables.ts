@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
 import { issuersSchema } from './issuers';
 import { connectionString, isNetwork, portNumber, variable } from './variable';
@@ -239,3 +240,31 @@ export const directory = variable(z.string().default('.holdfast'), {
   meaning: 'Where `holdfast dev` keeps its data, and where the other verbs look for its dev.json.',
   whenEmpty: '`.holdfast` in the current directory.',
 });
+
+export const receiptKeyPrivate = variable(
+  z
+    .string()
+    .refine(isEd25519, {
+      error:
+        'has to be an Ed25519 private key as PKCS #8, in PEM or in base64 (openssl genpkey -algorithm ed25519)',
+    })
+    .optional(),
+  {
+    env: 'RECEIPT_KEY_PRIVATE',
+    meaning:
+      'Ed25519 private key, PKCS #8 in PEM or base64, that signs the receipts of erased tenants: `openssl genpkey -algorithm ed25519`.',
+    whenEmpty: 'No tenant is erased: erasures wait, and say so to the operator. `holdfast dev` makes one.',
+    secret: true,
+  },
+);
+
+function isEd25519(text: string): boolean {
+  try {
+    const key = text.includes('BEGIN')
+      ? createPrivateKey(text)
+      : createPrivateKey({ key: Buffer.from(text, 'base64'), format: 'der', type: 'pkcs8' });
+    return key.asymmetricKeyType === 'ed25519';
+  } catch {
+    return false;
+  }
+}

@@ -63,6 +63,11 @@ export class Consumers {
     }
   }
 
+  /** Removes the wake-ups that name the key from every queue. */
+  async forget(key: string): Promise<void> {
+    await Promise.all(this.queues.map(({ queue }) => queue.forget(key)));
+  }
+
   /** Takes no more wake-ups and waits for the deliveries under way, each of which ends after its page or batch. */
   async drain(): Promise<void> {
     this.stopping.abort();

@@ -123,3 +123,25 @@ export async function markStoreFailed(
 ): Promise<void> {
   await tx.execute(POSTPONE, [group, share / 2, error]);
 }
+
+const BEHIND = statement<{ name: string }>(
+  'events.list_stores_behind',
+  `select g.name
+   from unnest($2::text[]) g (name)
+   left join events.store_cursors c on c.group_name = g.name
+   join events.ticks t on t.id = coalesce(c.from_tick, 0)
+   where exists (
+     select from events.log e
+     where e.tenant_id = $1 and e.xid >= pg_snapshot_xmin(t.snapshot) and not pg_visible_in_snapshot(e.xid, t.snapshot))
+   order by 1
+   limit 100`,
+);
+
+/** The groups among these that have not been handed every event of the tenant, or may be handed one again. */
+export async function listStoresBehind(
+  tx: SystemTx,
+  tenantId: string,
+  groups: readonly string[],
+): Promise<string[]> {
+  return (await tx.rows(BEHIND, [tenantId, groups])).map(({ name }) => name);
+}

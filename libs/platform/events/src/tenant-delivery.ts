@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Caller, newId } from '@holdfast/kernel';
-import { callerOf, type Grants, type TenantDatabase, type TenantTx } from '@holdfast/tenancy';
+import { callerOf, type Grants, TenantClosed, type TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { withDeadline } from './deadline';
 import { countDelivered, failuresTotal } from './delivery-metrics';
 import type { RecordedEvent } from './recorded-event';
@@ -66,6 +66,8 @@ export class TenantDelivery {
       if (events) countDelivered(this.group.name, events);
       return events?.length;
     } catch (error) {
+      // Nothing is owed to a tenant that is being erased.
+      if (error instanceof TenantClosed) return undefined;
       failuresTotal.inc({ group: this.group.name });
       this.report(error, `delivering to ${this.group.name} for tenant ${tenantId}`);
       await this.postpone(tenantId, error);

@@ -20,10 +20,18 @@ interface KeyJob {
   readonly key: string;
 }
 
+/** What is used of BullMQ's Job. */
+export interface QueuedJob {
+  readonly data: KeyJob;
+  remove(): Promise<void>;
+}
+
 /** What is used of BullMQ's Queue, whose type differs by backend. */
 export interface OpenQueue {
   addBulk(jobs: { name: string; data: KeyJob; opts: JobsOptions }[]): Promise<unknown>;
   drain(delayed: boolean): Promise<void>;
+  trimEvents(maxLength: number): Promise<unknown>;
+  getJobs(types: ('waiting' | 'delayed' | 'failed')[], start: number, end: number): Promise<QueuedJob[]>;
   waitUntilReady(): Promise<unknown>;
   close(): Promise<void>;
   on(event: 'error', listener: (error: Error) => void): unknown;
@@ -139,6 +147,20 @@ export async function prepareBackend(backend: QueueBackend, connectTimeoutMs: nu
     } finally {
       client.release();
     }
+  } finally {
+    await connection.close();
+  }
+}
+
+/**
+ * Empties BullMQ's journal of a queue, which nobody here reads and which names the keys of its last ten thousand jobs. Its
+ * backend on PostgreSQL keeps one as well, and has no call of its own to shorten it.
+ */
+export async function emptyJournal(backend: QueueBackend, name: string, queue: OpenQueue): Promise<void> {
+  if (backend.kind === 'redis') return void (await queue.trimEvents(0));
+  const connection = new PostgresConnection(postgresConnection(backend.url));
+  try {
+    await connection.pool.query('delete from jobs.event where queue = $1', [name]);
   } finally {
     await connection.close();
   }

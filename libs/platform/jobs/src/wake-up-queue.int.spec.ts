@@ -95,6 +95,16 @@ describe.each(benches)('A wake-up queue on %s', (_name, open) => {
     expect(errors).toEqual([]);
   });
 
+  it('forgets a key, and keeps the others', async () => {
+    const wakeUps = queue(`forgotten-${Date.now()}`);
+    await wakeUps.enqueue(['a', 'b', 'c']);
+    await wakeUps.forget('b');
+    const woken: string[] = [];
+    wakeUps.work(async (key) => void woken.push(key), 1);
+    await until(() => woken.length === 2);
+    expect(woken.toSorted()).toEqual(['a', 'c']);
+  });
+
   it('runs a key once more when it is woken while it runs, and never twice at a time', async () => {
     const wakeUps = queue(`again-${Date.now()}`);
     const runs: string[] = [];

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
+  emptyJournal,
   type Opened,
   openQueue,
   openWorker,
@@ -28,6 +29,9 @@ const LOCK_MS = 4_000;
 const STALLED_CHECK_MS = 2_000;
 /** Failed wake-ups are kept for a look at their stack; a completed one is nothing but done. */
 const FAILED_KEPT = 100;
+/** More jobs than these are not looked through: a key has one job at most, and a failed one is removed behind 100 others. */
+const JOBS_PER_PAGE = 1_000;
+const PAGES_MAX = 100;
 /** Pause before a backend that failed is tried again. */
 const REOPEN_DELAY_MS = 1_000;
 /** BullMQ's fetch loop turns without a pause on errors it does not know: so many within a second, and it is replaced. */
@@ -69,6 +73,19 @@ export class WakeUpQueue {
   async flush(): Promise<void> {
     const { end: queue } = await this.open();
     await queue.drain(true);
+  }
+
+  /** Removes what names the key: wake-ups, also failed ones, and traces of those that are done. One that runs is let finish. */
+  async forget(key: string): Promise<void> {
+    const { end: queue } = await this.open();
+    const { name } = this.options;
+    for (let page = 0; page < PAGES_MAX; page += 1) {
+      const [from, to] = [page * JOBS_PER_PAGE, (page + 1) * JOBS_PER_PAGE - 1];
+      const jobs = await answered(queue.getJobs(['waiting', 'delayed', 'failed'], from, to), name);
+      await Promise.all(jobs.filter(({ data }) => data.key === key).map((job) => job.remove()));
+      if (jobs.length === 0) break;
+    }
+    await answered(emptyJournal(this.options.backend, name, queue), name);
   }
 
   /** Takes no more wake-ups and waits for the ones that run. */

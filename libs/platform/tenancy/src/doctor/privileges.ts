@@ -52,6 +52,10 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'ledger.attempts': ['select', 'insert', 'update (result)'],
       'ledger.transfers': ['select', 'insert'],
       'tenancy.exemptions': ['select'],
+      'tenancy.not_exported': ['select'],
+      'tenants.export_chunks': ['select', 'insert', 'delete'],
+      'tenants.exports': ['select', 'insert', 'update'],
+      'tenants.tasks': ['select', 'insert', 'update', 'delete'],
       'tenants.tenants': ['select', 'insert', 'update'],
       'tenants.usage_counts': ['select', 'insert', 'update'],
     },
@@ -70,7 +74,13 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'events.read_tenant_range',
       'ledger.post_batch',
       'ledger.replay_items',
+      'tenancy.count_rows',
+      'tenancy.erase_page',
+      'tenancy.export_page',
+      'tenancy.export_tables',
       'tenancy.settings',
+      'tenancy.store_receipt',
+      'tenancy.tenant_tables',
     ],
   },
 
@@ -88,9 +98,9 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
     ],
   },
 
-  // Orders the log of all tenants and hands it to stores.
+  // Orders the log of all tenants, hands it to stores, and sees which tenants have work that is due.
   holdfast_relay: {
-    schemas: ['events'],
+    schemas: ['events', 'tenants'],
     tables: {
       'events.heads': ['select', 'insert', 'update'],
       'events.leases': ['select', 'update'],
@@ -98,6 +108,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'events.store_cursors': ['select', 'insert', 'update'],
       'events.tenant_cursors': ['select'],
       'events.ticks': ['select', 'insert', 'delete'],
+      'tenants.tasks': ['select (tenant_id, kind, id, due_at, lease_until)'],
     },
     functions: ['events.read_range', 'events.tick'],
   },
@@ -119,6 +130,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'ledger.attempts': ['select'],
       'ledger.transfers': ['select'],
       'tenancy.exemptions': ['select'],
+      'tenants.erasure_receipts': ['select'],
       'tenants.tenants': ['select'],
       'tenants.usage_counts': ['select'],
     },
