@@ -172,6 +172,42 @@ describe('TokenVerifier', () => {
     expect(issuer.asked).toEqual(['/.well-known/openid-configuration', '/jwks']);
   });
 
+  /** Goes on with a clock that is ahead. */
+  async function later<T>(seconds: number, work: () => Promise<T>): Promise<T> {
+    const real = Date.now.bind(Date);
+    const clock = jest.spyOn(Date, 'now').mockImplementation(() => real() + seconds * 1_000);
+    try {
+      return await work();
+    } finally {
+      clock.mockRestore();
+    }
+  }
+
+  it('finds a key that was rotated in while it runs, as soon as it may ask again', async () => {
+    expect(await tokens.verify(await issuer.token())).toBeDefined();
+    await issuer.rotate();
+    const fresh = await issuer.token();
+    expect(await tokens.verify(fresh)).toBeUndefined();
+    expect(await later(31, () => tokens.verify(fresh))).toBeDefined();
+  });
+
+  it('goes on without its issuer for an hour, and no longer', async () => {
+    const token = await issuer.token();
+    expect(await tokens.verify(token)).toBeDefined();
+    issuer.isBroken = true;
+    expect(await later(3_000, () => tokens.verify(token))).toBeDefined();
+    await expect(later(3_700, () => tokens.verify(token))).rejects.toBeInstanceOf(IssuerUnavailable);
+  });
+
+  it('comes back when its issuer does', async () => {
+    issuer.isBroken = true;
+    const token = await issuer.token();
+    await expect(tokens.verify(token)).rejects.toBeInstanceOf(IssuerUnavailable);
+    issuer.isBroken = false;
+    await expect(tokens.verify(token)).rejects.toBeInstanceOf(IssuerUnavailable);
+    expect(await later(11, () => tokens.verify(token))).toBeDefined();
+  });
+
   it('says that an issuer is away, and does not hammer it', async () => {
     issuer.isBroken = true;
     const token = await issuer.token();
