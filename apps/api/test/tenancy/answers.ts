@@ -70,6 +70,8 @@ function difference(one: string, other: string): string {
 /** Everything of a tenant that must never be shown to another: ids, secrets, cursors, and every text with its mark. */
 export class Canaries {
   private readonly known = new Set<string>();
+  /** What was last shown under each name. */
+  readonly named = new Map<string, string>();
 
   constructor(private readonly mark: string) {}
 
@@ -79,6 +81,7 @@ export class Canaries {
 
   /** Learns from what the tenant itself is shown. */
   learn({ text }: Reply): void {
+    for (const [, name, value] of text.matchAll(/"(\w+)":"([^"\\]+)"/g)) this.named.set(name!, value!);
     for (const pattern of [ANY_UUID, SECRET])
       for (const [found] of text.matchAll(pattern)) this.known.add(found);
     for (const [, cursor] of text.matchAll(/"(?:nextCursor|cursor|endCursor)":"([^"]+)"/g))

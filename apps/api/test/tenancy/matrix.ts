@@ -93,6 +93,7 @@ class Matrix {
       await this.noteChanges(target.route);
     }
     for (const route of this.chosen.filter(({ audience }) => audience !== 'tenant')) await this.knock(route);
+    for (const route of this.of('principal')) await this.askAsPerson(route);
     for (const target of targets) {
       await this.findings.attempt(target.route, () => this.attacker.borrow(target));
       await this.noteChanges(target.route);
@@ -197,6 +198,26 @@ class Matrix {
     if (route.audience === 'public') return;
     for (const reply of [foreign, own])
       if (reply.status !== 401) this.findings.leak(route, "a tenant's credential", describeReply(reply));
+  }
+
+  /** Routes of persons: asked with what the victim has been given, such as an invitation's token, but for its last signs. */
+  private async askAsPerson(route: Route): Promise<void> {
+    const { credentials = {}, victim } = this.options;
+    const shown = [...this.findings.canaries.named].map(
+      ([name, value]) => [`body/${name}`, `${value.slice(0, -4)}0000`] as const,
+    );
+    const asked = (tenantId: string): Filling => {
+      const bare = (id: string): string => id.replaceAll('-', '');
+      const named = shown.map(
+        ([name, value]) => [name, value.replace(bare(victim.id), bare(tenantId))] as const,
+      );
+      return { mark: 'canary-attacker', ids: new Map(named) };
+    };
+    for (const [name, credential] of Object.entries(credentials)) {
+      const foreign = await this.client.send(route.request(asked(victim.id)), credential);
+      const unknown = await this.client.send(route.request(asked(newId())), credential);
+      this.findings.compare(route, `what the victim was given, spoilt, by ${name}`, [foreign, unknown]);
+    }
   }
 
   private of(audience: Route['audience']): readonly Route[] {

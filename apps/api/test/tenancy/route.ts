@@ -107,6 +107,7 @@ export class Client {
       ...(body !== undefined && { payload: JSON.stringify(body) }),
     });
     const ms = performance.now() - began;
+    // One JSON document: what has one a line is a text.
     const isJson = /[/+]json\b/.test(String(answer.headers['content-type']));
     return {
       status: answer.statusCode,
