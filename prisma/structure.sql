@@ -233,6 +233,7 @@ create table identity.credential_addresses (
   constraint credential_addresses_tenant_id_credential_fkey FOREIGN KEY (tenant_id, credential) REFERENCES identity.credential_uses(tenant_id, credential)
 );
 alter table identity.credential_addresses owner to holdfast_owner;
+CREATE INDEX credential_addresses_tenant_id_last_used_at_idx ON identity.credential_addresses USING btree (tenant_id, last_used_at);
 alter table identity.credential_addresses enable row level security;
 alter table identity.credential_addresses force row level security;
 create policy tenant_access on identity.credential_addresses as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
@@ -242,12 +243,13 @@ create table identity.credential_uses (
   tenant_id uuid not null,
   credential text not null,
   last_used_at timestamp with time zone not null,
-  last_address text not null,
+  last_address text,
   version bigint default 0 not null,
   constraint credential_uses_pkey PRIMARY KEY (tenant_id, credential),
   constraint credential_uses_version_check CHECK ((version >= 0))
 );
 alter table identity.credential_uses owner to holdfast_owner;
+CREATE INDEX credential_uses_tenant_id_last_used_at_idx ON identity.credential_uses USING btree (tenant_id, last_used_at) WHERE (last_address IS NOT NULL);
 alter table identity.credential_uses enable row level security;
 alter table identity.credential_uses force row level security;
 create policy tenant_access on identity.credential_uses as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
@@ -655,6 +657,7 @@ CREATE OR REPLACE FUNCTION auth.grant_for_key(secret text)
 AS $function$
 declare
   c auth.credentials;
+  of_member text[];
 begin
   select * into c from auth.credentials k
   where k.secret_hash = sha256(convert_to(secret, 'utf8'))
@@ -662,10 +665,15 @@ begin
   if not found then
     return null;
   end if;
-  if c.actor like 'member:%' and not exists (
-    select from auth.memberships m where m.tenant_id = c.tenant_id and 'member:' || m.member_id = c.actor
-  ) then
-    return null;
+  if c.actor like 'member:%' then
+    select m.scopes into of_member from auth.memberships m
+    where m.tenant_id = c.tenant_id and m.member_id = substr(c.actor, 8)::uuid;
+    if not found then
+      return null;
+    end if;
+    if not '*' = any (of_member) then
+      c.scopes := array(select scope from unnest(c.scopes) scope where scope = any (of_member));
+    end if;
   end if;
   perform auth.refuse_closed(c.tenant_id, false);
   return tenancy.mint(c.tenant_id, coalesce(c.actor, 'api_key:' || c.api_key_id), c.scopes,
@@ -822,7 +830,7 @@ CREATE OR REPLACE FUNCTION auth.refuse_lasting()
 AS $function$
 begin
   if coalesce(current_setting('holdfast.context', true), '') <> ''
-     and tenancy.act() is not null and tenancy.actor() <> 'system:operator' then
+     and tenancy.act() is not null and tenancy.actor() !~ '^(system:operator$|api_key:)' then
     raise exception 'a support access makes no credential' using errcode = 'HF003';
   end if;
   return new;
@@ -888,14 +896,14 @@ begin
   end if;
   -- What was made for somebody to act as somebody else (`actor`) lives out as it is.
   select * into newest from auth.credentials c
-  where c.tenant_id = tenant and c.api_key_id = $1 and c.actor is null and c.act is null
+  where c.tenant_id = tenant and c.api_key_id = $1 and c.actor is null
     and c.revoked_at is null and (c.expires_at is null or c.expires_at > clock_timestamp())
   order by c.created_at desc
   limit 1;
   if not found then
     return null;
   end if;
-  if not ('*' = any (held) or newest.scopes <@ held) then
+  if tenancy.actor() = 'system:operator' or not ('*' = any (held) or newest.scopes <@ held) then
     raise exception 'a key cannot be rotated by somebody who holds less than it' using errcode = 'HF003';
   end if;
   ends := least(clock_timestamp() + overlap, newest.expires_at);
@@ -905,8 +913,8 @@ begin
   -- A dead secret says whose it was to whoever records refusals; after a month that is no news.
   delete from auth.credentials c
   where c.tenant_id = tenant and c.api_key_id = $1 and c.expires_at < clock_timestamp() - interval '30 days';
-  insert into auth.credentials (secret_hash, tenant_id, api_key_id, scopes, expires_at)
-  values (secret_hash, tenant, api_key_id, newest.scopes, newest.expires_at);
+  insert into auth.credentials (secret_hash, tenant_id, api_key_id, scopes, expires_at, act)
+  values (secret_hash, tenant, api_key_id, newest.scopes, newest.expires_at, tenancy.act());
   -- Processes forget the grants that they have cached for the old secret: those would outlive a short overlap.
   perform auth.note_revocation();
   return ends;
@@ -962,13 +970,25 @@ CREATE OR REPLACE FUNCTION auth.store_credential(api_key_id uuid, secret_hash by
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
+  tenant uuid := tenancy.tenant_id();
   held text[] := tenancy.scopes();
+  act text := tenancy.act();
 begin
   if not ('*' = any (held) or scopes <@ held) then
     raise exception 'a key cannot hold a scope that its maker does not hold' using errcode = 'HF003';
   end if;
-  insert into auth.credentials (secret_hash, tenant_id, api_key_id, scopes, expires_at)
-  values (secret_hash, tenancy.tenant_id(), api_key_id, scopes, expires_at);
+  if tenancy.actor() = 'system:operator' then
+    if exists (select from auth.credentials c where c.tenant_id = tenant and c.actor is null)
+       or exists (select from auth.memberships m where m.tenant_id = tenant) then
+      if expires_at is null or expires_at > clock_timestamp() + interval '31 days' then
+        raise exception 'a key that an operator takes ends within 30 days' using errcode = 'HF003';
+      end if;
+    else
+      act := null;
+    end if;
+  end if;
+  insert into auth.credentials (secret_hash, tenant_id, api_key_id, scopes, expires_at, act)
+  values (secret_hash, tenant, api_key_id, scopes, expires_at, act);
 end $function$;
 alter function auth.store_credential(uuid,bytea,text[],timestamp with time zone) owner to holdfast_owner;
 

@@ -69,10 +69,16 @@ describe('Support access over HTTP', () => {
       body: { settings: { supportAccessAllowed: false } },
     });
     expect(changed).toMatchObject({ status: 200 });
-    expect(await api.operator('POST', urlOf(tenant.id), { body: { reason: REASON } })).toMatchObject({
-      status: 403,
-      body: { code: 'identity.support_not_allowed' },
-    });
+    const key = { name: 'another', scopes: ['*'], reason: REASON };
+    for (const [url, body] of [
+      [urlOf(tenant.id), { reason: REASON }],
+      [`/v1/operator/tenants/${tenant.id}/api-keys`, key],
+    ] as const) {
+      expect(await api.operator('POST', url, { body })).toMatchObject({
+        status: 403,
+        body: { code: 'identity.support_not_allowed' },
+      });
+    }
   });
 
   it('shows its secret once', async () => {

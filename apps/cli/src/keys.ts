@@ -4,8 +4,6 @@ import {
   createApiKeyForTenantInput,
   generateApiKey,
   RevokeApiKey,
-  RotateApiKey,
-  rotateApiKeyOfTenantInput,
 } from '@holdfast/identity';
 import { idSchema } from '@holdfast/kernel';
 import { z } from 'zod';
@@ -73,29 +71,6 @@ function stateOf({
   if (revokedAt !== null) return `revoked ${revokedAt}`;
   if (expiresAt === null) return 'valid';
   return Date.parse(expiresAt) < Date.now() ? `expired ${expiresAt}` : `valid until ${expiresAt}`;
-}
-
-/** Gives a key a fresh secret and shows it. */
-export async function rotateKey(
-  tenant: string,
-  id: string,
-  { overlap, reason, json }: Asked & { readonly overlap: string; readonly reason: string },
-): Promise<void> {
-  const input = parseInput(rotateApiKeyOfTenantInput, {
-    id,
-    overlapSeconds: Number(overlap),
-    reason,
-  });
-  const rotated = await asOperator(async ({ commands, directory, callerFor }) => {
-    const rotation = new RotateApiKey(await callerFor((await directory.get(tenant)).id), input);
-    return rotation.withSecret(await commands.execute(rotation));
-  });
-  printOutcome(
-    json,
-    rotated,
-    ({ previousSecretEndsAt, secret: shown }) =>
-      `${shown}\n\nIt is not shown again. The secret before it ends at ${previousSecretEndsAt}.`,
-  );
 }
 
 /** Ends a key. */

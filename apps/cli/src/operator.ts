@@ -73,5 +73,5 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
 
 /** The user of the operating system, in the characters that a name in a grant may have. */
 function userName(): string {
-  return userInfo().username.replaceAll(/[^A-Za-z0-9._@-]/g, '-');
+  return userInfo().username.replaceAll(/[^A-Za-z0-9._-]/g, '-');
 }

@@ -5,7 +5,7 @@ import { addJsonVerb, lazily } from '../verb';
 export function addKeys(program: Command): void {
   const key = program
     .command('key')
-    .description('Make, list, rotate and end API keys; rotate the key that signs grants.');
+    .description('Make, list and end API keys; rotate the key that signs grants.');
   addJsonVerb(key, 'create <tenant>', 'Make an API key. It is shown once.', [
     'key create acme --name billing --scopes ledger:read,ledger:write',
     'key create acme --test --expires 2027-01-01T00:00:00Z',
@@ -14,20 +14,11 @@ export function addKeys(program: Command): void {
     .option('--scopes <list>', 'what it may do, separated by commas; * for everything', '*')
     .option('--expires <instant>', 'when it ends by itself, RFC 3339')
     .option('--test', 'a key for a sandbox: hf_test_…')
-    .option('--reason <text>', 'why, where the tenant has a key or an owner already; it can read this')
+    .option('--reason <text>', 'why, where it is not the tenant’s first; the tenant can read it')
     .action(lazily(async () => (await import('../keys.js')).createKey));
   addJsonVerb(key, 'list <tenant>', 'List the keys of a tenant, newest first, without their secrets.', [
     'key list acme',
   ]).action(lazily(async () => (await import('../keys.js')).listKeys));
-  addJsonVerb(
-    key,
-    'rotate <tenant> <id>',
-    'Give a key a fresh secret; the one before works a while longer.',
-    ['key rotate acme 0199a1b2-… --reason "Ticket 4711: the key stood in a log" --overlap 0'],
-  )
-    .requiredOption('--reason <text>', 'why; the tenant can read it')
-    .option('--overlap <seconds>', 'how long the secret before goes on working, at most 604800', '86400')
-    .action(lazily(async () => (await import('../keys.js')).rotateKey));
   addJsonVerb(key, 'revoke <tenant> <id>', 'End a key: it is refused everywhere within five seconds.', [
     'key revoke acme 0199a1b2-…',
   ]).action(lazily(async () => (await import('../keys.js')).revokeKey));

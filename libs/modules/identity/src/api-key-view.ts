@@ -26,7 +26,7 @@ export const apiKeyView = z.object({
     .nullable()
     .meta({ description: 'Until when the secret before that goes on working, or went on.' }),
   reason: z.string().nullable().meta({
-    description: 'Why the operator made or rotated the key, where the tenant had a way in already.',
+    description: 'Why the operator made the key, where the tenant had a way in already.',
   }),
 });
 

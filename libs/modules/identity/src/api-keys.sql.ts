@@ -91,7 +91,7 @@ const ROTATE_CREDENTIAL = statement<{ ends_at: Date | null }>(
 const MARK_ROTATED = statement<Omit<ApiKeyRow, 'last_used_at' | 'last_address'>>(
   'identity.mark_api_key_rotated',
   `update identity.api_keys
-   set prefix = $3, rotated_at = clock_timestamp(), previous_ends_at = $4, reason = coalesce($5, reason), version = version + 1
+   set prefix = $3, rotated_at = clock_timestamp(), previous_ends_at = $4, version = version + 1
    where tenant_id = $1 and id = $2
    returning id, version, name, prefix, scopes, created_by, created_at, expires_at, revoked_at, rotated_at,
      previous_ends_at, reason`,
@@ -111,15 +111,10 @@ export async function rotateCredential(
 export async function markApiKeyRotated(
   tx: TenantTx,
   key: ApiKeyRow,
-  rotation: { readonly prefix: string; readonly previousEndsAt: Date; readonly reason: string | null },
+  prefix: string,
+  previousEndsAt: Date,
 ): Promise<ApiKeyRow> {
-  const row = await tx.row(MARK_ROTATED, [
-    tx.tenantId,
-    key.id,
-    rotation.prefix,
-    rotation.previousEndsAt,
-    rotation.reason,
-  ]);
+  const row = await tx.row(MARK_ROTATED, [tx.tenantId, key.id, prefix, previousEndsAt]);
   if (!row) throw new Error('the update of a locked API key found nothing');
   return { ...key, ...row };
 }
@@ -135,14 +130,13 @@ export const COUNT_USABLE_API_KEYS = statement<{ readonly count: bigint }>(
 const HAS_WAY_IN = statement<{ has_way_in: boolean }>(
   'identity.has_way_in',
   `select exists (
-     select from identity.api_keys
-     where tenant_id = $1 and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
+     select from identity.api_keys where tenant_id = $1
    ) or exists (
      select from identity.members where tenant_id = $1 and built_in_role = 'owner'
    ) as has_way_in`,
 );
 
-/** Whether somebody of the tenant can let others in: it has a usable key, or an owner. */
+/** Whether the tenant has, or had, a way in: a key, ended or not, or an owner. Else revoking a key would make the next the first. */
 export async function hasWayIn(tx: TenantTx): Promise<boolean> {
   return (await tx.row(HAS_WAY_IN, [tx.tenantId]))?.has_way_in ?? false;
 }

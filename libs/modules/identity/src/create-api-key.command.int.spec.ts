@@ -11,6 +11,7 @@ import { ApiKeys } from './api-keys.query';
 import { CreateApiKey } from './create-api-key.command';
 import { ScopeNotHeld } from './identity.errors';
 import { IdentityModule } from './identity.module';
+import { RevokeApiKey } from './revoke-api-key.command';
 
 describe('CreateApiKey', () => {
   let database: TestDatabase;
@@ -87,25 +88,53 @@ describe('CreateApiKey', () => {
     expect(keys.data).toHaveLength(1);
   });
 
-  it('wants a reason of the operator where the tenant has a way in, and shows it to the tenant alone', async () => {
-    const grant = await grants.forSystem('operator', caller.tenantId, '', 'operator:alice');
-    const operator = callerOf(grant, { requestId: 'r' });
-    const make = (reason?: string) =>
-      app
-        .get(CommandBus)
-        .execute(new CreateApiKey(operator, { name: 'test', scopes: ['*'], reason }, generateApiKey('live')));
-    const [first, second] = await Promise.allSettled([make(), make()]);
-    const refused = [first, second].filter(({ status }) => status === 'rejected');
-    expect(refused).toMatchObject([{ reason: { code: 'identity.reason_required', kind: 'refused' } }]);
+  describe('for the operator', () => {
+    let operator: Caller;
+    const make = async (more: Partial<CreateApiKey['input']> = {}, by = operator) => {
+      const secret = generateApiKey('live');
+      const input = { name: 'test', scopes: ['*' as const], ...more };
+      const { id, expiresAt } = await app.get(CommandBus).execute(new CreateApiKey(by, input, secret));
+      const grant = await grants.forKey(secret.text);
+      if (!grant) throw new Error('the key was not accepted');
+      return { id, expiresAt, key: callerOf(grant, { requestId: 'r' }) };
+    };
     const reason = 'Ticket 4711: every key is lost';
-    const { id } = await make(reason);
-    expect(await app.get(QueryBus).execute(new ApiKeyById(caller, { id }))).toMatchObject({ reason });
-    const events = await database.admin<{ text: string }>(
-      'select to_jsonb(l)::text as text from events.log l where tenant_id = $1',
-      [caller.tenantId],
-    );
-    expect(events.filter(({ text }) => text.includes(reason))).toEqual([]);
-    expect(events).toHaveLength(2);
+
+    beforeEach(async () => {
+      const grant = await grants.forSystem('operator', caller.tenantId, '', 'operator:alice');
+      operator = callerOf(grant, { requestId: 'r' });
+    });
+
+    it('is the tenant’s own at first, and wants a reason from then on, for the tenant alone', async () => {
+      const both = await Promise.allSettled([make(), make()]);
+      const [first] = both.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+      const [refusal] = both.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+      expect(refusal).toMatchObject({ code: 'identity.reason_required', kind: 'refused' });
+      expect(first).toMatchObject({ expiresAt: null, key: { actor: `api_key:${first?.id}` } });
+      expect(first?.key.act).toBeUndefined();
+      await app.get(CommandBus).execute(new RevokeApiKey(caller, { id: first!.id }));
+      await expect(make()).rejects.toMatchObject({ code: 'identity.reason_required' });
+      const { id } = await make({ reason });
+      expect(await app.get(QueryBus).execute(new ApiKeyById(caller, { id }))).toMatchObject({ reason });
+      const told = await database.admin(
+        'select 1 from events.log l where tenant_id = $1 and to_jsonb(l)::text like $2',
+        [caller.tenantId, `%${reason}%`],
+      );
+      expect(told).toEqual([]);
+    });
+
+    it('names them beside all that is done with it, and with the keys that it makes, and ends in 30 days', async () => {
+      await make();
+      const taken = await make({ reason });
+      expect(taken.key.act).toBe('operator:alice');
+      expect(Date.parse(taken.expiresAt ?? '') - Date.now()).toBeLessThanOrEqual(30 * 86_400_000);
+      const expiresAt = new Date(Date.now() + 32 * 86_400_000).toISOString();
+      await expect(make({ reason, expiresAt })).rejects.toMatchObject({
+        code: 'identity.key_lifetime_too_long',
+      });
+      expect((await make({}, taken.key)).key.act).toBe('operator:alice');
+      expect((await make({}, caller)).key.act).toBeUndefined();
+    });
   });
 
   it('needs the scope', async () => {

@@ -1,4 +1,4 @@
-import { type Caller, instantSchema, newId } from '@holdfast/kernel';
+import { type Caller, instantSchema, newId, type TenantSettings } from '@holdfast/kernel';
 import { type Idempotency, TenantCommand, TenantCommandHandler } from '@holdfast/cqrs';
 import { announcement, requireQuota, settingsOf, type TenantTx } from '@holdfast/tenancy';
 import { CommandHandler } from '@nestjs/cqrs';
@@ -6,9 +6,9 @@ import { z } from 'zod';
 import type { ApiKeySecret } from './api-key';
 import { type ApiKeyView, showApiKey } from './api-key-view';
 import { COUNT_USABLE_API_KEYS, hasWayIn, insertApiKey, refusingScopes } from './api-keys.sql';
-import { ReasonRequired } from './identity.errors';
+import { ReasonRequired, SupportNotAllowed } from './identity.errors';
 import { apiKeyCreated } from './identity.events';
-import { refuseLongLife } from './key-lifetime';
+import { DAY_MS, refuseLongLife } from './key-lifetime';
 import { isOperator } from './operators';
 import { reasonSchema } from './reason';
 import { scopeSchema } from './scopes';
@@ -38,8 +38,11 @@ export const createApiKeyForTenantInput = createApiKeyInput.extend({ reason: rea
 type Input = z.output<typeof createApiKeyForTenantInput>;
 
 /**
- * Makes an API key for the caller's tenant. The operator makes a tenant's first; for another one they give the tenant a reason. The secret is made outside and travels beside the input, because the answer
- * is stored with the idempotency key and the secret must not be.
+ * Makes an API key for the caller's tenant. The secret is made outside and travels beside the input, because the answer is
+ * stored with the idempotency key and the secret must not be.
+ *
+ * The operator makes a tenant's first key. Another one is support by other means: the tenant has to allow it and reads the
+ * reason, it ends within 30 days, and the database puts the operator's name beside whatever is done with it.
  */
 export class CreateApiKey extends TenantCommand<Input, ApiKeyView> {
   readonly scope = 'keys:write';
@@ -57,24 +60,30 @@ export class CreateApiKey extends TenantCommand<Input, ApiKeyView> {
 @CommandHandler(CreateApiKey)
 export class CreateApiKeyHandler extends TenantCommandHandler<CreateApiKey> {
   protected async handle(tx: TenantTx, { input, secret }: CreateApiKey): Promise<ApiKeyView> {
-    const key = {
-      id: newId(),
-      name: input.name,
-      prefix: secret.prefix,
-      scopes: input.scopes,
-      expiresAt: input.expiresAt ?? null,
-      reason: input.reason ?? null,
-    };
-    refuseLongLife(input.expiresAt ?? null, (await settingsOf(tx)).apiKeyLifetimeDaysMax);
+    const settings = await settingsOf(tx);
     await requireQuota(tx, 'apiKeys', COUNT_USABLE_API_KEYS);
     // Behind the quota's lock: two first keys at once are a first and a second.
-    if (input.reason === undefined && isOperator(tx.caller) && (await hasWayIn(tx)))
-      throw new ReasonRequired();
-    const row = await refusingScopes(() => insertApiKey(tx, key, secret.hash));
-    const { prefix, scopes, expiresAt } = key;
-    await tx.announce(
-      announcement(apiKeyCreated, { id: key.id, version: 1n }, { prefix, scopes, expiresAt }),
+    const isOperators = isOperator(tx.caller) && (await hasWayIn(tx));
+    const expiresAt = isOperators ? endOfOperatorsKey(input, settings) : (input.expiresAt ?? null);
+    refuseLongLife(expiresAt, settings.apiKeyLifetimeDaysMax);
+    const { name, scopes, reason = null } = input;
+    const { prefix, hash } = secret;
+    const id = newId();
+    const row = await refusingScopes(() =>
+      insertApiKey(tx, { id, name, prefix, scopes, expiresAt, reason }, hash),
     );
+    await tx.announce(announcement(apiKeyCreated, { id, version: 1n }, { prefix, scopes, expiresAt }));
     return showApiKey(row);
   }
+}
+
+const OPERATORS_DAYS_MAX = 30;
+
+function endOfOperatorsKey({ reason, expiresAt }: Input, settings: TenantSettings): string {
+  if (!settings.supportAccessAllowed) throw new SupportNotAllowed();
+  if (reason === undefined) throw new ReasonRequired();
+  const days = Math.min(OPERATORS_DAYS_MAX, settings.apiKeyLifetimeDaysMax ?? OPERATORS_DAYS_MAX);
+  const ends = expiresAt ?? new Date(Date.now() + days * DAY_MS).toISOString();
+  refuseLongLife(ends, OPERATORS_DAYS_MAX);
+  return ends;
 }

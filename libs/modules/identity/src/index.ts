@@ -8,7 +8,6 @@ export { type OperatorKey, Operators } from './operators';
 export { ScopeNotHeld, Unauthenticated } from './identity.errors';
 export { IdentityModule } from './identity.module';
 export { RevokeApiKey } from './revoke-api-key.command';
-export { RotateApiKey, rotateApiKeyOfTenantInput } from './rotate-api-key.command';
 export { scopeSchema } from './scopes';
 export type { TrustedIssuer } from './tokens/oidc-issuer';
 export { EndSupportAccess } from './support/end-support-access.command';

@@ -1,6 +1,7 @@
 import { KeyLifetimeTooLong } from './identity.errors';
 
-const DAY_MS = 86_400_000;
+/** A day in milliseconds. */
+export const DAY_MS = 86_400_000;
 
 /** Refuses a key that would live for longer than the tenant's settings let it. `daysMax` null: keys need not end. */
 export function refuseLongLife(expiresAt: string | null, daysMax: number | null, nowMs = Date.now()): void {

@@ -1,4 +1,4 @@
-import { idSchema, NotFound } from '@holdfast/kernel';
+import { NotFound } from '@holdfast/kernel';
 import { TenantCommand, TenantCommandHandler } from '@holdfast/cqrs';
 import { announcement, type TenantTx } from '@holdfast/tenancy';
 import { CommandHandler } from '@nestjs/cqrs';
@@ -12,10 +12,8 @@ import {
   refusingScopes,
   rotateCredential,
 } from './api-keys.sql';
-import { ApiKeyEnded, ReasonRequired } from './identity.errors';
+import { ApiKeyEnded } from './identity.errors';
 import { apiKeyRotated } from './identity.events';
-import { isOperator } from './operators';
-import { reasonSchema } from './reason';
 
 const DAY_SECONDS = 86_400;
 
@@ -29,13 +27,7 @@ export const rotateApiKeyInput = z.strictObject({
     .meta({ description: 'How long the secret before goes on working; by default a day.' }),
 });
 
-/** What the operator gives besides: why. */
-export const rotateApiKeyOfTenantInput = rotateApiKeyInput.extend({
-  id: idSchema,
-  reason: reasonSchema.optional(),
-});
-
-type Input = z.output<typeof rotateApiKeyOfTenantInput>;
+type Input = z.output<typeof rotateApiKeyInput> & { readonly id: string };
 
 /**
  * Gives a key a fresh secret. The one before works until the overlap ends, and ends by itself; one that is older still
@@ -57,8 +49,6 @@ export class RotateApiKey extends TenantCommand<Input, ApiKeyView> {
 export class RotateApiKeyHandler extends TenantCommandHandler<RotateApiKey> {
   protected async handle(tx: TenantTx, command: RotateApiKey): Promise<ApiKeyView> {
     const { input } = command;
-    // Whoever rotates a key learns its secret.
-    if (input.reason === undefined && isOperator(tx.caller)) throw new ReasonRequired();
     const key = await lockApiKey(tx, input.id);
     if (!key) throw new NotFound();
     const secret = (command.issued = generateApiKey(modeOf(key)));
@@ -66,11 +56,7 @@ export class RotateApiKeyHandler extends TenantCommandHandler<RotateApiKey> {
       rotateCredential(tx, key.id, secret.hash, input.overlapSeconds),
     );
     if (!previousEndsAt) throw new ApiKeyEnded();
-    const rotated = await markApiKeyRotated(tx, key, {
-      prefix: secret.prefix,
-      previousEndsAt,
-      reason: input.reason ?? null,
-    });
+    const rotated = await markApiKeyRotated(tx, key, secret.prefix, previousEndsAt);
     await tx.announce(
       announcement(
         apiKeyRotated,

@@ -122,7 +122,13 @@ describe('readConfig', () => {
       { name: 'alice', hash: one },
       { name: 'bob', hash: other },
     ]);
-    for (const wrong of [`${one},${other}`, `a|b=${one}`, 'alice=', one.toUpperCase()]) {
+    for (const wrong of [
+      `${one},${other}`,
+      `a|b=${one}`,
+      `a@b.example=${one}`,
+      'alice=',
+      one.toUpperCase(),
+    ]) {
       expect(refusalOf(() => keys(wrong)).faults).toMatchObject([{ variable: 'OPERATOR_KEY_HASH' }]);
     }
   });

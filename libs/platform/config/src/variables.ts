@@ -79,9 +79,9 @@ export const clickhouseUrl = variable(connectionString('http', 'https'), {
   secret: true,
 });
 
-/** What an operator may be called. The name stands in signed grants, events and log lines. */
-const OPERATOR_NAME = /^[A-Za-z0-9][A-Za-z0-9._@-]{0,62}$/;
-const OPERATOR_KEY = /^(?:(?<name>[A-Za-z0-9][A-Za-z0-9._@-]{0,62})=)?(?<hash>[0-9a-f]{64})$/;
+/** What an operator may be called. The name stands in events for ever: it is no e-mail address. */
+const OPERATOR_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+const OPERATOR_KEY = /^(?:(?<name>[A-Za-z0-9][A-Za-z0-9._-]{0,62})=)?(?<hash>[0-9a-f]{64})$/;
 
 export const operatorKeys = variable(
   z
@@ -119,7 +119,7 @@ function operatorKeyOf(key: string): { readonly name: string; readonly hash: str
 }
 
 export const operatorName = variable(
-  z.string().regex(OPERATOR_NAME, { error: 'has to be 1 to 63 letters, digits and . _ @ -' }).optional(),
+  z.string().regex(OPERATOR_NAME, { error: 'has to be 1 to 63 letters, digits and . _ -' }).optional(),
   {
     env: 'HOLDFAST_OPERATOR',
     meaning:

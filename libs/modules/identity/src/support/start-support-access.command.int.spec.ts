@@ -109,6 +109,10 @@ describe('StartSupportAccess', () => {
     await expect(start({ memberId, scopes: ['audit:read'] })).rejects.toMatchObject({
       code: 'identity.scope_not_held',
     });
+    await database.admin("update auth.memberships set scopes = '{audit:read}' where member_id = $1", [
+      memberId,
+    ]);
+    expect((await callerWith(secret)).scopes).toEqual([]);
     await database.admin('delete from auth.memberships where member_id = $1', [memberId]);
     await expect(callerWith(secret)).rejects.toThrow('not accepted');
     await expect(start({ memberId })).rejects.toMatchObject({ code: 'resource.not_found' });

@@ -96,10 +96,31 @@ describe('CredentialUses', () => {
     expect((await events()).map(({ data }) => data.commitments.length)).toEqual([15, 16, 16, 16, 16]);
   });
 
+  it('forgets an address 90 days after its last use, at the next use of any credential', async () => {
+    const uses = recorder();
+    uses.record(caller, '192.0.2.1');
+    await uses.flush();
+    for (const table of ['credential_addresses', 'credential_uses']) {
+      await database.admin(
+        `update identity.${table} set last_used_at = now() - interval '91 days' where tenant_id = $1`,
+        [caller.tenantId],
+      );
+    }
+    uses.record({ ...caller, actor: `api_key:${newId()}` }, '192.0.2.2');
+    await uses.flush();
+    expect(await rows()).toMatchObject([{ address: '192.0.2.2' }]);
+    const last = await database.admin(
+      'select last_address from identity.credential_uses where tenant_id = $1 and credential = $2',
+      [caller.tenantId, caller.actor],
+    );
+    expect(last).toEqual([{ last_address: null }]);
+  });
+
   it('leaves out the system and who acts in support', async () => {
     const uses = recorder();
     uses.record({ ...caller, actor: 'system:operator' }, '192.0.2.1');
-    uses.record({ ...caller, act: 'operator:alice' }, '192.0.2.1');
+    uses.record({ ...caller, actor: `support:${newId()}`, act: 'operator:alice' }, '192.0.2.1');
+    uses.record({ ...caller, actor: `member:${newId()}`, act: 'operator:alice' }, '192.0.2.1');
     await uses.flush();
     expect(await rows()).toEqual([]);
   });

@@ -53,16 +53,29 @@ const ADVANCE = statement<{ credential: string; version: bigint }>(
 );
 
 // 50 addresses are more than a service has and fewer than a botnet; beyond, the one that was not seen for longest goes.
-const FORGET = statement(
-  'identity.forget_credential_addresses',
+const KEEP_LATEST = statement(
+  'identity.keep_latest_credential_addresses',
   `delete from identity.credential_addresses a
    using (
      select credential, address, row_number() over (partition by credential order by last_used_at desc) as place
      from identity.credential_addresses
      where tenant_id = $1 and credential = any($2)
    ) ranked
-   where a.tenant_id = $1 and a.credential = ranked.credential and a.address = ranked.address
-     and (ranked.place > 50 or a.last_used_at < clock_timestamp() - interval '90 days')`,
+   where a.tenant_id = $1 and a.credential = ranked.credential and a.address = ranked.address and ranked.place > 50`,
+);
+
+// Of all the tenant's credentials, also of those that nobody uses any more. An address is a personal value.
+const FORGET_ADDRESSES = statement(
+  'identity.forget_credential_addresses',
+  `delete from identity.credential_addresses
+   where tenant_id = $1 and last_used_at < clock_timestamp() - interval '90 days'`,
+);
+
+const FORGET_LAST = statement(
+  'identity.forget_last_addresses',
+  `update identity.credential_uses
+   set last_address = null
+   where tenant_id = $1 and last_address is not null and last_used_at < clock_timestamp() - interval '90 days'`,
 );
 
 /** Writes uses of one tenant's credentials, and announces the addresses from which a known one was not used before. */
@@ -88,6 +101,7 @@ export async function writeCredentialUses(tx: TenantTx, uses: readonly Credentia
   const unused = new Set(credentials.filter((row) => row.is_first).map(({ credential }) => credential));
   const fresh = addresses.filter((row) => row.is_new && !unused.delete(row.credential));
   if (fresh.length > 0) await announceAddresses(tx, fresh);
+  await Promise.all([FORGET_ADDRESSES, FORGET_LAST].map((old) => tx.execute(old, [tx.tenantId])));
 }
 
 async function announceAddresses(tx: TenantTx, fresh: readonly AddressRow[]): Promise<void> {
@@ -102,7 +116,7 @@ async function announceAddresses(tx: TenantTx, fresh: readonly AddressRow[]): Pr
       ),
     ),
   );
-  await tx.execute(FORGET, [tx.tenantId, credentials]);
+  await tx.execute(KEEP_LATEST, [tx.tenantId, credentials]);
 }
 
 /** The id behind an actor such as `api_key:<id>`. */

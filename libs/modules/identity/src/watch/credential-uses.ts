@@ -45,7 +45,8 @@ export class CredentialUses implements OnApplicationShutdown {
 
   /** Notes that the caller's credential was used from an address. Who acts in support of a tenant has events of their own. */
   record({ tenantId, actor, act }: Caller, address: string): void {
-    if (act !== undefined || actor.startsWith('system:')) return;
+    const isOwn = actor.startsWith('api_key:') || (actor.startsWith('member:') && act === undefined);
+    if (!isOwn) return;
     const key = `${tenantId} ${actor} ${address}`;
     const known = this.waiting.get(key);
     if (known) known.lastMs = Date.now();
