@@ -598,7 +598,10 @@ create table tenants.tenants (
   erase_requested_at timestamp with time zone,
   erase_after timestamp with time zone,
   erase_postponed text,
+  import_sha256 text,
+  imported_at timestamp with time zone,
   constraint tenants_erase_postponed_check CHECK (((length(erase_postponed) >= 1) AND (length(erase_postponed) <= 500))),
+  constraint tenants_import_sha256_check CHECK ((import_sha256 ~ '^[0-9a-f]{64}$'::text)),
   constraint tenants_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
   constraint tenants_pkey PRIMARY KEY (tenant_id),
   constraint tenants_settings_check CHECK ((jsonb_typeof(settings) = 'object'::text)),
@@ -1497,6 +1500,40 @@ AS $function$
 $function$;
 alter function tenancy.actor() owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION tenancy.begin_import(sha256 text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  tenant uuid := tenancy.tenant_id();
+  own tenants.tenants;
+  target regclass;
+  found_row boolean;
+begin
+  if tenancy.actor() <> 'system:operator' then
+    raise exception 'only the operator reads an export in' using errcode = 'HF003';
+  end if;
+  select t.* into own from tenants.tenants t where t.tenant_id = tenant for update;
+  if own.import_sha256 = sha256 and own.imported_at is null then
+    return;
+  end if;
+  for target in
+    select t.relation from tenancy.tenant_tables() t
+    where tenancy.is_exported(t.relation) and t.relation <> 'tenants.tenants'::regclass
+  loop
+    execute format('select exists (select from %s t where t.tenant_id = $1 %s)', target,
+      case when target = 'events.log'::regclass then 'and (t.stream_type, t.stream_id) is distinct from (''tenants.tenant'', $1)' end)
+      into found_row using tenant;
+    if found_row or own.import_sha256 is not null then
+      raise exception 'the tenant is not empty' using errcode = 'HF022';
+    end if;
+  end loop;
+  update tenants.tenants t set import_sha256 = sha256 where t.tenant_id = tenant;
+end $function$;
+alter function tenancy.begin_import(text) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION tenancy.count_rows()
  RETURNS TABLE(relation text, row_count bigint)
  LANGUAGE plpgsql
@@ -1660,6 +1697,24 @@ begin
 end $function$;
 alter function tenancy.export_tables() owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION tenancy.finish_import(sha256 text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tenancy.actor() <> 'system:operator' then
+    raise exception 'only the operator reads an export in' using errcode = 'HF003';
+  end if;
+  update tenants.tenants t set imported_at = clock_timestamp()
+  where t.tenant_id = tenancy.tenant_id() and t.import_sha256 = sha256 and t.imported_at is null;
+  if not found then
+    raise exception 'the tenant was not opened for this export' using errcode = 'HF022';
+  end if;
+end $function$;
+alter function tenancy.finish_import(text) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION tenancy.grant_actor(signed_grant text)
  RETURNS text
  LANGUAGE sql
@@ -1685,6 +1740,58 @@ begin
   return substr(body, 57);
 end $function$;
 alter function tenancy.grant_principal(text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.import_page(file text, lines text[])
+ RETURNS bigint
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  tenant uuid := tenancy.tenant_id();
+  target regclass := to_regclass(file);
+  listed text;
+  picked text;
+  stored bigint;
+begin
+  if tenancy.actor() <> 'system:operator' or not exists (
+      select from tenants.tenants t where t.tenant_id = tenant and t.import_sha256 is not null and t.imported_at is null) then
+    raise exception 'only the operator reads an export in, into a tenant that was opened for it' using errcode = 'HF003';
+  end if;
+  if target is null or target = 'tenants.tenants'::regclass or not tenancy.is_exported(target) then
+    raise exception 'no table of tenants that is exported has this name' using errcode = 'HF002';
+  end if;
+  select string_agg(quote_ident(a.attname), ', ' order by a.attnum), string_agg(format('r.%I', a.attname), ', ' order by a.attnum)
+  into listed, picked
+  from pg_attribute a
+  where a.attrelid = target and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attidentity = ''
+    and a.attname not in ('tenant_id', 'xid');
+  execute format(
+    'insert into %1$s (tenant_id, %2$s %3$s)
+     select $1, %4$s %5$s
+     from unnest($2) with ordinality l (line, place)
+     cross join lateral jsonb_populate_record(null::%1$s, l.line::jsonb) r
+     order by l.place
+     on conflict do nothing',
+    target, listed, case when target = 'events.log'::regclass then ', xid' end,
+    picked, case when target = 'events.log'::regclass then ', pg_current_xact_id()' end)
+    using tenant, lines;
+  get diagnostics stored = row_count;
+  return stored;
+end $function$;
+alter function tenancy.import_page(text,text[]) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.is_exported(target regclass)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select has_table_privilege('holdfast_app', target, 'select')
+    and exists (select from tenancy.tenant_tables() t where t.relation = target)
+    and not exists (select from tenancy.not_exported n where n.relation = target::text)
+$function$;
+alter function tenancy.is_exported(regclass) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION tenancy.mint(tenant uuid, actor text, scopes text[], expires_at timestamp with time zone, cause text DEFAULT ''::text, act text DEFAULT ''::text)
  RETURNS text
@@ -1902,6 +2009,7 @@ grant execute on function tenancy.act() to holdfast_ops;
 grant execute on function tenancy.actor() to holdfast_app;
 grant execute on function tenancy.actor() to holdfast_log;
 grant execute on function tenancy.actor() to holdfast_ops;
+grant execute on function tenancy.begin_import(text) to holdfast_app;
 grant execute on function tenancy.count_rows() to holdfast_app;
 grant execute on function tenancy.enter(text) to holdfast_app;
 grant execute on function tenancy.enter(text) to holdfast_log;
@@ -1909,12 +2017,14 @@ grant execute on function tenancy.enter(text) to holdfast_ops;
 grant execute on function tenancy.erase_page(integer) to holdfast_app;
 grant execute on function tenancy.export_page(text,jsonb,integer,integer) to holdfast_app;
 grant execute on function tenancy.export_tables() to holdfast_app;
+grant execute on function tenancy.finish_import(text) to holdfast_app;
 grant execute on function tenancy.grant_actor(text) to holdfast_app;
 grant execute on function tenancy.grant_actor(text) to holdfast_log;
 grant execute on function tenancy.grant_actor(text) to holdfast_ops;
 grant execute on function tenancy.grant_principal(text) to holdfast_app;
 grant execute on function tenancy.grant_principal(text) to holdfast_log;
 grant execute on function tenancy.grant_principal(text) to holdfast_ops;
+grant execute on function tenancy.import_page(text,text[]) to holdfast_app;
 grant execute on function tenancy.rotate_signing_key() to holdfast_ops;
 grant execute on function tenancy.scopes() to holdfast_app;
 grant execute on function tenancy.scopes() to holdfast_log;

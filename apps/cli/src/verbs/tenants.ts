@@ -3,7 +3,9 @@ import { addJsonVerb, lazily } from '../verb';
 
 /** `holdfast tenant …` */
 export function addTenants(program: Command): void {
-  const tenant = program.command('tenant').description('Create, look at, suspend, export and erase tenants.');
+  const tenant = program
+    .command('tenant')
+    .description('Create, look at, suspend, export, import and erase tenants.');
   addJsonVerb(tenant, 'create <slug>', 'Create a tenant; `key create` then makes its first key.', [
     'tenant create acme --name "Acme Ltd"',
   ])
@@ -50,4 +52,12 @@ export function addTenants(program: Command): void {
     .requiredOption('--confirm <slug>', 'the slug of the tenant, once more')
     .option('--grace-days <days>', 'how long `tenant resume` takes it back, 0 to 90', '30')
     .action(lazily(async () => (await import('../tenants.js')).eraseTenant));
+  addJsonVerb(
+    tenant,
+    'import <directory>',
+    'Read an export into a tenant that was just created and has no key.',
+    ['tenant import acme-export --into acme-again'],
+  )
+    .requiredOption('--into <id-or-slug>', 'the empty tenant')
+    .action(lazily(async () => (await import('../tenant-imports.js')).importTenant));
 }

@@ -5,13 +5,7 @@ export { SuspendTenant, suspendTenantInput } from './suspend-tenant.command';
 export { TenantDirectory } from './tenant-directory.query';
 export { listedTenantView, type ListedTenantView, tenantView, type TenantView } from './tenant-view';
 export { SlugTaken, WrongState } from './tenants.errors';
-export {
-  tenantChanged,
-  tenantCreated,
-  tenantPlanChanged,
-  tenantResumed,
-  tenantSuspended,
-} from './tenants.events';
+export { tenantCreated } from './tenants.events';
 export { TenantsModule } from './tenants.module';
 export { usageGroup } from './usage/usage.listener';
 export { ExportContents, ExportFile } from './exports/export-contents.query';
@@ -25,3 +19,4 @@ export { ErasureReceipts } from './erasure/erasure-receipts.query';
 export { ErasureTask, type ErasableStore, type ErasureBlocker } from './erasure/erasure-task';
 export { OrderErasure, orderErasureInput } from './erasure/order-erasure.command';
 export { ReceiptSigner } from './erasure/receipt-signer';
+export { BeginImport, FinishImport, importedTenantInput, ImportRows } from './imports/import-tenant.command';

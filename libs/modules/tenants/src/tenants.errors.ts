@@ -39,3 +39,13 @@ export class SlugNotConfirmed extends DomainError {
     super('confirmSlug is not the slug of this tenant.');
   }
 }
+
+/** The tenant has something of its own, or is filled from another export. */
+export class TenantNotEmpty extends DomainError {
+  readonly code = 'tenants.not_empty';
+  readonly kind = 'conflict';
+
+  constructor() {
+    super('An export is read into an empty tenant only: one that was just created, with no key so far.');
+  }
+}

@@ -27,3 +27,6 @@ export const tenantErasureRequested = eventType(
   1,
   z.object({ dueAt: z.string() }),
 );
+
+/** The tenant was filled from the export with this digest. The events that it holds stand before this one. */
+export const tenantImported = eventType('tenants.tenant.imported', 1, z.object({ sha256: z.string() }));

@@ -11,6 +11,7 @@ import { ExportsController } from './exports/exports.controller';
 import { ExportByIdHandler, ExportsHandler } from './exports/exports.query';
 import { ExportsResolver } from './exports/exports.resolver';
 import { RequestExportHandler } from './exports/request-export.command';
+import { BeginImportHandler, FinishImportHandler, ImportRowsHandler } from './imports/import-tenant.command';
 import { OperatorCallers } from './operator-callers';
 import { OperatorController } from './operator.controller';
 import { OperatorSupportController } from './operator-support.controller';
@@ -51,6 +52,9 @@ export class TenantsModule {
         TenantUsageHandler,
         TenantResolver,
         RequestExportHandler,
+        BeginImportHandler,
+        ImportRowsHandler,
+        FinishImportHandler,
         ExportsHandler,
         ExportByIdHandler,
         ExportContentsHandler,
