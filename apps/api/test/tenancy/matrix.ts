@@ -200,18 +200,17 @@ class Matrix {
       if (reply.status !== 401) this.findings.leak(route, "a tenant's credential", describeReply(reply));
   }
 
-  /** Routes of persons: asked with what the victim has been given, such as an invitation's token, but for its last signs. */
+  /** Routes of persons: asked with what names the victim's tenant, as an invitation's token does, but for its last signs. */
   private async askAsPerson(route: Route): Promise<void> {
     const { credentials = {}, victim } = this.options;
-    const shown = [...this.findings.canaries.named].map(
-      ([name, value]) => [`body/${name}`, `${value.slice(0, -4)}0000`] as const,
-    );
+    const bare = (id: string): string => id.replaceAll('-', '');
+    const shown = [...this.findings.canaries.named].filter(([, value]) => value.includes(bare(victim.id)));
     const asked = (tenantId: string): Filling => {
-      const bare = (id: string): string => id.replaceAll('-', '');
-      const named = shown.map(
-        ([name, value]) => [name, value.replace(bare(victim.id), bare(tenantId))] as const,
-      );
-      return { mark: 'canary-attacker', ids: new Map(named) };
+      const spoilt = shown.map(([name, value]) => {
+        const other = `${value.slice(0, -4)}0000`;
+        return [`body/${name}`, other.replace(bare(victim.id), bare(tenantId))] as const;
+      });
+      return { mark: 'canary-attacker', ids: new Map(spoilt) };
     };
     for (const [name, credential] of Object.entries(credentials)) {
       const foreign = await this.client.send(route.request(asked(victim.id)), credential);
