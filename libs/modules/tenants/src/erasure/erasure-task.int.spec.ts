@@ -1,0 +1,105 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { CreateApiKey, generateApiKey } from '@holdfast/identity';
+import { Grants } from '@holdfast/tenancy';
+import { TenantsApp } from '../../test/tenants-app';
+import { RequestExport } from '../exports/request-export.command';
+import { TaskRunner } from '../tasks/task-runner';
+import { TenantDirectory } from '../tenant-directory.query';
+import { ErasureReceipts } from './erasure-receipts.query';
+import { ErasureTask } from './erasure-task';
+import { OrderErasure } from './order-erasure.command';
+import { ReceiptSigner } from './receipt-signer';
+
+/** An erasure ends, wherever its worker dies, and does not begin before it may. */
+describe('An erasure', () => {
+  let app: TenantsApp;
+  let signer: ReceiptSigner;
+
+  beforeAll(async () => {
+    app = await TenantsApp.start();
+    const { privateKey } = generateKeyPairSync('ed25519');
+    signer = await ReceiptSigner.from(privateKey.export({ format: 'pem', type: 'pkcs8' }).toString());
+  });
+  afterAll(() => app.close());
+
+  interface Wiring {
+    readonly signed?: boolean;
+    readonly blocked?: () => string | undefined;
+    /** Dies at its n-th transaction: nothing that it has begun ever returns. */
+    readonly diesAt?: number;
+  }
+
+  function worker({ signed = true, blocked = () => undefined, diesAt = Infinity }: Wiring = {}): TaskRunner {
+    const tenants = app.database.tenants(2);
+    const relay = app.database.as('holdfast_relay', 1);
+    let transactions = 0;
+    const counted = tenants.transaction.bind(tenants);
+    tenants.transaction = (caller, work) => {
+      transactions += 1;
+      return transactions >= diesAt ? new Promise<never>(() => {}) : counted(caller, work);
+    };
+    const erasure = new ErasureTask({
+      relay,
+      stores: [],
+      blockers: [async () => blocked()],
+      forget: async () => {},
+      signer: signed ? signer : undefined,
+      quietSeconds: 0,
+    });
+    const grants = new Grants(app.database.as('holdfast_auth', 1));
+    return new TaskRunner({ tenants, relay, grants, kinds: [erasure], report: () => {} });
+  }
+
+  async function ordered(slug: string): Promise<string> {
+    const caller = await app.tenant(slug);
+    const input = { name: 'key', scopes: ['*' as const] };
+    await app.do(new CreateApiKey(caller, input, generateApiKey('live')));
+    await app.do(new RequestExport(caller, {}));
+    await app.do(new OrderErasure(caller, { graceDays: 0, confirmSlug: slug }));
+    return caller.tenantId;
+  }
+
+  const show = (id: string) => app.get(TenantDirectory).get(id);
+  /** What time does: leases end, and what waits is due. */
+  const later = () =>
+    app.database.admin('update tenants.tasks set lease_until = null, due_at = clock_timestamp()');
+
+  it('goes on in another process where the one before it died', async () => {
+    const id = await ordered('dying');
+    let deaths = 0;
+    for (let diesAt = 2; (await show(id)).state !== 'erased' && deaths < 50; diesAt = 2 + (deaths % 9)) {
+      const dying = worker({ diesAt }).runDue();
+      const dead = new Promise<'dead'>((resolve) => setTimeout(resolve, 700, 'dead'));
+      if ((await Promise.race([dying, dead])) === 'dead') deaths += 1;
+      await later();
+    }
+    expect(await show(id)).toMatchObject({ state: 'erased', slug: null });
+    expect(deaths).toBeGreaterThan(3);
+    const { receipt } = await app.get(ErasureReceipts).get(id);
+    const said = JSON.parse(Buffer.from(receipt.split('.')[1] ?? '', 'base64url').toString()) as object;
+    expect(said).toMatchObject({
+      tenantId: id,
+      events: 4,
+      tables: { 'tenants.tenants': 1, 'identity.api_keys': 1, 'auth.credentials': 1 },
+      check: { rowsLeft: 0 },
+    });
+  }, 90_000);
+
+  it('waits while something is open, and says to the operator what', async () => {
+    const id = await ordered('blocked');
+    let reason: string | undefined = 'holds are open on 1 accounts of the ledger';
+    await worker({ blocked: () => reason }).runDue();
+    expect(await show(id)).toMatchObject({ state: 'closing', erasure: { postponed: reason } });
+    reason = undefined;
+    await later();
+    for (let turns = 0; turns < 5; turns += 1) await worker().runDue();
+    expect(await show(id)).toMatchObject({ state: 'erased' });
+  }, 30_000);
+
+  it('does not begin without a key to sign the receipt with', async () => {
+    const id = await ordered('unsigned');
+    await worker({ signed: false }).runDue();
+    const { state, erasure } = await show(id);
+    expect([state, erasure?.postponed]).toEqual(['closing', expect.stringContaining('RECEIPT_KEY_PRIVATE')]);
+  });
+});
