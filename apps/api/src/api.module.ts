@@ -18,6 +18,7 @@ export interface ApiParts {
   readonly telemetry: TelemetryStore;
   readonly operatorKeys: readonly OperatorKey[];
   readonly issuers: readonly TrustedIssuer[];
+  readonly isSignUpEnabled: boolean;
   readonly graphiql: boolean;
   /** Absent: nobody is limited. */
   readonly limits: Limits | undefined;
@@ -33,6 +34,7 @@ export class ApiModule {
     telemetry,
     operatorKeys,
     issuers,
+    isSignUpEnabled,
     graphiql,
     limits,
   }: ApiParts): DynamicModule {
@@ -43,7 +45,7 @@ export class ApiModule {
         IdentityModule.forRoot(grants, operatorKeys, issuers),
         // Behind identity: its guard has to know who calls.
         ...(limits ? [ResilienceModule.forRoot(limits)] : []),
-        TenantsModule.forRoot(ops),
+        TenantsModule.forRoot(ops, isSignUpEnabled),
         LedgerModule,
         AuditModule,
         TelemetryModule.forRoot(telemetry),

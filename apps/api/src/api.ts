@@ -128,7 +128,7 @@ interface Opened extends Pools {
 }
 
 function createApplication(
-  { operatorKeys, oidcIssuers, oidcAudience, trustedProxies }: ApiConfig,
+  { operatorKeys, oidcIssuers, oidcAudience, signUp, trustedProxies }: ApiConfig,
   { logger, telemetry, version, graphiql }: ApiResources,
   { app, ops, grants, limits, health }: Opened & { readonly health: Health },
 ): Promise<NestFastifyApplication> {
@@ -140,6 +140,7 @@ function createApplication(
     telemetry,
     operatorKeys,
     issuers: withAudience(oidcIssuers, oidcAudience),
+    isSignUpEnabled: signUp === 'enabled',
     graphiql,
     limits,
   });

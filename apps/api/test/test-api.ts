@@ -36,6 +36,8 @@ interface Composition {
   readonly limits?: Partial<LimitsOptions>;
   readonly more?: readonly Type[];
   readonly issuers?: readonly TrustedIssuer[];
+  /** True unless it is given: whether people may begin tenants. */
+  readonly isSignUpEnabled?: boolean;
 }
 
 /** The whole API over a database and a ClickHouse of its own, without a socket. */
@@ -67,14 +69,14 @@ export class TestApi {
   }
 
   /** Another process over the same stores, as a second pod is. Close it before this one. */
-  pod(issuers: readonly TrustedIssuer[] = []): Promise<TestApi> {
-    return TestApi.over(this.database, this.telemetry, { issuers }, async () => {});
+  pod(issuers: readonly TrustedIssuer[] = [], isSignUpEnabled = true): Promise<TestApi> {
+    return TestApi.over(this.database, this.telemetry, { issuers, isSignUpEnabled }, async () => {});
   }
 
   private static async over(
     database: TestDatabase,
     telemetry: TelemetryStore,
-    { limits = {}, more = [], issuers = [] }: Composition,
+    { limits = {}, more = [], issuers = [], isSignUpEnabled = true }: Composition,
     closeStores: () => Promise<void>,
   ): Promise<TestApi> {
     const logged: string[] = [];
@@ -88,6 +90,7 @@ export class TestApi {
       telemetry,
       operatorKeys: [{ name: 'operator', hash: createHash('sha256').update(OPERATOR_KEY).digest('hex') }],
       issuers,
+      isSignUpEnabled,
       graphiql: false,
       limits: new Limits({ addresses: AMPLE, quotaOf: () => AMPLE_QUOTA, ...limits }),
     });

@@ -1,12 +1,10 @@
 import { TenantCommand, TenantCommandHandler } from '@holdfast/cqrs';
-import { violates } from '@holdfast/database';
-import { announcement, type TenantTx } from '@holdfast/tenancy';
+import type { TenantTx } from '@holdfast/tenancy';
 import { CommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
-import { type ListedTenantView, showListedTenant, type TenantRow } from './tenant-view';
-import { SlugTaken, TenantExists } from './tenants.errors';
-import { tenantCreated } from './tenants.events';
-import { insertTenant } from './tenants.sql';
+import { foundTenant } from './found-tenant';
+import { type ListedTenantView, showListedTenant } from './tenant-view';
+import { TenantExists } from './tenants.errors';
 
 /** What POST /v1/operator/tenants takes. */
 export const createTenantInput = z.strictObject({
@@ -35,17 +33,6 @@ export class CreateTenant extends TenantCommand<z.output<typeof createTenantInpu
 @CommandHandler(CreateTenant)
 export class CreateTenantHandler extends TenantCommandHandler<CreateTenant> {
   protected async handle(tx: TenantTx, { input }: CreateTenant): Promise<ListedTenantView> {
-    const row = await insertRefusing(tx, input.slug, input.name);
-    await tx.announce(announcement(tenantCreated, { id: tx.tenantId, version: 1n }, { slug: input.slug }));
-    return showListedTenant(row);
-  }
-}
-
-async function insertRefusing(tx: TenantTx, slug: string, name: string): Promise<TenantRow> {
-  try {
-    return await insertTenant(tx, slug, name);
-  } catch (error) {
-    if (violates(error, 'tenants_pkey')) throw new TenantExists();
-    throw violates(error, 'tenants_slug_key') ? new SlugTaken() : error;
+    return showListedTenant(await foundTenant(tx, input, () => new TenantExists()));
   }
 }

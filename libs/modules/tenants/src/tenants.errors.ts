@@ -1,6 +1,6 @@
 import { DomainError } from '@holdfast/kernel';
 
-/** Another tenant has this slug. Only the operator can meet this, who sees all tenants anyway. */
+/** Another tenant has this slug. Slugs are public: whoever may begin a tenant can find out that one is taken. */
 export class SlugTaken extends DomainError {
   readonly code = 'tenants.slug_taken';
   readonly kind = 'conflict';
@@ -47,5 +47,25 @@ export class TenantNotEmpty extends DomainError {
 
   constructor() {
     super('An export is read into an empty tenant only: one that was just created, with no key so far.');
+  }
+}
+
+/** A person has signed up a tenant before, which may since have been closed. */
+export class SignedUpAlready extends DomainError {
+  readonly code = 'tenants.signed_up_already';
+  readonly kind = 'conflict';
+
+  constructor() {
+    super('You have signed up a tenant before. The operator can make you another one.');
+  }
+}
+
+/** The operator makes all tenants here. */
+export class SignUpDisabled extends DomainError {
+  readonly code = 'tenants.sign_up_disabled';
+  readonly kind = 'forbidden';
+
+  constructor() {
+    super('Tenants are made by the operator here.');
   }
 }

@@ -18,6 +18,8 @@ import { OperatorSupportController } from './operator-support.controller';
 import { OwnTenantHandler } from './own-tenant.query';
 import { QuotaUseHandler } from './quota-use.query';
 import { ResumeTenantHandler } from './resume-tenant.command';
+import { SignUpHandler } from './sign-up.command';
+import { SIGN_UP_ENABLED, SignUpController } from './sign-up.controller';
 import { SuspendTenantHandler } from './suspend-tenant.command';
 import { TenantController } from './tenant.controller';
 import { TenantDirectory } from './tenant-directory.query';
@@ -27,22 +29,25 @@ import { TenantUsageHandler } from './tenant-usage.query';
 /** Tenants: their life in the hands of the operator, and what each sees and changes of itself. */
 @Module({})
 export class TenantsModule {
-  static forRoot(ops: Database): DynamicModule {
+  static forRoot(ops: Database, isSignUpEnabled = false): DynamicModule {
     return {
       module: TenantsModule,
       controllers: [
         OperatorController,
         OperatorSupportController,
+        SignUpController,
         ErasureController,
         TenantController,
         ExportsController,
       ],
       providers: [
         { provide: TenantDirectory, useValue: new TenantDirectory(ops) },
+        { provide: SIGN_UP_ENABLED, useValue: isSignUpEnabled },
         { provide: ErasureReceipts, useValue: new ErasureReceipts(ops) },
         OperatorCallers,
         OrderErasureHandler,
         CreateTenantHandler,
+        SignUpHandler,
         ChangePlanHandler,
         ChangeTenantHandler,
         SuspendTenantHandler,

@@ -21,6 +21,7 @@ import {
   port,
   receiptKeyPrivate,
   redisUrl,
+  signUp,
   trustedProxies,
 } from './variables';
 
@@ -60,6 +61,7 @@ const api = z.object({
   operatorKeys,
   oidcIssuers,
   oidcAudience,
+  signUp,
   redisUrl,
   limits,
   addressRequestsPerSecond,

@@ -171,6 +171,13 @@ export const ingestPort = variable(portNumber.prefault('8081'), {
   whenEmpty: '8081; `holdfast dev` takes a free one when 8081 is taken.',
 });
 
+export const signUp = variable(z.enum(['enabled', 'disabled']).default('disabled'), {
+  env: 'SIGN_UP',
+  meaning:
+    'Whether people with a JWT of a trusted issuer may begin tenants themselves: `enabled` or `disabled`.',
+  whenEmpty: '`disabled`: the operator makes tenants.',
+});
+
 export const metricsPort = variable(portNumber.prefault('9464'), {
   env: 'HOLDFAST_METRICS_PORT',
   meaning: 'Port of /metrics and of the worker’s health endpoints. 0 takes a free one.',
