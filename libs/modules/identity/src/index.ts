@@ -20,3 +20,6 @@ export {
 export { CredentialUses } from './watch/credential-uses';
 export { SupportAccesses, supportAccessesInput } from './support/support-accesses.query';
 export { admitMember, type Newcomer } from './members/admit-member';
+export { COUNT_ISSUERS } from './issuers/issuers.sql';
+export { COUNT_MEMBERS } from './members/members.sql';
+export { COUNT_ROLES } from './roles/roles.sql';

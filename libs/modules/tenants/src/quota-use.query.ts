@@ -1,6 +1,6 @@
 import { planOf } from '@holdfast/kernel';
 import { TenantQuery } from '@holdfast/cqrs';
-import { COUNT_USABLE_API_KEYS } from '@holdfast/identity';
+import { COUNT_ISSUERS, COUNT_MEMBERS, COUNT_ROLES, COUNT_USABLE_API_KEYS } from '@holdfast/identity';
 import { TenantDatabase } from '@holdfast/tenancy';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
@@ -15,7 +15,10 @@ export const usageView = tenantUsageView.extend({ quotas: z.array(quotaUseView) 
 
 /** The quotas that count what is there, and the statements that a refusal counts by as well. */
 const COUNTED = [
+  ['members', COUNT_MEMBERS],
   ['apiKeys', COUNT_USABLE_API_KEYS],
+  ['customRoles', COUNT_ROLES],
+  ['issuers', COUNT_ISSUERS],
   ['exportsPerDay', COUNT_EXPORTS_OF_A_DAY],
 ] as const;
 

@@ -3,6 +3,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { type Caller, idSchema } from '@holdfast/kernel';
 import { type Idempotency, pageOf, type Page } from '@holdfast/cqrs';
+import { Costs } from '@holdfast/resilience';
 import { ApiIdempotencyKey, CallerOf, IdempotencyKey, Needs } from '@holdfast/http';
 import { Controller, Get, HttpCode, Param, Post, Query, Req, Res, StreamableFile } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
@@ -41,6 +42,7 @@ export class ExportsController {
 
   @Post()
   @Needs('exports:write')
+  @Costs(10) // Counts every table that the tenant has, and sets a worker going.
   @HttpCode(202)
   @ApiOperation({ summary: 'Export everything that the tenant has' })
   @ApiIdempotencyKey()
@@ -70,6 +72,7 @@ export class ExportsController {
 
   @Get(':id/files/:name')
   @Needs('exports:read')
+  @Costs(5) // Megabytes, where another answer is kilobytes.
   @ApiOperation({ summary: 'Download a file of a completed export, one row a line' })
   @ApiProduces('application/x-ndjson')
   async file(
