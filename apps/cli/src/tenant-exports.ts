@@ -55,7 +55,7 @@ async function untilCompleted(
 }
 
 async function download(
-  { queries }: Operator,
+  { queries, callerFor }: Operator,
   caller: Caller,
   manifest: ExportManifest,
   out: string,
@@ -64,7 +64,8 @@ async function download(
   makeDirectory(out);
   for (const [index, { name }] of manifest.files.entries()) {
     step.progress(index, manifest.files.length);
-    const pieces = await queries.execute(new ExportFile(caller, { id: manifest.exportId, name }));
+    const file = { id: manifest.exportId, name };
+    const pieces = await queries.execute(new ExportFile(caller, file, () => callerFor(caller.tenantId)));
     const text = Readable.from(pieces, { objectMode: false });
     await pipeline(text, createGunzip(), createWriteStream(join(out, name)));
   }

@@ -1,4 +1,4 @@
-import type { Principal } from '@holdfast/kernel';
+import type { Caller, Principal } from '@holdfast/kernel';
 import { requestOf } from '@holdfast/http';
 import { callerOf, type Grant, Grants } from '@holdfast/tenancy';
 import {
@@ -63,12 +63,17 @@ export class AuthenticationGuard implements CanActivate {
   private async admitTenant(request: FastifyRequest, credential: string): Promise<void> {
     // A GraphQL request runs this guard once per root field.
     if (request.caller) return;
+    request.readmit = () => this.callerBy(credential, request);
+    request.caller = await request.readmit();
+  }
+
+  private async callerBy(credential: string, request: FastifyRequest): Promise<Caller> {
     const chosen = tenantChosenBy(request);
     const origin = { requestId: request.id, traceparent: request.traceparent };
     const grant = isApiKey(credential)
       ? await this.grantOfKey(credential, chosen)
       : await this.principals.grantFor(await this.principalOf(credential), chosen, origin);
-    request.caller = callerOf(grant, origin);
+    return callerOf(grant, origin);
   }
 
   private async grantOfKey(key: string, chosen: string | undefined): Promise<Grant> {

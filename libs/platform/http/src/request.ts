@@ -9,6 +9,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Set by the guard that has verified the request's credential. */
     caller?: Caller;
+    /** Admits the credential anew, for what takes longer than a revocation may; rejects once it is no longer good. */
+    readmit?: () => Promise<Caller>;
     /** `operator:<name>`, whose key the guard has recognised: on routes that are the operator's alone. */
     operator?: string;
     /** Whose token the guard has verified: on routes that need no tenant yet. */

@@ -1,4 +1,4 @@
-import { type Caller, NotFound } from '@holdfast/kernel';
+import { type Caller, Forbidden, holds, NotFound } from '@holdfast/kernel';
 import { TenantQuery } from '@holdfast/cqrs';
 import { statement } from '@holdfast/database';
 import { TenantDatabase } from '@holdfast/tenancy';
@@ -12,12 +12,25 @@ export class ExportContents extends TenantQuery<{ readonly id: string }, ExportM
   readonly scope = 'exports:read';
 }
 
-/** A file of a completed export, as gzipped pieces that are read one by one while they are sent. */
-export class ExportFile extends TenantQuery<
-  { readonly id: string; readonly name: string },
-  AsyncIterable<Buffer>
-> {
+interface FileInput {
+  readonly id: string;
+  readonly name: string;
+}
+
+/**
+ * A file of a completed export, as gzipped pieces that are read one by one while they are sent. `readmit` admits the caller
+ * anew before each: a download goes on for longer than a grant lives, and ends with the credential that began it.
+ */
+export class ExportFile extends TenantQuery<FileInput, AsyncIterable<Buffer>> {
   readonly scope = 'exports:read';
+
+  constructor(
+    caller: Caller,
+    input: FileInput,
+    readonly readmit: () => Promise<Caller>,
+  ) {
+    super(caller, input);
+  }
 }
 
 const FIND = statement<{ status: ExportRow['status']; manifest: ExportManifest | null }>(
@@ -47,15 +60,17 @@ export class ExportContentsHandler implements IQueryHandler<ExportContents> {
 export class ExportFileHandler implements IQueryHandler<ExportFile> {
   constructor(private readonly tenants: TenantDatabase) {}
 
-  async execute({ caller, input: { id, name } }: ExportFile): Promise<AsyncIterable<Buffer>> {
+  async execute({ caller, input: { id, name }, readmit }: ExportFile): Promise<AsyncIterable<Buffer>> {
     const { files } = await manifestOf(this.tenants, caller, id);
     if (!files.some((file) => file.name === name)) throw new NotFound();
-    return this.pieces(caller, id, name);
+    return this.pieces(readmit, id, name);
   }
 
   /** A transaction for each: the time that a client takes to read holds no connection. */
-  private async *pieces(caller: Caller, id: string, name: string): AsyncIterable<Buffer> {
+  private async *pieces(readmit: ExportFile['readmit'], id: string, name: string): AsyncIterable<Buffer> {
     for (let part = 0; ; part += 1) {
+      const caller = await readmit();
+      if (!holds(caller, 'exports:read')) throw new Forbidden('exports:read');
       const chunk = await this.tenants.reading(caller, (tx) => findChunk(tx, id, name, part));
       if (!chunk) return;
       yield chunk.body;

@@ -59,7 +59,7 @@ describe('An export', () => {
 
   async function read(id: string, name: string): Promise<string> {
     const pieces: string[] = [];
-    for await (const piece of await app.ask(new ExportFile(mine, { id, name })))
+    for await (const piece of await app.ask(new ExportFile(mine, { id, name }, async () => mine)))
       pieces.push(gunzipSync(piece).toString());
     return pieces.join('');
   }
@@ -120,6 +120,20 @@ describe('An export', () => {
     await expect(app.ask(new ExportContents(mine, { id }))).rejects.toMatchObject({
       code: 'tenants.export_expired',
     });
+  });
+
+  it('ends with the credential that began to read it', async () => {
+    const { id } = await app.do(new RequestExport(mine, {}));
+    await worker().runDue();
+    let admitted = 0;
+    const readmit = async (): Promise<Caller> => {
+      admitted += 1;
+      return admitted > 1 ? { ...mine, scopes: [] } : mine;
+    };
+    const file = { id, name: 'ledger.accounts.ndjson' };
+    const pieces = (await app.ask(new ExportFile(mine, file, readmit)))[Symbol.asyncIterator]();
+    expect((await pieces.next()).done).toBe(false);
+    await expect(pieces.next()).rejects.toMatchObject({ code: 'auth.forbidden' });
   });
 
   it('cannot be of a table that is not exported, nor read by another tenant', async () => {

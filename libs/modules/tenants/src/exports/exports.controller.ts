@@ -82,7 +82,8 @@ export class ExportsController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<StreamableFile> {
-    const pieces = await this.queries.execute(new ExportFile(caller, { id, name }));
+    const readmit = request.readmit ?? (() => Promise.resolve(caller));
+    const pieces = await this.queries.execute(new ExportFile(caller, { id, name }, readmit));
     const takesGzip = /\bgzip\b/.test(request.headers['accept-encoding'] ?? '');
     reply.header('vary', 'accept-encoding');
     if (takesGzip) reply.header('content-encoding', 'gzip');

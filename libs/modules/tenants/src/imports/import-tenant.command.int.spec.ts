@@ -50,7 +50,7 @@ describe('An import', () => {
     manifest = await app.ask(new ExportContents(source, { id }));
     for (const { name, table } of manifest.files) {
       const pieces: string[] = [];
-      for await (const piece of await app.ask(new ExportFile(source, { id, name })))
+      for await (const piece of await app.ask(new ExportFile(source, { id, name }, async () => source)))
         pieces.push(gunzipSync(piece).toString());
       files.set(table, pieces.join('').split('\n').filter(Boolean));
     }
