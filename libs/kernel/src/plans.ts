@@ -27,7 +27,8 @@ export const PLANS = {
     features: [],
     quotas: {
       requestsPerSecond: 20,
-      requestsBurst: 100,
+      // Two seconds' worth: what comes all at once is what a tenant's neighbours feel.
+      requestsBurst: 40,
       concurrentRequests: 4,
       members: 5,
       apiKeys: 5,
