@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { statSync } from 'node:fs';
 import { type AddressInfo, connect, createServer, type Server } from 'node:net';
 import { availableParallelism, loadavg } from 'node:os';
@@ -117,11 +118,12 @@ describe('holdfast dev', () => {
     const forced = new DevProcess(checkout, ['dev', '--no-demo']);
     const { api } = await forced.ready();
     const server = postgresPid(checkout)!;
-    // A request that never ends keeps the orderly stop waiting.
+    // A request that never ends keeps the orderly stop waiting; `100 Continue` says that the server has it.
     const hanging = connect(Number(new URL(api).port), '127.0.0.1').on('error', () => {});
     hanging.write(
-      'POST /v1/ledger/accounts HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{',
+      'POST /v1/ledger/accounts HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\nexpect: 100-continue\r\ncontent-length: 9\r\n\r\n{',
     );
+    expect(String((await once(hanging, 'data'))[0])).toContain('100 Continue');
     const ended = forced.signal('SIGINT');
     await forced.until('Stopping');
     await new Promise((wait) => setTimeout(wait, 600));
