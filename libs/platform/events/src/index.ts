@@ -1,3 +1,4 @@
+export { type CloudEvent, cloudEventOf } from './cloud-event';
 export { type ConsumerGroup, Consumers, type ConsumersOptions } from './consumers';
 export { type RecordedEvent } from './recorded-event';
 export { BatchRefused, type StoreGroup } from './store-delivery';
