@@ -1,6 +1,6 @@
 import type { WorkerConfig } from '@holdfast/config';
 import { Database } from '@holdfast/database';
-import { Consumers, Relay, type Report, Sequencer } from '@holdfast/events';
+import { Consumers, injectFaults, Relay, type Report, Sequencer, type TenantGroup } from '@holdfast/events';
 import type { QueueBackend } from '@holdfast/jobs';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
 import type { TelemetryStore } from '@holdfast/telemetry';
@@ -16,6 +16,8 @@ export interface WorkerResources {
   readonly serveMetrics: boolean;
   /** How long an erasure waits for the last grants and transactions to end, in seconds; tests know that there are none. */
   readonly eraseAfterSeconds?: number;
+  /** Tenant groups besides those of the product: what a test measures deliveries with. */
+  readonly tenantGroups?: readonly TenantGroup[];
 }
 
 /** A worker that runs. */
@@ -40,6 +42,7 @@ interface Pools {
 /** Starts a worker: a candidate for the sequencer's lease, and consumers of every group. Any number may run. */
 export async function startWorker(config: WorkerConfig, resources: WorkerResources): Promise<RunningWorker> {
   const { logger, serveMetrics } = resources;
+  injectFaults(config.faults);
   const pools = openPools(config, logger);
   const grants = new Grants(pools.auth);
   const health = new Health();
@@ -72,7 +75,7 @@ async function composeDelivery(
   config: WorkerConfig,
   { app, relay }: Pools,
   grants: Grants,
-  { logger, telemetry, eraseAfterSeconds }: WorkerResources,
+  { logger, telemetry, eraseAfterSeconds, tenantGroups: others = [] }: WorkerResources,
 ): Promise<{ start(): void; stop(): Promise<void> }> {
   const report = reportTo(logger);
   const tenants = new TenantDatabase(app);
@@ -81,7 +84,7 @@ async function composeDelivery(
     relay,
     grants,
     backend: queueBackend(config),
-    tenantGroups: tenantGroups(),
+    tenantGroups: [...tenantGroups(), ...others],
     storeGroups: storeGroups(telemetry),
     report,
   });

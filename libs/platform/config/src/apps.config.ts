@@ -7,6 +7,7 @@ import {
   databases,
   databaseSealerUrl,
   directory,
+  faults,
   host,
   ingestPort,
   limits,
@@ -77,6 +78,7 @@ const worker = z.object({
   redisUrl,
   clickhouseUrl,
   receiptKeyPrivate,
+  faults,
 });
 
 const ingest = z.object({ ...everyProcess, ingestPort });

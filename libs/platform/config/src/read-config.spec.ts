@@ -172,6 +172,22 @@ describe('readConfig', () => {
     ]);
   });
 
+  test('takes faults for tests, and refuses them in production', () => {
+    const queues = { ...api, REDIS_URL: 'redis://r:6379' };
+    const read = (faults: string, environment = 'test') =>
+      readConfig('worker', { ...queues, HOLDFAST_FAULTS: faults, NODE_ENV: environment }).faults;
+    expect(read('')).toEqual([]);
+    expect(read('relay.swept=kill@3,sequencer.ticked=sleep:500@1')).toEqual([
+      { step: 'relay.swept', action: 'kill', sleepMs: 0, pass: 3 },
+      { step: 'sequencer.ticked', action: 'sleep', sleepMs: 500, pass: 1 },
+    ]);
+    for (const wrong of ['kill', 'relay.swept=kill', 'relay.swept=kill@0', 'relay.swept=sleep@1', 'a=note@1'])
+      expect(refusalOf(() => read(wrong)).faults).toMatchObject([{ variable: 'HOLDFAST_FAULTS' }]);
+    expect(refusalOf(() => read('relay.swept=note@1', 'production')).faults).toEqual([
+      { variable: 'HOLDFAST_FAULTS', message: 'has to be empty in production' },
+    ]);
+  });
+
   test('tells what to do about a variable that Kubernetes has set', () => {
     const { faults } = refusalOf(() => readConfig('api', { ...api, HOLDFAST_PORT: 'tcp://10.0.0.1:80' }));
     expect(faults[0]?.message).toContain('enableServiceLinks');

@@ -39,7 +39,7 @@ export function readConfig<Name extends App>(
     if (faults.some((fault) => fault.variable === variable)) continue;
     faults.push({ variable, message: values.has(variable) ? issue.message : 'is missing' });
   }
-  faults.push(...queueFaults(app, values), ...issuerFaults(app, values));
+  faults.push(...queueFaults(app, values), ...issuerFaults(app, values), ...injectionFaults(values));
   if (!parsed.success || faults.length > 0) throw new ConfigRefused(app, faults);
   return parsed.data as Configs[Name];
 }
@@ -102,4 +102,10 @@ function issuerFaults(app: App, values: ReadonlyMap<string, string>): ConfigFaul
   const { data: issuers = [] } = issuersSchema.safeParse(values.get('OIDC_ISSUERS'));
   if (issuers.every(({ issuer }) => isEncrypted(issuer))) return [];
   return [{ variable: 'OIDC_ISSUERS', message: 'has to be https:// addresses in production' }];
+}
+
+/** What a test does to its own processes is not to be had in production, by mistake or on purpose. */
+function injectionFaults(values: ReadonlyMap<string, string>): ConfigFault[] {
+  if (!values.has('HOLDFAST_FAULTS') || values.get('NODE_ENV') !== 'production') return [];
+  return [{ variable: 'HOLDFAST_FAULTS', message: 'has to be empty in production' }];
 }

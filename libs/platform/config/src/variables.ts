@@ -242,6 +242,38 @@ export const nodeEnv = variable(z.string().default('development'), {
   whenEmpty: '`development`.',
 });
 
+/** What is done at a step: `tenant-delivery.read=kill@3` ends the process at its third pass of the step. */
+const FAULT =
+  /^(?<step>[a-z-]+\.[a-z-]+)=(?<action>kill|stop|note|sleep:(?<ms>\d{1,5}))@(?<pass>[1-9]\d{0,5})$/;
+
+export const faults = variable(
+  z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter(Boolean))
+    .refine((faults) => faults.every((fault) => FAULT.test(fault)), {
+      error: 'has to be a list of step=action@pass, where action is kill, stop, note or sleep:<ms>',
+    })
+    .transform((faults) => faults.map(faultOf)),
+  {
+    env: 'HOLDFAST_FAULTS',
+    meaning:
+      'For tests of faults: what the process does to itself between two steps of delivery, as `tenant-delivery.read=kill@3,sequencer.ticked=sleep:500@1`. Actions are kill (SIGKILL), stop (SIGSTOP), sleep:<ms> and note (a line on standard error).',
+    whenEmpty: 'No faults. Refused where NODE_ENV is `production`.',
+  },
+);
+
+function faultOf(fault: string): {
+  readonly step: string;
+  readonly action: 'kill' | 'stop' | 'note' | 'sleep';
+  readonly sleepMs: number;
+  readonly pass: number;
+} {
+  const { step = '', action = '', ms, pass } = FAULT.exec(fault)?.groups ?? {};
+  const [name = ''] = action.split(':');
+  return { step, action: name as 'kill', sleepMs: Number(ms ?? 0), pass: Number(pass) };
+}
+
 export const directory = variable(z.string().default('.holdfast'), {
   env: 'HOLDFAST_DIRECTORY',
   meaning: 'Where `holdfast dev` keeps its data, and where the other verbs look for its dev.json.',

@@ -6,4 +6,5 @@ export { listStoresBehind } from './store-cursors.sql';
 export { type TenantGroup } from './tenant-delivery';
 export { Relay, type RelayOptions } from './relay';
 export { type Report } from './report';
+export { at, type Fault, injectFaults, type Step, STEPS, UnknownStep } from './steps';
 export { Sequencer, type SequencerOptions } from './sequencer';

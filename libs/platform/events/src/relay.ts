@@ -5,6 +5,7 @@ import { DeliveryLanes } from './delivery-lanes';
 import { lagging, wakeUpsTotal } from './delivery-metrics';
 import { type Lagging, listLagging } from './lagging.sql';
 import type { Report } from './report';
+import { at } from './steps';
 import { relaying, thinTicks, type Tick } from './ticks.sql';
 
 /** What the relay needs of its process. */
@@ -68,6 +69,7 @@ export class Relay {
   async sweep(): Promise<void> {
     for (const group of this.options.groups) {
       const found = await relaying(this.options.relay, (tx) => listLagging(tx, group, SWEPT_MAX));
+      await at('relay.swept');
       lagging.set({ group: group.name }, found.length);
       const overdue = this.overdue(group, found);
       this.wake(
@@ -122,6 +124,7 @@ export class Relay {
       for (const key of keys) pending.delete(key);
       try {
         await group.enqueue(keys);
+        await at('relay.enqueued');
         this.failingSince.delete(group);
         wakeUpsTotal.inc({ group: group.name, way: 'queue' }, keys.length);
       } catch (error) {

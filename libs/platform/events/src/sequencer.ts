@@ -3,6 +3,7 @@ import type { Database } from '@holdfast/database';
 import { newId } from '@holdfast/kernel';
 import { leading, sequencedTotal, ticksTotal } from './delivery-metrics';
 import type { Report } from './report';
+import { at } from './steps';
 import { acquireLease, LeaseLost, makeTick, releaseLease, type Tick } from './ticks.sql';
 
 /** What the sequencer needs of its process. */
@@ -84,10 +85,12 @@ export class Sequencer {
       this.fence = await acquireLease(this.options.relay, this.holder, this.leaseMs);
       if (this.fence === undefined) return STANDBY_LOOK_MS;
       leading.set(1);
+      await at('sequencer.leased');
     }
     const { holder, fence, leaseMs } = this;
     const tick = await makeTick(this.options.relay, { holder, fence, leaseMs });
     if (!tick) return Math.min(IDLE_MAX_MS, pausedMs * IDLE_GROWTH);
+    await at('sequencer.ticked');
     ticksTotal.inc();
     sequencedTotal.inc(Number(tick.eventCount));
     this.options.onTick(tick);

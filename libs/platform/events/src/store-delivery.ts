@@ -4,6 +4,7 @@ import { withDeadline } from './deadline';
 import { countDelivered, failuresTotal } from './delivery-metrics';
 import { type RecordedEvent, tokenOf } from './recorded-event';
 import type { Report } from './report';
+import { at } from './steps';
 import {
   findRangeEnd,
   listRange,
@@ -80,13 +81,16 @@ export class StoreDelivery {
     try {
       for (let batches = 0; batches < BATCHES_PER_WAKE_UP && !stopping.aborted; batches += 1) {
         const batch = await this.record();
+        if (batch) await at('store-delivery.recorded');
         const outcome = batch && (await this.send(batch));
         if (outcome === undefined) return;
+        await at('store-delivery.committed');
         if (outcome === 'stored') countDelivered(this.group.name, batch?.events ?? []);
         await sleep(this.group.paceMs ?? PACE_MS, undefined, { signal: stopping }).catch(() => {}); // Stopped.
       }
     } catch (error) {
       this.noteFailure(error);
+      await at('store-delivery.failed');
       await this.postpone(error);
     }
   }
@@ -127,6 +131,7 @@ export class StoreDelivery {
     return relaying(this.relay, async (tx) => {
       const cursor = await lockStoreCursor(tx, name);
       if (!cursor || !isSame(cursor, recorded)) return undefined;
+      await at('store-delivery.locked');
       try {
         await withDeadline(this.group.deliver(events, tokenOf(events)), DELIVERY_TIMEOUT_MS);
       } catch (error) {
@@ -134,6 +139,7 @@ export class StoreDelivery {
         await this.halve(tx, batch, error);
         return 'refused';
       }
+      await at('store-delivery.stored');
       this.batchSize = Math.min(batchMax, this.batchSize * 2);
       await updateStoreCursor(
         tx,
@@ -143,6 +149,7 @@ export class StoreDelivery {
           : { ...recorded, afterSeq: recorded.throughSeq ?? recorded.afterSeq, throughSeq: null },
       );
       if (cursor.attempts > 0) await markStoreDelivered(tx, name);
+      await at('store-delivery.moved');
       return 'stored';
     });
   }

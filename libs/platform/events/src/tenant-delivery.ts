@@ -5,6 +5,7 @@ import { withDeadline } from './deadline';
 import { countDelivered, failuresTotal } from './delivery-metrics';
 import type { RecordedEvent } from './recorded-event';
 import type { Report } from './report';
+import { at } from './steps';
 import {
   listTenantRange,
   lockTenantCursor,
@@ -63,6 +64,7 @@ export class TenantDelivery {
     try {
       const caller = callerOf(await this.grants.forSystem(this.group.name, tenantId), { requestId: newId() });
       const events = await this.transact(caller);
+      await at('tenant-delivery.committed');
       if (events) countDelivered(this.group.name, events);
       return events?.length;
     } catch (error) {
@@ -70,6 +72,7 @@ export class TenantDelivery {
       if (error instanceof TenantClosed) return undefined;
       failuresTotal.inc({ group: this.group.name });
       this.report(error, `delivering to ${this.group.name} for tenant ${tenantId}`);
+      await at('tenant-delivery.failed');
       await this.postpone(tenantId, error);
       return undefined;
     }
@@ -78,6 +81,7 @@ export class TenantDelivery {
   private transact(caller: Caller): Promise<readonly RecordedEvent[] | undefined> {
     return this.tenants.transaction(caller, async (tx) => {
       const cursor = await lockTenantCursor(tx, this.group.name);
+      await at(cursor ? 'tenant-delivery.locked' : 'tenant-delivery.occupied');
       if (!cursor || cursor.waiting) return undefined;
       const toTick = cursor.toTick ?? cursor.newest;
       // The tick that was read may be older than a cursor that moved while its lock was being taken.
@@ -85,7 +89,9 @@ export class TenantDelivery {
       // Halved with each failure, so that what stands before a poisoned event gets through.
       const limit = Math.max(1, PAGE_MAX >> Math.min(cursor.attempts, 10));
       const events = await listTenantRange(tx, { ...cursor, toTick }, limit);
+      await at('tenant-delivery.read');
       if (events.length > 0) await withDeadline(this.group.deliver(tx, events), DELIVERY_TIMEOUT_MS);
+      await at('tenant-delivery.applied');
       const last = events.length === limit ? events.at(-1) : undefined;
       const within = last && { fromTick: cursor.fromTick, toTick, afterSeq: last.seq };
       await markTenantDelivered(
@@ -93,6 +99,7 @@ export class TenantDelivery {
         this.group.name,
         within ?? { fromTick: toTick, toTick: null, afterSeq: 0n },
       );
+      await at('tenant-delivery.moved');
       return events;
     });
   }

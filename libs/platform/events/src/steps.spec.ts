@@ -1,0 +1,35 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { at, injectFaults, STEPS, UnknownStep } from './steps';
+
+describe('The steps of delivery', () => {
+  afterEach(() => injectFaults([]));
+
+  const sources = readdirSync(__dirname, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'))
+    .map((file) => readFileSync(join(__dirname, file), 'utf8'))
+    .join('\n');
+
+  it.each(STEPS)('are passed by the code: %s', (step) => {
+    expect(sources).toMatch(new RegExp(`at\\([^;]*'${step}'`));
+  });
+
+  it('cost no turn of the event loop while there are no faults', () => {
+    expect(at('tenant-delivery.read')).toBeUndefined();
+  });
+
+  it('delay the pass that a fault names, and no other', async () => {
+    injectFaults([{ step: 'tenant-delivery.read', action: 'sleep', sleepMs: 60, pass: 2 }]);
+    const times: number[] = [];
+    for (let pass = 1; pass <= 3; pass += 1) {
+      const startedAt = performance.now();
+      await at('tenant-delivery.read');
+      times.push(performance.now() - startedAt);
+    }
+    expect(times.map((ms) => ms > 50)).toEqual([false, true, false]);
+  });
+
+  it('refuse a fault at a step that there is not', () => {
+    expect(() => injectFaults([{ step: 'a.b', action: 'kill', sleepMs: 0, pass: 1 }])).toThrow(UnknownStep);
+  });
+});
