@@ -1,7 +1,7 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { CursorInvalid } from '@holdfast/cqrs';
 import { registeredStatements } from '@holdfast/database';
-import { announcement, eventType, type TenantDatabase } from '@holdfast/tenancy';
+import { announcement, earlierVersion, eventType, type TenantDatabase } from '@holdfast/tenancy';
 import { TestDatabase } from '@holdfast/testing';
 import { Client } from 'pg';
 import { z } from 'zod';
@@ -9,8 +9,26 @@ import { AuditEvent, AuditEventHandler } from './audit-event.query';
 import type { AuditEventView } from './audit-event-view';
 import { AuditTrail, AuditTrailHandler, auditTrailInput } from './audit-trail.query';
 
-const PAINTED = eventType('test.fence.painted', 1, z.object({ coats: z.int() }));
-const MENDED = eventType('test.fence.mended', 2, z.object({ boards: z.int() }));
+const PAINTED = eventType('test.fence.painted', {
+  version: 1,
+  description: 'Painted.',
+  schema: z.object({ coats: z.int() }),
+  example: { coats: 2 },
+});
+const MENDED = eventType('test.fence.mended', {
+  version: 2,
+  description: 'Mended.',
+  schema: z.object({ boards: z.int() }),
+  example: { boards: 3 },
+  earlier: [
+    earlierVersion({
+      version: 1,
+      schema: z.object({ board: z.int() }),
+      example: { board: 1 },
+      upcast: () => ({ boards: 1 }),
+    }),
+  ],
+});
 
 describe('The audit trail', () => {
   let database: TestDatabase;

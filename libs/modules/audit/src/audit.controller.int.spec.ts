@@ -10,7 +10,12 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { z } from 'zod';
 import { AuditModule } from './audit.module';
 
-const OPENED = eventType('test.gate.opened', 1, z.object({ by: z.string() }));
+const OPENED = eventType('test.gate.opened', {
+  version: 1,
+  description: 'Opened.',
+  schema: z.object({ by: z.string() }),
+  example: { by: 'somebody' },
+});
 
 describe('The audit trail over HTTP', () => {
   let database: TestDatabase;

@@ -14,22 +14,22 @@ export const normalBalanceSchema = z.enum(['debit', 'credit']);
 
 const digits = z.string().regex(/^[0-9]{1,19}$/);
 
-/** An account was opened. Its code is left out: tenants put names of people into codes. */
-export const accountOpened = eventType(
-  'ledger.account.opened',
-  1,
-  z.strictObject({ asset: assetSchema, normalBalance: normalBalanceSchema, limit: limitRuleSchema }),
-);
+/** Announced when an account is opened. */
+export const accountOpened = eventType('ledger.account.opened', {
+  version: 1,
+  description: 'An account was opened. Its code is left out: tenants put names of people into codes.',
+  schema: z.strictObject({ asset: assetSchema, normalBalance: normalBalanceSchema, limit: limitRuleSchema }),
+  example: { asset: 'EUR/2', normalBalance: 'credit', limit: 'debits_must_not_exceed_credits' },
+});
 
-/**
- * A transfer was posted; its stream is the transfer. Amount and versions are decimal strings. `debitVersion` and
- * `creditVersion` are the versions that it left on its accounts, so that a consumer can order and count an account's
- * entries without reading them. Written by `ledger.post_batch` itself.
- */
-export const transferPosted = eventType(
-  'ledger.transfer.posted',
-  1,
-  z.strictObject({
+/** Written by `ledger.post_batch` itself; a test holds what it writes to the schema. */
+export const transferPosted = eventType('ledger.transfer.posted', {
+  version: 1,
+  description:
+    'A transfer was posted; its stream is the transfer. Amount and versions are decimal strings. ' +
+    '`debitVersion` and `creditVersion` are the versions that it left on its accounts, so that a ' +
+    'consumer can order and count an account’s entries without reading them.',
+  schema: z.strictObject({
     debitAccountId: z.guid(),
     creditAccountId: z.guid(),
     asset: assetSchema,
@@ -38,4 +38,13 @@ export const transferPosted = eventType(
     creditVersion: digits,
     bookedAt: z.iso.datetime(),
   }),
-);
+  example: {
+    debitAccountId: '019a0000-0000-7000-8000-000000000001',
+    creditAccountId: '019a0000-0000-7000-8000-000000000002',
+    asset: 'EUR/2',
+    amount: '1234',
+    debitVersion: '7',
+    creditVersion: '12',
+    bookedAt: '2026-11-26T12:00:00.123456Z',
+  },
+});

@@ -8,3 +8,4 @@ export { Relay, type RelayOptions } from './relay';
 export { type Report } from './report';
 export { at, type Fault, injectFaults, type Step, STEPS, UnknownStep } from './steps';
 export { Sequencer, type SequencerOptions } from './sequencer';
+export { EventTooNew, upcast } from './upcast';

@@ -12,6 +12,7 @@ import {
   markTenantDelivered,
   markTenantFailed,
 } from './tenant-cursors.sql';
+import { upcast } from './upcast';
 
 /** A consumer whose effect is in the tenant's own database: a projection, a webhook's queue, a saga's trigger. */
 export interface TenantGroup {
@@ -19,7 +20,7 @@ export interface TenantGroup {
   readonly name: string;
   /**
    * Takes effect through `tx`, in which the cursor moves as well: so once, however often it is called. Events come in
-   * the order of the tenant's log. Throwing undoes the page; it is tried again later, in halves.
+   * the order of the tenant's log, in the latest versions of their types (`upcast`). Throwing undoes the page; it is tried again later, in halves.
    */
   deliver(tx: TenantTx, events: readonly RecordedEvent[]): Promise<void>;
 }
@@ -90,7 +91,8 @@ export class TenantDelivery {
       const limit = Math.max(1, PAGE_MAX >> Math.min(cursor.attempts, 10));
       const events = await listTenantRange(tx, { ...cursor, toTick }, limit);
       await at('tenant-delivery.read');
-      if (events.length > 0) await withDeadline(this.group.deliver(tx, events), DELIVERY_TIMEOUT_MS);
+      if (events.length > 0)
+        await withDeadline(this.group.deliver(tx, events.map(upcast)), DELIVERY_TIMEOUT_MS);
       await at('tenant-delivery.applied');
       const last = events.length === limit ? events.at(-1) : undefined;
       const within = last && { fromTick: cursor.fromTick, toTick, afterSeq: last.seq };

@@ -1,9 +1,21 @@
-export { announcement, type Announcement, type EventType, eventType } from './announcement';
+export { announcement, type Announcement } from './announcement';
 export type { Finding } from './doctor/catalogue-check';
 export { type Diagnosis, formatDiagnosis, formatFindings, holesIn } from './doctor/diagnosis';
 export { type DoctorOptions, runDoctor } from './doctor/doctor';
 export type { Exemption } from './doctor/exemptions';
 export { ISOLATION_RULES, type IsolationRule } from './doctor/rules';
+export {
+  earlierVersion,
+  type EarlierVersion,
+  type EventType,
+  eventType,
+  type EventTypeDeclaration,
+  type EventVersion,
+  findEventType,
+  latestVersionOf,
+  listEventTypes,
+  upcastPayload,
+} from './event-types';
 export { callerOf, type Grant, readGrant } from './grant';
 export { Grants, type KeyOwner } from './grants';
 export { FeatureNotInPlan, QuotaExceeded, requireFeature, requireQuota } from './plan-limits';

@@ -2,7 +2,8 @@ import { createHash, randomBytes } from 'node:crypto';
 import { type Caller, newId } from '@holdfast/kernel';
 import { statement } from '@holdfast/database';
 import { TestDatabase } from '@holdfast/testing';
-import { announcement, eventType } from './announcement';
+import { announcement } from './announcement';
+import { eventType } from './event-types';
 import { callerOf } from './grant';
 import { Grants } from './grants';
 import { TenantClosed, TenantSuspended } from './tenancy.errors';
@@ -16,7 +17,12 @@ const LOGGED = statement<{ actor: string; act: string | null }>(
   'select actor, act from events.log where tenant_id = $1 order by seq limit 10',
 );
 
-const dusted = eventType('test.shelf.dusted', 1, z.object({}));
+const dusted = eventType('test.shelf.dusted', {
+  version: 1,
+  description: 'Dusted.',
+  schema: z.object({}),
+  example: {},
+});
 
 /** Promises 1 and 4: a credential opens what its tenant's state lets it, and both who acted and for whom are recorded. */
 describe('The state of a tenant', () => {

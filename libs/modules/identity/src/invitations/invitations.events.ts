@@ -1,19 +1,23 @@
 import { eventType } from '@holdfast/tenancy';
 import { z } from 'zod';
 
-/** Somebody was invited. Whom stands in the row. */
-export const invitationCreated = eventType(
-  'identity.invitation.created',
-  1,
-  z.object({ role: z.string(), expiresAt: z.string() }),
-);
+export const invitationCreated = eventType('identity.invitation.created', {
+  version: 1,
+  description: 'Somebody was invited. Whom stands in the row.',
+  schema: z.object({ role: z.string(), expiresAt: z.string() }),
+  example: { role: 'member', expiresAt: '2026-12-03T12:00:00.000Z' },
+});
 
-/** An invitation was taken back. */
-export const invitationRevoked = eventType('identity.invitation.revoked', 1, z.object({}));
+export const invitationRevoked = eventType('identity.invitation.revoked', {
+  version: 1,
+  description: 'An invitation was taken back.',
+  schema: z.object({}),
+  example: {},
+});
 
-/** An invitation has made a member. */
-export const invitationAccepted = eventType(
-  'identity.invitation.accepted',
-  1,
-  z.object({ memberId: z.string() }),
-);
+export const invitationAccepted = eventType('identity.invitation.accepted', {
+  version: 1,
+  description: 'An invitation has made a member.',
+  schema: z.object({ memberId: z.string() }),
+  example: { memberId: '019a0000-0000-7000-8000-000000000001' },
+});

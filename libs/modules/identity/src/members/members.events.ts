@@ -1,29 +1,53 @@
 import { eventType } from '@holdfast/tenancy';
 import { z } from 'zod';
 
-/** Somebody became a member. `role` is that of a built-in role or the id of the tenant's own. */
-export const memberAdded = eventType(
-  'identity.member.added',
-  1,
-  z.object({ role: z.string(), source: z.string() }),
-);
+export const memberAdded = eventType('identity.member.added', {
+  version: 1,
+  description: 'Somebody became a member. `role` is that of a built-in role or the id of the tenant’s own.',
+  schema: z.object({ role: z.string(), source: z.string() }),
+  example: { role: 'member', source: 'invitation' },
+});
 
-/** A member's role was changed, or only what they are called (then `role` is as it was). */
-export const memberChanged = eventType('identity.member.changed', 1, z.object({ role: z.string() }));
+export const memberChanged = eventType('identity.member.changed', {
+  version: 1,
+  description: 'A member’s role was changed, or only what they are called (then `role` is as it was).',
+  schema: z.object({ role: z.string() }),
+  example: { role: 'admin' },
+});
 
-/** A membership has ended; every process refuses the person within five seconds. */
-export const memberRemoved = eventType('identity.member.removed', 1, z.object({}));
+export const memberRemoved = eventType('identity.member.removed', {
+  version: 1,
+  description: 'A membership has ended; every process refuses the person within five seconds.',
+  schema: z.object({}),
+  example: {},
+});
 
 const rolePermissions = z.object({ permissions: z.array(z.string()) });
 
-/** A member used a token that is new here: once a token, and at most once in five minutes. */
-export const memberSignedIn = eventType('identity.member.signed_in', 1, z.object({}));
+export const memberSignedIn = eventType('identity.member.signed_in', {
+  version: 1,
+  description: 'A member used a token that is new here: once a token, and at most once in five minutes.',
+  schema: z.object({}),
+  example: {},
+});
 
-/** The tenant defined a role. */
-export const roleCreated = eventType('identity.role.created', 1, rolePermissions);
+export const roleCreated = eventType('identity.role.created', {
+  version: 1,
+  description: 'The tenant defined a role.',
+  schema: rolePermissions,
+  example: { permissions: ['ledger:read', 'audit:read'] },
+});
 
-/** A role was changed, and with it what its holders may do. */
-export const roleChanged = eventType('identity.role.changed', 1, rolePermissions);
+export const roleChanged = eventType('identity.role.changed', {
+  version: 1,
+  description: 'A role was changed, and with it what its holders may do.',
+  schema: rolePermissions,
+  example: { permissions: ['ledger:read'] },
+});
 
-/** A role that nobody held is gone. */
-export const roleRemoved = eventType('identity.role.removed', 1, z.object({}));
+export const roleRemoved = eventType('identity.role.removed', {
+  version: 1,
+  description: 'A role that nobody held is gone.',
+  schema: z.object({}),
+  example: {},
+});

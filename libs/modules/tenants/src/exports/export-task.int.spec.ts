@@ -11,7 +11,12 @@ import { ExportTask } from './export-task';
 import { ExportById } from './exports.query';
 import { RequestExport } from './request-export.command';
 
-const made = eventType('test.export_thing.made', 1, z.object({ n: z.int() }));
+const made = eventType('test.export_thing.made', {
+  version: 1,
+  description: 'Made.',
+  schema: z.object({ n: z.int() }),
+  example: { n: 1 },
+});
 const COUNT_USED = statement(
   'test.insert_accounts',
   `insert into ledger.accounts (tenant_id, id, code, asset, normal_balance, limit_rule)
