@@ -47,6 +47,7 @@ const underModules = [
 /** Modules that a module may use besides the platform. */
 const modules = {
   audit: [],
+  delivery: [],
   identity: [],
   ledger: [],
   telemetry: [],

@@ -1,6 +1,7 @@
 import { AuditModule } from '@holdfast/audit';
 import { MessagesModule } from '@holdfast/cqrs';
 import type { Database } from '@holdfast/database';
+import { DeliveryModule } from '@holdfast/delivery';
 import { graphqlModule } from '@holdfast/http';
 import { IdentityModule, type OperatorKey, type TrustedIssuer } from '@holdfast/identity';
 import { LedgerModule } from '@holdfast/ledger';
@@ -48,6 +49,7 @@ export class ApiModule {
         TenantsModule.forRoot(ops, isSignUpEnabled),
         LedgerModule,
         AuditModule,
+        DeliveryModule,
         TelemetryModule.forRoot(telemetry),
         graphqlModule({ graphiql }),
       ],

@@ -36,6 +36,7 @@ export const PERMISSIONS = [
   permission('ledger:read', 'See accounts, transfers and balances', EVERYBODY),
   permission('ledger:write', 'Open accounts and post transfers', WORKERS),
   permission('audit:read', 'Read the audit trail', WATCHERS),
+  permission('events:read', 'See which events there are, and follow them as they come', WATCHERS),
   permission('telemetry:read', 'Read telemetry', EVERYBODY),
 ] as const;
 

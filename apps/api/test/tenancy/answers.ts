@@ -3,6 +3,8 @@ import { codeOf, isDone, type Reply, UUID } from './route';
 const ANY_UUID = new RegExp(UUID, 'gi');
 const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
 const SECRET = /\bhf[a-z]*_[A-Za-z0-9_]{4,}/g;
+/** What examples in descriptions show: an id of a moment at which nothing was made, a key of no random signs. */
+const EXAMPLE = /^(?:019a0000-0000-7000-8000-0000|hf_[a-z]+_0+$)/;
 /** What differs between any two answers, or repeats what was asked. */
 const OF_THE_REQUEST = new Set(['requestId', 'instance']);
 /** Headers whose value is the request's, the clock's or a counter's. */
@@ -83,7 +85,7 @@ export class Canaries {
   learn({ text }: Reply): void {
     for (const [, name, value] of text.matchAll(/"(\w+)":"([^"\\]+)"/g)) this.named.set(name!, value!);
     for (const pattern of [ANY_UUID, SECRET])
-      for (const [found] of text.matchAll(pattern)) this.known.add(found);
+      for (const [found] of text.matchAll(pattern)) if (!EXAMPLE.test(found)) this.known.add(found);
     for (const [, cursor] of text.matchAll(/"(?:nextCursor|cursor|endCursor)":"([^"]+)"/g))
       this.known.add(cursor!);
   }

@@ -83,7 +83,8 @@ export class GraphqlRoute implements Route {
   places(): readonly Place[] {
     const places: Place[] = [];
     for (const argument of this.field.args) {
-      const kind = isRequiredArgument(argument) && isIdType(argument.type) && this.kindOf(argument.name);
+      const names = isIdType(argument.type) || argument.name === this.named?.identity;
+      const kind = isRequiredArgument(argument) && names && this.kindOf(argument.name);
       if (kind) places.push({ name: argument.name, kind });
       this.content(argument, '', (pointer, name) => {
         const inner = this.kinds.named(name);
@@ -149,9 +150,15 @@ export class GraphqlRoute implements Route {
     return `${this.operation} Ask${head} { ${this.field.name}${call}${selectionOf(this.field.type, this.permission)} }`;
   }
 
+  /** The kind that the field is called after: `eventType(type)` asks for one of them. */
+  private get named(): Kind | undefined {
+    return this.kinds.ending(this.field.name);
+  }
+
   private kindOf(argument: string): Kind | undefined {
+    if (argument === this.named?.identity) return this.named;
     if (argument !== 'id') return this.kinds.named(argument);
-    return this.kinds.ending(this.field.name) ?? this.kinds.ending(getNamedType(this.field.type).name);
+    return this.named ?? this.kinds.ending(getNamedType(this.field.type).name);
   }
 
   private plain({ name, type }: GraphQLArgument, mark: string): unknown {

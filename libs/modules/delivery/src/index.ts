@@ -1,0 +1,3 @@
+export { DeliveryModule } from './delivery.module';
+export { EventTypeByName } from './event-types/event-type.query';
+export { EventTypes } from './event-types/event-types.query';
