@@ -1,4 +1,4 @@
-import { ClickHouseGroup, TelemetryStore } from '@holdfast/telemetry';
+import { ClickHouseConsumer, TelemetryStore } from '@holdfast/telemetry';
 import { benchLedger, type LedgerFigures } from '../../../libs/modules/ledger/src/ledger.bench';
 import { benchEvents } from '../../../libs/platform/events/src/events.bench';
 import { benchRls, formatRlsFigures } from '../../../libs/platform/tenancy/src/rls.bench';
@@ -81,7 +81,7 @@ async function deliveryText({
   try {
     await store.migrate();
     const backend = { kind: 'postgres', url: urlOf('holdfast_jobs') } as const;
-    const sink = new ClickHouseGroup(store);
+    const sink = new ClickHouseConsumer(store);
     const figures = await benchEvents({ tenants, relay, grants, caller, backend, sink });
     const latency = [figures.p50Ms, figures.p99Ms, figures.maxMs].map((ms) => `${ms.toFixed(0)} ms`);
     return `from commit to ClickHouse at 500 events/s: p50 ${latency[0]}, p99 ${latency[1]}, at most ${latency[2]} (${figures.events} events in ${figures.batches} batches)`;

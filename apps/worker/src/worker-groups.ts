@@ -1,18 +1,19 @@
 import type { WorkerConfig } from '@holdfast/config';
 import type { Database } from '@holdfast/database';
-import type { Consumers, StoreGroup, TenantGroup } from '@holdfast/events';
+import type { Consumers, StoreConsumer, TenantConsumer } from '@holdfast/events';
 import { findOpenHolds } from '@holdfast/ledger';
-import { ClickHouseGroup, type TelemetryStore } from '@holdfast/telemetry';
-import { ErasureTask, ExportTask, ReceiptSigner, type TaskKindOfWork, usageGroup } from '@holdfast/tenants';
+import { ClickHouseConsumer, type TelemetryStore } from '@holdfast/telemetry';
+import {
+  ErasureTask,
+  ExportTask,
+  ReceiptSigner,
+  type TaskKindOfWork,
+  UsageConsumer,
+} from '@holdfast/tenants';
 
-/** Every consumer group whose effect is in a tenant's own database. */
-export function tenantGroups(): readonly TenantGroup[] {
-  return [usageGroup];
-}
-
-/** Every consumer group that is a store outside PostgreSQL. */
-export function storeGroups(telemetry: TelemetryStore): readonly StoreGroup[] {
-  return [new ClickHouseGroup(telemetry)];
+/** Every consumer group. Each declares itself where its class is. */
+export function consumers(telemetry: TelemetryStore): readonly (TenantConsumer | StoreConsumer)[] {
+  return [new UsageConsumer(), new ClickHouseConsumer(telemetry)];
 }
 
 /** What tasks need of their process. */
@@ -30,7 +31,7 @@ export async function taskKinds(parts: TaskParts): Promise<readonly TaskKindOfWo
   const { receiptKeyPrivate } = config;
   const erasure = new ErasureTask({
     relay,
-    stores: [new ClickHouseGroup(telemetry)],
+    stores: [new ClickHouseConsumer(telemetry)],
     blockers: [findOpenHolds],
     forget: (tenantId) => consumers.forget(tenantId),
     signer: receiptKeyPrivate === undefined ? undefined : await ReceiptSigner.from(receiptKeyPrivate),

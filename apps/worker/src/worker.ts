@@ -1,12 +1,20 @@
 import type { WorkerConfig } from '@holdfast/config';
 import { Database } from '@holdfast/database';
-import { Consumers, injectFaults, Relay, type Report, Sequencer, type TenantGroup } from '@holdfast/events';
+import {
+  Consumers,
+  injectFaults,
+  Relay,
+  type Report,
+  Sequencer,
+  type StoreConsumer,
+  type TenantConsumer,
+} from '@holdfast/events';
 import type { QueueBackend } from '@holdfast/jobs';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
 import type { TelemetryStore } from '@holdfast/telemetry';
 import { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TaskRunner } from '@holdfast/tenants';
-import { storeGroups, taskKinds, tenantGroups } from './worker-groups';
+import { consumers as consumersOf, taskKinds } from './worker-groups';
 
 /** What the process that runs the worker gives it. */
 export interface WorkerResources {
@@ -16,8 +24,8 @@ export interface WorkerResources {
   readonly serveMetrics: boolean;
   /** How long an erasure waits for the last grants and transactions to end, in seconds; tests know that there are none. */
   readonly eraseAfterSeconds?: number;
-  /** Tenant groups besides those of the product: what a test measures deliveries with. */
-  readonly tenantGroups?: readonly TenantGroup[];
+  /** Consumers besides those of the product: what a test measures deliveries with. */
+  readonly consumers?: readonly (TenantConsumer | StoreConsumer)[];
 }
 
 /** A worker that runs. */
@@ -75,7 +83,7 @@ async function composeDelivery(
   config: WorkerConfig,
   { app, relay }: Pools,
   grants: Grants,
-  { logger, telemetry, eraseAfterSeconds, tenantGroups: others = [] }: WorkerResources,
+  { logger, telemetry, eraseAfterSeconds, consumers: others = [] }: WorkerResources,
 ): Promise<{ start(): void; stop(): Promise<void> }> {
   const report = reportTo(logger);
   const tenants = new TenantDatabase(app);
@@ -84,8 +92,7 @@ async function composeDelivery(
     relay,
     grants,
     backend: queueBackend(config),
-    tenantGroups: [...tenantGroups(), ...others],
-    storeGroups: storeGroups(telemetry),
+    consumers: [...consumersOf(telemetry), ...others],
     report,
   });
   const sequencer: Sequencer = new Sequencer({ relay, report, onTick: (tick) => waker.accept(tick) });

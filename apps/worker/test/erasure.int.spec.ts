@@ -6,7 +6,7 @@ import { MessagesModule } from '@holdfast/cqrs';
 import { CreateApiKey, generateApiKey, IdentityModule } from '@holdfast/identity';
 import { LedgerModule, OpenAccount, PostTransfers } from '@holdfast/ledger';
 import { createLogger } from '@holdfast/observability';
-import { ClickHouseGroup, TelemetryStore } from '@holdfast/telemetry';
+import { ClickHouseConsumer, TelemetryStore } from '@holdfast/telemetry';
 import { callerOf, Grants } from '@holdfast/tenancy';
 import {
   CreateTenant,
@@ -262,6 +262,6 @@ describe('Erasing a tenant', () => {
       where database = 'telemetry' and engine like '%MergeTree' and name in (
         select table from system.columns where database = 'telemetry' and name = 'tenant_id')`;
     expect(await telemetry.read(other.tenantId, { text }, {})).toEqual([{ table: 'events' }]);
-    expect(new ClickHouseGroup(telemetry).name).toBe('clickhouse');
+    expect(new ClickHouseConsumer(telemetry).name).toBe('clickhouse');
   });
 });

@@ -1,8 +1,8 @@
 import type { RecordedEvent } from '@holdfast/events';
 import { CredentialUses } from '@holdfast/identity';
 import { newId } from '@holdfast/kernel';
-import { ClickHouseGroup } from '@holdfast/telemetry';
-import { usageGroup } from '@holdfast/tenants';
+import { ClickHouseConsumer } from '@holdfast/telemetry';
+import { UsageConsumer } from '@holdfast/tenants';
 import type { TestApi } from '../test-api';
 
 /** Every row that is stored of a tenant, as one digest per table that has tenants. */
@@ -40,7 +40,7 @@ export async function deliverEvents(api: TestApi, tenantId: string, type: string
   );
   const [first] = events;
   const all = first ? [...events, { ...first, id: newId(), type }] : [];
-  await new ClickHouseGroup(telemetry).deliver(all, newId());
+  await new ClickHouseConsumer(telemetry).deliver(all, newId());
   const caller = await database.caller(tenantId);
-  await database.tenants(1).transaction(caller, (tx) => usageGroup.deliver(tx, all));
+  await database.tenants(1).transaction(caller, (tx) => new UsageConsumer().deliver(tx, all));
 }

@@ -1,4 +1,4 @@
-export { ClickHouseGroup } from './clickhouse-group';
+export { ClickHouseConsumer } from './clickhouse-consumer';
 export { TelemetryEvents } from './telemetry-events.query';
 export { TelemetrySeries } from './telemetry-series.query';
 export { type ClickHouseEndpoint, TelemetryStore } from './telemetry-store';

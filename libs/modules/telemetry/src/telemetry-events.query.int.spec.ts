@@ -5,7 +5,7 @@ import { type Caller, newId } from '@holdfast/kernel';
 import { CursorInvalid } from '@holdfast/cqrs';
 import type { RecordedEvent } from '@holdfast/events';
 import { TestClickHouse } from '@holdfast/testing';
-import { ClickHouseGroup } from './clickhouse-group';
+import { ClickHouseConsumer } from './clickhouse-consumer';
 import { TelemetryEvents, TelemetryEventsHandler, telemetryEventsInput } from './telemetry-events.query';
 import { TelemetrySeries, TelemetrySeriesHandler, telemetrySeriesInput } from './telemetry-series.query';
 import { TelemetryStore } from './telemetry-store';
@@ -51,7 +51,7 @@ describe.each(TestClickHouse.kinds())('Telemetry over %s', (kind) => {
     new TelemetryEventsHandler(store).execute(new TelemetryEvents(caller, telemetryEventsInput.parse(input)));
   const series = (caller: Caller, input: Record<string, unknown>) =>
     new TelemetrySeriesHandler(store).execute(new TelemetrySeries(caller, telemetrySeriesInput.parse(input)));
-  const deliver = (...events: RecordedEvent[]) => new ClickHouseGroup(store).deliver(events, newId());
+  const deliver = (...events: RecordedEvent[]) => new ClickHouseConsumer(store).deliver(events, newId());
 
   it('shows a delivered event as it was announced', async () => {
     const caller = callerOf(newId());
@@ -187,7 +187,7 @@ describe('Telemetry while the store is away', () => {
     expect(store.isOpenForReads).toBe(false);
     await expect(list(store)).rejects.toMatchObject(unavailable);
     await expect(
-      new ClickHouseGroup(store).deliver([eventOf(newId(), '2026-11-20T10:00:00Z')], 'token'),
+      new ClickHouseConsumer(store).deliver([eventOf(newId(), '2026-11-20T10:00:00Z')], 'token'),
     ).rejects.toMatchObject(unavailable);
     await store.close();
   });
@@ -237,7 +237,7 @@ describe('Telemetry while the store is away', () => {
       port: Number(new URL(endpoint.url).port),
       password: 'secret',
     });
-    await new ClickHouseGroup(store).deliver([eventOf(newId(), '2026-11-20T10:00:00Z')], newId());
+    await new ClickHouseConsumer(store).deliver([eventOf(newId(), '2026-11-20T10:00:00Z')], newId());
     await sleep(2_100);
     expect((await list(store)).data).toEqual([]);
     expect(store.isOpenForReads).toBe(true);

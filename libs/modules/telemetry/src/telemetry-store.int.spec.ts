@@ -1,7 +1,7 @@
 import { newId } from '@holdfast/kernel';
 import { TestClickHouse } from '@holdfast/testing';
 import { BatchRefused, type RecordedEvent } from '@holdfast/events';
-import { ClickHouseGroup } from './clickhouse-group';
+import { ClickHouseConsumer } from './clickhouse-consumer';
 import { TelemetryUnavailable } from './telemetry.errors';
 import { type TelemetryStatement, TelemetryStore } from './telemetry-store';
 
@@ -37,12 +37,12 @@ function eventOf(tenantId: string, seq: number, occurredAt = new Date().toISOStr
 describe.each(TestClickHouse.kinds())('TelemetryStore over %s', (kind) => {
   let clickHouse: TestClickHouse;
   let store: TelemetryStore;
-  let group: ClickHouseGroup;
+  let group: ClickHouseConsumer;
 
   beforeAll(async () => {
     clickHouse = await TestClickHouse.open(kind);
     store = new TelemetryStore(clickHouse.endpoint);
-    group = new ClickHouseGroup(store);
+    group = new ClickHouseConsumer(store);
     await store.migrate();
   });
   afterAll(async () => {
@@ -92,7 +92,7 @@ describe.each(TestClickHouse.kinds())('TelemetryStore over %s', (kind) => {
 
   it('does not say so of a store that is away', async () => {
     const away = new TelemetryStore({ url: 'http://127.0.0.1:1/' });
-    const delivery = new ClickHouseGroup(away).deliver([eventOf(newId(), 1)], newId());
+    const delivery = new ClickHouseConsumer(away).deliver([eventOf(newId(), 1)], newId());
     await expect(delivery).rejects.toThrow(TelemetryUnavailable);
     await away.close();
   });

@@ -6,7 +6,7 @@ import { TestClickHouse, TestDatabase } from '@holdfast/testing';
 import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { ClickHouseGroup } from './clickhouse-group';
+import { ClickHouseConsumer } from './clickhouse-consumer';
 import { TelemetryStore } from './telemetry-store';
 import { TelemetryModule } from './telemetry.module';
 
@@ -70,7 +70,7 @@ describe('Telemetry over HTTP', () => {
       occurredAt: `2026-11-20T10:0${n}:00.000000Z`,
       data: { times: n },
     }));
-    await new ClickHouseGroup(store).deliver(events, newId());
+    await new ClickHouseConsumer(store).deliver(events, newId());
   });
   afterAll(async () => {
     await app.close();

@@ -7,7 +7,7 @@ export { listedTenantView, type ListedTenantView, tenantView, type TenantView } 
 export { SlugTaken, WrongState } from './tenants.errors';
 export { tenantCreated } from './tenants.events';
 export { TenantsModule } from './tenants.module';
-export { usageGroup } from './usage/usage.listener';
+export { UsageConsumer } from './usage/usage.listener';
 export { ExportContents, ExportFile } from './exports/export-contents.query';
 export { digestOf } from './exports/export-manifest';
 export { ExportTask } from './exports/export-task';

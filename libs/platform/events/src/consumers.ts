@@ -1,9 +1,12 @@
 import type { Database } from '@holdfast/database';
 import { type QueueBackend, WakeUpQueue } from '@holdfast/jobs';
 import type { Grants, TenantDatabase } from '@holdfast/tenancy';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type ConsumerDeclaration, declarationOf, type StoreConsumer, type TenantConsumer } from './consumer';
+import { registerGroup } from './groups.sql';
 import type { Report } from './report';
-import { StoreDelivery, type StoreGroup } from './store-delivery';
-import { TenantDelivery, type TenantGroup } from './tenant-delivery';
+import { StoreDelivery } from './store-delivery';
+import { TenantDelivery } from './tenant-delivery';
 
 /** What consumers need of their process. */
 export interface ConsumersOptions {
@@ -11,8 +14,8 @@ export interface ConsumersOptions {
   readonly relay: Database;
   readonly grants: Grants;
   readonly backend: QueueBackend;
-  readonly tenantGroups: readonly TenantGroup[];
-  readonly storeGroups: readonly StoreGroup[];
+  /** Instances of classes that declare themselves with `@Consumer`; no two of them the same group. */
+  readonly consumers: readonly (TenantConsumer | StoreConsumer)[];
   /** Tenants that one group serves at a time in this process; a bulkhead, since each group has its own. */
   readonly concurrency?: number;
   readonly report: Report;
@@ -30,34 +33,32 @@ export interface ConsumerGroup {
 
 /** Half of the pool that `tenants` has by default, so that two groups in full swing leave room for each other. */
 const CONCURRENCY = 5;
+/** Between two tries to register groups while the database is away. */
+const REGISTER_INTERVAL_MS = 1_000;
 
 /** The consumer groups of a process: each has its own queue, so that a slow one holds up nobody else. */
 export class Consumers {
   readonly groups: readonly ConsumerGroup[];
   private readonly queues: { readonly queue: WakeUpQueue; readonly group: ConsumerGroup }[];
+  private readonly declarations: readonly ConsumerDeclaration[];
   private readonly stopping = new AbortController();
+  private registering: Promise<void> = Promise.resolve();
 
+  /** Throws where a class declares no group, or two declare the same. */
   constructor(private readonly options: ConsumersOptions) {
-    const { tenants, grants, relay, report } = options;
-    this.queues = [
-      ...options.tenantGroups.map((group) => {
-        const delivery = new TenantDelivery(group, tenants, grants, report);
-        return this.connect(group.name, 'tenant', (tenantId, stopping) =>
-          delivery.deliver(tenantId, stopping),
-        );
-      }),
-      ...options.storeGroups.map((group) => {
-        const delivery = new StoreDelivery(group, relay, report);
-        return this.connect(group.name, 'store', (_name, stopping) => delivery.deliver(stopping));
-      }),
-    ];
+    this.declarations = options.consumers.map(declarationOf);
+    const names = this.declarations.map(({ group }) => group);
+    const twice = names.find((name, at) => names.indexOf(name) !== at);
+    if (twice !== undefined) throw new Error(`two consumers are the group ${twice}`);
+    this.queues = options.consumers.map((consumer) => this.connect(consumer));
     this.groups = this.queues.map(({ group }) => group);
   }
 
-  /** Begins to take wake-ups. */
+  /** Registers the groups, as soon as the database answers, and begins to take wake-ups. */
   start(): void {
     const { concurrency = CONCURRENCY } = this.options;
     const { signal } = this.stopping;
+    this.registering = this.register();
     for (const { queue, group } of this.queues) {
       queue.work((key) => group.deliver(key, signal), group.kind === 'store' ? 1 : concurrency);
     }
@@ -71,7 +72,7 @@ export class Consumers {
   /** Takes no more wake-ups and waits for the deliveries under way, each of which ends after its page or batch. */
   async drain(): Promise<void> {
     this.stopping.abort();
-    await Promise.all(this.queues.map(({ queue }) => queue.stopWorking()));
+    await Promise.all([this.registering, ...this.queues.map(({ queue }) => queue.stopWorking())]);
   }
 
   /** Drains and closes the queues; nothing can be woken through them afterwards. */
@@ -80,16 +81,42 @@ export class Consumers {
     await Promise.all(this.queues.map(({ queue }) => queue.close()));
   }
 
-  private connect(
-    name: string,
-    kind: ConsumerGroup['kind'],
-    deliver: ConsumerGroup['deliver'],
-  ): { readonly queue: WakeUpQueue; readonly group: ConsumerGroup } {
-    const queue = new WakeUpQueue({
-      name: `wake.${name}`,
-      backend: this.options.backend,
-      report: this.options.report,
-    });
-    return { queue, group: { name, kind, deliver, enqueue: (keys) => queue.enqueue(keys) } };
+  /** Until a group is registered it has no cursor and cannot lag, so wake-ups that come first find nothing to do. */
+  private async register(): Promise<void> {
+    const waiting = new Set(this.declarations);
+    while (!this.stopping.signal.aborted) {
+      for (const declaration of waiting) {
+        await registerGroup(this.options.relay, declaration).then(
+          () => waiting.delete(declaration),
+          (error: unknown) => this.options.report(error, `registering ${declaration.group}`),
+        );
+      }
+      if (waiting.size === 0) return;
+      await sleep(REGISTER_INTERVAL_MS, undefined, { signal: this.stopping.signal }).catch(() => {}); // Stopped.
+    }
   }
+
+  private connect(consumer: TenantConsumer | StoreConsumer): {
+    readonly queue: WakeUpQueue;
+    readonly group: ConsumerGroup;
+  } {
+    const { relay, tenants, grants, backend, report } = this.options;
+    const { group: name, kind } = declarationOf(consumer);
+    const queue = new WakeUpQueue({ name: `wake.${name}`, backend, report });
+    const enqueue = (keys: readonly string[]): Promise<void> => queue.enqueue(keys);
+    if (isStore(consumer)) {
+      const delivery = new StoreDelivery(consumer, relay, report);
+      return {
+        queue,
+        group: { name, kind, enqueue, deliver: (_name, stopping) => delivery.deliver(stopping) },
+      };
+    }
+    const delivery = new TenantDelivery(consumer, tenants, grants, report);
+    const deliver = (key: string, stopping: AbortSignal): Promise<void> => delivery.deliver(key, stopping);
+    return { queue, group: { name, kind, enqueue, deliver } };
+  }
+}
+
+function isStore(consumer: TenantConsumer | StoreConsumer): consumer is StoreConsumer {
+  return declarationOf(consumer).kind === 'store';
 }

@@ -3,11 +3,11 @@ import { type Caller, newId } from '@holdfast/kernel';
 import type { Database } from '@holdfast/database';
 import type { QueueBackend } from '@holdfast/jobs';
 import type { Grants, TenantDatabase } from '@holdfast/tenancy';
+import { Consumer, declarationOf, type StoreConsumer, type TenantConsumer } from './consumer';
 import { Consumers } from './consumers';
+import type { RecordedEvent } from './recorded-event';
 import { Relay } from './relay';
 import { Sequencer } from './sequencer';
-import type { StoreGroup } from './store-delivery';
-import type { TenantGroup } from './tenant-delivery';
 
 /** What the bench runs on. Nothing else delivers from this database meanwhile. */
 export interface EventsBenchResources {
@@ -18,9 +18,9 @@ export interface EventsBenchResources {
   /** Acts for the tenant whose events are written. */
   readonly caller: Caller;
   /** The real store; its answer counts as the delivery. */
-  readonly sink: StoreGroup;
-  /** Tenant groups that run as well, as they would in a worker. */
-  readonly tenantGroups?: readonly TenantGroup[];
+  readonly sink: StoreConsumer;
+  /** Consumers of tenants that run as well, as they would in a worker. */
+  readonly tenantConsumers?: readonly TenantConsumer[];
   readonly eventsPerSecond?: number;
   readonly seconds?: number;
 }
@@ -39,26 +39,25 @@ export async function benchEvents(resources: EventsBenchResources): Promise<Even
   const { tenants, relay, grants, backend, sink, eventsPerSecond = 500, seconds = 10 } = resources;
   const [committedAt, deliveredAt] = [new Map<string, number>(), new Map<string, number>()];
   let batches = 0;
-  const timed: StoreGroup = {
-    name: sink.name,
-    batchMax: sink.batchMax,
-    ...(sink.paceMs !== undefined && { paceMs: sink.paceMs }),
-    deliver: async (events, token) => {
+  @Consumer(declarationOf(sink))
+  class Timed implements StoreConsumer {
+    readonly batchMax = sink.batchMax;
+    readonly paceMs = sink.paceMs ?? 50;
+
+    async deliver(events: readonly RecordedEvent[], token: string): Promise<void> {
       await sink.deliver(events, token);
       batches += 1;
       const now = performance.now();
       for (const { id } of events) deliveredAt.set(id, now);
-    },
-  };
+    }
+  }
   const report = (error: unknown, doing: string): void => console.error(doing, error);
-  const tenantGroups = resources.tenantGroups ?? [];
   const consumers = new Consumers({
     tenants,
     relay,
     grants,
     backend,
-    tenantGroups,
-    storeGroups: [timed],
+    consumers: [new Timed(), ...(resources.tenantConsumers ?? [])],
     report,
   });
   const sequencer: Sequencer = new Sequencer({ relay, report, onTick: (tick) => waker.accept(tick) });

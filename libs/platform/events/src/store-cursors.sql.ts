@@ -22,7 +22,11 @@ const LOCK = statement<StoreCursor>(
 
 const INSERT = statement(
   'events.insert_store_cursor',
-  'insert into events.store_cursors (group_name) values ($1) on conflict (group_name) do nothing',
+  `insert into events.store_cursors (group_name, from_tick, generation)
+   select g.name, g.from_tick, g.generation
+   from events.groups g
+   where g.name = $1
+   on conflict (group_name) do nothing`,
 );
 
 const RANGE_END = statement<{ id: bigint | null }>(
@@ -68,7 +72,10 @@ const POSTPONE = statement(
    where group_name = $1`,
 );
 
-/** Locks the group's cursor, which is created at the log's beginning; undefined when another worker holds it. */
+/**
+ * Locks the group's cursor, which is created where the group begins; undefined when another worker holds it, or nobody has
+ * registered the group.
+ */
 export async function lockStoreCursor(tx: SystemTx, group: string): Promise<StoreCursor | undefined> {
   const locked = await tx.row(LOCK, [group]);
   if (locked) return locked;
@@ -128,8 +135,9 @@ const BEHIND = statement<{ name: string }>(
   'events.list_stores_behind',
   `select g.name
    from unnest($2::text[]) g (name)
+   left join events.groups r on r.name = g.name
    left join events.store_cursors c on c.group_name = g.name
-   join events.ticks t on t.id = coalesce(c.from_tick, 0)
+   join events.ticks t on t.id = coalesce(c.from_tick, r.from_tick, 0)
    where exists (
      select from events.log e
      where e.tenant_id = $1 and e.xid >= pg_snapshot_xmin(t.snapshot) and not pg_visible_in_snapshot(e.xid, t.snapshot))

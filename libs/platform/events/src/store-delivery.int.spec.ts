@@ -1,9 +1,12 @@
 import { newId } from '@holdfast/kernel';
 import type { Database } from '@holdfast/database';
 import { TestDatabase } from '@holdfast/testing';
+import { storeConsumer } from '../test/consumers';
 import { appendUnderLock, prepareKeys } from '../test/event-writers';
 import type { RecordedEvent } from './recorded-event';
-import { BatchRefused, StoreDelivery, type StoreGroup } from './store-delivery';
+import { declarationOf } from './consumer';
+import { registerGroup } from './groups.sql';
+import { BatchRefused, StoreDelivery } from './store-delivery';
 import { acquireLease, makeTick } from './ticks.sql';
 
 interface Sent {
@@ -29,6 +32,7 @@ describe('Delivery to a store group', () => {
         await tenants.transaction(caller, (tx) => appendUnderLock(tx, [key]));
       await makeTick(relay, lease);
     };
+    await registerGroup(relay, declarationOf(storeConsumer()));
     errors.length = 0;
   });
   afterEach(() => database.drop());
@@ -38,15 +42,13 @@ describe('Delivery to a store group', () => {
     batchMax: number,
     after?: (events: readonly RecordedEvent[]) => Promise<void>,
   ): StoreDelivery => {
-    const group: StoreGroup = {
-      name: 'store',
-      batchMax,
-      paceMs: 0,
-      deliver: async (events: readonly RecordedEvent[], token) => {
+    const group = storeConsumer(
+      async (events, token) => {
         sent.push({ token, ids: events.map(({ id }) => id) });
         await after?.(events);
       },
-    };
+      { batchMax },
+    );
     return new StoreDelivery(group, relay, (error) => errors.push(String(error)));
   };
   const logged = async (): Promise<string[]> =>

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database, SystemTx } from '@holdfast/database';
+import { type ConsumerDeclaration, declarationOf, type StoreConsumer, wants } from './consumer';
 import { withDeadline } from './deadline';
 import { countDelivered, failuresTotal } from './delivery-metrics';
 import { type RecordedEvent, tokenOf } from './recorded-event';
@@ -16,22 +17,6 @@ import {
 } from './store-cursors.sql';
 import { relaying } from './ticks.sql';
 
-/** A consumer outside PostgreSQL that takes the events of all tenants: ClickHouse, Kafka. */
-export interface StoreGroup {
-  readonly name: string;
-  /** Events in one batch at most. */
-  readonly batchMax: number;
-  /** At least this long between two batches, in milliseconds; stores like few and large ones. Absent: 50. */
-  readonly paceMs?: number;
-  /**
-   * Stores the batch. The same events come under the same token if it is not known whether they arrived, and never in
-   * other company: a store that drops tokens it has seen stores every event once. Ends within 8 s or is given up.
-   *
-   * Throws BatchRefused if the store has said that it did not take the batch; then smaller ones come, under other tokens.
-   */
-  deliver(events: readonly RecordedEvent[], token: string): Promise<void>;
-}
-
 /**
  * The store answered, and stored nothing of the batch: something in it cannot be stored. Never thrown where the outcome is
  * unknown, since the batch is then cut anew, and a store that had taken it would get its events under two tokens.
@@ -46,6 +31,7 @@ export class BatchRefused extends Error {
 
 /** A batch as it was recorded before sending. */
 interface Batch {
+  /** Those of its events that the group wants. */
   readonly events: readonly RecordedEvent[];
   /** Nothing stands behind it in its range. Known of a batch that was just read; a recorded one may have had another limit. */
   readonly endsRange: boolean;
@@ -61,13 +47,15 @@ const DELIVERY_TIMEOUT_MS = 8_000;
 export class StoreDelivery {
   /** Halved by a refusal and doubled by a success, so that what surrounds a refused event gets through in few tries. */
   private batchSize: number;
+  private readonly declaration: ConsumerDeclaration;
 
   constructor(
-    private readonly group: StoreGroup,
+    private readonly consumer: StoreConsumer,
     private readonly relay: Database,
     private readonly report: Report,
   ) {
-    this.batchSize = group.batchMax;
+    this.declaration = declarationOf(consumer);
+    this.batchSize = consumer.batchMax;
   }
 
   /**
@@ -85,8 +73,8 @@ export class StoreDelivery {
         const outcome = batch && (await this.send(batch));
         if (outcome === undefined) return;
         await at('store-delivery.committed');
-        if (outcome === 'stored') countDelivered(this.group.name, batch?.events ?? []);
-        await sleep(this.group.paceMs ?? PACE_MS, undefined, { signal: stopping }).catch(() => {}); // Stopped.
+        if (outcome === 'stored') countDelivered(this.declaration.group, batch?.events ?? []);
+        await sleep(this.consumer.paceMs ?? PACE_MS, undefined, { signal: stopping }).catch(() => {}); // Stopped.
       }
     } catch (error) {
       this.noteFailure(error);
@@ -97,7 +85,7 @@ export class StoreDelivery {
 
   /** Chooses the next batch, or finds the one that was chosen; undefined when there is none to send now. */
   private record(): Promise<Batch | undefined> {
-    const { name } = this.group;
+    const { group: name } = this.declaration;
     return relaying(this.relay, async (tx) => {
       const cursor = await lockStoreCursor(tx, name);
       if (!cursor || cursor.waiting) return undefined;
@@ -108,7 +96,10 @@ export class StoreDelivery {
 
   /** The next batch of the cursor's range, or of the next range; undefined when the range is done and was left. */
   private async recordWithin(tx: SystemTx, cursor: StoreCursor | undefined): Promise<Batch | undefined> {
-    const { name, batchMax } = this.group;
+    const {
+      consumer: { batchMax },
+      declaration: { group: name },
+    } = this;
     const toTick = cursor?.toTick ?? (cursor && (await findRangeEnd(tx, cursor.fromTick, batchMax)));
     if (!cursor || toTick === undefined) return undefined;
     const { batchSize } = this;
@@ -121,19 +112,24 @@ export class StoreDelivery {
     const recorded = { ...cursor, toTick, throughSeq: last.seq };
     const isFresh = cursor.throughSeq === null;
     if (isFresh) await updateStoreCursor(tx, name, recorded);
-    return { events, recorded, endsRange: isFresh && events.length < batchSize };
+    const wanted = events.filter(({ type }) => wants(this.declaration, type));
+    return { events: wanted, recorded, endsRange: isFresh && events.length < batchSize };
   }
 
   /** Sends a batch while its cursor is locked, then moves the cursor; undefined when another worker is at it. */
   private send(batch: Batch): Promise<'stored' | 'refused' | undefined> {
-    const { name, batchMax } = this.group;
+    const {
+      consumer: { batchMax },
+      declaration: { group: name },
+    } = this;
     const { events, recorded, endsRange } = batch;
     return relaying(this.relay, async (tx) => {
       const cursor = await lockStoreCursor(tx, name);
       if (!cursor || !isSame(cursor, recorded)) return undefined;
       await at('store-delivery.locked');
       try {
-        await withDeadline(this.group.deliver(events, tokenOf(events)), DELIVERY_TIMEOUT_MS);
+        if (events.length > 0)
+          await withDeadline(this.consumer.deliver(events, tokenOf(events)), DELIVERY_TIMEOUT_MS);
       } catch (error) {
         if (!(error instanceof BatchRefused) || events.length === 1) throw error;
         await this.halve(tx, batch, error);
@@ -159,21 +155,21 @@ export class StoreDelivery {
     this.noteFailure(refusal);
     this.batchSize = Math.floor(events.length / 2);
     const throughSeq = events[this.batchSize - 1]?.seq ?? recorded.throughSeq;
-    await updateStoreCursor(tx, this.group.name, { ...recorded, throughSeq });
+    await updateStoreCursor(tx, this.declaration.group, { ...recorded, throughSeq });
   }
 
   private noteFailure(error: unknown): void {
-    failuresTotal.inc({ group: this.group.name });
-    this.report(error, `delivering to ${this.group.name}`);
+    failuresTotal.inc({ group: this.declaration.group });
+    this.report(error, `delivering to ${this.declaration.group}`);
   }
 
   private async postpone(failure: unknown): Promise<void> {
     const reason = String(failure).slice(0, 200);
     try {
-      await relaying(this.relay, (tx) => markStoreFailed(tx, this.group.name, Math.random(), reason));
+      await relaying(this.relay, (tx) => markStoreFailed(tx, this.declaration.group, Math.random(), reason));
     } catch (error) {
       // The database is away: the recorded range stands, and the relay wakes the group again.
-      this.report(error, `postponing ${this.group.name}`);
+      this.report(error, `postponing ${this.declaration.group}`);
     }
   }
 }

@@ -24,8 +24,10 @@ const LOCK = statement<TenantCursor>(
 
 const INSERT = statement(
   'events.insert_tenant_cursor',
-  `insert into events.tenant_cursors (tenant_id, group_name)
-   values ($1, $2)
+  `insert into events.tenant_cursors (tenant_id, group_name, from_tick, generation)
+   select $1, g.name, g.from_tick, g.generation
+   from events.groups g
+   where g.name = $2
    on conflict (tenant_id, group_name) do nothing`,
 );
 
@@ -47,15 +49,20 @@ const ADVANCE = statement(
 
 const POSTPONE = statement(
   'events.postpone_tenant_cursor',
-  `insert into events.tenant_cursors as c (tenant_id, group_name, attempts, retry_at, last_error)
-   values ($1, $2, 1, clock_timestamp() + make_interval(secs => $3::float8), $4)
+  `insert into events.tenant_cursors as c (tenant_id, group_name, from_tick, generation, attempts, retry_at, last_error)
+   select $1, g.name, g.from_tick, g.generation, 1, clock_timestamp() + make_interval(secs => $3::float8), $4
+   from events.groups g
+   where g.name = $2
    on conflict (tenant_id, group_name) do update
    set attempts = c.attempts + 1,
      retry_at = clock_timestamp() + make_interval(secs => $3::float8 * least(power(2, least(c.attempts, 10)), 120)),
      last_error = excluded.last_error`,
 );
 
-/** Locks the group's cursor, which is created at the log's beginning; undefined when another worker holds it. */
+/**
+ * Locks the group's cursor, which is created where the group begins; undefined when another worker holds it, or nobody has
+ * registered the group.
+ */
 export async function lockTenantCursor(tx: TenantTx, group: string): Promise<TenantCursor | undefined> {
   const locked = await tx.row(LOCK, [tx.tenantId, group]);
   if (locked) return locked;

@@ -3,9 +3,12 @@ import { newId } from '@holdfast/kernel';
 import { type Database, statement } from '@holdfast/database';
 import { Grants, type TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { TestDatabase } from '@holdfast/testing';
+import { tenantConsumer } from '../test/consumers';
 import { appendUnderLock, prepareKeys } from '../test/event-writers';
 import type { RecordedEvent } from './recorded-event';
-import { TenantDelivery, type TenantGroup } from './tenant-delivery';
+import { declarationOf, type TenantConsumer } from './consumer';
+import { registerGroup } from './groups.sql';
+import { TenantDelivery } from './tenant-delivery';
 import { acquireLease, makeTick } from './ticks.sql';
 
 const COUNT = statement(
@@ -34,6 +37,7 @@ describe('Delivery to a tenant group', () => {
       'create table probe.effects (tenant_id uuid, event_id uuid, at timestamptz default clock_timestamp())',
     );
     await database.admin('grant select, insert on probe.effects to holdfast_app');
+    await registerGroup(relay, declarationOf(tenantConsumer()));
     errors.length = 0;
   });
   afterEach(() => database.drop());
@@ -60,8 +64,8 @@ describe('Delivery to a tenant group', () => {
   const effect = async (tx: TenantTx, events: readonly RecordedEvent[]): Promise<void> => {
     await tx.execute(COUNT, [tx.tenantId, events.map(({ id }) => id)]);
   };
-  const deliveryTo = (group: Omit<TenantGroup, 'name'>): TenantDelivery =>
-    new TenantDelivery({ name: 'probe', ...group }, tenants, grants, report);
+  const deliveryTo = ({ deliver }: TenantConsumer): TenantDelivery =>
+    new TenantDelivery(tenantConsumer(deliver), tenants, grants, report);
 
   it('takes effect once and in order under two workers at a time', async () => {
     const tenantId = await tenantWith(450);

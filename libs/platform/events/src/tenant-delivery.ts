@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Caller, newId } from '@holdfast/kernel';
-import { callerOf, type Grants, TenantClosed, type TenantDatabase, type TenantTx } from '@holdfast/tenancy';
+import { callerOf, type Grants, TenantClosed, type TenantDatabase } from '@holdfast/tenancy';
+import { type ConsumerDeclaration, declarationOf, type TenantConsumer, wants } from './consumer';
 import { withDeadline } from './deadline';
 import { countDelivered, failuresTotal } from './delivery-metrics';
 import type { RecordedEvent } from './recorded-event';
@@ -14,17 +15,6 @@ import {
 } from './tenant-cursors.sql';
 import { upcast } from './upcast';
 
-/** A consumer whose effect is in the tenant's own database: a projection, a webhook's queue, a saga's trigger. */
-export interface TenantGroup {
-  /** Names the cursor and the actor `system:<name>`: lower case, digits, dots and dashes. */
-  readonly name: string;
-  /**
-   * Takes effect through `tx`, in which the cursor moves as well: so once, however often it is called. Events come in
-   * the order of the tenant's log, in the latest versions of their types (`upcast`). Throwing undoes the page; it is tried again later, in halves.
-   */
-  deliver(tx: TenantTx, events: readonly RecordedEvent[]): Promise<void>;
-}
-
 /** One page is one transaction: large enough to pay for it, small enough to hold its locks briefly. */
 const PAGE_MAX = 200;
 /** A wake-up ends after so many pages, so that one tenant's backlog does not keep a worker from the others. */
@@ -36,12 +26,16 @@ const LINGER_MS = 25;
 
 /** Delivers to one tenant group, tenant by tenant. */
 export class TenantDelivery {
+  private readonly declaration: ConsumerDeclaration;
+
   constructor(
-    private readonly group: TenantGroup,
+    private readonly consumer: TenantConsumer,
     private readonly tenants: TenantDatabase,
     private readonly grants: Grants,
     private readonly report: Report,
-  ) {}
+  ) {
+    this.declaration = declarationOf(consumer);
+  }
 
   /**
    * Delivers what the tenant's log holds behind the cursor, up to a bound; what remains lags, and the relay sees it.
@@ -63,16 +57,18 @@ export class TenantDelivery {
   /** Delivers a page and answers its length; undefined when there is no reason to go on. */
   private async deliverPage(tenantId: string): Promise<number | undefined> {
     try {
-      const caller = callerOf(await this.grants.forSystem(this.group.name, tenantId), { requestId: newId() });
+      const caller = callerOf(await this.grants.forSystem(this.declaration.group, tenantId), {
+        requestId: newId(),
+      });
       const events = await this.transact(caller);
       await at('tenant-delivery.committed');
-      if (events) countDelivered(this.group.name, events);
+      if (events) countDelivered(this.declaration.group, events);
       return events?.length;
     } catch (error) {
       // Nothing is owed to a tenant that is being erased.
       if (error instanceof TenantClosed) return undefined;
-      failuresTotal.inc({ group: this.group.name });
-      this.report(error, `delivering to ${this.group.name} for tenant ${tenantId}`);
+      failuresTotal.inc({ group: this.declaration.group });
+      this.report(error, `delivering to ${this.declaration.group} for tenant ${tenantId}`);
       await at('tenant-delivery.failed');
       await this.postpone(tenantId, error);
       return undefined;
@@ -81,7 +77,7 @@ export class TenantDelivery {
 
   private transact(caller: Caller): Promise<readonly RecordedEvent[] | undefined> {
     return this.tenants.transaction(caller, async (tx) => {
-      const cursor = await lockTenantCursor(tx, this.group.name);
+      const cursor = await lockTenantCursor(tx, this.declaration.group);
       await at(cursor ? 'tenant-delivery.locked' : 'tenant-delivery.occupied');
       if (!cursor || cursor.waiting) return undefined;
       const toTick = cursor.toTick ?? cursor.newest;
@@ -91,14 +87,14 @@ export class TenantDelivery {
       const limit = Math.max(1, PAGE_MAX >> Math.min(cursor.attempts, 10));
       const events = await listTenantRange(tx, { ...cursor, toTick }, limit);
       await at('tenant-delivery.read');
-      if (events.length > 0)
-        await withDeadline(this.group.deliver(tx, events.map(upcast)), DELIVERY_TIMEOUT_MS);
+      const wanted = events.filter(({ type }) => wants(this.declaration, type)).map(upcast);
+      if (wanted.length > 0) await withDeadline(this.consumer.deliver(tx, wanted), DELIVERY_TIMEOUT_MS);
       await at('tenant-delivery.applied');
       const last = events.length === limit ? events.at(-1) : undefined;
       const within = last && { fromTick: cursor.fromTick, toTick, afterSeq: last.seq };
       await markTenantDelivered(
         tx,
-        this.group.name,
+        this.declaration.group,
         within ?? { fromTick: toTick, toTick: null, afterSeq: 0n },
       );
       await at('tenant-delivery.moved');
@@ -108,14 +104,16 @@ export class TenantDelivery {
 
   private async postpone(tenantId: string, failure: unknown): Promise<void> {
     try {
-      const caller = callerOf(await this.grants.forSystem(this.group.name, tenantId), { requestId: newId() });
+      const caller = callerOf(await this.grants.forSystem(this.declaration.group, tenantId), {
+        requestId: newId(),
+      });
       const reason = String(failure).slice(0, 200);
       await this.tenants.transaction(caller, (tx) =>
-        markTenantFailed(tx, this.group.name, Math.random(), reason),
+        markTenantFailed(tx, this.declaration.group, Math.random(), reason),
       );
     } catch (error) {
       // The database is away: the cursor stands where it stood, and the relay wakes the tenant again.
-      this.report(error, `postponing ${this.group.name} for tenant ${tenantId}`);
+      this.report(error, `postponing ${this.declaration.group} for tenant ${tenantId}`);
     }
   }
 }

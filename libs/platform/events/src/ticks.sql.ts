@@ -42,6 +42,7 @@ const THIN = statement(
        and t.id < (select max(old.id) from events.ticks old where old.created_at < clock_timestamp() - interval '1 minute')
        and t.id < (select coalesce(min(s.from_tick), t.id + 1) from events.store_cursors s)
        and not exists (select from events.tenant_cursors c where c.from_tick = t.id or c.to_tick = t.id)
+       and not exists (select from events.groups g where g.from_tick = t.id or g.replay_tick = t.id)
      limit 5000)`,
 );
 
@@ -82,7 +83,7 @@ export async function makeTick(
 
 /**
  * Deletes ticks that nobody needs; answers how many. A tick between two others may go at any time without changing what is
- * delivered. Kept are those that a cursor names, those before a store group (they cut its backlog into small ranges), and
+ * delivered. Kept are those that a cursor or a group names, those before a store group (they cut its backlog into small ranges), and
  * those that were the newest within the last minute: a transaction, which lives for 30 s at most, may be about to name one.
  */
 export function thinTicks(relay: Database): Promise<number> {

@@ -1,7 +1,7 @@
 import { newId } from '@holdfast/kernel';
 import type { RecordedEvent } from '@holdfast/events';
 import { TestDatabase } from '@holdfast/testing';
-import { countByDayAndType, usageGroup } from './usage.listener';
+import { countByDayAndType, UsageConsumer } from './usage.listener';
 
 const event = (type: string, occurredAt: string): RecordedEvent => ({
   seq: 1n,
@@ -46,7 +46,8 @@ describe('The usage group', () => {
   it('adds to what was counted before', async () => {
     const caller = await database.caller();
     const tenants = database.tenants(1);
-    for (let i = 0; i < 2; i += 1) await tenants.transaction(caller, (tx) => usageGroup.deliver(tx, page));
+    for (let i = 0; i < 2; i += 1)
+      await tenants.transaction(caller, (tx) => new UsageConsumer().deliver(tx, page));
     const counts = await database.admin(
       `select used_on::text, event_type, event_count::int from tenants.usage_counts where tenant_id = $1 order by 1, 2`,
       [caller.tenantId],

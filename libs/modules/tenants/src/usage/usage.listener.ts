@@ -1,14 +1,28 @@
-import type { RecordedEvent, TenantGroup } from '@holdfast/events';
-import { addUsageCounts, type UsageCount } from './usage.sql';
+import { Consumer, type RecordedEvent, type TenantConsumer } from '@holdfast/events';
+import type { TenantTx } from '@holdfast/tenancy';
+import { addUsageCounts, clearUsageCounts, type UsageCount } from './usage.sql';
 
 /**
  * Counts a tenant's events by day and type. A count cannot tell whether it has seen an event; that each is counted once
  * rests on the cursor, which moves in the same transaction.
  */
-export const usageGroup: TenantGroup = {
-  name: 'usage',
-  deliver: (tx, events) => addUsageCounts(tx, countByDayAndType(events)),
-};
+@Consumer({
+  group: 'usage',
+  kind: 'tenant',
+  events: 'all',
+  key: 'stream',
+  from: 'beginning',
+  replay: 'reset',
+})
+export class UsageConsumer implements TenantConsumer {
+  deliver(tx: TenantTx, events: readonly RecordedEvent[]): Promise<void> {
+    return addUsageCounts(tx, countByDayAndType(events));
+  }
+
+  reset(tx: TenantTx): Promise<void> {
+    return clearUsageCounts(tx);
+  }
+}
 
 /** The counts of a page, by day in UTC and type. */
 export function countByDayAndType(events: readonly RecordedEvent[]): UsageCount[] {

@@ -26,3 +26,13 @@ export async function addUsageCounts(tx: TenantTx, counts: readonly UsageCount[]
     counts.map((count) => count.eventCount),
   ]);
 }
+
+const CLEAR = statement(
+  'tenants.clear_usage_counts',
+  'delete from tenants.usage_counts where tenant_id = $1',
+);
+
+/** Forgets the tenant's counts: a row per day and type. */
+export async function clearUsageCounts(tx: TenantTx): Promise<void> {
+  await tx.execute(CLEAR, [tx.tenantId]);
+}

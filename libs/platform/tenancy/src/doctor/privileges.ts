@@ -32,6 +32,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
   holdfast_app: {
     schemas: ['auth', 'events', 'idempotency', 'identity', 'ledger', 'tenancy', 'tenants'],
     tables: {
+      'events.groups': ['select (name, from_tick, paused_at, generation, replay_tick)'],
       'events.log': ['select'],
       'events.tenant_cursors': ['select', 'insert', 'update'],
       'events.ticks': ['select (id, snapshot)'],
@@ -57,7 +58,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'tenants.exports': ['select', 'insert', 'update'],
       'tenants.tasks': ['select', 'insert', 'update', 'delete'],
       'tenants.tenants': ['select', 'insert', 'update'],
-      'tenants.usage_counts': ['select', 'insert', 'update'],
+      'tenants.usage_counts': ['select', 'insert', 'update', 'delete'],
     },
     functions: [
       ...CONTEXT_FUNCTIONS,
@@ -105,6 +106,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
   holdfast_relay: {
     schemas: ['events', 'tenants'],
     tables: {
+      'events.groups': ['select', 'insert', 'update'],
       'events.heads': ['select', 'insert', 'update'],
       'events.leases': ['select', 'update'],
       'events.log': ['select'],

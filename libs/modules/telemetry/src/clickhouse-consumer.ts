@@ -1,4 +1,4 @@
-import { BatchRefused, type RecordedEvent, type StoreGroup } from '@holdfast/events';
+import { BatchRefused, Consumer, type RecordedEvent, type StoreConsumer } from '@holdfast/events';
 import type { TelemetryStore } from './telemetry-store';
 import { TelemetryUnavailable } from './telemetry.errors';
 
@@ -8,7 +8,15 @@ import { TelemetryUnavailable } from './telemetry.errors';
  * In effect once: a batch that is sent again carries its token, and the server drops it. Beyond the window of tokens, or
  * with the batches cut differently, a copy comes in; it shares the whole order key with the first, so reads see one.
  */
-export class ClickHouseGroup implements StoreGroup {
+@Consumer({
+  group: 'clickhouse',
+  kind: 'store',
+  events: 'all',
+  key: 'stream',
+  from: 'beginning',
+  replay: 'idempotent',
+})
+export class ClickHouseConsumer implements StoreConsumer {
   readonly name = 'clickhouse';
   /** Large, since every insert makes a part that has to be merged; small enough to be a few megabytes at most. */
   readonly batchMax = 5_000;
