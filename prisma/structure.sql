@@ -81,6 +81,28 @@ create table auth.tenants (
 alter table auth.tenants owner to holdfast_owner;
 CREATE INDEX tenants_revocations_idx ON auth.tenants USING btree (revocations) WHERE (revocations > 0);
 
+create table events.groups (
+  name text not null,
+  kind text not null,
+  replay text not null,
+  from_tick bigint not null,
+  registered_at timestamp with time zone default clock_timestamp() not null,
+  paused_at timestamp with time zone,
+  paused_by text,
+  paused_reason text,
+  generation integer default 0 not null,
+  replay_tick bigint,
+  replayed_at timestamp with time zone,
+  replayed_by text,
+  replayed_reason text,
+  constraint groups_check CHECK ((((paused_at IS NULL) = (paused_by IS NULL)) AND ((paused_at IS NULL) = (paused_reason IS NULL)))),
+  constraint groups_kind_check CHECK ((kind = ANY (ARRAY['tenant'::text, 'store'::text]))),
+  constraint groups_name_check CHECK (((name ~ '^[a-z][a-z0-9]*([.-][a-z0-9]+)*$'::text) AND (length(name) <= 40))),
+  constraint groups_pkey PRIMARY KEY (name),
+  constraint groups_replay_check CHECK ((replay = ANY (ARRAY['idempotent'::text, 'reset'::text, 'never'::text])))
+);
+alter table events.groups owner to holdfast_owner;
+
 create table events.heads (
   tenant_id uuid not null,
   tick bigint not null,
@@ -140,6 +162,7 @@ create table events.store_cursors (
   attempts integer default 0 not null,
   retry_at timestamp with time zone,
   last_error text,
+  generation integer default 0 not null,
   constraint store_cursors_check CHECK ((to_tick > from_tick)),
   constraint store_cursors_check1 CHECK ((through_seq > after_seq)),
   constraint store_cursors_pkey PRIMARY KEY (group_name)
@@ -155,6 +178,7 @@ create table events.tenant_cursors (
   attempts integer default 0 not null,
   retry_at timestamp with time zone,
   last_error text,
+  generation integer default 0 not null,
   constraint tenant_cursors_check CHECK ((to_tick > from_tick)),
   constraint tenant_cursors_pkey PRIMARY KEY (tenant_id, group_name)
 ) with (fillfactor=70);
@@ -2057,6 +2081,12 @@ grant usage on schema tenants to holdfast_app;
 grant usage on schema tenants to holdfast_ops;
 grant usage on schema tenants to holdfast_relay;
 grant select on table auth.tenants to holdfast_ops;
+grant insert, select, update on table events.groups to holdfast_relay;
+grant select on table events.groups (from_tick) to holdfast_app;
+grant select on table events.groups (generation) to holdfast_app;
+grant select on table events.groups (name) to holdfast_app;
+grant select on table events.groups (paused_at) to holdfast_app;
+grant select on table events.groups (replay_tick) to holdfast_app;
 grant insert, select, update on table events.heads to holdfast_relay;
 grant select, update on table events.leases to holdfast_relay;
 grant select on table events.log to holdfast_app;
@@ -2112,7 +2142,7 @@ grant select on table tenants.tasks (lease_until) to holdfast_relay;
 grant select on table tenants.tasks (tenant_id) to holdfast_relay;
 grant insert, select, update on table tenants.tenants to holdfast_app;
 grant select on table tenants.tenants to holdfast_ops;
-grant insert, select, update on table tenants.usage_counts to holdfast_app;
+grant delete, insert, select, update on table tenants.usage_counts to holdfast_app;
 grant select on table tenants.usage_counts to holdfast_ops;
 
 -- What PostgreSQL gives to everybody and was taken away

@@ -11,8 +11,14 @@ import {
   UsageConsumer,
 } from '@holdfast/tenants';
 
+/** What consumers need of their process. */
+export interface ConsumerParts {
+  readonly config: WorkerConfig;
+  readonly telemetry: TelemetryStore;
+}
+
 /** Every consumer group. Each declares itself where its class is. */
-export function consumers(telemetry: TelemetryStore): readonly (TenantConsumer | StoreConsumer)[] {
+export function consumersOf({ telemetry }: ConsumerParts): readonly (TenantConsumer | StoreConsumer)[] {
   return [new UsageConsumer(), new ClickHouseConsumer(telemetry)];
 }
 

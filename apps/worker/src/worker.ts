@@ -14,7 +14,7 @@ import { Health, type Logger, startMetricsServer } from '@holdfast/observability
 import type { TelemetryStore } from '@holdfast/telemetry';
 import { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TaskRunner } from '@holdfast/tenants';
-import { consumers as consumersOf, taskKinds } from './worker-groups';
+import { consumersOf, taskKinds } from './worker-groups';
 
 /** What the process that runs the worker gives it. */
 export interface WorkerResources {
@@ -92,7 +92,7 @@ async function composeDelivery(
     relay,
     grants,
     backend: queueBackend(config),
-    consumers: [...consumersOf(telemetry), ...others],
+    consumers: [...consumersOf({ config, telemetry }), ...others],
     report,
   });
   const sequencer: Sequencer = new Sequencer({ relay, report, onTick: (tick) => waker.accept(tick) });

@@ -6,6 +6,7 @@ import { appendUnderLock, prepareKeys } from '../test/event-writers';
 import type { ConsumerGroup } from './consumers';
 import { Relay } from './relay';
 import { acquireLease, makeTick, relaying } from './ticks.sql';
+import { registerGroup } from './groups.sql';
 import { lockStoreCursor, updateStoreCursor } from './store-cursors.sql';
 
 /** A group that notes how it was woken. `up` is whether its queue takes anything. */
@@ -37,6 +38,11 @@ describe('The relay', () => {
   const errors: unknown[] = [];
   const relayTo = (...groups: ConsumerGroup[]): Relay =>
     new Relay({ relay, groups, isLeading: () => true, report: (error) => errors.push(error) });
+  /** As a worker does with what it has declared. */
+  const register = async (...groups: NotedGroup[]): Promise<void> => {
+    for (const { name, kind } of groups)
+      await registerGroup(relay, { group: name, kind, replay: 'never', from: 'beginning' });
+  };
   const tick = async (tenantCount: number): Promise<readonly string[]> => {
     const tenantIds = Array.from({ length: tenantCount }, () => newId());
     for (const tenantId of tenantIds) {
@@ -76,6 +82,7 @@ describe('The relay', () => {
     await database.admin(cursor, [first, 1, null]); // At the head.
     await database.admin(cursor, [second, 0, new Date(Date.now() + 60_000)]);
     const group = new NotedGroup('tenant');
+    await register(group);
     const made = relayTo(group);
     await made.sweep();
     await made.stop();
@@ -90,6 +97,7 @@ describe('The relay', () => {
         await updateStoreCursor(tx, 'noted', { fromTick: 1n, toTick: null, afterSeq: 0n, throughSeq: null });
       }),
     );
+    await register(group);
     const made = relayTo(group);
     made.start();
     await sleep(4_500);
@@ -105,6 +113,7 @@ describe('The relay', () => {
       sleep(60_000, undefined, { signal: stopping }).catch(() => {}); // Stopped.
     const slow = new NotedGroup('tenant', untilStopped, 'slow');
     const healthy = new NotedGroup('tenant', undefined, 'healthy');
+    await register(slow, healthy);
     const made = relayTo(slow, healthy);
     made.start();
     await sleep(4_500);

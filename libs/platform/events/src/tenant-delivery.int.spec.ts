@@ -64,8 +64,8 @@ describe('Delivery to a tenant group', () => {
   const effect = async (tx: TenantTx, events: readonly RecordedEvent[]): Promise<void> => {
     await tx.execute(COUNT, [tx.tenantId, events.map(({ id }) => id)]);
   };
-  const deliveryTo = ({ deliver }: TenantConsumer): TenantDelivery =>
-    new TenantDelivery(tenantConsumer(deliver), tenants, grants, report);
+  const deliveryTo = (group: TenantConsumer): TenantDelivery =>
+    new TenantDelivery(tenantConsumer((tx, events) => group.deliver(tx, events)), tenants, grants, report);
 
   it('takes effect once and in order under two workers at a time', async () => {
     const tenantId = await tenantWith(450);
