@@ -251,10 +251,10 @@ export const faults = variable(
     .string()
     .default('')
     .transform((text) => text.split(',').filter(Boolean))
-    .refine((faults) => faults.every((fault) => FAULT.test(fault)), {
+    .refine((listed) => listed.every((fault) => FAULT.test(fault)), {
       error: 'has to be a list of step=action@pass, where action is kill, stop, note or sleep:<ms>',
     })
-    .transform((faults) => faults.map(faultOf)),
+    .transform((listed) => listed.map(faultOf)),
   {
     env: 'HOLDFAST_FAULTS',
     meaning:

@@ -65,7 +65,12 @@ describe('Delivery to a tenant group', () => {
     await tx.execute(COUNT, [tx.tenantId, events.map(({ id }) => id)]);
   };
   const deliveryTo = (group: TenantConsumer): TenantDelivery =>
-    new TenantDelivery(tenantConsumer((tx, events) => group.deliver(tx, events)), tenants, grants, report);
+    new TenantDelivery(
+      tenantConsumer((tx, events) => group.deliver(tx, events)),
+      tenants,
+      grants,
+      report,
+    );
 
   it('takes effect once and in order under two workers at a time', async () => {
     const tenantId = await tenantWith(450);
