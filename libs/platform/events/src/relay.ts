@@ -3,7 +3,7 @@ import type { Database } from '@holdfast/database';
 import type { ConsumerGroup } from './consumers';
 import { DeliveryLanes } from './delivery-lanes';
 import { lagging, wakeUpsTotal } from './delivery-metrics';
-import { type Lagging, listLagging } from './lagging.sql';
+import { listLagging } from './lagging.sql';
 import type { Report } from './report';
 import { at } from './steps';
 import { relaying, thinTicks, type Tick } from './ticks.sql';
@@ -22,22 +22,19 @@ const SWEEP_INTERVAL_MS = 1_000;
 const THIN_EVERY_SWEEPS = 10;
 /** Lagging keys of one group in one sweep; the rest are found by the next. */
 const SWEPT_MAX = 1_000;
-/** A queue that has failed for so long, or a key that has not moved for so long, is not waited for any more. */
-const PATIENCE_MS = 2_000;
 
 /**
  * Wakes consumer groups: at each tick those that it concerns, and every second whatever lags.
  *
- * The queue makes it fast and spreads the work over processes; nothing rests on it. What lags is read from heads and
- * cursors, so a queue that was emptied or lost a wake-up costs a second. When the queue has been away for 2 s, or a key has
- * not moved for 2 s although it was woken, the relay delivers in its own process, beside the sweeps and each group for itself.
+ * Its own process delivers first, beside the sweeps and each group for itself: that is a hop less, and merges wake-ups of a
+ * key while it waits. What that does not come to in time goes through the queue, which spreads it over processes, and comes
+ * back where the queue does not take it. Nothing rests on either: what lags is read from heads and cursors, so a wake-up
+ * that is lost costs a second.
  */
 export class Relay {
   private readonly pending = new Map<ConsumerGroup, Set<string>>();
   private readonly pumping = new Map<ConsumerGroup, Promise<void>>();
   private readonly lanes: ReadonlyMap<ConsumerGroup, DeliveryLanes>;
-  private readonly failingSince = new Map<ConsumerGroup, number>();
-  private readonly stuck = new Map<string, { readonly position: string; readonly sinceMs: number }>();
   private readonly stopping = new AbortController();
   private sweeping: Promise<void> = Promise.resolve();
 
@@ -71,12 +68,10 @@ export class Relay {
       const found = await relaying(this.options.relay, (tx) => listLagging(tx, group, SWEPT_MAX));
       await at('relay.swept');
       lagging.set({ group: group.name }, found.length);
-      const overdue = this.overdue(group, found);
       this.wake(
         group,
-        found.map(({ key }) => key).filter((key) => !overdue.has(key)),
+        found.map(({ key }) => key),
       );
-      this.lanes.get(group)?.add([...overdue]);
     }
   }
 
@@ -93,23 +88,13 @@ export class Relay {
     }
   }
 
-  /** Keys whose cursors have stood still for 2 s, although they lag. */
-  private overdue(group: ConsumerGroup, found: readonly Lagging[]): ReadonlySet<string> {
-    const now = Date.now();
-    const before = new Map(this.stuck);
-    for (const id of before.keys()) if (id.startsWith(`${group.name} `)) this.stuck.delete(id);
-    const standing = found.filter(({ key, position }) => {
-      const id = `${group.name} ${key}`;
-      const earlier = before.get(id);
-      const sinceMs = earlier?.position === position ? earlier.sinceMs : now;
-      this.stuck.set(id, { position, sinceMs });
-      return now - sinceMs >= PATIENCE_MS;
-    });
-    return new Set(standing.map(({ key }) => key));
+  /** Wakes keys in this process while its lanes keep up, and through the queue beyond that. */
+  private wake(group: ConsumerGroup, keys: readonly string[]): void {
+    this.pass(group, this.lanes.get(group)?.offer(keys) ?? keys);
   }
 
   /** Adds to what the group's pump takes next. Keys that come faster than the queue takes them merge. */
-  private wake(group: ConsumerGroup, keys: readonly string[]): void {
+  private pass(group: ConsumerGroup, keys: readonly string[]): void {
     const pending = this.pending.get(group) ?? new Set();
     for (const key of keys) pending.add(key);
     this.pending.set(group, pending);
@@ -125,14 +110,10 @@ export class Relay {
       try {
         await group.enqueue(keys);
         await at('relay.enqueued');
-        this.failingSince.delete(group);
         wakeUpsTotal.inc({ group: group.name, way: 'queue' }, keys.length);
       } catch (error) {
-        const since = this.failingSince.get(group) ?? Date.now();
-        this.failingSince.set(group, since);
         this.options.report(error, `waking ${group.name}`);
-        // Before that, the next sweep finds what was not woken.
-        if (Date.now() - since >= PATIENCE_MS) this.lanes.get(group)?.add(keys);
+        this.lanes.get(group)?.insist(keys);
       }
     }
   }

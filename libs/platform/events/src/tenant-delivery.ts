@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { type Caller, newId } from '@holdfast/kernel';
 import { callerOf, type Grants, TenantClosed, type TenantDatabase } from '@holdfast/tenancy';
 import { type ConsumerDeclaration, declarationOf, type TenantConsumer, wants } from './consumer';
@@ -21,8 +20,6 @@ const PAGE_MAX = 200;
 const PAGES_PER_WAKE_UP = 20;
 /** Under the 10 s after which PostgreSQL ends a transaction that idles. */
 const DELIVERY_TIMEOUT_MS = 8_000;
-/** A tenant that was active just now most likely has more within a few ticks: one look more is cheaper than a job. */
-const LINGER_MS = 25;
 
 /** Delivers to one tenant group, tenant by tenant. */
 export class TenantDelivery {
@@ -45,17 +42,12 @@ export class TenantDelivery {
    * was. Failures are noted on the cursor and never thrown. Told to stop, it ends after the page under way.
    */
   async deliver(tenantId: string, stopping: AbortSignal = new AbortController().signal): Promise<void> {
-    let lingered = false;
-    for (let pages = 0; pages < PAGES_PER_WAKE_UP && !stopping.aborted; pages += 1) {
-      const delivered = await this.deliverPage(tenantId);
-      if (delivered === undefined || (delivered === 0 && lingered)) return;
-      lingered = delivered === 0;
-      if (lingered) await sleep(LINGER_MS);
-    }
+    for (let pages = 0; pages < PAGES_PER_WAKE_UP && !stopping.aborted; pages += 1)
+      if (!(await this.deliverPage(tenantId))) return;
   }
 
-  /** Delivers a page and answers its length; undefined when there is no reason to go on. */
-  private async deliverPage(tenantId: string): Promise<number | undefined> {
+  /** Delivers a page; answers whether it was full. What is committed behind one that was not wakes the tenant again. */
+  private async deliverPage(tenantId: string): Promise<boolean> {
     try {
       const caller = callerOf(await this.grants.forSystem(this.declaration.group, tenantId), {
         requestId: newId(),
@@ -63,15 +55,15 @@ export class TenantDelivery {
       const events = await this.transact(caller);
       await at('tenant-delivery.committed');
       if (events) countDelivered(this.declaration.group, events);
-      return events?.length;
+      return events !== undefined && events.length >= PAGE_MAX;
     } catch (error) {
       // Nothing is owed to a tenant that is being erased.
-      if (error instanceof TenantClosed) return undefined;
+      if (error instanceof TenantClosed) return false;
       failuresTotal.inc({ group: this.declaration.group });
       this.report(error, `delivering to ${this.declaration.group} for tenant ${tenantId}`);
       await at('tenant-delivery.failed');
       await this.postpone(tenantId, error);
-      return undefined;
+      return false;
     }
   }
 
