@@ -1,4 +1,4 @@
-import { Grants } from '@holdfast/tenancy';
+import { findEventType, Grants, listEventTypes } from '@holdfast/tenancy';
 import { ExportTask, TaskRunner } from '@holdfast/tenants';
 import { TestIssuer } from '@holdfast/testing';
 import { findLeaks, type MatrixReport, VICTIMS_MARK } from './tenancy/matrix';
@@ -79,6 +79,23 @@ describe('Every route', () => {
       [`${VICTIMS_MARK}|@example|127[.]0[.]0[.]1`],
     );
     expect(found).toEqual([]);
+  });
+
+  it('announces nothing but what is declared, in the latest version and as its schema says', async () => {
+    const events = await api.database.admin<{ type: string; schema_version: number; data: object }>(
+      'select type, schema_version, data from events.log',
+    );
+    const amiss = events.filter(({ type, schema_version: version, data }) => {
+      const declared = findEventType(type);
+      return declared?.schemaVersion !== version || !declared.schema.safeParse(data).success;
+    });
+    expect(amiss).toEqual([]);
+    const seen = new Set(events.map(({ type }) => type));
+    const never = listEventTypes().filter(({ type }) => !seen.has(type));
+    process.stdout.write(
+      `events ${events.length} of ${seen.size} types; none of ${never.map(({ type }) => type).join(', ')}\n`,
+    );
+    expect(seen.size).toBeGreaterThan(15);
   });
 
   it('keeps what is another tenant’s', () => {

@@ -67,6 +67,25 @@ describe('ledger.post_batch', () => {
   const closeAccount = (id: string): Promise<unknown> =>
     database.admin('update ledger.accounts set closed_at = now() where id = $1', [id]);
 
+  it('writes its events by hand as they are declared: the type, its latest version, its stream and its schema', async () => {
+    const amounts = [1n, 2n ** 62n];
+    await post(...amounts.map((amount) => posting({ amount, metadata: { any: 'thing' } })));
+    const events = await database.admin<{
+      type: string;
+      schema_version: number;
+      stream_type: string;
+      data: object;
+    }>('select type, schema_version, stream_type, data from events.log where tenant_id = $1', [
+      caller.tenantId,
+    ]);
+    expect(events).toHaveLength(amounts.length);
+    const { type, schemaVersion, streamType, schema } = transferPosted;
+    for (const { data, ...event } of events) {
+      expect(event).toEqual({ type, schema_version: schemaVersion, stream_type: streamType });
+      expect(schema.parse(data)).toEqual(data);
+    }
+  });
+
   it('posts in order, counts versions on both accounts, and appends one event per transfer', async () => {
     const first = posting();
     const answers = await post(first, posting({ debitAccountId: sales, creditAccountId: cash, amount: 30n }));
