@@ -81,7 +81,7 @@ export function eventType<S extends z.ZodType>(
 
 /** An earlier version among an event type's `earlier`. A function only so that `upcast` is typed by the schema. */
 export function earlierVersion<S extends z.ZodType>(earlier: EarlierVersion<S>): EarlierVersion {
-  return earlier as EarlierVersion;
+  return earlier;
 }
 
 /** Every event type that this process knows, in the order of their names. */
