@@ -51,7 +51,8 @@ const modules = {
   identity: [],
   ledger: [],
   telemetry: [],
-  tenants: ['identity'],
+  tenants: ['identity', 'webhooks'],
+  webhooks: [],
 };
 
 /** Apps that an app may use. Only the command line composes others, for `holdfast dev`. */

@@ -30,6 +30,7 @@ create schema ledger authorization holdfast_owner;
 create schema public authorization pg_database_owner;
 create schema tenancy authorization holdfast_owner;
 create schema tenants authorization holdfast_owner;
+create schema webhooks authorization holdfast_owner;
 
 -- Sequences
 
@@ -655,6 +656,132 @@ alter table tenants.usage_counts enable row level security;
 alter table tenants.usage_counts force row level security;
 create policy tenant_access on tenants.usage_counts as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on tenants.usage_counts as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table webhooks.attempts (
+  tenant_id uuid not null,
+  delivery_id uuid not null,
+  number integer not null,
+  started_at timestamp with time zone not null,
+  outcome text not null,
+  status integer,
+  latency_ms integer not null,
+  url text not null,
+  request_headers jsonb not null,
+  response_headers jsonb,
+  response_body text,
+  constraint attempts_latency_ms_check CHECK ((latency_ms >= 0)),
+  constraint attempts_outcome_check CHECK (((length(outcome) >= 1) AND (length(outcome) <= 64))),
+  constraint attempts_pkey PRIMARY KEY (tenant_id, delivery_id, number),
+  constraint attempts_tenant_id_delivery_id_fkey FOREIGN KEY (tenant_id, delivery_id) REFERENCES webhooks.deliveries(tenant_id, id) ON DELETE CASCADE
+);
+alter table webhooks.attempts owner to holdfast_owner;
+alter table webhooks.attempts enable row level security;
+alter table webhooks.attempts force row level security;
+create policy tenant_access on webhooks.attempts as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on webhooks.attempts as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table webhooks.deliveries (
+  tenant_id uuid not null,
+  id uuid not null,
+  endpoint_id uuid not null,
+  event_id uuid not null,
+  event_type text not null,
+  stream text not null,
+  seq bigint not null,
+  test_body jsonb,
+  status text not null,
+  attempt_count integer default 0 not null,
+  step integer default 0 not null,
+  due_at timestamp with time zone default clock_timestamp() not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  completed_at timestamp with time zone,
+  constraint deliveries_pkey PRIMARY KEY (tenant_id, id),
+  constraint deliveries_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'delivered'::text, 'failed'::text, 'canceled'::text]))),
+  constraint deliveries_tenant_id_endpoint_id_event_id_key UNIQUE (tenant_id, endpoint_id, event_id),
+  constraint deliveries_tenant_id_endpoint_id_fkey FOREIGN KEY (tenant_id, endpoint_id) REFERENCES webhooks.endpoints(tenant_id, id)
+);
+alter table webhooks.deliveries owner to holdfast_owner;
+CREATE INDEX deliveries_tenant_id_endpoint_id_created_at_idx ON webhooks.deliveries USING btree (tenant_id, endpoint_id, created_at, id);
+CREATE INDEX deliveries_tenant_id_lane_idx ON webhooks.deliveries USING btree (tenant_id, endpoint_id, stream, seq, id) WHERE (status = 'pending'::text);
+alter table webhooks.deliveries enable row level security;
+alter table webhooks.deliveries force row level security;
+create policy tenant_access on webhooks.deliveries as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on webhooks.deliveries as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table webhooks.endpoints (
+  tenant_id uuid not null,
+  id uuid not null,
+  url text not null,
+  description text default ''::text not null,
+  event_types text[] not null,
+  signing text not null,
+  disabled_at timestamp with time zone,
+  disabled_reason text,
+  receives_from timestamp with time zone default clock_timestamp() not null,
+  failing_since timestamp with time zone,
+  removed_at timestamp with time zone,
+  created_by text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  version bigint default 1 not null,
+  constraint endpoints_check CHECK ((num_nonnulls(disabled_at, disabled_reason) = ANY (ARRAY[0, 2]))),
+  constraint endpoints_description_check CHECK ((length(description) <= 500)),
+  constraint endpoints_disabled_reason_check CHECK ((disabled_reason = ANY (ARRAY['tenant'::text, 'gone'::text, 'failing'::text]))),
+  constraint endpoints_event_types_check CHECK (((cardinality(event_types) >= 1) AND (cardinality(event_types) <= 50))),
+  constraint endpoints_pkey PRIMARY KEY (tenant_id, id),
+  constraint endpoints_signing_check CHECK ((signing = ANY (ARRAY['hmac-sha256'::text, 'ed25519'::text]))),
+  constraint endpoints_url_check CHECK (((length(url) >= 1) AND (length(url) <= 2000))),
+  constraint endpoints_version_check CHECK ((version >= 1))
+);
+alter table webhooks.endpoints owner to holdfast_owner;
+alter table webhooks.endpoints enable row level security;
+alter table webhooks.endpoints force row level security;
+create policy holdfast_relay_reads on webhooks.endpoints as permissive for select to holdfast_relay using (true);
+create policy tenant_access on webhooks.endpoints as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on webhooks.endpoints as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table webhooks.lanes (
+  tenant_id uuid not null,
+  endpoint_id uuid not null,
+  stream text not null,
+  due_at timestamp with time zone not null,
+  holder uuid,
+  constraint lanes_pkey PRIMARY KEY (tenant_id, endpoint_id, stream),
+  constraint lanes_tenant_id_endpoint_id_fkey FOREIGN KEY (tenant_id, endpoint_id) REFERENCES webhooks.endpoints(tenant_id, id)
+) with (fillfactor=70);
+alter table webhooks.lanes owner to holdfast_owner;
+CREATE INDEX lanes_tenant_id_due_at_idx ON webhooks.lanes USING btree (tenant_id, due_at);
+CREATE INDEX lanes_tenant_id_endpoint_id_due_at_idx ON webhooks.lanes USING btree (tenant_id, endpoint_id, due_at);
+CREATE INDEX lanes_tenant_id_held_idx ON webhooks.lanes USING btree (tenant_id, endpoint_id) WHERE (holder IS NOT NULL);
+alter table webhooks.lanes enable row level security;
+alter table webhooks.lanes force row level security;
+create policy holdfast_relay_reads on webhooks.lanes as permissive for select to holdfast_relay using (true);
+create policy tenant_access on webhooks.lanes as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on webhooks.lanes as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table webhooks.secrets (
+  tenant_id uuid not null,
+  id uuid not null,
+  endpoint_id uuid not null,
+  scheme text not null,
+  sealed bytea not null,
+  key_id text not null,
+  public_key text,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  ends_at timestamp with time zone,
+  constraint secrets_check CHECK (((scheme = 'ed25519'::text) = (public_key IS NOT NULL))),
+  constraint secrets_key_id_check CHECK (((length(key_id) >= 1) AND (length(key_id) <= 64))),
+  constraint secrets_pkey PRIMARY KEY (tenant_id, id),
+  constraint secrets_scheme_check CHECK ((scheme = ANY (ARRAY['hmac-sha256'::text, 'ed25519'::text]))),
+  constraint secrets_sealed_check CHECK (((length(sealed) >= 52) AND (length(sealed) <= 92))),
+  constraint secrets_tenant_id_endpoint_id_fkey FOREIGN KEY (tenant_id, endpoint_id) REFERENCES webhooks.endpoints(tenant_id, id)
+);
+alter table webhooks.secrets owner to holdfast_owner;
+CREATE INDEX secrets_tenant_id_endpoint_id_idx ON webhooks.secrets USING btree (tenant_id, endpoint_id);
+CREATE UNIQUE INDEX secrets_tenant_id_newest_idx ON webhooks.secrets USING btree (tenant_id, endpoint_id) WHERE (ends_at IS NULL);
+alter table webhooks.secrets enable row level security;
+alter table webhooks.secrets force row level security;
+create policy tenant_access on webhooks.secrets as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on webhooks.secrets as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
 -- Functions
 
@@ -2080,6 +2207,8 @@ grant usage on schema tenancy to holdfast_ops;
 grant usage on schema tenants to holdfast_app;
 grant usage on schema tenants to holdfast_ops;
 grant usage on schema tenants to holdfast_relay;
+grant usage on schema webhooks to holdfast_app;
+grant usage on schema webhooks to holdfast_relay;
 grant select on table auth.tenants to holdfast_ops;
 grant insert, select, update on table events.groups to holdfast_relay;
 grant select on table events.groups (from_tick) to holdfast_app;
@@ -2144,6 +2273,14 @@ grant insert, select, update on table tenants.tenants to holdfast_app;
 grant select on table tenants.tenants to holdfast_ops;
 grant delete, insert, select, update on table tenants.usage_counts to holdfast_app;
 grant select on table tenants.usage_counts to holdfast_ops;
+grant delete, insert, select, update on table webhooks.attempts to holdfast_app;
+grant delete, insert, select, update on table webhooks.deliveries to holdfast_app;
+grant delete, insert, select, update on table webhooks.endpoints to holdfast_app;
+grant select on table webhooks.endpoints (tenant_id) to holdfast_relay;
+grant delete, insert, select, update on table webhooks.lanes to holdfast_app;
+grant select on table webhooks.lanes (due_at) to holdfast_relay;
+grant select on table webhooks.lanes (tenant_id) to holdfast_relay;
+grant delete, insert, select, update on table webhooks.secrets to holdfast_app;
 
 -- What PostgreSQL gives to everybody and was taken away
 

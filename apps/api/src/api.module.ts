@@ -9,6 +9,7 @@ import { TelemetryModule, type TelemetryStore } from '@holdfast/telemetry';
 import { type Limits, ResilienceModule } from '@holdfast/resilience';
 import type { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TenantsModule } from '@holdfast/tenants';
+import { WebhooksModule, type WebhookSettings } from '@holdfast/webhooks';
 import { type DynamicModule, Module } from '@nestjs/common';
 
 /** What the API's modules stand on. */
@@ -20,6 +21,7 @@ export interface ApiParts {
   readonly operatorKeys: readonly OperatorKey[];
   readonly issuers: readonly TrustedIssuer[];
   readonly isSignUpEnabled: boolean;
+  readonly webhooks: WebhookSettings;
   readonly graphiql: boolean;
   /** Absent: nobody is limited. */
   readonly limits: Limits | undefined;
@@ -36,6 +38,7 @@ export class ApiModule {
     operatorKeys,
     issuers,
     isSignUpEnabled,
+    webhooks,
     graphiql,
     limits,
   }: ApiParts): DynamicModule {
@@ -50,6 +53,7 @@ export class ApiModule {
         LedgerModule,
         AuditModule,
         DeliveryModule,
+        WebhooksModule.forRoot(webhooks),
         TelemetryModule.forRoot(telemetry),
         graphqlModule({ graphiql }),
       ],

@@ -128,7 +128,7 @@ interface Opened extends Pools {
 }
 
 function createApplication(
-  { operatorKeys, oidcIssuers, oidcAudience, signUp, trustedProxies }: ApiConfig,
+  { operatorKeys, oidcIssuers, oidcAudience, signUp, trustedProxies, ...config }: ApiConfig,
   { logger, telemetry, version, graphiql }: ApiResources,
   { app, ops, grants, limits, health }: Opened & { readonly health: Health },
 ): Promise<NestFastifyApplication> {
@@ -141,6 +141,7 @@ function createApplication(
     operatorKeys,
     issuers: withAudience(oidcIssuers, oidcAudience),
     isSignUpEnabled: signUp === 'enabled',
+    webhooks: { keys: config.webhookKeys, allowedNetworks: config.webhookNetworks },
     graphiql,
     limits,
   });

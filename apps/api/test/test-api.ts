@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash, randomBytes, randomUUID } from 'node:crypto';
 import { readConfig } from '@holdfast/config';
 import { createHttpApplication } from '@holdfast/http';
 import type { TrustedIssuer } from '@holdfast/identity';
@@ -91,6 +91,7 @@ export class TestApi {
       operatorKeys: [{ name: 'operator', hash: createHash('sha256').update(OPERATOR_KEY).digest('hex') }],
       issuers,
       isSignUpEnabled,
+      webhooks: { keys: [{ id: 'test', key: randomBytes(32).toString('base64') }], allowedNetworks: [] },
       graphiql: false,
       limits: new Limits({ addresses: AMPLE, quotaOf: () => AMPLE_QUOTA, ...limits }),
     });

@@ -57,6 +57,27 @@ const PEOPLE = `
   insert into identity.credential_addresses (tenant_id, credential, address, first_used_at, last_used_at)
   select $1, credential, '127.0.0.1', now(), now() from used`;
 
+/** Webhooks with what was delivered to them, off, so that no worker sends to nowhere. */
+const WEBHOOKS = `
+  with endpoint as (
+    insert into webhooks.endpoints (tenant_id, id, url, event_types, signing, created_by, disabled_at, disabled_reason)
+    select $1::uuid, gen_random_uuid(), 'https://example.com/' || n, '{*}', 'hmac-sha256', 'member:x', now(), 'tenant'
+    from generate_series(1, 5) n
+    returning id),
+  secret as (
+    insert into webhooks.secrets (tenant_id, id, endpoint_id, scheme, sealed, key_id)
+    select $1, gen_random_uuid(), id, 'hmac-sha256', decode(repeat('00', 60), 'hex'), 'test' from endpoint),
+  delivery as (
+    insert into webhooks.deliveries (tenant_id, id, endpoint_id, event_id, event_type, stream, seq, status)
+    select $1, gen_random_uuid(), id, gen_random_uuid(), 'a.b.made', 'a.b/' || n, n, 'delivered'
+    from endpoint cross join generate_series(1, 100) n
+    returning id),
+  lane as (
+    insert into webhooks.lanes (tenant_id, endpoint_id, stream, due_at)
+    select $1, id, 'a.b/' || n, 'infinity' from endpoint cross join generate_series(1, 10) n)
+  insert into webhooks.attempts (tenant_id, delivery_id, number, started_at, outcome, latency_ms, url, request_headers)
+  select $1, id, 1, now(), 'delivered', 5, 'https://example.com/', '{}' from delivery`;
+
 /** Nothing of an erased tenant is left but its receipt, and nothing of any other tenant has changed. */
 describe('Erasing a tenant', () => {
   let database: TestDatabase;
@@ -143,6 +164,7 @@ describe('Erasing a tenant', () => {
     }));
     await commands.execute(new PostTransfers(caller, { items }));
     await database.admin(PEOPLE, [caller.tenantId]);
+    await database.admin(WEBHOOKS, [caller.tenantId]);
     await commands.execute(new RequestExport(caller, {}));
     await delivered(caller.tenantId);
     return caller;

@@ -37,6 +37,8 @@ export const PERMISSIONS = [
   permission('ledger:write', 'Open accounts and post transfers', WORKERS),
   permission('audit:read', 'Read the audit trail', WATCHERS),
   permission('events:read', 'See which events there are, and follow them as they come', WATCHERS),
+  permission('webhooks:read', 'See webhooks and what was delivered to them', WATCHERS),
+  permission('webhooks:write', 'Make, change, test and remove webhooks, and retry deliveries', ADMINS),
   permission('telemetry:read', 'Read telemetry', EVERYBODY),
 ] as const;
 

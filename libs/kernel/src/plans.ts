@@ -13,6 +13,9 @@ export interface Quotas {
   readonly customRoles: number;
   readonly issuers: number;
   readonly exportsPerDay: number;
+  readonly webhooks: number;
+  /** Deliveries to a tenant's webhooks that are under way at a time; each webhook may have one in any case. */
+  readonly concurrentDeliveries: number;
 }
 
 /** A plan: the features it includes and its quotas. */
@@ -35,6 +38,8 @@ export const PLANS = {
       customRoles: 0,
       issuers: 0,
       exportsPerDay: 1,
+      webhooks: 2,
+      concurrentDeliveries: 4,
     },
   },
   standard: {
@@ -48,6 +53,8 @@ export const PLANS = {
       customRoles: 20,
       issuers: 5,
       exportsPerDay: 10,
+      webhooks: 20,
+      concurrentDeliveries: 32,
     },
   },
   enterprise: {
@@ -61,6 +68,8 @@ export const PLANS = {
       customRoles: 100,
       issuers: 200,
       exportsPerDay: 100,
+      webhooks: 200,
+      concurrentDeliveries: 128,
     },
   },
 } as const satisfies Readonly<Record<string, Plan>>;

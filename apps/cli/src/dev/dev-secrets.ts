@@ -11,6 +11,8 @@ export interface DevSecrets {
   readonly operatorKey: string;
   /** Signs the receipts of erased tenants. */
   readonly receiptKey: string;
+  /** Seals the secrets of webhooks: `id=key`. */
+  readonly webhookKey: string;
   /** The demo's tenants with their keys, which the API shows once and stores hashed. */
   readonly tenants: readonly DemoTenant[];
   /** Whether the demo's data are complete. */
@@ -23,8 +25,7 @@ const fileIn = (directory: string): string => join(directory, 'secrets.json');
 export function openDevSecrets(directory: string): DevSecrets {
   try {
     const known = JSON.parse(readFileSync(fileIn(directory), 'utf8')) as DevSecrets;
-    // A directory of a release that had no receipts.
-    return { ...known, receiptKey: known.receiptKey ?? newReceiptKey() };
+    return withMissing(directory, known);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
   }
@@ -32,11 +33,24 @@ export function openDevSecrets(directory: string): DevSecrets {
     adminPassword: randomBytes(24).toString('base64url'),
     operatorKey: `hfo_${randomBytes(24).toString('base64url')}`,
     receiptKey: newReceiptKey(),
+    webhookKey: newWebhookKey(),
     tenants: [],
     demoDone: false,
   };
   saveDevSecrets(directory, fresh);
   return fresh;
+}
+
+/** A directory of a release that had no receipts or no webhooks; what is made is kept, since things are sealed with it. */
+function withMissing(directory: string, known: DevSecrets): DevSecrets {
+  const { receiptKey = newReceiptKey(), webhookKey = newWebhookKey() } = known as Partial<DevSecrets>;
+  const complete = { ...known, receiptKey, webhookKey };
+  if (known.receiptKey !== receiptKey || known.webhookKey !== webhookKey) saveDevSecrets(directory, complete);
+  return complete;
+}
+
+function newWebhookKey(): string {
+  return `dev=${randomBytes(32).toString('base64')}`;
 }
 
 function newReceiptKey(): string {

@@ -70,6 +70,7 @@ async function start(dev: Dev): Promise<void> {
     clickhouseUrl,
     operatorKey: secrets.operatorKey,
     receiptKey: secrets.receiptKey,
+    webhookKey: secrets.webhookKey,
   });
   stop.throwIfAborted();
   const { tenants, operatorKey } = await withDemo(dev, running.api, secrets);
@@ -155,6 +156,7 @@ async function startServers(
     readonly clickhouseUrl: string;
     readonly operatorKey: string;
     readonly receiptKey: string;
+    readonly webhookKey: string;
   },
 ): Promise<Omit<DevFile, 'tenants'>> {
   const logger = createLogger({ app: 'dev', level: config.logLevel ?? 'warn' });

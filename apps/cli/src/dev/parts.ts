@@ -21,6 +21,7 @@ export interface PartsOptions extends DevPorts {
   readonly clickhouseUrl: string;
   readonly operatorKey: string;
   readonly receiptKey: string;
+  readonly webhookKey: string;
   readonly logger: Logger;
   /** Takes up how each part is stopped, as soon as it runs. */
   readonly undo: AsyncDisposableStack;
@@ -29,6 +30,9 @@ export interface PartsOptions extends DevPorts {
 
 /** Requests under way are waited for all the same; no balancer has to notice first. */
 const DRAIN_MS = 0;
+
+/** Developers receive webhooks at localhost. */
+const THIS_MACHINE = '127.0.0.0/8,::1/128';
 
 /** Starts API, worker, ingest and metrics in this process, each configured as it would be alone. Answers where they are. */
 export async function startParts(options: PartsOptions): Promise<Omit<DevFile, 'tenants'>> {
@@ -90,6 +94,7 @@ function environmentOf({
   clickhouseUrl,
   operatorKey,
   receiptKey,
+  webhookKey,
   ...ports
 }: PartsOptions): ReturnType<typeof environmentWith> {
   return environmentWith({
@@ -104,6 +109,8 @@ function environmentOf({
     CLICKHOUSE_URL: clickhouseUrl,
     OPERATOR_KEY_HASH: createHash('sha256').update(operatorKey).digest('hex'),
     RECEIPT_KEY_PRIVATE: receiptKey,
+    WEBHOOK_SECRETS_KEY: webhookKey,
+    WEBHOOK_ALLOWED_NETWORKS: THIS_MACHINE,
     HOLDFAST_HOST: config.host,
     HOLDFAST_PORT: String(ports.port),
     HOLDFAST_INGEST_PORT: String(ports.ingestPort),

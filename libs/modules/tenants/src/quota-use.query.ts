@@ -2,6 +2,7 @@ import { planOf } from '@holdfast/kernel';
 import { TenantQuery } from '@holdfast/cqrs';
 import { COUNT_ISSUERS, COUNT_MEMBERS, COUNT_ROLES, COUNT_USABLE_API_KEYS } from '@holdfast/identity';
 import { TenantDatabase } from '@holdfast/tenancy';
+import { COUNT_WEBHOOKS } from '@holdfast/webhooks';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { COUNT_EXPORTS_OF_A_DAY } from './exports/exports.sql';
@@ -20,6 +21,7 @@ const COUNTED = [
   ['customRoles', COUNT_ROLES],
   ['issuers', COUNT_ISSUERS],
   ['exportsPerDay', COUNT_EXPORTS_OF_A_DAY],
+  ['webhooks', COUNT_WEBHOOKS],
 ] as const;
 
 /** How much of its quotas the tenant uses, for those that count what is there. */

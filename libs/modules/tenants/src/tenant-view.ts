@@ -14,6 +14,8 @@ export const quotasView = z.object({
   customRoles: quota,
   issuers: quota,
   exportsPerDay: quota,
+  webhooks: quota,
+  concurrentDeliveries: quota,
 } satisfies Record<keyof Quotas, z.ZodType>);
 
 /** A plan with what it includes. */

@@ -24,6 +24,8 @@ import {
   redisUrl,
   signUp,
   trustedProxies,
+  webhookKeys,
+  webhookNetworks,
 } from './variables';
 
 const everyProcess = { nodeEnv, logLevel, host, metricsPort, otlpEndpoint };
@@ -67,6 +69,8 @@ const api = z.object({
   limits,
   addressRequestsPerSecond,
   trustedProxies,
+  webhookKeys,
+  webhookNetworks,
 });
 
 const worker = z.object({
@@ -79,6 +83,8 @@ const worker = z.object({
   clickhouseUrl,
   receiptKeyPrivate,
   faults,
+  webhookKeys,
+  webhookNetworks,
 });
 
 const ingest = z.object({ ...everyProcess, ingestPort });

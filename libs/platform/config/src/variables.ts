@@ -297,6 +297,58 @@ export const receiptKeyPrivate = variable(
   },
 );
 
+const WEBHOOK_KEY = /^(?<id>[A-Za-z0-9][A-Za-z0-9._-]{0,62})=(?<key>[A-Za-z0-9+/]{43}=)$/;
+
+export const webhookKeys = variable(
+  z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((key) => key.trim())
+        .filter(Boolean),
+    )
+    .refine((keys) => keys.every((key) => WEBHOOK_KEY.test(key)), {
+      error: 'has to be a list of id=key, each key being 32 bytes in base64 (openssl rand -base64 32)',
+    })
+    .transform((keys) =>
+      keys.map((text) => {
+        const { id = '', key = '' } = WEBHOOK_KEY.exec(text)?.groups ?? {};
+        return { id, key };
+      }),
+    ),
+  {
+    env: 'WEBHOOK_SECRETS_KEY',
+    meaning:
+      'What the signing secrets of webhooks are sealed with (AES-256-GCM), as `<id>=<32 bytes in base64>` (`openssl rand -base64 32`), for API and worker alike. Of several, separated by commas, the first seals and all of them open.',
+    whenEmpty:
+      'No webhook is made (`webhooks.not_configured`), and nothing is sent. `holdfast dev` makes one.',
+    secret: true,
+  },
+);
+
+export const webhookNetworks = variable(
+  z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(',')
+        .map((address) => address.trim())
+        .filter(Boolean),
+    )
+    .refine((networks) => networks.every((network) => isNetwork(network) && network.includes('/')), {
+      error: 'has to be a list of networks such as 10.1.0.0/16, separated by commas',
+    }),
+  {
+    env: 'WEBHOOK_ALLOWED_NETWORKS',
+    meaning:
+      'Networks that are not public and may receive webhooks all the same, separated by commas: for whoever delivers inside. Only there are plain http and any port allowed. Every tenant can then reach them.',
+    whenEmpty: 'Webhooks go to public addresses only, by https. `holdfast dev` allows this machine.',
+  },
+);
+
 function isEd25519(text: string): boolean {
   try {
     const key = text.includes('BEGIN')

@@ -30,7 +30,7 @@ const CONTEXT_FUNCTIONS = [
 export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
   // Business SQL under row-level security. Mints no grant, reads no credential, and writes to the log only by events.append.
   holdfast_app: {
-    schemas: ['auth', 'events', 'idempotency', 'identity', 'ledger', 'tenancy', 'tenants'],
+    schemas: ['auth', 'events', 'idempotency', 'identity', 'ledger', 'tenancy', 'tenants', 'webhooks'],
     tables: {
       'events.groups': ['select (name, from_tick, paused_at, generation, replay_tick)'],
       'events.log': ['select'],
@@ -59,6 +59,11 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'tenants.tasks': ['select', 'insert', 'update', 'delete'],
       'tenants.tenants': ['select', 'insert', 'update'],
       'tenants.usage_counts': ['select', 'insert', 'update', 'delete'],
+      'webhooks.attempts': ['select', 'insert', 'update', 'delete'],
+      'webhooks.deliveries': ['select', 'insert', 'update', 'delete'],
+      'webhooks.endpoints': ['select', 'insert', 'update', 'delete'],
+      'webhooks.lanes': ['select', 'insert', 'update', 'delete'],
+      'webhooks.secrets': ['select', 'insert', 'update', 'delete'],
     },
     functions: [
       ...CONTEXT_FUNCTIONS,
@@ -104,7 +109,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
 
   // Orders the log of all tenants, hands it to stores, and sees which tenants have work that is due.
   holdfast_relay: {
-    schemas: ['events', 'tenants'],
+    schemas: ['events', 'tenants', 'webhooks'],
     tables: {
       'events.groups': ['select', 'insert', 'update'],
       'events.heads': ['select', 'insert', 'update'],
@@ -114,6 +119,8 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'events.tenant_cursors': ['select'],
       'events.ticks': ['select', 'insert', 'delete'],
       'tenants.tasks': ['select (tenant_id, kind, id, due_at, lease_until)'],
+      'webhooks.endpoints': ['select (tenant_id)'],
+      'webhooks.lanes': ['select (tenant_id, due_at)'],
     },
     functions: ['events.read_range', 'events.tick'],
   },

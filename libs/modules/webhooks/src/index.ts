@@ -1,0 +1,2 @@
+export { COUNT_WEBHOOKS } from './endpoints/webhooks.sql';
+export { WebhooksModule, type WebhookSettings } from './webhooks.module';
