@@ -6,3 +6,4 @@ export { hasRedisServer, startRedis, stopRedis } from './redis-server';
 export { type ClickHouseKind, TestClickHouse } from './test-clickhouse';
 export { TestDatabase, type TestRole, type TestRoute, testRoutes } from './test-database';
 export { TestIssuer } from './test-issuer';
+export { type ConsumedMessage, TestKafka, whyNoKafka } from './test-kafka';
