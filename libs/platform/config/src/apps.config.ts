@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { kafka } from './kafka';
 import {
   addressRequestsPerSecond,
   clickhouseUrl,
@@ -86,7 +85,6 @@ const worker = z.object({
   faults,
   webhookKeys,
   webhookNetworks,
-  ...kafka,
 });
 
 const ingest = z.object({ ...everyProcess, ingestPort });

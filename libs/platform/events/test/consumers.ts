@@ -51,8 +51,8 @@ export function storeConsumer(
     readonly batchMax = batchMax;
     readonly paceMs = paceMs;
 
-    deliver(...batch: Parameters<StoreConsumer['deliver']>): Promise<void> {
-      return deliver(...batch);
+    deliver(events: readonly RecordedEvent[], token: string): Promise<void> {
+      return deliver(events, token);
     }
   }
   return new Store();

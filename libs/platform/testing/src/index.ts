@@ -4,6 +4,6 @@ export { lineDifferences } from './line-differences';
 export { freePort } from '@holdfast/embedded';
 export { hasRedisServer, startRedis, stopRedis } from './redis-server';
 export { type ClickHouseKind, TestClickHouse } from './test-clickhouse';
-export { TestDatabase, type TestRole, type TestRoute, testRoutes } from './test-database';
+export { type ProxyMode, TcpProxy } from './tcp-proxy';
+export { prepareTemplate, TestDatabase, type TestRole, type TestRoute, testRoutes } from './test-database';
 export { TestIssuer } from './test-issuer';
-export { type ConsumedMessage, TestKafka, whyNoKafka } from './test-kafka';

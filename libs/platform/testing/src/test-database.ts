@@ -76,6 +76,13 @@ export class TestDatabase {
   static async createFor({ route }: TestRoute, serverConnections = 5): Promise<TestDatabase> {
     const serverUrl = process.env['HOLDFAST_TEST_ADMIN_URL'];
     if (!serverUrl) throw new Error('no test server: is global-setup wired for this spec?');
+    const database = await TestDatabase.createOn(serverUrl);
+    if (route === 'through PgBouncer') await database.startBouncer(serverConnections);
+    return database;
+  }
+
+  /** The same on a server of the suite's own, which it may stop; `prepareTemplate` has made the template there. */
+  static async createOn(serverUrl: string): Promise<TestDatabase> {
     const name = `test_${randomUUID().replaceAll('-', '')}`;
     await asAdmin(serverUrl, async (client) => {
       // A copy needs the template to itself, and spec files run side by side.
@@ -85,9 +92,7 @@ export class TestDatabase {
       await client.query(`revoke all on database ${name} from public`);
       await client.query(`grant connect on database ${name} to ${ROLES.join(', ')}`);
     });
-    const database = new TestDatabase(urlOf(serverUrl, name), serverUrl, name);
-    if (route === 'through PgBouncer') await database.startBouncer(serverConnections);
-    return database;
+    return new TestDatabase(urlOf(serverUrl, name), serverUrl, name);
   }
 
   /** Connection string of a role. */

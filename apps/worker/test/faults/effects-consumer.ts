@@ -1,0 +1,53 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { statement } from '@holdfast/database';
+import { Consumer, type RecordedEvent, type TenantConsumer } from '@holdfast/events';
+import type { TenantTx } from '@holdfast/tenancy';
+
+const COUNT = statement(
+  'test.count_effects',
+  `insert into probe.effects as e (tenant_id, event_id, times)
+   select $1, id, count(*) from unnest($2::uuid[]) id group by id
+   on conflict (tenant_id, event_id) do update set times = e.times + excluded.times`,
+);
+const FOLD = statement(
+  'test.fold_streams',
+  `insert into probe.folds as f (tenant_id, stream_id, versions)
+   select $1, stream_id, array_agg(version order by place)
+   from unnest($2::uuid[], $3::bigint[]) with ordinality page (stream_id, version, place)
+   group by stream_id
+   on conflict (tenant_id, stream_id) do update set versions = f.versions || excluded.versions`,
+);
+
+/** What a page fails with on purpose, behind its effect: it is undone, and with it what it has written. */
+class OnPurpose extends Error {
+  override readonly name = 'OnPurpose';
+}
+
+/**
+ * An effect of which it can be told afterwards how often and in which order each event caused it: a count per event, and
+ * the versions of each stream one after the other as they came. A doubled event counts 2, an inverted one stands in the
+ * wrong place, and nothing here is idempotent.
+ */
+@Consumer({
+  group: 'effects',
+  kind: 'tenant',
+  events: ['probe.key.moved'],
+  key: 'stream',
+  from: 'beginning',
+  replay: 'never',
+})
+export class EffectsConsumer implements TenantConsumer {
+  /** `failing` is the share of pages that fail behind their effect; `paceMs` is how long each takes. */
+  constructor(
+    private readonly failing: number,
+    private readonly paceMs: number,
+  ) {}
+
+  async deliver(tx: TenantTx, events: readonly RecordedEvent[]): Promise<void> {
+    await tx.execute(COUNT, [tx.tenantId, events.map(({ id }) => id)]);
+    const versions = events.map(({ streamVersion }) => streamVersion);
+    await tx.execute(FOLD, [tx.tenantId, events.map(({ streamId }) => streamId), versions]);
+    if (this.paceMs > 0) await sleep(this.paceMs);
+    if (Math.random() < this.failing) throw new OnPurpose('on purpose');
+  }
+}

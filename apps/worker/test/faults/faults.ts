@@ -1,0 +1,263 @@
+import { spawnSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { STEPS, type Step } from '@holdfast/events';
+import { duplicateWakeUps } from './duplicates';
+import type { Random } from './random';
+import type { Scene } from './scene';
+import type { WorkerOptions } from './worker-process';
+
+/** A way to do harm to a scene under load. `strike` does it, undoes what does not end by itself, and proves that it landed. */
+export interface Fault {
+  readonly name: string;
+  /** Where it needs Redis. */
+  readonly needs?: 'redis';
+  /** How the workers are started. */
+  readonly workers?: (random: Random) => WorkerOptions;
+  strike(scene: Scene, random: Random): Promise<void>;
+}
+
+/** The lease and a look of a standby, and some more for a machine under load: by then another leads. */
+const LONGER_THAN_LEASE_MS = 5_000;
+const isLong = Boolean(process.env['HOLDFAST_TEST_LONG']);
+/** Redis and ClickHouse are away for so long. */
+const OUTAGE_MS = isLong ? 12_000 : 4_000;
+
+/** What has to be the matter for a step to be passed at all. */
+const CIRCUMSTANCES: Partial<Record<Step, (scene: Scene) => Promise<void>>> = {
+  'tenant-delivery.occupied': (scene) => duplicateWakeUps(scene, 40),
+  'store-delivery.failed': async ({ stage: { clickHouseProxy } }) => {
+    await clickHouseProxy.set('refuse');
+    await sleep(1_500);
+    await clickHouseProxy.set('pass');
+  },
+};
+
+/** Options of workers under which a step is passed. */
+function optionsFor(step: Step): WorkerOptions {
+  if (step === 'tenant-delivery.failed') return { failing: 0.1 };
+  if (step === 'tenant-delivery.occupied') return { paceMs: 60 };
+  return {};
+}
+
+/** Passes that come often are waited for a little longer, so that the process dies under load and not at its start. */
+function passOf(step: Step, random: Random): number {
+  return /leased|failed|occupied/.test(step) ? 1 : random.between(1, 25);
+}
+
+async function until(condition: () => boolean, what: string, withinMs = 20_000): Promise<void> {
+  const deadline = Date.now() + withinMs;
+  while (!condition()) {
+    if (Date.now() > deadline) throw new Error(`the fault did not land: ${what}`);
+    await sleep(10);
+  }
+}
+
+function killAt(step: Step): Fault {
+  return {
+    name: `kill -9 at ${step}`,
+    workers: (random) => ({ ...optionsFor(step), faults: `${step}=kill@${passOf(step, random)}` }),
+    strike: async (scene) => {
+      await CIRCUMSTANCES[step]?.(scene);
+      const died = (): boolean =>
+        scene.workers.some(
+          ({ isGone, faults }) => isGone && faults.some((fault) => fault.startsWith(`kill at ${step},`)),
+        );
+      await until(died, `no worker died at ${step}\n${scene.output}`);
+    },
+  };
+}
+
+function stopAt(step: Step): Fault {
+  return {
+    name: `SIGSTOP at ${step} for longer than the lease`,
+    workers: (random) => ({ ...optionsFor(step), faults: `${step}=stop@${passOf(step, random)}` }),
+    strike: async (scene) => {
+      const stopped = (): Scene['alive'] => scene.alive.filter(({ isStopped }) => isStopped);
+      await until(() => stopped().length > 0, `no worker stopped at ${step}`);
+      await sleep(LONGER_THAN_LEASE_MS);
+      // All of them, should each have stopped by now.
+      for (const worker of stopped()) worker.signal('SIGCONT');
+    },
+  };
+}
+
+function sleepAt(step: Step): Fault {
+  return {
+    name: `sleep at ${step}`,
+    workers: (random) => ({
+      ...optionsFor(step),
+      faults: `${step}=sleep:${random.between(1_000, isLong ? 11_000 : 4_000)}@${passOf(step, random)}`,
+    }),
+    strike: async (scene) => {
+      await until(() => scene.faults.some((fault) => fault.startsWith(`sleep at ${step},`)), step);
+    },
+  };
+}
+
+const killLeader: Fault = {
+  name: 'kill -9 of the leader',
+  strike: async (scene) => {
+    const [leader, fence] = [await scene.leader(), await scene.fence()];
+    await leader.kill();
+    for (let waitedMs = 0; (await scene.fence()) === fence; waitedMs += 50) {
+      if (waitedMs > 15_000) throw new Error('nobody took over');
+      await sleep(50);
+    }
+  },
+};
+
+const killOther: Fault = {
+  name: 'kill -9 of a worker that does not lead',
+  strike: async (scene, random) => {
+    const leader = await scene.leader();
+    const others = scene.alive.filter((worker) => worker !== leader);
+    const victim = random.pick(others);
+    await victim.kill();
+    expect(await victim.gone).toBe('SIGKILL');
+  },
+};
+
+const killAll: Fault = {
+  name: 'kill -9 of all workers at once',
+  strike: async (scene) => {
+    const victims = scene.alive;
+    await Promise.all(victims.map((worker) => worker.kill()));
+    expect(victims.length).toBeGreaterThan(1);
+  },
+};
+
+const stopLeader: Fault = {
+  name: 'SIGSTOP of the leader for longer than its lease',
+  strike: async (scene) => {
+    const [leader, fence] = [await scene.leader(), await scene.fence()];
+    leader.signal('SIGSTOP');
+    await until(() => leader.isStopped, 'the leader did not stop');
+    await sleep(LONGER_THAN_LEASE_MS);
+    // Another leads, so there are two at the moment when this one wakes up.
+    expect((await scene.fence()) > fence).toBe(true);
+    leader.signal('SIGCONT');
+  },
+};
+
+const flushRedis: Fault = {
+  name: 'FLUSHALL again and again',
+  needs: 'redis',
+  strike: async ({ stage }, random) => {
+    let flushed = 0;
+    for (let n = 0; n < 8; n += 1) {
+      await sleep(random.between(50, 400));
+      const ask = (...words: string[]): string =>
+        spawnSync('redis-cli', ['-p', String(stage.redisPort), ...words], { encoding: 'utf8' }).stdout;
+      flushed += Number(ask('dbsize'));
+      expect(ask('flushall')).toMatch(/OK/);
+    }
+    expect(flushed).toBeGreaterThan(0);
+  },
+};
+
+const stopRedis: Fault = {
+  name: 'Redis stopped and started again',
+  needs: 'redis',
+  strike: async (scene) => {
+    await scene.stage.stopRedis();
+    await sleep(OUTAGE_MS);
+    await scene.stage.startRedis();
+    // Somebody wanted it meanwhile and did not get it.
+    expect(scene.output).toMatch(/of wake\.|waking /);
+  },
+};
+
+const crashPostgres: Fault = {
+  name: 'PostgreSQL crashed and restarted',
+  strike: async (scene) => {
+    const { stage, writers } = scene;
+    const heard = writers.journal.length;
+    const { pid } = stage.postgres;
+    await stage.restartPostgres();
+    expect(stage.postgres.pid).not.toBe(pid);
+    await sleep(500);
+    // Transactions were on their way.
+    expect(writers.journal.slice(Math.max(0, heard - 4)).some(({ outcome }) => outcome !== 'ok')).toBe(true);
+  },
+};
+
+const cutPostgres: Fault = {
+  name: 'every connection to PostgreSQL cut, three times',
+  strike: async ({ database }, random) => {
+    for (let n = 0; n < 3; n += 1) {
+      await sleep(random.between(100, 700));
+      const cut = await database.admin(
+        `select pg_terminate_backend(pid) from pg_stat_activity
+         where datname = current_database() and pid <> pg_backend_pid() and usename like 'holdfast%'`,
+      );
+      expect(cut.length).toBeGreaterThan(3);
+    }
+  },
+};
+
+function clickHouse(mode: 'refuse' | 'hang' | 'cut-answers'): Fault {
+  return {
+    name: `ClickHouse: ${mode}`,
+    strike: async (scene) => {
+      const { clickHouseProxy: proxy } = scene.stage;
+      const before = { ...proxy.counts };
+      await proxy.set(mode);
+      await sleep(mode === 'cut-answers' ? 2_500 : OUTAGE_MS);
+      await proxy.set('pass');
+      proxy.cut();
+      if (mode === 'refuse') expect(scene.output).toMatch(/delivering to clickhouse/);
+      if (mode === 'hang') expect(proxy.counts.hung).toBeGreaterThan(before.hung);
+      if (mode === 'cut-answers') expect(proxy.counts.cut).toBeGreaterThan(before.cut);
+    },
+  };
+}
+
+const duplicates: Fault = {
+  name: 'every wake-up many times, two workers on one key',
+  workers: () => ({
+    paceMs: 30,
+    faults: Array.from({ length: 40 }, (_, n) => `tenant-delivery.occupied=note@${n + 1}`).join(),
+  }),
+  strike: async (scene) => {
+    await duplicateWakeUps(scene, 60);
+    await until(
+      () => scene.faults.some((fault) => fault.startsWith('note at tenant-delivery.occupied')),
+      'no two workers met at a key',
+    );
+  },
+};
+
+/** Every fault, in the order of the seeds. Each kill has its step; the rest is there often enough to meet others. */
+export const FAULTS: readonly Fault[] = [
+  ...STEPS.map(killAt),
+  killLeader,
+  flushRedis,
+  crashPostgres,
+  clickHouse('refuse'),
+  stopLeader,
+  duplicates,
+  stopRedis,
+  clickHouse('cut-answers'),
+  killOther,
+  stopAt('sequencer.ticked'),
+  cutPostgres,
+  clickHouse('hang'),
+  killAll,
+  stopAt('tenant-delivery.applied'),
+  stopAt('store-delivery.stored'),
+  stopAt('relay.enqueued'),
+  sleepAt('sequencer.leased'),
+  sleepAt('sequencer.ticked'),
+  sleepAt('tenant-delivery.moved'),
+  sleepAt('store-delivery.recorded'),
+  sleepAt('store-delivery.stored'),
+];
+
+/** Faults that strike beside another one. */
+export const SECOND_FAULTS: readonly Fault[] = [
+  killLeader,
+  flushRedis,
+  crashPostgres,
+  cutPostgres,
+  clickHouse('cut-answers'),
+];

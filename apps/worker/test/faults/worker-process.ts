@@ -1,0 +1,131 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { readFileSync, realpathSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+const ROOT = join(__dirname, '../../../..');
+const BUILD = join(ROOT, 'apps/cli/bin/build.js');
+const READY_TIMEOUT_MS = 60_000;
+/** What is kept of a process's output for a test that fails. */
+const OUTPUT_MAX = 200_000;
+
+/** Builds the program if a source is newer than the build. Processes run it as an image would: compiled, in Node alone. */
+export function buildProgram(): void {
+  const script = `const b = require(${JSON.stringify(BUILD)}); if (b.isStale()) b.build(b.isStale);`;
+  const built = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
+  if (built.status !== 0) throw new Error(built.stderr);
+}
+
+/** How a worker is started besides its environment. */
+export interface WorkerOptions {
+  /** What it does to itself, as in HOLDFAST_FAULTS. */
+  readonly faults?: string;
+  /** Share of the pages of the group `effects` that fail. */
+  readonly failing?: number;
+  /** How long a page of the group `effects` takes. */
+  readonly paceMs?: number;
+}
+
+/** A worker process of a test's own, as Kubernetes would run one. */
+export class WorkerProcess {
+  /** Resolves when the process is gone, with the signal that ended it. */
+  readonly gone: Promise<NodeJS.Signals | null>;
+  private readonly child: ChildProcess;
+  private printed = '';
+
+  constructor(
+    environment: Readonly<Record<string, string>>,
+    private readonly metricsPort: number,
+    { faults = '', failing = 0, paceMs = 0 }: WorkerOptions = {},
+  ) {
+    const kept = Object.entries(process.env).filter(
+      ([name]) => !/^(DATABASE_|REDIS_|CLICKHOUSE_|HOLDFAST_|NODE_OPTIONS)/.test(name),
+    );
+    const program = join(realpathSync(join(ROOT, 'dist')), 'apps/worker/test/faults/fault-worker.js');
+    this.child = spawn(process.execPath, [program, String(failing), String(paceMs)], {
+      env: {
+        ...Object.fromEntries(kept),
+        NODE_ENV: 'test',
+        LOG_LEVEL: 'warn',
+        HOLDFAST_METRICS_PORT: String(metricsPort),
+        HOLDFAST_FAULTS: faults,
+        ...environment,
+      },
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
+    for (const output of [this.child.stdout, this.child.stderr])
+      output?.on('data', (chunk) => (this.printed = (this.printed + String(chunk)).slice(-OUTPUT_MAX)));
+    this.gone = new Promise((resolve) => this.child.once('close', (_code, signal) => resolve(signal)));
+  }
+
+  get pid(): number {
+    return this.child.pid ?? 0;
+  }
+
+  /** Everything that it has printed so far. */
+  get output(): string {
+    return this.printed;
+  }
+
+  /** Lines by which it said what it was about to do to itself. */
+  get faults(): readonly string[] {
+    return [...this.printed.matchAll(/^fault: (.*)$/gm)].map(([, fault = '']) => fault);
+  }
+
+  get isGone(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
+  /** Whether it is stopped by a signal, as the kernel sees it. */
+  get isStopped(): boolean {
+    try {
+      return /^\d+ \(.*\) T/.test(readFileSync(`/proc/${this.pid}/stat`, 'utf8'));
+    } catch {
+      return false; // It is gone.
+    }
+  }
+
+  /** Bytes in memory that are its own. */
+  get memoryBytes(): number {
+    return 1_024 * Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1]);
+  }
+
+  /** Waits until it serves its metrics, which it does behind everything else that it starts; false when it is gone. */
+  async ready(): Promise<boolean> {
+    const deadline = Date.now() + READY_TIMEOUT_MS;
+    while (!this.isGone && Date.now() < deadline) {
+      if ((await this.metric('holdfast_events_sequencer_leading')) !== undefined) return true;
+      await sleep(25);
+    }
+    if (!this.isGone) throw new Error(`the worker did not become ready:\n${this.printed}`);
+    return false;
+  }
+
+  /** Whether it holds the lease of the sequencer, as far as it knows. */
+  async isLeading(): Promise<boolean> {
+    return (await this.metric('holdfast_events_sequencer_leading')) === 1;
+  }
+
+  /** The value of a metric, with its labels as Prometheus writes them; undefined when it does not answer. */
+  async metric(name: string): Promise<number | undefined> {
+    try {
+      const signal = AbortSignal.timeout(1_000);
+      const answer = await fetch(`http://127.0.0.1:${this.metricsPort}/metrics`, { signal });
+      const line = (await answer.text()).split('\n').find((each) => each.startsWith(`${name} `));
+      return line === undefined ? undefined : Number(line.slice(name.length + 1));
+    } catch {
+      return undefined; // Not there yet, stopped, or gone.
+    }
+  }
+
+  /** Sends a signal and does not wait for anything. */
+  signal(name: NodeJS.Signals): void {
+    this.child.kill(name);
+  }
+
+  /** Kills it with the signal that nobody can catch, and waits until it is gone. */
+  async kill(): Promise<void> {
+    this.signal('SIGKILL');
+    await this.gone;
+  }
+}
