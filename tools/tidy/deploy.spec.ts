@@ -133,6 +133,23 @@ describe('compose.yaml', () => {
   });
 });
 
+describe('kafka.yaml', () => {
+  const text = read(`${folder}/kafka.yaml`);
+  const { worker } = (load(text) as Compose).services;
+
+  test('says in its first lines that CI does not run it', () => {
+    expect(text.split('\n').slice(0, 3).join('\n')).toMatch(/Not run in CI/);
+  });
+
+  test('adds variables to the worker that it reads, and accepts', () => {
+    const added = worker?.environment ?? {};
+    for (const variable of Object.keys(added)) expect(readersOf().get(variable)).toContain('worker');
+    // Secrets are files that nobody made here: only what is said about Kafka is looked at.
+    const faults = faultsOf('worker', { ...compose.services['worker']?.environment, ...added });
+    expect(faults.filter((fault) => fault.includes('KAFKA'))).toEqual([]);
+  });
+});
+
 describe('The Dockerfile', () => {
   const [, ...stages] = dockerfile.split(/^FROM /m).map((stage) => stage.trim());
   const stage = (name: string): string =>

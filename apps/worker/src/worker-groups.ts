@@ -1,6 +1,7 @@
 import type { WorkerConfig } from '@holdfast/config';
 import type { Database } from '@holdfast/database';
 import type { Consumers, StoreConsumer, TenantConsumer } from '@holdfast/events';
+import type { KafkaConsumer } from '@holdfast/kafka';
 import { findOpenHolds } from '@holdfast/ledger';
 import { ClickHouseConsumer, type TelemetryStore } from '@holdfast/telemetry';
 import {
@@ -15,11 +16,16 @@ import {
 export interface ConsumerParts {
   readonly config: WorkerConfig;
   readonly telemetry: TelemetryStore;
+  /** Absent: no Kafka. */
+  readonly kafka: KafkaConsumer | undefined;
 }
 
 /** Every consumer group. Each declares itself where its class is. */
-export function consumersOf({ telemetry }: ConsumerParts): readonly (TenantConsumer | StoreConsumer)[] {
-  return [new UsageConsumer(), new ClickHouseConsumer(telemetry)];
+export function consumersOf({
+  telemetry,
+  kafka,
+}: ConsumerParts): readonly (TenantConsumer | StoreConsumer)[] {
+  return [new UsageConsumer(), new ClickHouseConsumer(telemetry), ...(kafka ? [kafka] : [])];
 }
 
 /** What tasks need of their process. */

@@ -14,6 +14,7 @@ import { Health, type Logger, startMetricsServer } from '@holdfast/observability
 import type { TelemetryStore } from '@holdfast/telemetry';
 import { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TaskRunner } from '@holdfast/tenants';
+import { type KafkaStore, openKafka } from './kafka-store';
 import { consumersOf, taskKinds } from './worker-groups';
 
 /** What the process that runs the worker gives it. */
@@ -54,13 +55,16 @@ export async function startWorker(config: WorkerConfig, resources: WorkerResourc
   const pools = openPools(config, logger);
   const grants = new Grants(pools.auth);
   const health = new Health();
+  const kafka = openKafka(config);
   try {
-    const delivery = await composeDelivery(config, pools, grants, resources);
+    const delivery = await composeDelivery(config, pools, grants, { ...resources, kafka });
     const metrics = serveMetrics
       ? await startMetricsServer({ host: config.host, port: config.metricsPort, health })
       : undefined;
     health.check('database', () => pools.app.ping());
     health.check('relay', () => pools.relay.ping());
+    // Watched only: a worker without Kafka has all its other work to do.
+    if (kafka) health.watch('kafka', () => kafka.broker.ping());
     grants.watch();
     delivery.start();
     health.started();
@@ -69,11 +73,13 @@ export async function startWorker(config: WorkerConfig, resources: WorkerResourc
       stop: async () => {
         health.drain();
         await delivery.stop();
+        await kafka?.broker.close();
         await closeAll(pools, grants);
         await metrics?.close();
       },
     };
   } catch (error) {
+    await kafka?.broker.close();
     await closeAll(pools, grants);
     throw error;
   }
@@ -83,7 +89,13 @@ async function composeDelivery(
   config: WorkerConfig,
   { app, relay }: Pools,
   grants: Grants,
-  { logger, telemetry, eraseAfterSeconds, consumers: others = [] }: WorkerResources,
+  {
+    logger,
+    telemetry,
+    eraseAfterSeconds,
+    kafka,
+    consumers: others = [],
+  }: WorkerResources & { readonly kafka: KafkaStore | undefined },
 ): Promise<{ start(): void; stop(): Promise<void> }> {
   const report = reportTo(logger);
   const tenants = new TenantDatabase(app);
@@ -92,7 +104,7 @@ async function composeDelivery(
     relay,
     grants,
     backend: queueBackend(config),
-    consumers: [...consumersOf({ config, telemetry }), ...others],
+    consumers: [...consumersOf({ config, telemetry, kafka: kafka?.consumer }), ...others],
     report,
   });
   const sequencer: Sequencer = new Sequencer({ relay, report, onTick: (tick) => waker.accept(tick) });

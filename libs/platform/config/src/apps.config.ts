@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { kafka } from './kafka';
 import {
   addressRequestsPerSecond,
   clickhouseUrl,
@@ -85,6 +86,7 @@ const worker = z.object({
   faults,
   webhookKeys,
   webhookNetworks,
+  ...kafka,
 });
 
 const ingest = z.object({ ...everyProcess, ingestPort });

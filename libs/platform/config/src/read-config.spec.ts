@@ -113,6 +113,36 @@ describe('readConfig', () => {
     expect(readConfig('worker', { ...api, REDIS_URL: 'redis://r:6379' }).redisUrl).toBe('redis://r:6379');
   });
 
+  test('takes Kafka with what belongs together, and no password in the open', () => {
+    const worker = { ...api, REDIS_URL: 'redis://redis:6379' };
+    expect(readConfig('worker', worker).kafkaBrokers).toBeUndefined();
+    const brokers = { ...worker, KAFKA_BROKERS: 'kafka-1:9092, [::1]:9093' };
+    expect(readConfig('worker', brokers)).toMatchObject({
+      kafkaBrokers: ['kafka-1:9092', '[::1]:9093'],
+      kafkaTopicPrefix: 'holdfast',
+      kafkaTopicPartitions: 12,
+      kafkaTopicReplicas: 3,
+      kafkaTopicRetentionHours: 168,
+      kafkaTls: 'off',
+    });
+    const wrong = {
+      ...brokers,
+      KAFKA_BROKERS: 'kafka',
+      KAFKA_TOPIC_PARTITIONS: '0',
+      KAFKA_USERNAME: 'holdfast',
+      KAFKA_SASL_MECHANISM: 'PLAIN',
+      KAFKA_TLS_KEY: '-----BEGIN PRIVATE KEY-----',
+    };
+    const { faults } = refusalOf(() => readConfig('worker', wrong));
+    expect(faults.map(({ variable }) => variable).toSorted()).toEqual([
+      'KAFKA_BROKERS',
+      'KAFKA_PASSWORD',
+      'KAFKA_TLS',
+      'KAFKA_TLS_CERT',
+      'KAFKA_TOPIC_PARTITIONS',
+    ]);
+  });
+
   test('takes one operator without a name, or several with one each', () => {
     const [one, other] = ['ab'.repeat(32), 'cd'.repeat(32)];
     const keys = (text: string) => readConfig('api', { ...api, OPERATOR_KEY_HASH: text }).operatorKeys;

@@ -39,7 +39,12 @@ export function readConfig<Name extends App>(
     if (faults.some((fault) => fault.variable === variable)) continue;
     faults.push({ variable, message: values.has(variable) ? issue.message : 'is missing' });
   }
-  faults.push(...queueFaults(app, values), ...issuerFaults(app, values), ...injectionFaults(values));
+  faults.push(
+    ...queueFaults(app, values),
+    ...issuerFaults(app, values),
+    ...injectionFaults(values),
+    ...kafkaFaults(app, values),
+  );
   if (!parsed.success || faults.length > 0) throw new ConfigRefused(app, faults);
   return parsed.data as Configs[Name];
 }
@@ -108,4 +113,23 @@ function issuerFaults(app: App, values: ReadonlyMap<string, string>): ConfigFaul
 function injectionFaults(values: ReadonlyMap<string, string>): ConfigFault[] {
   if (!values.has('HOLDFAST_FAULTS') || values.get('NODE_ENV') !== 'production') return [];
   return [{ variable: 'HOLDFAST_FAULTS', message: 'has to be empty in production' }];
+}
+
+/** What belongs together, and a password that would go over the network as it is. */
+function kafkaFaults(app: App, values: ReadonlyMap<string, string>): ConfigFault[] {
+  if (app !== 'worker' || !values.has('KAFKA_BROKERS')) return [];
+  const faults: ConfigFault[] = [];
+  for (const [one, other] of [
+    ['KAFKA_USERNAME', 'KAFKA_PASSWORD'],
+    ['KAFKA_TLS_CERT', 'KAFKA_TLS_KEY'],
+  ] as const) {
+    if (values.has(one) === values.has(other)) continue;
+    const [missing, given] = values.has(one) ? [other, one] : [one, other];
+    faults.push({ variable: missing, message: `is missing: ${given} is set` });
+  }
+  const isPlain = values.get('KAFKA_SASL_MECHANISM') === 'PLAIN' && values.has('KAFKA_USERNAME');
+  if (isPlain && values.get('KAFKA_TLS') !== 'on') {
+    faults.push({ variable: 'KAFKA_TLS', message: 'has to be on: PLAIN sends the password as it is' });
+  }
+  return faults;
 }

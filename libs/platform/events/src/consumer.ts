@@ -55,8 +55,11 @@ export interface StoreConsumer {
    * other company: a store that drops tokens it has seen stores every event once. Ends within 8 s or is given up.
    *
    * Throws BatchRefused if the store has said that it did not take the batch; then smaller ones come, under other tokens.
+   *
+   * `confirm` resolves while this process holds the group's cursor, and throws once another may. A store that can refuse
+   * earlier senders does that first and asks then: whoever passes both is the only one that sends.
    */
-  deliver(events: readonly RecordedEvent[], token: string): Promise<void>;
+  deliver(events: readonly RecordedEvent[], token: string, confirm: () => Promise<void>): Promise<void>;
 }
 
 /** Eight tries over about a minute: what a restart or a failover breaks is mended by then. */

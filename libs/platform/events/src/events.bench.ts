@@ -5,7 +5,6 @@ import type { QueueBackend } from '@holdfast/jobs';
 import type { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { Consumer, declarationOf, type StoreConsumer, type TenantConsumer } from './consumer';
 import { Consumers } from './consumers';
-import type { RecordedEvent } from './recorded-event';
 import { Relay } from './relay';
 import { Sequencer } from './sequencer';
 
@@ -44,8 +43,8 @@ export async function benchEvents(resources: EventsBenchResources): Promise<Even
     readonly batchMax = sink.batchMax;
     readonly paceMs = sink.paceMs ?? 50;
 
-    async deliver(events: readonly RecordedEvent[], token: string): Promise<void> {
-      await sink.deliver(events, token);
+    async deliver(...[events, token, confirm]: Parameters<StoreConsumer['deliver']>): Promise<void> {
+      await sink.deliver(events, token, confirm);
       batches += 1;
       const now = performance.now();
       for (const { id } of events) deliveredAt.set(id, now);

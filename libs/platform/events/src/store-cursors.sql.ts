@@ -83,6 +83,16 @@ export async function lockStoreCursor(tx: SystemTx, group: string): Promise<Stor
   return inserted === 1 ? tx.row(LOCK, [group]) : undefined;
 }
 
+const CONFIRM = statement(
+  'events.confirm_store_cursor',
+  'select group_name from events.store_cursors where group_name = $1 for update nowait',
+);
+
+/** Throws unless the transaction that has locked the group's cursor is still open, and with it the lock. */
+export async function confirmStoreCursor(tx: SystemTx, group: string): Promise<void> {
+  await tx.execute(CONFIRM, [group]);
+}
+
 /** The last tick such that the range up to it holds about `eventsMax` events at most; undefined at the log's end. */
 export async function findRangeEnd(
   tx: SystemTx,

@@ -54,6 +54,26 @@ describe('Delivery to a store group', () => {
   const logged = async (): Promise<string[]> =>
     (await database.admin<{ id: string }>('select id from events.log order by seq')).map(({ id }) => id);
 
+  it('confirms a sender for as long as it holds the cursor, and not when another may', async () => {
+    await append(2);
+    const answers: string[] = [];
+    const group = storeConsumer(async (_events, _token, confirm) => {
+      const ask = (): Promise<unknown> =>
+        confirm().then(
+          () => answers.push('holds it'),
+          () => answers.push('does not'),
+        );
+      await ask();
+      await database.admin(
+        `select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and state = 'idle in transaction' and usename = 'holdfast_relay'`,
+      );
+      await ask();
+    });
+    await new StoreDelivery(group, relay, (error) => errors.push(String(error))).deliver();
+    expect(answers).toEqual(['holds it', 'does not']);
+    expect(errors).toHaveLength(1);
+  });
+
   it('sends the same events under the same token when it died between sending and moving on', async () => {
     await append(25);
     const sent: Sent[] = [];

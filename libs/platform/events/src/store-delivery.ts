@@ -7,6 +7,7 @@ import { type RecordedEvent, tokenOf } from './recorded-event';
 import type { Report } from './report';
 import { at } from './steps';
 import {
+  confirmStoreCursor,
   findRangeEnd,
   listRange,
   lockStoreCursor,
@@ -128,8 +129,7 @@ export class StoreDelivery {
       if (!cursor || !isSame(cursor, recorded)) return undefined;
       await at('store-delivery.locked');
       try {
-        if (events.length > 0)
-          await withDeadline(this.consumer.deliver(events, tokenOf(events)), DELIVERY_TIMEOUT_MS);
+        if (events.length > 0) await this.handOver(tx, events);
       } catch (error) {
         if (!(error instanceof BatchRefused) || events.length === 1) throw error;
         await this.halve(tx, batch, error);
@@ -148,6 +148,12 @@ export class StoreDelivery {
       await at('store-delivery.moved');
       return 'stored';
     });
+  }
+
+  private handOver(tx: SystemTx, events: readonly RecordedEvent[]): Promise<void> {
+    const confirm = (): Promise<void> => confirmStoreCursor(tx, this.declaration.group);
+    const delivery = this.consumer.deliver(events, tokenOf(events), confirm);
+    return withDeadline(delivery, DELIVERY_TIMEOUT_MS);
   }
 
   /** Records the batch's first half in its place. It goes out at once: the store answers, so there is nothing to wait for. */

@@ -51,8 +51,8 @@ export function storeConsumer(
     readonly batchMax = batchMax;
     readonly paceMs = paceMs;
 
-    deliver(events: readonly RecordedEvent[], token: string): Promise<void> {
-      return deliver(events, token);
+    deliver(...batch: Parameters<StoreConsumer['deliver']>): Promise<void> {
+      return deliver(...batch);
     }
   }
   return new Store();

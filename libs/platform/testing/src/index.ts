@@ -7,3 +7,4 @@ export { type ClickHouseKind, TestClickHouse } from './test-clickhouse';
 export { type ProxyMode, TcpProxy } from './tcp-proxy';
 export { prepareTemplate, TestDatabase, type TestRole, type TestRoute, testRoutes } from './test-database';
 export { TestIssuer } from './test-issuer';
+export { type ConsumedMessage, TestKafka, whyNoKafka } from './test-kafka';

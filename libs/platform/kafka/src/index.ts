@@ -1,0 +1,12 @@
+export {
+  type Broker,
+  BrokerAway,
+  type BrokerBatch,
+  type BrokerMessage,
+  MessagesRefused,
+  TopicMissing,
+} from './broker';
+export { messageOf } from './event-message';
+export { KafkaBroker } from './kafka-broker';
+export { type KafkaOptions } from './kafka-clients';
+export { KafkaConsumer } from './kafka-consumer';

@@ -1,0 +1,103 @@
+import { type Broker, BrokerAway, type BrokerBatch } from './broker';
+import { brokerErrorOf, isReplaced } from './kafka-errors';
+import type { KafkaOptions } from './kafka-clients';
+import { foundTotal, sessionsTotal } from './kafka-metrics';
+import { KafkaSession } from './kafka-session';
+import { Topics } from './topics';
+
+/** Under the 8 s that a delivery has: what is given up here ends its connections, and is not left to go on. */
+const PRODUCE_TIMEOUT_MS = 7_000;
+const PING_TIMEOUT_MS = 2_000;
+
+/**
+ * Apache Kafka, through transactions of one sender's name.
+ *
+ * Each batch is a transaction together with its token in the topic `<prefix>.positions`. A sender that does not know how its
+ * last one ended, because it has just begun, or after any error, takes the name anew and reads the token there.
+ */
+export class KafkaBroker implements Broker {
+  private readonly topics: Topics;
+  private session: KafkaSession | undefined;
+
+  /** `name`: of the sender; of all that use it, only the one who took it last can send. */
+  constructor(
+    private readonly options: KafkaOptions,
+    private readonly name: string,
+  ) {
+    this.topics = new Topics(options);
+  }
+
+  async produce(batch: BrokerBatch): Promise<void> {
+    const attempt = { isOver: false };
+    try {
+      await withDeadline(this.produceOnce(batch, attempt), PRODUCE_TIMEOUT_MS, 'sending a batch');
+    } catch (error) {
+      attempt.isOver = true;
+      this.endSession();
+      throw brokerErrorOf(error, 'sending a batch');
+    }
+  }
+
+  async ping(): Promise<void> {
+    await withDeadline(this.topics.ping(), PING_TIMEOUT_MS, 'asking for metadata').catch((error: unknown) => {
+      throw brokerErrorOf(error, 'asking for metadata');
+    });
+  }
+
+  close(): Promise<void> {
+    this.endSession();
+    this.topics.close();
+    return Promise.resolve();
+  }
+
+  /** Twice at most: another process of the group may have sent since this one did, and taken the name. */
+  private async produceOnce(batch: BrokerBatch, attempt: { readonly isOver: boolean }): Promise<void> {
+    const session = await this.openSession(batch, attempt);
+    try {
+      await this.sendOn(session, batch);
+    } catch (error) {
+      if (!isReplaced(error) || attempt.isOver) throw error;
+      this.endSession();
+      await this.sendOn(await this.openSession(batch, attempt), batch);
+    }
+  }
+
+  private async sendOn(session: KafkaSession, batch: BrokerBatch): Promise<void> {
+    if (!(await session.send(batch))) foundTotal.inc();
+  }
+
+  private async openSession(
+    { confirm }: BrokerBatch,
+    attempt: { readonly isOver: boolean },
+  ): Promise<KafkaSession> {
+    if (this.session) return this.session;
+    const opened = await KafkaSession.open(this.options, this.name, this.topics, confirm);
+    if (attempt.isOver) {
+      opened.destroy();
+      throw new BrokerAway('the session was opened too late');
+    }
+    sessionsTotal.inc();
+    return (this.session = opened);
+  }
+
+  private endSession(): void {
+    this.session?.destroy();
+    this.session = undefined;
+    this.topics.forget();
+  }
+}
+
+async function withDeadline<T>(work: Promise<T>, timeoutMs: number, doing: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(
+      () => reject(new BrokerAway(`${doing}: not finished after ${timeoutMs} ms`)),
+      timeoutMs,
+    );
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
