@@ -34,6 +34,7 @@ create schema webhooks authorization holdfast_owner;
 
 -- Sequences
 
+create sequence events.lineage_id_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 create sequence events.log_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 
 -- Tables, each with its constraints, indexes, policies and triggers
@@ -119,6 +120,25 @@ create table events.leases (
   constraint leases_pkey PRIMARY KEY (name)
 ) with (fillfactor=50);
 alter table events.leases owner to holdfast_owner;
+
+create table events.lineage (
+  id bigint generated always as identity not null,
+  epoch integer not null,
+  system_identifier bigint,
+  timeline integer not null,
+  server_started_at timestamp with time zone not null,
+  adopted_at timestamp with time zone default clock_timestamp() not null,
+  adopted_by text not null,
+  reason text not null,
+  stopped_at timestamp with time zone,
+  stopped_reason text,
+  stopped_detail text,
+  constraint lineage_check CHECK (((stopped_at IS NULL) = (stopped_reason IS NULL))),
+  constraint lineage_epoch_check CHECK ((epoch >= 1)),
+  constraint lineage_pkey PRIMARY KEY (id),
+  constraint lineage_stopped_reason_check CHECK ((stopped_reason = ANY (ARRAY['system'::text, 'timeline'::text, 'position'::text, 'positions'::text])))
+) with (fillfactor=50);
+alter table events.lineage owner to holdfast_owner;
 
 create table events.log (
   seq bigint generated always as identity not null,
@@ -1206,6 +1226,53 @@ begin
 end $function$;
 alter function events.append(uuid[],text[],integer[],text[],uuid[],bigint[],jsonb[],text[],text[],text[],text[],integer[]) owner to holdfast_log;
 
+CREATE OR REPLACE FUNCTION events.bump_epoch(by_operator text, why text)
+ RETURNS integer
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  now_is record;
+  next_epoch int;
+begin
+  if coalesce(by_operator, '') = '' or coalesce(why, '') = '' then
+    raise exception 'who bumps the epoch, and why?' using errcode = '22023';
+  end if;
+  lock table events.lineage in share row exclusive mode;
+  select * into now_is from events.look_at_cluster();
+  if now_is.is_foreign then
+    raise exception 'the log was loaded from a dump: its positions are those of another cluster' using errcode = 'HF014';
+  end if;
+  insert into events.lineage (epoch, system_identifier, timeline, server_started_at, adopted_by, reason)
+  select coalesce(max(l.epoch), 0) + 1, now_is.system, now_is.line, pg_postmaster_start_time(), by_operator, left(why, 500)
+  from events.lineage l
+  returning epoch into next_epoch;
+  return next_epoch;
+end $function$;
+alter function events.bump_epoch(text,text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION events.look_at_cluster(OUT system bigint, OUT line integer, OUT flushed pg_lsn, OUT is_foreign boolean)
+ RETURNS record
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  begin
+    system := (select c.system_identifier from pg_control_system() c);
+  exception when insufficient_privilege then
+    system := null;
+  end;
+  flushed := pg_current_wal_flush_lsn();
+  -- The control file says so only after the next checkpoint.
+  line := ('x' || substr(pg_walfile_name(flushed), 1, 8))::bit(32)::int;
+  is_foreign := coalesce((
+      select pg_snapshot_xmax(t.snapshot) > pg_snapshot_xmax(pg_current_snapshot()) from events.ticks t order by t.id desc limit 1), false)
+    or (select count(*) > 1 and count(distinct t.xmin::text) = 1
+        from (select n.xmin from events.ticks n where n.id > 0 order by n.id desc limit 100) t);
+end $function$;
+alter function events.look_at_cluster() owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION events.read_range(from_tick bigint, to_tick bigint, after_seq bigint, through_seq bigint, page_size integer)
  RETURNS SETOF events.log
  LANGUAGE plpgsql
@@ -1267,7 +1334,7 @@ end $function$;
 alter function events.read_tenant_range(uuid,bigint,bigint,bigint,integer) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION events.tick(by_holder text, with_fence bigint, lease_ms integer)
- RETURNS TABLE(new_tick bigint, new_events bigint, new_tenants uuid[])
+ RETURNS TABLE(new_tick bigint, new_events bigint, new_tenants uuid[], new_lag_ms double precision)
  LANGUAGE plpgsql
  SET enable_seqscan TO 'off'
  SET max_parallel_workers_per_gather TO '0'
@@ -1288,9 +1355,14 @@ begin
   if not found then
     raise exception 'the lease of the sequencer has gone to another holder' using errcode = 'HF010';
   end if;
-  select t.id, t.snapshot into last_id, last_snapshot from events.ticks t order by t.id desc limit 1;
-  xmax_of_last := pg_snapshot_xmax(last_snapshot);
-  open_in_last := array(select pg_snapshot_xip(last_snapshot));
+  if not coalesce((
+      select l.stopped_at is null and l.server_started_at = pg_postmaster_start_time()
+      from events.lineage l order by l.id desc limit 1), true) then
+    raise exception 'the lineage of the database is not verified' using errcode = 'HF013';
+  end if;
+  select t.id, t.snapshot, pg_snapshot_xmax(t.snapshot), array(select pg_snapshot_xip(t.snapshot))
+  into last_id, last_snapshot, xmax_of_last, open_in_last
+  from events.ticks t order by t.id desc limit 1;
   if expiry > renew_below
      and not exists (select from events.log e where e.xid >= xmax_of_last)
      and not exists (select from events.log e where e.xid = any (open_in_last)) then
@@ -1310,15 +1382,16 @@ begin
   end if;
 
   -- Another tick of this same holder may have gone first.
-  select t.id, t.snapshot into last_id, last_snapshot from events.ticks t order by t.id desc limit 1;
-  xmax_of_last := pg_snapshot_xmax(last_snapshot);
-  open_in_last := array(select pg_snapshot_xip(last_snapshot));
-  select pg_current_snapshot(), count(*), min(e.seq), max(e.seq), array_agg(distinct e.tenant_id)
-  into snapshot_now, new_events, seq_min, seq_max, new_tenants
+  select t.id, t.snapshot, pg_snapshot_xmax(t.snapshot), array(select pg_snapshot_xip(t.snapshot))
+  into last_id, last_snapshot, xmax_of_last, open_in_last
+  from events.ticks t order by t.id desc limit 1;
+  select pg_current_snapshot(), count(*), min(e.seq), max(e.seq), array_agg(distinct e.tenant_id),
+    extract(epoch from clock_timestamp() - min(e.occurred_at)) * 1000
+  into snapshot_now, new_events, seq_min, seq_max, new_tenants, new_lag_ms
   from (
-    select l.seq, l.tenant_id from events.log l where l.xid >= xmax_of_last
+    select l.seq, l.tenant_id, l.occurred_at from events.log l where l.xid >= xmax_of_last
     union all
-    select l.seq, l.tenant_id from events.log l where l.xid = any (open_in_last)
+    select l.seq, l.tenant_id, l.occurred_at from events.log l where l.xid = any (open_in_last)
   ) e;
   if pg_snapshot_xmin(snapshot_now) < pg_snapshot_xmin(last_snapshot) or pg_snapshot_xmax(snapshot_now) < xmax_of_last then
     raise exception 'snapshot % is older than tick % (%)', snapshot_now, last_id, last_snapshot using errcode = 'HF011';
@@ -1338,6 +1411,70 @@ begin
   return next;
 end $function$;
 alter function events.tick(text,bigint,integer) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION events.verify_lineage(seen pg_lsn, seen_epoch integer, continue_on_failover boolean, OUT current_epoch integer, OUT why text, OUT detail text, OUT since timestamp with time zone, OUT flushed_to pg_lsn)
+ RETURNS record
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  held events.lineage;
+  now_is record;
+begin
+  select l.* into held from events.lineage l order by l.id desc limit 1;
+  if held.stopped_at is null and held.server_started_at = pg_postmaster_start_time()
+     and (seen is null or seen_epoch is distinct from held.epoch or seen <= pg_current_wal_flush_lsn()) then
+    current_epoch := held.epoch;
+    flushed_to := pg_current_wal_flush_lsn();
+    return;
+  end if;
+
+  lock table events.lineage in share row exclusive mode;
+  select * into now_is from events.look_at_cluster();
+  flushed_to := now_is.flushed;
+  select l.* into held from events.lineage l order by l.id desc limit 1;
+  if held.id is null then
+    insert into events.lineage (epoch, system_identifier, timeline, server_started_at, adopted_by, reason,
+      stopped_at, stopped_reason, stopped_detail)
+    select 1, now_is.system, now_is.line, pg_postmaster_start_time(), 'first start', 'no lineage was known',
+      case when now_is.is_foreign then clock_timestamp() end, case when now_is.is_foreign then 'positions' end,
+      case when now_is.is_foreign then 'the ticks are not of this cluster' end
+    returning * into held;
+  elsif held.stopped_at is null then
+    if held.system_identifier <> now_is.system then
+      why := 'system';
+      detail := format('system identifier %s instead of %s', now_is.system, held.system_identifier);
+    elsif now_is.is_foreign then
+      why := 'positions';
+      detail := 'the ticks are not of this cluster';
+    elsif now_is.line <> held.timeline and not (continue_on_failover and now_is.line > held.timeline
+        and coalesce(seen_epoch is distinct from held.epoch or seen <= now_is.flushed + 67108864, true)) then
+      why := 'timeline';
+      detail := format('timeline %s instead of %s', now_is.line, held.timeline);
+    elsif now_is.line = held.timeline and seen_epoch = held.epoch and seen > now_is.flushed then
+      why := 'position';
+      detail := format('WAL ends at %s, and was seen at %s', now_is.flushed, seen);
+    end if;
+    if why is not null then
+      update events.lineage l set stopped_at = clock_timestamp(), stopped_reason = why, stopped_detail = detail
+      where l.id = held.id
+      returning l.* into held;
+    elsif now_is.line <> held.timeline then
+      insert into events.lineage (epoch, system_identifier, timeline, server_started_at, adopted_by, reason)
+      values (held.epoch, now_is.system, now_is.line, pg_postmaster_start_time(), 'failover',
+        format('from timeline %s, as EVENTS_ON_FAILOVER says', held.timeline))
+      returning * into held;
+    elsif held.server_started_at <> pg_postmaster_start_time() then
+      update events.lineage l set server_started_at = pg_postmaster_start_time() where l.id = held.id;
+    end if;
+  end if;
+  current_epoch := held.epoch;
+  why := held.stopped_reason;
+  detail := held.stopped_detail;
+  since := held.stopped_at;
+end $function$;
+alter function events.verify_lineage(pg_lsn,integer,boolean) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION ledger.post_batch(ids uuid[], ids_given boolean[], idempotency_keys uuid[], debit_account_ids uuid[], credit_account_ids uuid[], amounts bigint[], metadatas jsonb[], event_ids uuid[], correlation_ids text[], causation_ids text[], traceparents text[], grants text[], grant_of integer[])
  RETURNS TABLE(place integer, result text, replayed boolean, id uuid, asset text, debit_version bigint, credit_version bigint, booked_at text)
@@ -2149,9 +2286,11 @@ grant execute on function auth.tenant_named(text) to holdfast_auth;
 grant execute on function auth.tenants_of(text,text) to holdfast_auth;
 grant execute on function events.append(uuid[],text[],integer[],text[],uuid[],bigint[],jsonb[],text[],text[],text[],text[],integer[]) to holdfast_app;
 grant execute on function events.append(uuid[],text[],integer[],text[],uuid[],bigint[],jsonb[],text[],text[],text[],text[],integer[]) to holdfast_ops;
+grant execute on function events.bump_epoch(text,text) to holdfast_ops;
 grant execute on function events.read_range(bigint,bigint,bigint,bigint,integer) to holdfast_relay;
 grant execute on function events.read_tenant_range(uuid,bigint,bigint,bigint,integer) to holdfast_app;
 grant execute on function events.tick(text,bigint,integer) to holdfast_relay;
+grant execute on function events.verify_lineage(pg_lsn,integer,boolean) to holdfast_relay;
 grant execute on function ledger.post_batch(uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[],uuid[],text[],text[],text[],text[],integer[]) to holdfast_app;
 grant execute on function ledger.replay_items(uuid,boolean[],boolean[],uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[]) to holdfast_app;
 grant execute on function tenancy.act() to holdfast_app;
@@ -2218,6 +2357,11 @@ grant select on table events.groups (paused_at) to holdfast_app;
 grant select on table events.groups (replay_tick) to holdfast_app;
 grant insert, select, update on table events.heads to holdfast_relay;
 grant select, update on table events.leases to holdfast_relay;
+grant select on table events.lineage to holdfast_ops;
+grant select on table events.lineage to holdfast_relay;
+grant select on table events.lineage (id) to holdfast_app;
+grant select on table events.lineage (server_started_at) to holdfast_app;
+grant select on table events.lineage (stopped_at) to holdfast_app;
 grant select on table events.log to holdfast_app;
 grant insert on table events.log to holdfast_log;
 grant select on table events.log to holdfast_ops;

@@ -19,6 +19,7 @@ const SPOKEN = new Set([
   'DemoFailed',
   'DevRefused',
   'DevRuns',
+  'ForeignPositions',
   'IsolationBroken',
   'MigrationRefused',
   'PortTaken',

@@ -30,6 +30,8 @@ class OperatorModule {
  * each use is in that tenant's audit trail, with `system:operator` as its actor and `operator:<name>` beside it.
  */
 export interface Operator {
+  /** `operator:<name>`, as it stands beside what is done. */
+  readonly name: string;
   readonly commands: CommandBus;
   readonly queries: QueryBus;
   readonly directory: TenantDirectory;
@@ -57,6 +59,7 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
   const act = `operator:${system.operatorName ?? userName()}`;
   try {
     return await work({
+      name: act,
       commands: context.get(CommandBus),
       queries: context.get(QueryBus),
       directory: context.get(TenantDirectory, { strict: false }),

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { addAdministration } from './verbs/administration';
 import { addBench } from './verbs/bench-verb';
 import { addDev } from './verbs/dev-verb';
+import { addEvents } from './verbs/events';
 import { addKeys } from './verbs/keys';
 import { addProcesses } from './verbs/processes';
 import { addTenants } from './verbs/tenants';
@@ -20,11 +21,13 @@ export function createProgram(): Command {
   addAdministration(program);
   addTenants(program);
   addKeys(program);
+  addEvents(program);
   addBench(program);
-  for (const verb of [...program.commands, ...program.commands.flatMap(({ commands }) => commands)])
-    verb.exitOverride();
+  for (const verb of verbsUnder(program)) verb.exitOverride();
   return program;
 }
+
+const verbsUnder = ({ commands }: Command): Command[] => [...commands, ...commands.flatMap(verbsUnder)];
 
 const EXIT_CODES = `
 Without DATABASE_… in the environment, a verb finds the \`holdfast dev\` that runs in this directory.

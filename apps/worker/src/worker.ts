@@ -65,6 +65,8 @@ export async function startWorker(config: WorkerConfig, resources: WorkerResourc
     health.check('relay', () => pools.relay.ping());
     // Watched only: a worker without Kafka has all its other work to do.
     if (kafka) health.watch('kafka', () => kafka.broker.ping());
+    // Whether the log is the one that it was; what needs no events is served all the same.
+    health.watch('events', () => delivery.verify());
     grants.watch();
     delivery.start();
     health.started();
@@ -96,7 +98,7 @@ async function composeDelivery(
     kafka,
     consumers: others = [],
   }: WorkerResources & { readonly kafka: KafkaStore | undefined },
-): Promise<{ start(): void; stop(): Promise<void> }> {
+): Promise<{ start(): void; verify(): Promise<void>; stop(): Promise<void> }> {
   const report = reportTo(logger);
   const tenants = new TenantDatabase(app);
   const consumers = new Consumers({
@@ -107,7 +109,13 @@ async function composeDelivery(
     consumers: [...consumersOf({ config, telemetry, kafka: kafka?.consumer }), ...others],
     report,
   });
-  const sequencer: Sequencer = new Sequencer({ relay, report, onTick: (tick) => waker.accept(tick) });
+  const sequencer: Sequencer = new Sequencer({
+    relay,
+    report,
+    onTick: (tick) => waker.accept(tick),
+    onLead: () => waker.hurry(),
+    continueOnFailover: config.eventsOnFailover === 'continue',
+  });
   const kinds = await taskKinds({ config, relay, telemetry, consumers, eraseAfterSeconds });
   const tasks = new TaskRunner({ tenants, relay, grants, kinds, report });
   const waker = new Relay({ relay, groups: consumers.groups, isLeading: () => sequencer.isLeading, report });
@@ -118,6 +126,7 @@ async function composeDelivery(
       tasks.start();
       sequencer.start();
     },
+    verify: () => (sequencer.halt ? Promise.reject(sequencer.halt) : Promise.resolve()),
     // The lease goes first, so that another worker leads while this one finishes its deliveries.
     stop: async () => {
       await sequencer.stop();

@@ -3,6 +3,7 @@ import { kafka } from './kafka';
 import {
   addressRequestsPerSecond,
   clickhouseUrl,
+  eventsOnFailover,
   databaseAdminUrl,
   databaseJobsUrl,
   databases,
@@ -83,6 +84,7 @@ const worker = z.object({
   redisUrl,
   clickhouseUrl,
   receiptKeyPrivate,
+  eventsOnFailover,
   faults,
   webhookKeys,
   webhookNetworks,

@@ -71,6 +71,13 @@ export const redisUrl = variable(connectionString('redis', 'rediss').optional(),
   secret: true,
 });
 
+export const eventsOnFailover = variable(z.enum(['stop', 'continue']).default('stop'), {
+  env: 'EVENTS_ON_FAILOVER',
+  meaning:
+    'What becomes of events when PostgreSQL comes back on another timeline of the same cluster. `stop`: ticks and deliveries wait for `holdfast events epoch bump`. `continue`: they go on; only for clusters whose standbys are all synchronous, where a promotion loses nothing.',
+  whenEmpty: '`stop`.',
+});
+
 export const clickhouseUrl = variable(connectionString('http', 'https'), {
   env: 'CLICKHOUSE_URL',
   meaning:

@@ -15,6 +15,33 @@ export const leading = gauge({
   help: '1 while this process holds the lease of the sequencer.',
 });
 
+/** Time that a tick took, with its way to the database and back. */
+export const tickSeconds = histogram({
+  name: 'holdfast_events_tick_seconds',
+  help: 'Seconds that a tick with events took.',
+  buckets: [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1, 5],
+});
+
+/** Events of one tick. */
+export const tickEvents = histogram({
+  name: 'holdfast_events_tick_events',
+  help: 'Events in a tick.',
+  buckets: [1, 2, 5, 10, 25, 50, 100, 250, 1_000, 10_000],
+});
+
+/** Age of the oldest event of the last tick: how far order is behind commits. */
+export const sequencerLagSeconds = gauge({
+  name: 'holdfast_events_sequencer_lag_seconds',
+  help: 'Seconds from the append of the oldest event of the last tick to its tick; 0 while nothing happens.',
+});
+
+/** Whether an operator has to look before events go on. */
+export const stopped = gauge({
+  name: 'holdfast_events_stopped',
+  help: '1 while ticks and deliveries are stopped, by what is wrong with the database.',
+  labels: ['reason'],
+});
+
 /** Events whose effect is committed, by group. */
 export const deliveredTotal = counter({
   name: 'holdfast_events_delivered_total',

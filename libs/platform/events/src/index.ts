@@ -1,5 +1,7 @@
 export { type CloudEvent, cloudEventOf } from './cloud-event';
 export { type ConsumerGroup, Consumers, type ConsumersOptions } from './consumers';
+export { EventsStopped } from './lineage-watch';
+export { bumpEpoch, findLineage, ForeignPositions, type Lineage } from './lineage.sql';
 export { type RecordedEvent } from './recorded-event';
 export {
   Consumer,

@@ -36,6 +36,7 @@ export class Relay {
   private readonly pumping = new Map<ConsumerGroup, Promise<void>>();
   private readonly lanes: ReadonlyMap<ConsumerGroup, DeliveryLanes>;
   private readonly stopping = new AbortController();
+  private pause = new AbortController();
   private sweeping: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: RelayOptions) {
@@ -46,6 +47,11 @@ export class Relay {
   /** Begins to sweep. */
   start(): void {
     this.sweeping = this.keepSweeping();
+  }
+
+  /** Has the next sweep begin at once: whoever takes the lead finds what its predecessor has left. */
+  hurry(): void {
+    this.pause.abort();
   }
 
   /** Ends the sweeps and waits for the wake-ups under way, and for deliveries to end the page that they are at. */
@@ -77,7 +83,9 @@ export class Relay {
 
   private async keepSweeping(): Promise<void> {
     for (let sweeps = 1; !this.stopping.signal.aborted; sweeps += 1) {
-      await sleep(SWEEP_INTERVAL_MS, undefined, { signal: this.stopping.signal }).catch(() => {}); // Stopped.
+      this.pause = new AbortController();
+      const signal = AbortSignal.any([this.stopping.signal, this.pause.signal]);
+      await sleep(SWEEP_INTERVAL_MS, undefined, { signal }).catch(() => {}); // Stopped, or in a hurry.
       if (this.stopping.signal.aborted || !this.options.isLeading()) continue;
       try {
         await this.sweep();

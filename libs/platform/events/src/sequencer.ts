@@ -1,10 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '@holdfast/database';
 import { newId } from '@holdfast/kernel';
-import { leading, sequencedTotal, ticksTotal } from './delivery-metrics';
+import {
+  leading,
+  sequencedTotal,
+  sequencerLagSeconds,
+  tickEvents,
+  tickSeconds,
+  ticksTotal,
+} from './delivery-metrics';
+import { EventsStopped, LineageWatch } from './lineage-watch';
 import type { Report } from './report';
 import { at } from './steps';
-import { acquireLease, LeaseLost, makeTick, releaseLease, type Tick } from './ticks.sql';
+import { acquireLease, LeaseLost, LineageUnverified, makeTick, releaseLease, type Tick } from './ticks.sql';
 
 /** What the sequencer needs of its process. */
 export interface SequencerOptions {
@@ -12,6 +20,10 @@ export interface SequencerOptions {
   /** Hears of each tick that holds events. Not waited for. */
   readonly onTick: (tick: Tick) => void;
   readonly report: Report;
+  /** Hears that this process has become the leader: what lags was waiting for it. */
+  readonly onLead?: () => void;
+  /** Whether another timeline of the same cluster is accepted: every standby is synchronous. Absent: false. */
+  readonly continueOnFailover?: boolean;
   /** How long a leader that has died still counts as one, in milliseconds. Absent: 3000. */
   readonly leaseMs?: number;
 }
@@ -19,8 +31,9 @@ export interface SequencerOptions {
 /** A takeover is noticed after the lease and one look: under 4 s. Renewals are due each second, so one may fail. */
 const LEASE_MS = 3_000;
 const STANDBY_LOOK_MS = 500;
-/** Between two ticks while events come; a tick costs about a millisecond. */
+/** Between two ticks while events come; as long as a tick takes, where that is more: one that is slow has much to do. */
 const ACTIVE_MS = 8;
+const ACTIVE_MAX_MS = 20;
 /** Idle looks back off to this, which is then what the first event waits at most. They read and do not write. */
 const IDLE_MAX_MS = 250;
 /** Growth of the pause from look to look: under 20 ms for five looks, and at its longest after about 1.3 s. */
@@ -37,15 +50,23 @@ export class Sequencer {
   private readonly leaseMs: number;
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
+  private readonly lineage: LineageWatch;
   private fence: bigint | undefined;
+  private haltedBy: EventsStopped | undefined;
 
   constructor(private readonly options: SequencerOptions) {
     this.leaseMs = options.leaseMs ?? LEASE_MS;
+    this.lineage = new LineageWatch(options.relay, options.continueOnFailover ?? false);
   }
 
   /** Whether this process was the leader when it last looked. */
   get isLeading(): boolean {
     return this.fence !== undefined;
+  }
+
+  /** Why no ticks are made and nothing is delivered, anywhere, until an operator has looked; undefined while all is well. */
+  get halt(): EventsStopped | undefined {
+    return this.haltedBy;
   }
 
   /** Begins to compete for the lease, and to make ticks while it has it. */
@@ -71,9 +92,7 @@ export class Sequencer {
       try {
         pauseMs = await this.step(pauseMs);
       } catch (error) {
-        if (error instanceof LeaseLost) this.follow();
-        this.options.report(error, 'sequencing');
-        pauseMs = STANDBY_LOOK_MS;
+        pauseMs = this.recover(error);
       }
       await sleep(pauseMs, undefined, { signal: this.stopping.signal }).catch(() => {}); // Stopped.
     }
@@ -81,20 +100,42 @@ export class Sequencer {
 
   /** Takes the lease or makes a tick; answers how long to pause. */
   private async step(pausedMs: number): Promise<number> {
-    if (this.fence === undefined) {
-      this.fence = await acquireLease(this.options.relay, this.holder, this.leaseMs);
-      if (this.fence === undefined) return STANDBY_LOOK_MS;
-      leading.set(1);
-      await at('sequencer.leased');
-    }
-    const { holder, fence, leaseMs } = this;
+    await this.lineage.check();
+    this.haltedBy = undefined;
+    if (this.fence === undefined && !(await this.lead())) return STANDBY_LOOK_MS;
+    const { holder, fence = 0n, leaseMs } = this;
+    const startedAt = performance.now();
     const tick = await makeTick(this.options.relay, { holder, fence, leaseMs });
+    const tookMs = performance.now() - startedAt;
+    sequencerLagSeconds.set((tick?.lagMs ?? 0) / 1_000);
     if (!tick) return Math.min(IDLE_MAX_MS, pausedMs * IDLE_GROWTH);
     await at('sequencer.ticked');
     ticksTotal.inc();
     sequencedTotal.inc(Number(tick.eventCount));
+    tickEvents.observe(Number(tick.eventCount));
+    tickSeconds.observe(tookMs / 1_000);
     this.options.onTick(tick);
-    return ACTIVE_MS;
+    return Math.min(ACTIVE_MAX_MS, Math.max(ACTIVE_MS, tookMs));
+  }
+
+  private async lead(): Promise<boolean> {
+    this.fence = await acquireLease(this.options.relay, this.holder, this.leaseMs);
+    if (this.fence === undefined) return false;
+    leading.set(1);
+    await at('sequencer.leased');
+    this.options.onLead?.();
+    return true;
+  }
+
+  /** What a failed step leaves to do; answers how long to pause. */
+  private recover(error: unknown): number {
+    // Whatever it was, the next answer may come from another server.
+    this.lineage.doubt();
+    if (error instanceof LineageUnverified) return 0;
+    if (error instanceof EventsStopped) this.haltedBy = error;
+    if (error instanceof LeaseLost || error instanceof EventsStopped) this.follow();
+    this.options.report(error, 'sequencing');
+    return STANDBY_LOOK_MS;
   }
 
   private follow(): void {

@@ -17,6 +17,9 @@ const LOCK = statement<StoreCursor>(
      coalesce(retry_at > clock_timestamp(), false) as waiting
    from events.store_cursors
    where group_name = $1
+     and coalesce((
+       select l.stopped_at is null and l.server_started_at = pg_postmaster_start_time()
+       from events.lineage l order by l.id desc limit 1), true)
    for update skip locked`,
 );
 

@@ -19,6 +19,9 @@ const LOCK = statement<TenantCursor>(
      (select max(t.id) from events.ticks t) as newest
    from events.tenant_cursors c
    where c.tenant_id = $1 and c.group_name = $2
+     and coalesce((
+       select l.stopped_at is null and l.server_started_at = pg_postmaster_start_time()
+       from events.lineage l order by l.id desc limit 1), true)
    for update of c skip locked`,
 );
 

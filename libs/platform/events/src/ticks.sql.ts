@@ -5,11 +5,18 @@ export interface Tick {
   readonly id: bigint;
   readonly eventCount: bigint;
   readonly tenantIds: readonly string[];
+  /** How old its oldest event was when it was made. */
+  readonly lagMs: number;
 }
 
 /** The lease has gone to another holder: whoever sees this stops leading. */
 export class LeaseLost extends Error {
   override readonly name = 'LeaseLost';
+}
+
+/** The server is not the one that was looked at last, or events are stopped. */
+export class LineageUnverified extends Error {
+  override readonly name = 'LineageUnverified';
 }
 
 const ACQUIRE = statement<{ fence: bigint }>(
@@ -27,9 +34,10 @@ const RELEASE = statement(
    where name = $1 and holder = $2 and fence = $3`,
 );
 
-const TICK = statement<{ id: bigint; eventCount: bigint; tenantIds: string[] }>(
+const TICK = statement<Tick>(
   'events.make_tick',
-  'select new_tick as id, new_events as "eventCount", new_tenants as "tenantIds" from events.tick($1, $2, $3)',
+  `select new_tick as id, new_events as "eventCount", new_tenants as "tenantIds", new_lag_ms as "lagMs"
+   from events.tick($1, $2, $3)`,
 );
 
 const THIN = statement(
@@ -66,7 +74,7 @@ export async function releaseLease(relay: Database, holder: string, fence: bigin
   await relaying(relay, (tx) => tx.last(RELEASE, ['sequencer', holder, fence]));
 }
 
-/** Makes a tick if there is anything in it, and renews the lease. Throws LeaseLost. */
+/** Makes a tick if there is anything in it, and renews the lease. Throws LeaseLost or LineageUnverified. */
 export async function makeTick(
   relay: Database,
   lease: { readonly holder: string; readonly fence: bigint; readonly leaseMs: number },
@@ -77,6 +85,8 @@ export async function makeTick(
   } catch (error) {
     if (sqlState(error) === 'HF010')
       throw new LeaseLost('the lease of the sequencer is held by another', { cause: error });
+    if (sqlState(error) === 'HF013')
+      throw new LineageUnverified('the lineage of the database is not verified', { cause: error });
     throw error;
   }
 }

@@ -8,3 +8,4 @@ export { type ProxyMode, TcpProxy } from './tcp-proxy';
 export { prepareTemplate, TestDatabase, type TestRole, type TestRoute, testRoutes } from './test-database';
 export { TestIssuer } from './test-issuer';
 export { type ConsumedMessage, TestKafka, whyNoKafka } from './test-kafka';
+export { TestCluster } from './test-cluster';

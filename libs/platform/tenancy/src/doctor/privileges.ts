@@ -33,6 +33,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
     schemas: ['auth', 'events', 'idempotency', 'identity', 'ledger', 'tenancy', 'tenants', 'webhooks'],
     tables: {
       'events.groups': ['select (name, from_tick, paused_at, generation, replay_tick)'],
+      'events.lineage': ['select (id, stopped_at, server_started_at)'],
       'events.log': ['select'],
       'events.tenant_cursors': ['select', 'insert', 'update'],
       'events.ticks': ['select (id, snapshot)'],
@@ -114,6 +115,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'events.groups': ['select', 'insert', 'update'],
       'events.heads': ['select', 'insert', 'update'],
       'events.leases': ['select', 'update'],
+      'events.lineage': ['select'],
       'events.log': ['select'],
       'events.store_cursors': ['select', 'insert', 'update'],
       'events.tenant_cursors': ['select'],
@@ -122,7 +124,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'webhooks.endpoints': ['select (tenant_id)'],
       'webhooks.lanes': ['select (tenant_id, due_at)'],
     },
-    functions: ['events.read_range', 'events.tick'],
+    functions: ['events.read_range', 'events.tick', 'events.verify_lineage'],
   },
 
   holdfast_sealer: {
@@ -135,6 +137,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
     schemas: ['auth', 'events', 'idempotency', 'identity', 'ledger', 'tenancy', 'tenants'],
     tables: {
       'auth.tenants': ['select'],
+      'events.lineage': ['select'],
       'events.log': ['select'],
       'idempotency.answers': ['select', 'insert', 'update', 'delete'],
       'identity.api_keys': ['select', 'insert', 'update'],
@@ -151,6 +154,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'auth.revoke_credential',
       'auth.store_credential',
       'events.append',
+      'events.bump_epoch',
       'tenancy.rotate_signing_key',
     ],
   },

@@ -1,0 +1,8 @@
+import type { Command } from 'commander';
+import { addEpoch } from './events-epoch';
+
+/** `holdfast events …` */
+export function addEvents(program: Command): void {
+  const events = program.command('events').description('Look after the delivery of events.');
+  addEpoch(events);
+}

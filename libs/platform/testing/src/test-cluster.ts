@@ -1,0 +1,101 @@
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Database, migrate, setRolePasswords } from '@holdfast/database';
+import { EmbeddedPostgres, freePort } from '@holdfast/embedded';
+import { Client } from 'pg';
+
+const PASSWORD = 'cluster';
+
+/** A PostgreSQL of a spec's own, whose files can be copied, put back and recovered. It stays on its port. */
+export class TestCluster {
+  private readonly opened: Database[] = [];
+
+  private constructor(
+    private readonly directory: string,
+    private readonly port: number,
+    private server: EmbeddedPostgres,
+    private readonly settings: Readonly<Record<string, string>>,
+  ) {}
+
+  /** Starts and migrates a server. */
+  static async create(settings: Readonly<Record<string, string>> = {}): Promise<TestCluster> {
+    const directory = mkdtempSync(join(tmpdir(), 'holdfast-cluster-'));
+    chmodSync(directory, 0o755); // The server runs as another user when we are root.
+    const port = await freePort();
+    const server = await start(directory, port, settings);
+    await migrate(server.url());
+    const roles = ['holdfast_app', 'holdfast_auth', 'holdfast_relay', 'holdfast_ops'];
+    await setRolePasswords(server.url(), Object.fromEntries(roles.map((role) => [role, PASSWORD])));
+    return new TestCluster(directory, port, server, settings);
+  }
+
+  /** A pool in a role, which outlives restarts; closed by `drop`. */
+  as(role: string, connectionsMax = 4): Database {
+    const url = new URL(this.server.url());
+    [url.username, url.password] = [role, PASSWORD];
+    const database = new Database({ url: url.href, name: 'test', connectionsMax, onIdleError: () => {} });
+    this.opened.push(database);
+    return database;
+  }
+
+  /** Runs SQL as the superuser. */
+  async admin<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
+    const client = new Client({ connectionString: this.server.url() });
+    await client.connect();
+    try {
+      return (await client.query(text, [...values])).rows as Row[];
+    } finally {
+      await client.end();
+    }
+  }
+
+  /** Stops the server, does something to its files, and starts it again. */
+  async restart(between: () => void = () => {}): Promise<void> {
+    await this.server.stop();
+    between();
+    this.server = await start(this.directory, this.port, this.settings);
+  }
+
+  /** Copies the files of the server, which has to stand still. */
+  copy(): void {
+    execFileSync('cp', ['-a', this.path('postgres'), this.path('copy')]);
+  }
+
+  /** Puts the copy in the place of the files. */
+  putBack(): void {
+    rmSync(this.path('postgres'), { recursive: true });
+    execFileSync('mv', [this.path('copy'), this.path('postgres')]);
+  }
+
+  /** Has the next start recover to the end of the WAL, which ends on a further timeline, as each restore and promotion does. */
+  recover(): void {
+    execFileSync('cp', ['-a', this.path('postgres/PG_VERSION'), this.path('postgres/recovery.signal')]);
+  }
+
+  /** Closes the pools and removes the server. */
+  async drop(): Promise<void> {
+    await Promise.all(this.opened.map((database) => database.close()));
+    await this.server.stop('immediate');
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  private path(name: string): string {
+    return join(this.directory, name);
+  }
+}
+
+function start(
+  directory: string,
+  port: number,
+  settings: Readonly<Record<string, string>>,
+): Promise<EmbeddedPostgres> {
+  const restore = { restore_command: '/bin/false', fsync: 'off', full_page_writes: 'off' };
+  return EmbeddedPostgres.start({
+    directory: join(directory, 'postgres'),
+    port,
+    password: PASSWORD,
+    settings: { ...restore, shared_buffers: '32MB', ...settings },
+  });
+}
