@@ -50,6 +50,12 @@ const PEOPLE = `
   support as (
     insert into identity.support_accesses (tenant_id, id, operator, scopes, reason, expires_at)
     select $1, gen_random_uuid(), 'operator:ann', '{ledger:read}', 'to have rows to erase', now() from generate_series(1, 10) n),
+  parked as (
+    insert into events.parked_keys (tenant_id, group_name, key, state, attempts, event_count)
+    select $1, 'usage', 'probe/' || n, 'quarantined', 8, 1 from generate_series(1, 10) n),
+  behind as (
+    insert into events.parked_events (tenant_id, group_name, key, place, event_id)
+    select $1, 'usage', 'probe/' || n, 1, gen_random_uuid() from generate_series(1, 10) n),
   used as (
     insert into identity.credential_uses (tenant_id, credential, last_used_at, last_address)
     select $1, 'api_key:' || n, now(), '127.0.0.1' from generate_series(1, 20) n

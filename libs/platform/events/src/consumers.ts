@@ -27,8 +27,11 @@ export interface ConsumerGroup {
   readonly kind: 'tenant' | 'store';
   /** Wakes through the queue. A store group has one key, its own name. */
   enqueue(keys: readonly string[]): Promise<void>;
-  /** Delivers in this process, now, and ends after the page under way when it is told to stop. Never throws. */
-  deliver(key: string, stopping: AbortSignal): Promise<void>;
+  /**
+   * Delivers in this process, now, and ends after the page under way when it is told to stop. True where that was not all
+   * and others may want their turn. Never throws.
+   */
+  deliver(key: string, stopping: AbortSignal): Promise<boolean>;
 }
 
 /** Half of the pool that `tenants` has by default, so that two groups in full swing leave room for each other. */
@@ -60,7 +63,11 @@ export class Consumers {
     const { signal } = this.stopping;
     this.registering = this.register();
     for (const { queue, group } of this.queues) {
-      queue.work((key) => group.deliver(key, signal), group.kind === 'store' ? 1 : concurrency);
+      const deliver = async (key: string): Promise<void> => {
+        // At the back of the queue; where it is away, the sweep finds what is left.
+        if (await group.deliver(key, signal)) await group.enqueue([key]);
+      };
+      queue.work(deliver, group.kind === 'store' ? 1 : concurrency);
     }
   }
 
@@ -112,7 +119,7 @@ export class Consumers {
       };
     }
     const delivery = new TenantDelivery(consumer, tenants, grants, report);
-    const deliver = (key: string, stopping: AbortSignal): Promise<void> => delivery.deliver(key, stopping);
+    const deliver = (key: string, stopping: AbortSignal): Promise<boolean> => delivery.deliver(key, stopping);
     return { queue, group: { name, kind, enqueue, deliver } };
   }
 }

@@ -85,9 +85,10 @@ export class DeliveryLanes {
       this.insisted.delete(key);
       wakeUpsTotal.inc({ group: this.group.name, way: 'process' });
       this.underWay.add(key);
-      await this.group.deliver(key, this.stopping);
+      const isMore = await this.group.deliver(key, this.stopping);
       this.underWay.delete(key);
-      if (this.again.delete(key)) this.waiting.set(key, performance.now());
+      // Behind the others: a backlog takes a turn like everybody.
+      if (this.again.delete(key) || isMore) this.waiting.set(key, performance.now());
     }
   }
 }

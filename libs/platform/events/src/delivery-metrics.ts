@@ -56,6 +56,20 @@ export const failuresTotal = counter({
   labels: ['group'],
 });
 
+/** Keys that were set aside because an event of theirs failed alone, by group. */
+export const parkedTotal = counter({
+  name: 'holdfast_events_parked_keys_total',
+  help: 'Keys parked because an event of theirs could not be delivered.',
+  labels: ['group'],
+});
+
+/** Parked keys that have failed too often, and wait for an operator, by group. */
+export const quarantinedTotal = counter({
+  name: 'holdfast_events_quarantined_keys_total',
+  help: 'Parked keys that were quarantined until an operator releases them.',
+  labels: ['group'],
+});
+
 /** Time from the event's append to its effect, of the oldest event of each page or batch. */
 export const delaySeconds = histogram({
   name: 'holdfast_events_delivery_delay_seconds',

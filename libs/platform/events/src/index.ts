@@ -12,7 +12,7 @@ export {
   type StoreConsumer,
   type TenantConsumer,
 } from './consumer';
-export { BatchRefused } from './store-delivery';
+export { BatchRefused } from './batch-refused';
 export { listStoresBehind } from './store-cursors.sql';
 export { Relay, type RelayOptions } from './relay';
 export { type Report } from './report';

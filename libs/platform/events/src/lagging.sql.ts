@@ -1,6 +1,6 @@
 import { statement, type SystemTx } from '@holdfast/database';
 
-/** A key that lags behind the log, and where its cursor stands. */
+/** A key that lags behind the log or has parked events that are due, and where its cursor stands. */
 export interface Lagging {
   readonly key: string;
   readonly position: string;
@@ -8,25 +8,49 @@ export interface Lagging {
 
 const TENANTS = statement<Lagging>(
   'events.list_lagging_tenants',
-  `select h.tenant_id as key, coalesce(c.from_tick, g.from_tick) || '/' || coalesce(c.after_seq, 0) as position
-   from events.groups g
-   cross join events.heads h
-   left join events.tenant_cursors c on c.tenant_id = h.tenant_id and c.group_name = g.name
-   where g.name = $1 and h.tick > coalesce(c.from_tick, g.from_tick) and (c.retry_at is null or c.retry_at <= clock_timestamp())
-   order by h.tick
+  `with lagging as (
+     select h.tenant_id, h.tick, coalesce(c.from_tick, g.from_tick) || '/' || coalesce(c.after_seq, 0) as position
+     from events.groups g
+     cross join events.heads h
+     left join events.tenant_cursors c on c.tenant_id = h.tenant_id and c.group_name = g.name
+     where g.name = $1 and g.paused_at is null and h.tick > coalesce(c.from_tick, g.from_tick)
+       and (c.retry_at is null or c.retry_at <= clock_timestamp())
+     order by h.tick
+     limit $2
+   ), parked as (
+     select distinct on (k.tenant_id) k.tenant_id, k.key || '/' || k.attempts || '/' || k.event_count as position
+     from events.parked_keys k
+     join events.groups g on g.name = k.group_name
+     where k.group_name = $1 and g.paused_at is null and k.retry_at <= clock_timestamp()
+     order by k.tenant_id
+     limit $2
+   )
+   select l.tenant_id as key, l.position from lagging l
+   union all
+   select p.tenant_id, p.position from parked p where p.tenant_id not in (select l.tenant_id from lagging l)
    limit $2`,
 );
 
 const STORE = statement<Lagging>(
   'events.find_lagging_store',
-  `select g.name as key, coalesce(c.from_tick, g.from_tick) || '/' || coalesce(c.after_seq, 0) as position
+  `select g.name as key,
+     coalesce(c.from_tick, g.from_tick) || '/' || coalesce(c.after_seq, 0) || '/' || coalesce(parked.position, '') as position
    from events.groups g
    cross join (select max(id) as tick from events.ticks) newest
    left join events.store_cursors c on c.group_name = g.name
-   where g.name = $1 and newest.tick > coalesce(c.from_tick, g.from_tick) and (c.retry_at is null or c.retry_at <= clock_timestamp())`,
+   left join lateral (
+     select k.key || '/' || k.attempts || '/' || k.event_count as position
+     from events.parked_keys k
+     where k.group_name = g.name and k.retry_at <= clock_timestamp()
+     order by k.retry_at
+     limit 1
+   ) parked on true
+   where g.name = $1 and g.paused_at is null
+     and (parked.position is not null
+       or (newest.tick > coalesce(c.from_tick, g.from_tick) and (c.retry_at is null or c.retry_at <= clock_timestamp())))`,
 );
 
-/** The keys of a group that lag and do not wait for a retry; tenants whose last event is oldest come first. */
+/** The keys of a group that is not paused, that lag or are due and do not wait for a retry; tenants whose last event is oldest come first. */
 export function listLagging(
   tx: SystemTx,
   group: { readonly name: string; readonly kind: 'tenant' | 'store' },

@@ -25,9 +25,10 @@ class NotedGroup implements ConsumerGroup {
     this.enqueued.push(...keys);
   }
 
-  async deliver(key: string, stopping: AbortSignal): Promise<void> {
+  async deliver(key: string, stopping: AbortSignal): Promise<boolean> {
     this.delivered.push(key);
     await this.effect(key, stopping);
+    return false;
   }
 }
 

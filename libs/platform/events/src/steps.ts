@@ -17,12 +17,23 @@ export const STEPS = [
   'tenant-delivery.moved',
   'tenant-delivery.committed',
   'tenant-delivery.failed',
+  'parked-delivery.locked',
+  'parked-delivery.applied',
+  'parked-delivery.settled',
+  'parked-delivery.committed',
+  'parked-delivery.failed',
   'store-delivery.recorded',
   'store-delivery.locked',
   'store-delivery.stored',
   'store-delivery.moved',
   'store-delivery.committed',
   'store-delivery.failed',
+  'store-parking.recorded',
+  'store-parking.locked',
+  'store-parking.stored',
+  'store-parking.settled',
+  'store-parking.committed',
+  'store-parking.failed',
 ] as const;
 
 /** The name of a step: `<part>.<what has just been done>`. */

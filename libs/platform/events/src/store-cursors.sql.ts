@@ -1,5 +1,6 @@
 import { statement, type SystemTx } from '@holdfast/database';
 import type { RecordedEvent } from './recorded-event';
+import type { Postponement } from './tenant-cursors.sql';
 
 /** Where a store group stands. `throughSeq` ends a batch that may have been sent already. */
 export interface StoreCursor {
@@ -8,19 +9,21 @@ export interface StoreCursor {
   readonly afterSeq: bigint;
   readonly throughSeq: bigint | null;
   readonly attempts: number;
-  readonly waiting: boolean;
+  readonly isWaiting: boolean;
+  readonly isPaused: boolean;
 }
 
 const LOCK = statement<StoreCursor>(
   'events.lock_store_cursor',
-  `select from_tick as "fromTick", to_tick as "toTick", after_seq as "afterSeq", through_seq as "throughSeq", attempts,
-     coalesce(retry_at > clock_timestamp(), false) as waiting
-   from events.store_cursors
-   where group_name = $1
+  `select c.from_tick as "fromTick", c.to_tick as "toTick", c.after_seq as "afterSeq", c.through_seq as "throughSeq",
+     c.attempts, coalesce(c.retry_at > clock_timestamp(), false) as "isWaiting", g.paused_at is not null as "isPaused"
+   from events.store_cursors c
+   join events.groups g on g.name = c.group_name
+   where c.group_name = $1
      and coalesce((
        select l.stopped_at is null and l.server_started_at = pg_postmaster_start_time()
        from events.lineage l order by l.id desc limit 1), true)
-   for update skip locked`,
+   for update of c skip locked`,
 );
 
 const INSERT = statement(
@@ -70,8 +73,8 @@ const POSTPONE = statement(
   'events.postpone_store_cursor',
   `update events.store_cursors
    set attempts = attempts + 1,
-     retry_at = clock_timestamp() + make_interval(secs => $2::float8 * least(power(2, least(attempts, 10)), 120)),
-     last_error = $3
+     retry_at = clock_timestamp() + make_interval(secs => $2::float8 * least($3::float8 * power(2, least(attempts, 30)), $4)),
+     last_error = $5
    where group_name = $1`,
 );
 
@@ -138,10 +141,9 @@ export async function markStoreDelivered(tx: SystemTx, group: string): Promise<v
 export async function markStoreFailed(
   tx: SystemTx,
   group: string,
-  share: number,
-  error: string,
+  { share, baseMs, capMs, error }: Postponement,
 ): Promise<void> {
-  await tx.execute(POSTPONE, [group, share / 2, error]);
+  await tx.execute(POSTPONE, [group, share, baseMs / 1_000, capMs / 1_000, error]);
 }
 
 const BEHIND = statement<{ name: string }>(
@@ -152,13 +154,19 @@ const BEHIND = statement<{ name: string }>(
    left join events.store_cursors c on c.group_name = g.name
    join events.ticks t on t.id = coalesce(c.from_tick, r.from_tick, 0)
    where exists (
-     select from events.log e
-     where e.tenant_id = $1 and e.xid >= pg_snapshot_xmin(t.snapshot) and not pg_visible_in_snapshot(e.xid, t.snapshot))
+       select from events.log e
+       where e.tenant_id = $1 and e.xid >= pg_snapshot_xmin(t.snapshot) and not pg_visible_in_snapshot(e.xid, t.snapshot))
+     or exists (
+       select from events.parked_keys k
+       where k.tenant_id = $1 and k.group_name = g.name and k.retry_at is not null)
    order by 1
    limit 100`,
 );
 
-/** The groups among these that have not been handed every event of the tenant, or may be handed one again. */
+/**
+ * The groups among these that have not been handed every event of the tenant, or may be handed one again. What is
+ * quarantined is handed to nobody until an operator acts in the tenant.
+ */
 export async function listStoresBehind(
   tx: SystemTx,
   tenantId: string,

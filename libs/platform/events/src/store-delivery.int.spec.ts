@@ -6,7 +6,8 @@ import { appendUnderLock, prepareKeys } from '../test/event-writers';
 import type { RecordedEvent } from './recorded-event';
 import { declarationOf } from './consumer';
 import { registerGroup } from './groups.sql';
-import { BatchRefused, StoreDelivery } from './store-delivery';
+import { BatchRefused } from './batch-refused';
+import { StoreDelivery } from './store-delivery';
 import { acquireLease, makeTick } from './ticks.sql';
 
 interface Sent {
@@ -127,30 +128,41 @@ describe('Delivery to a store group', () => {
     ).toEqual([{ attempts: 0, through_seq: null, to_tick: null, from_tick: '1' }]);
   });
 
-  it('halves a batch that the store refuses, until all but the refused event stand alone', async () => {
+  it('halves a batch that the store refuses, parks the event that is refused alone, and goes on', async () => {
     await append(40);
     const ids = await logged();
     const poisoned = ids[29] ?? '';
     const [sent, stored]: [Sent[], string[]] = [[], []];
     let refusing = true;
-    const delivery = sender(sent, 40, async (events) => {
+    const take = async (events: readonly RecordedEvent[]): Promise<void> => {
       if (refusing && events.some(({ id }) => id === poisoned))
         throw new BatchRefused(new Error('cannot parse'));
       stored.push(...events.map(({ id }) => id));
-    });
-    await delivery.deliver();
+    };
+    await sender(sent, 40, take).deliver();
+    // All are of one key: what comes after the refused event waits behind it.
     expect(stored).toEqual(ids.slice(0, 29));
-    expect(await database.admin('select attempts, last_error from events.store_cursors')).toEqual([
-      { attempts: 1, last_error: 'BatchRefused: the store refused a batch: Error: cannot parse' },
+    expect(await database.admin('select attempts, from_tick from events.store_cursors')).toEqual([
+      { attempts: 0, from_tick: '1' },
+    ]);
+    expect(
+      await database.admin('select state, event_count::int, last_error from events.parked_keys'),
+    ).toEqual([
+      {
+        state: 'retrying',
+        event_count: 11,
+        last_error: 'BatchRefused: the store refused a batch: Error: cannot parse',
+      },
     ]);
     // Another process sends the same event alone; once it is taken, the rest follows.
-    await database.admin('update events.store_cursors set retry_at = null');
+    await database.admin('update events.parked_keys set retry_at = clock_timestamp()');
     refusing = false;
-    await sender(sent, 40, async (events) => void stored.push(...events.map(({ id }) => id))).deliver();
+    await sender(sent, 40, take).deliver();
     expect(stored).toEqual(ids);
     // Each range that was cut anew has a token of its own; only the refused event was sent twice under one.
     const tokens = sent.map(({ token }) => token);
     expect(tokens.filter((token, at) => tokens.indexOf(token) !== at)).toHaveLength(1);
+    expect(await database.admin('select from events.parked_keys')).toEqual([]);
   });
 
   it('keeps a batch whole whose outcome is not known', async () => {

@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database, SystemTx } from '@holdfast/database';
+import { BatchRefused } from './batch-refused';
 import { type ConsumerDeclaration, declarationOf, type StoreConsumer, wants } from './consumer';
 import { withDeadline } from './deadline';
+import { reasonOf } from './delivery-failures';
 import { countDelivered, failuresTotal } from './delivery-metrics';
 import { type RecordedEvent, tokenOf } from './recorded-event';
 import type { Report } from './report';
@@ -16,24 +18,15 @@ import {
   type StoreCursor,
   updateStoreCursor,
 } from './store-cursors.sql';
+import { type KeyedEvent, StoreParking } from './store-parking';
 import { relaying } from './ticks.sql';
-
-/**
- * The store answered, and stored nothing of the batch: something in it cannot be stored. Never thrown where the outcome is
- * unknown, since the batch is then cut anew, and a store that had taken it would get its events under two tokens.
- */
-export class BatchRefused extends Error {
-  override readonly name = 'BatchRefused';
-
-  constructor(cause: unknown) {
-    super(`the store refused a batch: ${String(cause)}`, { cause });
-  }
-}
 
 /** A batch as it was recorded before sending. */
 interface Batch {
-  /** Those of its events that the group wants. */
+  /** Those of its events that the group wants and that are not parked. */
   readonly events: readonly RecordedEvent[];
+  /** Those that have to wait behind what is parked of their keys. */
+  readonly behind: readonly KeyedEvent[];
   /** Nothing stands behind it in its range. Known of a batch that was just read; a recorded one may have had another limit. */
   readonly endsRange: boolean;
   readonly recorded: Pick<StoreCursor, 'fromTick' | 'afterSeq' | 'throughSeq'> & { readonly toTick: bigint };
@@ -43,12 +36,16 @@ const BATCHES_PER_WAKE_UP = 100;
 const PACE_MS = 50;
 /** Under the 10 s after which PostgreSQL ends a transaction that idles, and with it the lock that keeps others from sending. */
 const DELIVERY_TIMEOUT_MS = 8_000;
+/** Events that a store may refuse one after the other, and take none between, before the store is taken to be at fault. */
+const REFUSED_MAX = 10;
 
 /** Delivers to one store group: one cursor for all tenants, one sender at a time. */
 export class StoreDelivery {
   /** Halved by a refusal and doubled by a success, so that what surrounds a refused event gets through in few tries. */
   private batchSize: number;
+  private refusedInRow = 0;
   private readonly declaration: ConsumerDeclaration;
+  private readonly parking: StoreParking;
 
   constructor(
     private readonly consumer: StoreConsumer,
@@ -56,104 +53,118 @@ export class StoreDelivery {
     private readonly report: Report,
   ) {
     this.declaration = declarationOf(consumer);
+    this.parking = new StoreParking(consumer, relay, report);
     this.batchSize = consumer.batchMax;
   }
 
   /**
-   * Sends what the log holds behind the cursor, up to a bound; what remains lags, and the relay sees it.
+   * Sends what the log holds behind the cursor, and what is parked and due, up to a bound; true where that was not all.
    *
    * A batch's range is committed before it is sent and the cursor moves afterwards. Whoever dies between the two leaves the
-   * range behind, and the next sender reads the same events out of it. Failures are noted on the cursor, never thrown.
-   * Told to stop, it ends after the batch under way.
+   * range behind, and the next sender reads the same events out of it: what is parked changes only while no batch is
+   * recorded, or with the cursor. Failures are noted on the key or the cursor, never thrown. Told to stop, it ends after
+   * the batch under way.
    */
-  async deliver(stopping: AbortSignal = new AbortController().signal): Promise<void> {
+  async deliver(stopping: AbortSignal = new AbortController().signal): Promise<boolean> {
     try {
       for (let batches = 0; batches < BATCHES_PER_WAKE_UP && !stopping.aborted; batches += 1) {
+        const isDrained = await this.parking.deliver();
         const batch = await this.record();
         if (batch) await at('store-delivery.recorded');
         const outcome = batch && (await this.send(batch));
-        if (outcome === undefined) return;
+        if (outcome === undefined && !isDrained) return false;
         await at('store-delivery.committed');
         if (outcome === 'stored') countDelivered(this.declaration.group, batch?.events ?? []);
         await sleep(this.consumer.paceMs ?? PACE_MS, undefined, { signal: stopping }).catch(() => {}); // Stopped.
       }
+      return !stopping.aborted;
     } catch (error) {
       this.noteFailure(error);
       await at('store-delivery.failed');
       await this.postpone(error);
+      return false;
     }
   }
 
   /** Chooses the next batch, or finds the one that was chosen; undefined when there is none to send now. */
   private record(): Promise<Batch | undefined> {
-    const { group: name } = this.declaration;
+    const { group } = this.declaration;
     return relaying(this.relay, async (tx) => {
-      const cursor = await lockStoreCursor(tx, name);
-      if (!cursor || cursor.waiting) return undefined;
+      const cursor = await lockStoreCursor(tx, group);
+      if (!cursor || cursor.isWaiting || cursor.isPaused) return undefined;
       // Twice at most: a range that is done is left, and another begins with at least one event.
-      return (await this.recordWithin(tx, cursor)) ?? this.recordWithin(tx, await lockStoreCursor(tx, name));
+      return (await this.recordWithin(tx, cursor)) ?? this.recordWithin(tx, await lockStoreCursor(tx, group));
     });
   }
 
   /** The next batch of the cursor's range, or of the next range; undefined when the range is done and was left. */
   private async recordWithin(tx: SystemTx, cursor: StoreCursor | undefined): Promise<Batch | undefined> {
-    const {
-      consumer: { batchMax },
-      declaration: { group: name },
-    } = this;
-    const toTick = cursor?.toTick ?? (cursor && (await findRangeEnd(tx, cursor.fromTick, batchMax)));
+    const { group } = this.declaration;
+    const toTick =
+      cursor?.toTick ?? (cursor && (await findRangeEnd(tx, cursor.fromTick, this.consumer.batchMax)));
     if (!cursor || toTick === undefined) return undefined;
     const { batchSize } = this;
     const events = await listRange(tx, { ...cursor, toTick }, batchSize);
     const last = events.at(-1);
     if (!last) {
-      await updateStoreCursor(tx, name, { fromTick: toTick, toTick: null, afterSeq: 0n, throughSeq: null });
+      await updateStoreCursor(tx, group, { fromTick: toTick, toTick: null, afterSeq: 0n, throughSeq: null });
       return undefined;
     }
     const recorded = { ...cursor, toTick, throughSeq: last.seq };
     const isFresh = cursor.throughSeq === null;
-    if (isFresh) await updateStoreCursor(tx, name, recorded);
+    if (isFresh) await updateStoreCursor(tx, group, recorded);
     const wanted = events.filter(({ type }) => wants(this.declaration, type));
-    return { events: wanted, recorded, endsRange: isFresh && events.length < batchSize };
+    const { ready, behind } = await this.parking.divide(tx, wanted);
+    return { events: ready, behind, recorded, endsRange: isFresh && events.length < batchSize };
   }
 
   /** Sends a batch while its cursor is locked, then moves the cursor; undefined when another worker is at it. */
   private send(batch: Batch): Promise<'stored' | 'refused' | undefined> {
-    const {
-      consumer: { batchMax },
-      declaration: { group: name },
-    } = this;
-    const { events, recorded, endsRange } = batch;
+    const { group } = this.declaration;
+    const { recorded, endsRange, behind } = batch;
     return relaying(this.relay, async (tx) => {
-      const cursor = await lockStoreCursor(tx, name);
+      const cursor = await lockStoreCursor(tx, group);
       if (!cursor || !isSame(cursor, recorded)) return undefined;
       await at('store-delivery.locked');
-      try {
-        if (events.length > 0) await this.handOver(tx, events);
-      } catch (error) {
-        if (!(error instanceof BatchRefused) || events.length === 1) throw error;
-        await this.halve(tx, batch, error);
-        return 'refused';
-      }
+      const outcome = await this.hand(tx, batch);
       await at('store-delivery.stored');
-      this.batchSize = Math.min(batchMax, this.batchSize * 2);
-      await updateStoreCursor(
-        tx,
-        name,
-        endsRange
-          ? { fromTick: recorded.toTick, toTick: null, afterSeq: 0n, throughSeq: null }
-          : { ...recorded, afterSeq: recorded.throughSeq ?? recorded.afterSeq, throughSeq: null },
-      );
-      if (cursor.attempts > 0) await markStoreDelivered(tx, name);
+      if (outcome === 'halved') return 'refused';
+      if (behind.length > 0) await this.parking.append(tx, behind);
+      const within = { ...recorded, afterSeq: recorded.throughSeq ?? recorded.afterSeq, throughSeq: null };
+      const beyond = { fromTick: recorded.toTick, toTick: null, afterSeq: 0n, throughSeq: null };
+      await updateStoreCursor(tx, group, endsRange ? beyond : within);
       await at('store-delivery.moved');
-      return 'stored';
+      if (cursor.attempts > 0) await markStoreDelivered(tx, group);
+      return outcome;
     });
   }
 
-  private handOver(tx: SystemTx, events: readonly RecordedEvent[]): Promise<void> {
-    const confirm = (): Promise<void> => confirmStoreCursor(tx, this.declaration.group);
-    const delivery = this.consumer.deliver(events, tokenOf(events), confirm);
-    return withDeadline(delivery, DELIVERY_TIMEOUT_MS);
+  /**
+   * Hands the batch to the store. One that is refused is halved, in this transaction; an event that is refused alone is
+   * parked, and the cursor may pass over it. Throws where the outcome is unknown, and where nothing is taken any more.
+   */
+  private async hand(tx: SystemTx, batch: Batch): Promise<'stored' | 'refused' | 'halved'> {
+    const { events } = batch;
+    const [event] = events;
+    if (!event) return 'stored';
+    try {
+      const confirm = (): Promise<void> => confirmStoreCursor(tx, this.declaration.group);
+      await withDeadline(this.consumer.deliver(events, tokenOf(events), confirm), DELIVERY_TIMEOUT_MS);
+    } catch (error) {
+      if (!(error instanceof BatchRefused)) throw error;
+      if (events.length > 1) {
+        await this.halve(tx, batch, error);
+        return 'halved';
+      }
+      this.refusedInRow += 1;
+      if (this.refusedInRow > REFUSED_MAX) throw error;
+      this.noteFailure(error);
+      await this.parking.park(tx, event, error);
+      return 'refused';
+    }
+    this.refusedInRow = 0;
+    this.batchSize = Math.min(this.consumer.batchMax, this.batchSize * 2);
+    return 'stored';
   }
 
   /** Records the batch's first half in its place. It goes out at once: the store answers, so there is nothing to wait for. */
@@ -170,12 +181,13 @@ export class StoreDelivery {
   }
 
   private async postpone(failure: unknown): Promise<void> {
-    const reason = String(failure).slice(0, 200);
+    const { group, retry } = this.declaration;
+    const postponement = { ...retry, share: Math.random(), error: reasonOf(failure) };
     try {
-      await relaying(this.relay, (tx) => markStoreFailed(tx, this.declaration.group, Math.random(), reason));
+      await relaying(this.relay, (tx) => markStoreFailed(tx, group, postponement));
     } catch (error) {
       // The database is away: the recorded range stands, and the relay wakes the group again.
-      this.report(error, `postponing ${this.declaration.group}`);
+      this.report(error, `postponing ${group}`);
     }
   }
 }

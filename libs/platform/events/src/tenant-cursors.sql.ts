@@ -2,22 +2,24 @@ import { statement } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
 import type { RecordedEvent } from './recorded-event';
 
-/** Where a group stands in a tenant's events. `waiting` while a failure's backoff lasts; `newest` is the log's last tick. */
+/** Where a group stands in a tenant's events. It waits while a failure's backoff lasts; `newest` is the log's last tick. */
 export interface TenantCursor {
   readonly fromTick: bigint;
   readonly toTick: bigint | null;
   readonly afterSeq: bigint;
   readonly attempts: number;
-  readonly waiting: boolean;
+  readonly isWaiting: boolean;
+  readonly isPaused: boolean;
   readonly newest: bigint;
 }
 
 const LOCK = statement<TenantCursor>(
   'events.lock_tenant_cursor',
   `select c.from_tick as "fromTick", c.to_tick as "toTick", c.after_seq as "afterSeq", c.attempts,
-     coalesce(c.retry_at > clock_timestamp(), false) as waiting,
+     coalesce(c.retry_at > clock_timestamp(), false) as "isWaiting", g.paused_at is not null as "isPaused",
      (select max(t.id) from events.ticks t) as newest
    from events.tenant_cursors c
+   join events.groups g on g.name = c.group_name
    where c.tenant_id = $1 and c.group_name = $2
      and coalesce((
        select l.stopped_at is null and l.server_started_at = pg_postmaster_start_time()
@@ -53,12 +55,13 @@ const ADVANCE = statement(
 const POSTPONE = statement(
   'events.postpone_tenant_cursor',
   `insert into events.tenant_cursors as c (tenant_id, group_name, from_tick, generation, attempts, retry_at, last_error)
-   select $1, g.name, g.from_tick, g.generation, 1, clock_timestamp() + make_interval(secs => $3::float8), $4
+   select $1, g.name, g.from_tick, g.generation, 1, clock_timestamp() + make_interval(secs => $3::float8 * least($4::float8, $5)), $6
    from events.groups g
    where g.name = $2
    on conflict (tenant_id, group_name) do update
    set attempts = c.attempts + 1,
-     retry_at = clock_timestamp() + make_interval(secs => $3::float8 * least(power(2, least(c.attempts, 10)), 120)),
+     retry_at = clock_timestamp()
+       + make_interval(secs => $3::float8 * least($4::float8 * power(2, least(c.attempts, 30)), $5)),
      last_error = excluded.last_error`,
 );
 
@@ -91,15 +94,19 @@ export async function markTenantDelivered(
   await tx.execute(ADVANCE, [tx.tenantId, group, to.fromTick, to.toTick, to.afterSeq]);
 }
 
-/**
- * Notes a failure: the group tries the tenant again after a random time of at most half a second, doubled with each
- * failure in a row up to a minute (full jitter; `share` is the random number).
- */
+/** A wait before the next attempt: a `share` between 0 and 1 of `baseMs`, doubled with each failure in a row up to `capMs`. */
+export interface Postponement {
+  readonly share: number;
+  readonly baseMs: number;
+  readonly capMs: number;
+  readonly error: string;
+}
+
+/** Notes a failure: the group tries the tenant again after the wait (full jitter, where the share is random). */
 export async function markTenantFailed(
   tx: TenantTx,
   group: string,
-  share: number,
-  error: string,
+  { share, baseMs, capMs, error }: Postponement,
 ): Promise<void> {
-  await tx.execute(POSTPONE, [tx.tenantId, group, share / 2, error]);
+  await tx.execute(POSTPONE, [tx.tenantId, group, share, baseMs / 1_000, capMs / 1_000, error]);
 }

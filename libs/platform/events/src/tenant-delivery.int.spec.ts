@@ -83,7 +83,7 @@ describe('Delivery to a tenant group', () => {
       },
     };
     await Promise.all([0, 1, 2, 3].map(() => deliveryTo(group).deliver(tenantId)));
-    await deliveryTo(group).deliver(tenantId);
+    while (await deliveryTo(group).deliver(tenantId));
     expect(await effectsOf(tenantId)).toEqual({ all: 450, distinct: 450 });
     expect(seqs).toEqual(seqs.toSorted((a, b) => Number(a - b)));
     expect(errors).toEqual([]);
@@ -109,7 +109,7 @@ describe('Delivery to a tenant group', () => {
     expect(await effectsOf(tenantId)).toEqual({ all: 10, distinct: 10 });
   });
 
-  it('lets a poisoned tenant wait, without keeping the others', async () => {
+  it('parks the key that fails, without keeping the others', async () => {
     const [poisoned, sound] = [await tenantWith(5), await tenantWith(5)];
     const group = {
       deliver: async (tx: TenantTx, events: readonly RecordedEvent[]): Promise<void> => {
@@ -122,23 +122,35 @@ describe('Delivery to a tenant group', () => {
     await Promise.all([delivery.deliver(poisoned), delivery.deliver(sound)]);
     expect(await effectsOf(sound)).toEqual({ all: 5, distinct: 5 });
     expect(await effectsOf(poisoned)).toEqual({ all: 0, distinct: 0 });
-    expect(errors).toEqual(['Error: poison']);
-    const cursorOf = (): Promise<unknown[]> =>
-      database.admin(
-        'select attempts, retry_at > now() as waits, last_error from events.tenant_cursors where tenant_id = $1',
-        [poisoned],
-      );
-    expect(await cursorOf()).toMatchObject([{ attempts: 1, last_error: 'Error: poison' }]);
-    // Each failure halves the page, until what stands before the poison gets through.
-    for (let i = 0; i < 12; i += 1) {
-      await database.admin('update events.tenant_cursors set retry_at = null where tenant_id = $1', [
-        poisoned,
-      ]);
-      await delivery.deliver(poisoned);
-    }
+    // Once with the page and once alone.
+    expect(errors).toEqual(['Error: poison', 'Error: poison']);
+    const parked = (): Promise<unknown[]> =>
+      database.admin('select tenant_id, state, attempts, last_error from events.parked_keys');
+    const key = { tenant_id: poisoned, state: 'retrying', last_error: 'Error: poison' };
+    expect(await parked()).toEqual([{ ...key, attempts: 1 }]);
+    // The events before the poison get through at the first retry.
+    await database.admin('update events.parked_keys set retry_at = clock_timestamp()');
+    await delivery.deliver(poisoned);
     expect(await effectsOf(poisoned)).toEqual({ all: 3, distinct: 3 });
-    expect(errors.length).toBeGreaterThan(5);
+    expect(await parked()).toEqual([{ ...key, attempts: 1 }]);
   });
+
+  it('goes to the back of the queue after a slice, and is called again', async () => {
+    const tenantId = await tenantWith(1_000);
+    const slow = deliveryTo({
+      deliver: async (tx, events) => {
+        await effect(tx, events);
+        await sleep(60);
+      },
+    });
+    const startedAtMs = performance.now();
+    expect(await slow.deliver(tenantId)).toBe(true);
+    // Two pages of 60 ms and what the machine adds: far from the whole backlog, which is five.
+    expect((await effectsOf(tenantId)).all).toBeLessThanOrEqual(600);
+    expect(performance.now() - startedAtMs).toBeLessThan(1_000);
+    for (let wakes = 0; await slow.deliver(tenantId); wakes += 1) expect(wakes).toBeLessThan(20);
+    expect(await effectsOf(tenantId)).toEqual({ all: 1_000, distinct: 1_000 });
+  }, 30_000);
 
   it('ends after the page under way when it is told to stop', async () => {
     const tenantId = await tenantWith(450);
@@ -158,8 +170,10 @@ describe('Delivery to a tenant group', () => {
   it('gives up a group that hangs, and tries again', async () => {
     const tenantId = await tenantWith(1);
     await deliveryTo({ deliver: () => new Promise(() => {}) }).deliver(tenantId);
-    expect(errors).toEqual(['DeadlineExceeded: not finished after 8000 ms']);
-    await database.admin('update events.tenant_cursors set retry_at = null');
+    // With the page, and alone.
+    const late = 'DeadlineExceeded: not finished after 8000 ms';
+    expect(errors).toEqual([late, late]);
+    await database.admin('update events.parked_keys set retry_at = clock_timestamp()');
     await deliveryTo({ deliver: effect }).deliver(tenantId);
     expect(await effectsOf(tenantId)).toEqual({ all: 1, distinct: 1 });
   }, 30_000);

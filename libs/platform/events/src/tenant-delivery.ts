@@ -1,8 +1,11 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { callerOf, type Grants, TenantClosed, type TenantDatabase } from '@holdfast/tenancy';
-import { type ConsumerDeclaration, declarationOf, type TenantConsumer, wants } from './consumer';
-import { withDeadline } from './deadline';
+import { type ConsumerDeclaration, declarationOf, type TenantConsumer } from './consumer';
+import { isGroupFault, reasonOf } from './delivery-failures';
 import { countDelivered, failuresTotal } from './delivery-metrics';
+import { FailingKeys } from './failing-keys';
+import { ParkedDelivery } from './parked-delivery';
+import { findParking } from './parked.sql';
 import type { RecordedEvent } from './recorded-event';
 import type { Report } from './report';
 import { at } from './steps';
@@ -12,18 +15,33 @@ import {
   markTenantDelivered,
   markTenantFailed,
 } from './tenant-cursors.sql';
-import { upcast } from './upcast';
+import { TenantPage } from './tenant-page';
 
 /** One page is one transaction: large enough to pay for it, small enough to hold its locks briefly. */
 const PAGE_MAX = 200;
-/** A wake-up ends after so many pages, so that one tenant's backlog does not keep a worker from the others. */
-const PAGES_PER_WAKE_UP = 20;
-/** Under the 10 s after which PostgreSQL ends a transaction that idles. */
-const DELIVERY_TIMEOUT_MS = 8_000;
+const PAGE_MIN = 10;
+/** A wake-up ends after so long and goes to the back of its queue, so that backlogs do not keep a worker from the others. */
+const SLICE_MS = 100;
+/** A page that takes longer is followed by one of half its size: a slice is little more than its time, however slow a group. */
+const PAGE_MS = 100;
+
+/** What became of a page. */
+interface Outcome {
+  /** Behind it there are events that could be delivered at once. */
+  readonly isMore: boolean;
+  /** Those of them that took effect. */
+  readonly effects: readonly RecordedEvent[];
+  /** Parked events of the tenant are due. */
+  readonly isParkedDue: boolean;
+}
+
+const NOTHING: Outcome = { isMore: false, effects: [], isParkedDue: false };
 
 /** Delivers to one tenant group, tenant by tenant. */
 export class TenantDelivery {
   private readonly declaration: ConsumerDeclaration;
+  private readonly parked: ParkedDelivery;
+  private pageSize = PAGE_MAX;
 
   constructor(
     private readonly consumer: TenantConsumer,
@@ -32,80 +50,115 @@ export class TenantDelivery {
     private readonly report: Report,
   ) {
     this.declaration = declarationOf(consumer);
+    this.parked = new ParkedDelivery(consumer, tenants, report);
   }
 
   /**
-   * Delivers what the tenant's log holds behind the cursor, up to a bound; what remains lags, and the relay sees it.
+   * Delivers what the tenant's log holds behind the cursor, and what is parked and due, for about 100 ms. True where that
+   * was not all: whoever called goes on behind the others that wait.
    *
    * The effect and the cursor commit together, so an event takes effect once however often it is delivered. Another
    * worker that finds the cursor locked skips the tenant; a worker that dies loses nothing, because its transaction never
-   * was. Failures are noted on the cursor and never thrown. Told to stop, it ends after the page under way.
+   * was. Failures are noted on the key or the cursor and never thrown. Told to stop, it ends after the page under way.
    */
-  async deliver(tenantId: string, stopping: AbortSignal = new AbortController().signal): Promise<void> {
-    for (let pages = 0; pages < PAGES_PER_WAKE_UP && !stopping.aborted; pages += 1)
-      if (!(await this.deliverPage(tenantId))) return;
+  async deliver(tenantId: string, stopping: AbortSignal = new AbortController().signal): Promise<boolean> {
+    const endsAtMs = performance.now() + SLICE_MS;
+    while (!stopping.aborted) {
+      const { isMore, isParkedDue } = await this.deliverPage(tenantId);
+      if (isParkedDue && (await this.deliverParked(tenantId, stopping))) return true;
+      // What is committed behind the last page wakes the tenant again.
+      if (!isMore) return false;
+      if (performance.now() > endsAtMs) return true;
+    }
+    return false;
   }
 
-  /** Delivers a page; answers whether it was full. What is committed behind one that was not wakes the tenant again. */
-  private async deliverPage(tenantId: string): Promise<boolean> {
+  /** Delivers a page; where that fails, key by key, and parks the keys that fail alone. */
+  private async deliverPage(tenantId: string): Promise<Outcome> {
+    const failing = new FailingKeys();
+    for (let byKey = false; ; byKey = true) {
+      try {
+        const startedAtMs = performance.now();
+        const outcome = await this.transact(await this.callerFor(tenantId), byKey ? failing : undefined);
+        await at('tenant-delivery.committed');
+        countDelivered(this.declaration.group, outcome.effects);
+        this.adapt(performance.now() - startedAtMs);
+        return outcome;
+      } catch (error) {
+        // Nothing is owed to a tenant that is being erased.
+        if (error instanceof TenantClosed) return NOTHING;
+        failuresTotal.inc({ group: this.declaration.group });
+        this.report(error, `delivering to ${this.declaration.group} for tenant ${tenantId}`);
+        await at('tenant-delivery.failed');
+        const goesOn = !isGroupFault(error) && (!byKey || failing.note(error));
+        if (goesOn) continue;
+        await this.postpone(tenantId, error);
+        return NOTHING;
+      }
+    }
+  }
+
+  /**
+   * Delivers a page and moves the cursor in one transaction. What has failed was rolled back, and this is another one: what
+   * a handler that failed may still have under way is refused, where behind a savepoint it would take effect.
+   */
+  private transact(caller: Caller, failing: FailingKeys | undefined): Promise<Outcome> {
+    const { group } = this.declaration;
+    return this.tenants.transaction(caller, async (tx) => {
+      const cursor = await lockTenantCursor(tx, group);
+      await at(cursor ? 'tenant-delivery.locked' : 'tenant-delivery.occupied');
+      if (!cursor || cursor.isPaused) return NOTHING;
+      failing?.begin(cursor);
+      // In a later snapshot than the lock: what was parked while it was being taken is seen.
+      const asked = findParking(tx, { tenantId: tx.tenantId, group });
+      if (cursor.isWaiting) return { ...NOTHING, isParkedDue: (await asked).isDue };
+      const toTick = cursor.toTick ?? cursor.newest;
+      // The tick that was read may be older than a cursor that moved while its lock was being taken.
+      if (toTick <= cursor.fromTick) return { ...NOTHING, isParkedDue: (await asked).isDue };
+      // Halved with each failure that is nobody's but the group's own, which may be that pages are too much for it.
+      const limit = Math.max(1, this.pageSize >> Math.min(cursor.attempts, 10));
+      const read = listTenantRange(tx, { ...cursor, toTick }, limit);
+      const [{ isParking, isDue }, events] = await Promise.all([asked, read]);
+      await at('tenant-delivery.read');
+      const page = new TenantPage(tx, this.consumer, this.declaration);
+      const effects = await page.take(events, isParking, failing);
+      await at('tenant-delivery.applied');
+      const last = events.length === limit ? events.at(-1) : undefined;
+      const within = last && { fromTick: cursor.fromTick, toTick, afterSeq: last.seq };
+      await markTenantDelivered(tx, group, within ?? { fromTick: toTick, toTick: null, afterSeq: 0n });
+      await at('tenant-delivery.moved');
+      return { isMore: within !== undefined || toTick < cursor.newest, effects, isParkedDue: isDue };
+    });
+  }
+
+  /** Whether more is parked and due than there was time for. */
+  private async deliverParked(tenantId: string, stopping: AbortSignal): Promise<boolean> {
     try {
-      const caller = callerOf(await this.grants.forSystem(this.declaration.group, tenantId), {
-        requestId: newId(),
-      });
-      const events = await this.transact(caller);
-      await at('tenant-delivery.committed');
-      if (events) countDelivered(this.declaration.group, events);
-      return events !== undefined && events.length >= PAGE_MAX;
+      return await this.parked.deliver(await this.callerFor(tenantId), stopping);
     } catch (error) {
-      // Nothing is owed to a tenant that is being erased.
-      if (error instanceof TenantClosed) return false;
-      failuresTotal.inc({ group: this.declaration.group });
-      this.report(error, `delivering to ${this.declaration.group} for tenant ${tenantId}`);
-      await at('tenant-delivery.failed');
-      await this.postpone(tenantId, error);
+      if (!(error instanceof TenantClosed)) this.report(error, `looking at what ${tenantId} has parked`);
       return false;
     }
   }
 
-  private transact(caller: Caller): Promise<readonly RecordedEvent[] | undefined> {
-    return this.tenants.transaction(caller, async (tx) => {
-      const cursor = await lockTenantCursor(tx, this.declaration.group);
-      await at(cursor ? 'tenant-delivery.locked' : 'tenant-delivery.occupied');
-      if (!cursor || cursor.waiting) return undefined;
-      const toTick = cursor.toTick ?? cursor.newest;
-      // The tick that was read may be older than a cursor that moved while its lock was being taken.
-      if (toTick <= cursor.fromTick) return [];
-      // Halved with each failure, so that what stands before a poisoned event gets through.
-      const limit = Math.max(1, PAGE_MAX >> Math.min(cursor.attempts, 10));
-      const events = await listTenantRange(tx, { ...cursor, toTick }, limit);
-      await at('tenant-delivery.read');
-      const wanted = events.filter(({ type }) => wants(this.declaration, type)).map(upcast);
-      if (wanted.length > 0) await withDeadline(this.consumer.deliver(tx, wanted), DELIVERY_TIMEOUT_MS);
-      await at('tenant-delivery.applied');
-      const last = events.length === limit ? events.at(-1) : undefined;
-      const within = last && { fromTick: cursor.fromTick, toTick, afterSeq: last.seq };
-      await markTenantDelivered(
-        tx,
-        this.declaration.group,
-        within ?? { fromTick: toTick, toTick: null, afterSeq: 0n },
-      );
-      await at('tenant-delivery.moved');
-      return events;
-    });
+  private adapt(tookMs: number): void {
+    if (tookMs > PAGE_MS) this.pageSize = Math.max(PAGE_MIN, this.pageSize >> 1);
+    else if (tookMs < PAGE_MS / 4) this.pageSize = Math.min(PAGE_MAX, this.pageSize * 2);
+  }
+
+  private async callerFor(tenantId: string): Promise<Caller> {
+    return callerOf(await this.grants.forSystem(this.declaration.group, tenantId), { requestId: newId() });
   }
 
   private async postpone(tenantId: string, failure: unknown): Promise<void> {
+    const { group, retry } = this.declaration;
     try {
-      const caller = callerOf(await this.grants.forSystem(this.declaration.group, tenantId), {
-        requestId: newId(),
-      });
-      const reason = String(failure).slice(0, 200);
-      await this.tenants.transaction(caller, (tx) =>
-        markTenantFailed(tx, this.declaration.group, Math.random(), reason),
+      await this.tenants.transaction(await this.callerFor(tenantId), (tx) =>
+        markTenantFailed(tx, group, { ...retry, share: Math.random(), error: reasonOf(failure) }),
       );
     } catch (error) {
       // The database is away: the cursor stands where it stood, and the relay wakes the tenant again.
-      this.report(error, `postponing ${this.declaration.group} for tenant ${tenantId}`);
+      this.report(error, `postponing ${group} for tenant ${tenantId}`);
     }
   }
 }
