@@ -174,6 +174,62 @@ create policy holdfast_sealer_reads on events.log as permissive for select to ho
 create policy tenant_access on events.log as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on events.log as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
+create table events.parked_events (
+  tenant_id uuid not null,
+  group_name text not null,
+  key text not null,
+  place bigint not null,
+  event_id uuid not null,
+  constraint parked_events_pkey PRIMARY KEY (tenant_id, group_name, key, place),
+  constraint parked_events_tenant_id_group_name_key_fkey FOREIGN KEY (tenant_id, group_name, key) REFERENCES events.parked_keys(tenant_id, group_name, key)
+);
+alter table events.parked_events owner to holdfast_owner;
+alter table events.parked_events enable row level security;
+alter table events.parked_events force row level security;
+create policy holdfast_relay_parks on events.parked_events as permissive for all to holdfast_relay using ((EXISTS ( SELECT
+   FROM events.groups g
+  WHERE ((g.name = parked_events.group_name) AND (g.kind = 'store'::text))))) with check ((EXISTS ( SELECT
+   FROM events.groups g
+  WHERE ((g.name = parked_events.group_name) AND (g.kind = 'store'::text)))));
+create policy holdfast_relay_reads on events.parked_events as permissive for select to holdfast_relay using (true);
+create policy tenant_access on events.parked_events as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on events.parked_events as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table events.parked_keys (
+  tenant_id uuid not null,
+  group_name text not null,
+  key text not null,
+  state text not null,
+  attempts integer not null,
+  retry_at timestamp with time zone,
+  failed_event_id uuid,
+  skip_event_id uuid,
+  last_error text,
+  event_count bigint default 0 not null,
+  through_place bigint,
+  parked_at timestamp with time zone default clock_timestamp() not null,
+  quarantined_at timestamp with time zone,
+  constraint parked_keys_attempts_check CHECK ((attempts >= 0)),
+  constraint parked_keys_check CHECK (((state = 'quarantined'::text) = (retry_at IS NULL))),
+  constraint parked_keys_event_count_check CHECK ((event_count >= 0)),
+  constraint parked_keys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 200))),
+  constraint parked_keys_pkey PRIMARY KEY (tenant_id, group_name, key),
+  constraint parked_keys_state_check CHECK ((state = ANY (ARRAY['retrying'::text, 'quarantined'::text, 'releasing'::text])))
+) with (fillfactor=70);
+alter table events.parked_keys owner to holdfast_owner;
+CREATE INDEX parked_keys_group_name_retry_at_idx ON events.parked_keys USING btree (group_name, retry_at);
+alter table events.parked_keys enable row level security;
+alter table events.parked_keys force row level security;
+create policy holdfast_ops_reads on events.parked_keys as permissive for select to holdfast_ops using (true);
+create policy holdfast_relay_parks on events.parked_keys as permissive for all to holdfast_relay using ((EXISTS ( SELECT
+   FROM events.groups g
+  WHERE ((g.name = parked_keys.group_name) AND (g.kind = 'store'::text))))) with check ((EXISTS ( SELECT
+   FROM events.groups g
+  WHERE ((g.name = parked_keys.group_name) AND (g.kind = 'store'::text)))));
+create policy holdfast_relay_reads on events.parked_keys as permissive for select to holdfast_relay using (true);
+create policy tenant_access on events.parked_keys as permissive for all to holdfast_app, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on events.parked_keys as restrictive for all to holdfast_app, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
 create table events.store_cursors (
   group_name text not null,
   from_tick bigint default 0 not null,
@@ -2367,6 +2423,11 @@ grant insert on table events.log to holdfast_log;
 grant select on table events.log to holdfast_ops;
 grant select on table events.log to holdfast_relay;
 grant select on table events.log to holdfast_sealer;
+grant delete, insert, select, update on table events.parked_events to holdfast_app;
+grant delete, insert, select, update on table events.parked_events to holdfast_relay;
+grant delete, insert, select, update on table events.parked_keys to holdfast_app;
+grant select on table events.parked_keys to holdfast_ops;
+grant delete, insert, select, update on table events.parked_keys to holdfast_relay;
 grant insert, select, update on table events.store_cursors to holdfast_relay;
 grant insert, select, update on table events.tenant_cursors to holdfast_app;
 grant select on table events.tenant_cursors to holdfast_relay;
