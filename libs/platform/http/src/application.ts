@@ -22,6 +22,7 @@ import { serveOpenApi } from './openapi';
 import { problemOf, refusalOf } from './problem';
 import { ProblemFilter, sendProblem } from './problem.filter';
 import { SchemaPipe } from './schema.pipe';
+import { guardSockets, isSubscriptionUpgrade } from './subscriptions';
 
 /** How an HTTP application of ours is set up. */
 export interface HttpOptions {
@@ -76,7 +77,11 @@ export async function createHttpApplication(
     bodyLimit: BODY_MAX,
     requestTimeout: REQUEST_TIMEOUT_MS,
     // Node looks for late requests every 30 s by default, which would triple the limit.
-    http: { connectionsCheckingInterval: 1_000, headersTimeout: HEADERS_TIMEOUT_MS },
+    http: {
+      connectionsCheckingInterval: 1_000,
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      shouldUpgradeCallback: isSubscriptionUpgrade,
+    },
     clientErrorHandler: refuseRawRequest,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     trustProxy: options.trustedProxies?.length ? [...options.trustedProxies] : false,
@@ -89,6 +94,7 @@ export async function createHttpApplication(
   accompanyRequests(fastify, options.health);
   serveHealth(fastify, options.health);
   guardGraphql(fastify);
+  guardSockets(fastify);
   const app = await NestFactory.create<NestFastifyApplication>(module, new ProblemAdapter(fastify as never), {
     bodyParser: false,
     logger: new NestLogger(options.logger),

@@ -101,7 +101,8 @@ class Reckoning {
   }
 
   private isRoot(type: GraphQLObjectType | undefined): boolean {
-    return type === this.schema.getQueryType() || type === this.schema.getMutationType();
+    const { schema } = this;
+    return [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()].includes(type);
   }
 
   /**

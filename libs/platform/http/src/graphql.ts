@@ -15,6 +15,7 @@ import { MalformedBody } from './json-body';
 import { describePermissions } from './permission';
 import { type Refusal, refusalOf } from './problem';
 import { noteRefusal } from './request';
+import { isUpgrade, subscriptionOptions } from './subscriptions';
 
 /** Deep enough for a connection's node within a connection's node, and for every introspection query in use. */
 const DEPTH_MAX = 12;
@@ -27,6 +28,7 @@ const DIRECTIVES_MAX = 20;
 
 /** GraphQL at /graphql: the resolvers' code is the schema, queries are compiled, and each has limits before it runs. */
 export function graphqlModule(options: { readonly graphiql: boolean }): DynamicModule {
+  const { subscription, hooks } = subscriptionOptions([limitRepetition]);
   return GraphQLModule.forRoot<MercuriusDriverConfig>({
     driver: MercuriusDriver,
     autoSchemaFile: true,
@@ -38,7 +40,9 @@ export function graphqlModule(options: { readonly graphiql: boolean }): DynamicM
     queryDepth: DEPTH_MAX,
     graphql: { parseOptions: { maxTokens: TOKENS_MAX }, validateOptions: { maxErrors: 10 } },
     validationRules: [limitRepetition],
+    subscription,
     hooks: {
+      ...hooks,
       preExecution: async (schema, document, { reply }, variables) => {
         reply.request.cost = documentCost(schema, document, variables ?? {});
       },
@@ -64,7 +68,7 @@ export function graphqlModule(options: { readonly graphiql: boolean }): DynamicM
  */
 export function guardGraphql(fastify: FastifyInstance): void {
   fastify.addHook('preValidation', async (request) => {
-    if (request.routeOptions.url !== '/graphql') return;
+    if (request.routeOptions.url !== '/graphql' || isUpgrade(request)) return;
     if (request.method !== 'POST') throw Object.assign(new Error('not a POST'), { statusCode: 405 });
     const { query } = (request.body ?? {}) as { readonly query?: unknown };
     // Mercurius would take a document that is already parsed, whose size nothing limits.

@@ -10,13 +10,11 @@ export {
 } from './connections';
 export { dto, type Dto, represent } from './dto';
 export { graphqlModule } from './graphql';
-export { TooCostly } from './graphql-cost';
 export { MalformedBody, parseStrictJson } from './json-body';
 export { GraphQLJSONObject } from './json-scalar';
 export { ApiIdempotencyKey } from './openapi';
 export { Needs } from './permission';
 export { type Problem, problemOf, type Refusal, refusalOf } from './problem';
-export { sendProblem } from './problem.filter';
 export {
   CallerOf,
   IdempotencyKey,
@@ -27,4 +25,5 @@ export {
   requestOf,
 } from './request';
 export { SchemaPipe } from './schema.pipe';
+export { isSubscription, subscribed, type SubscriptionContext } from './subscriptions';
 export { ApiIfMatch, IfMatch, Versioned, VersionMissing } from './version';

@@ -1,5 +1,6 @@
 export { addressKey } from './client-address';
 export { Costs } from './costs';
+export { givePermitBack } from './limit-requests';
 export { Limits, type LimitsOptions, type Quota } from './limits';
 export { ConcurrencyExceeded, RateExceeded } from './limits.errors';
 export { ResilienceModule } from './resilience.module';

@@ -1,5 +1,5 @@
 import { healthPaths } from '@holdfast/observability';
-import type { FastifyInstance } from 'fastify';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
 import type { Limits } from './limits';
 import { rateLimitFields } from './rate-limit-fields';
 
@@ -22,4 +22,9 @@ export function limitRequests(fastify: FastifyInstance, limits: Limits): void {
   fastify.addHook('onResponse', async (request, reply) => {
     if (request.limits && reply.statusCode === 401) await limits.chargeGuess(request);
   });
+}
+
+/** Gives the permit of a request back while its answer goes on: the answer is a stream, which has a limit of its own. */
+export function givePermitBack(request: FastifyRequest): void {
+  request.limits?.release?.();
 }

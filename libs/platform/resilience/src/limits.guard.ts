@@ -1,4 +1,4 @@
-import { replyOf, requestOf } from '@holdfast/http';
+import { isSubscription, replyOf, requestOf } from '@holdfast/http';
 import { type CanActivate, type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { COST } from './costs';
@@ -21,6 +21,10 @@ export class LimitsGuard implements CanActivate {
       context.getClass(),
     ]);
     const cost = declared ?? request.cost ?? 1;
+    if (isSubscription(context)) {
+      await this.limits.chargeCaller(request, caller, cost);
+      return true;
+    }
     request.limits ??= { standings: [], isAnswered: false };
     await (request.limits.admission ??= this.limits.admitCaller(request, replyOf(context), caller, cost));
     return true;

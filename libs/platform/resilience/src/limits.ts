@@ -35,6 +35,8 @@ export interface RequestLimits {
   admission?: Promise<void>;
   isAnswered: boolean;
   onAnswered?: Release;
+  /** Gives the permit back before the answer is out. */
+  release?: Release;
 }
 
 declare module 'fastify' {
@@ -127,6 +129,12 @@ export class Limits {
     caller: Caller,
     cost: number,
   ): Promise<void> {
+    const limits = await this.chargeCaller(request, caller, cost);
+    await this.takePermit(limits, reply, caller.tenantId, this.quotaOf(caller).concurrentRequests);
+  }
+
+  /** Takes `cost` tokens and no permit: for what goes on as long as its reader likes and has a limit of its own. Throws RateExceeded. */
+  async chargeCaller(request: FastifyRequest, caller: Caller, cost: number): Promise<RequestLimits> {
     const limits = (request.limits ??= { standings: [], isAnswered: false });
     const quota = this.quotaOf(caller);
     // One after the other: what a credential is refused would otherwise be taken from its tenant's others.
@@ -138,7 +146,7 @@ export class Limits {
       limits.standings = [...limits.standings, standing];
       if (!standing.admitted) this.refuse(request, limits.standings, standing, cost);
     }
-    await this.takePermit(limits, reply, caller.tenantId, quota.concurrentRequests);
+    return limits;
   }
 
   private async takePermit(
@@ -154,6 +162,7 @@ export class Limits {
       refused.inc({ limit: 'concurrency' });
       throw new ConcurrencyExceeded();
     }
+    limits.release = release;
     // A client that goes away ends the answer and not the work: what was asked of the database runs on.
     const closed = (): void => {
       if (limits.isAnswered || reply.sent) return release();
