@@ -19,3 +19,4 @@ export { type Report } from './report';
 export { at, type Fault, injectFaults, type Step, STEPS, UnknownStep } from './steps';
 export { Sequencer, type SequencerOptions } from './sequencer';
 export { EventTooNew, upcast } from './upcast';
+export { getNewestTick, type NewestTick } from './newest-tick.sql';

@@ -81,7 +81,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'auth.store_credential',
       'events.append',
       'events.read_tenant_range',
-      'events.take_page',
+      'events.read_tenant_span',
       'ledger.post_batch',
       'ledger.replay_items',
       'tenancy.begin_import',
