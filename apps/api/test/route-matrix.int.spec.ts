@@ -1,3 +1,4 @@
+import { Sequencer } from '@holdfast/events';
 import { findEventType, Grants, listEventTypes } from '@holdfast/tenancy';
 import { ExportTask, TaskRunner } from '@holdfast/tenants';
 import { TestIssuer } from '@holdfast/testing';
@@ -11,6 +12,8 @@ describe('Every route', () => {
   let api: TestApi;
   let issuer: TestIssuer;
   let report: MatrixReport;
+  /** Streams show what has a tick. */
+  let sequencer: Sequencer;
 
   beforeAll(async () => {
     issuer = await TestIssuer.start();
@@ -27,6 +30,12 @@ describe('Every route', () => {
       kinds: [new ExportTask()],
       report: (error) => process.stderr.write(`${String(error)}\n`),
     });
+    sequencer = new Sequencer({
+      relay: api.database.as('holdfast_relay', 2),
+      onTick: () => {},
+      report: (error) => process.stderr.write(`${String(error)}\n`),
+    });
+    sequencer.start();
     const work = async (): Promise<void> => {
       while ((await tasks.runDue()) > 0);
     };
@@ -50,6 +59,7 @@ describe('Every route', () => {
     // Thousands of requests: seconds on a machine of its own, minutes on one that does ten other things.
   }, 600_000);
   afterAll(async () => {
+    await sequencer.stop();
     await api.close();
     await issuer.stop();
   });

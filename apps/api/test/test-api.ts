@@ -69,8 +69,12 @@ export class TestApi {
   }
 
   /** Another process over the same stores, as a second pod is. Close it before this one. */
-  pod(issuers: readonly TrustedIssuer[] = [], isSignUpEnabled = true): Promise<TestApi> {
-    return TestApi.over(this.database, this.telemetry, { issuers, isSignUpEnabled }, async () => {});
+  pod(
+    issuers: readonly TrustedIssuer[] = [],
+    isSignUpEnabled = true,
+    limits: Partial<LimitsOptions> = {},
+  ): Promise<TestApi> {
+    return TestApi.over(this.database, this.telemetry, { issuers, isSignUpEnabled, limits }, async () => {});
   }
 
   private static async over(

@@ -176,7 +176,8 @@ class Matrix {
     for (const { route, theirs } of targets.filter((target) => !target.route.writes)) {
       const reply = await this.client.send(route.request(theirs), victim.key);
       // When a key was last used is told to its owner, who uses one to look.
-      const seen = reply.text.replaceAll(/"lastUsed\w*":(?:"[^"]*"|null)/g, '');
+      // The cursor of a stream says how far the log has come for all.
+      const seen = reply.text.replaceAll(/"(?:lastUsed\w*|nextCursor)":(?:"[^"]*"|null)/g, '');
       all.set(route.name, isDone(reply) ? seen : String(codeOf(reply)));
     }
     return all;

@@ -22,6 +22,7 @@ export interface Operation {
   readonly tags?: readonly string[];
   readonly security?: readonly Readonly<Record<string, readonly string[]>>[];
   readonly parameters?: readonly Parameter[];
+  readonly responses?: Readonly<Record<string, { readonly content?: object }>>;
   readonly requestBody?: { readonly content: Readonly<Record<string, { readonly schema: JsonSchema }>> };
   readonly 'x-permission'?: string;
 }
@@ -65,6 +66,7 @@ export class RestRoute implements Route {
   readonly creates: Kind | undefined;
   readonly filters: readonly string[];
   readonly isPaged: boolean;
+  private readonly isEndless: boolean;
   private readonly body: JsonSchema | undefined;
   private readonly yields = new Yields();
 
@@ -82,6 +84,7 @@ export class RestRoute implements Route {
     this.isIdempotent = this.takes('header', 'idempotency-key');
     this.creates = method === 'post' ? kinds.of(path) : undefined;
     this.isPaged = this.takes('query', 'after');
+    this.isEndless = 'text/event-stream' in (operation.responses?.['200']?.content ?? {});
     this.filters = this.parameters('query')
       .filter(({ name, schema }) => !PAGING.has(name) && isText(schema))
       .map(({ name }) => name);
@@ -122,7 +125,10 @@ export class RestRoute implements Route {
       return encodeURIComponent(String(standing(`path/${name}`, parameter?.schema ?? {})));
     });
     const query = new URLSearchParams();
-    for (const [name, value] of Object.entries(options)) query.set(name, String(value));
+    // A stream is read from where something is; there are no pages to be asked for.
+    if (this.isEndless && !('after' in options)) query.set('from', 'beginning');
+    for (const [name, value] of Object.entries(options))
+      if (!PAGING.has(name) || this.takes('query', name)) query.set(name, String(value));
     for (const { name, required, schema } of this.parameters('query')) {
       if (required && !query.has(name)) query.set(name, String(standing(`query/${name}`, schema)));
     }
@@ -134,6 +140,7 @@ export class RestRoute implements Route {
         ...(this.takes('header', 'if-match') && { 'if-match': FIRST_VERSION }),
       },
       ...(this.body && { body: this.content(mark, (pointer) => ids.get(`body${pointer}`)) }),
+      ...(this.isEndless && { isEndless: true }),
     };
   }
 

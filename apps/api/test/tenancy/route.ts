@@ -1,5 +1,6 @@
 import { newId } from '@holdfast/kernel';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { readEndless } from './endless';
 import { flattened, type JsonSchema } from './json-schema';
 
 /** Whose credential a route takes. */
@@ -28,6 +29,8 @@ export interface Wire {
   readonly url: string;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: unknown;
+  /** The answer has no end: as much of it is read as comes at once. */
+  readonly isEndless?: boolean;
 }
 
 /** What a request is made of, beside its route. */
@@ -93,7 +96,7 @@ export class Client {
     return this.send(typeof etag === 'string' ? route.withVersion(wire, etag) : wire, credential);
   }
 
-  async send({ method, url, headers, body }: Wire, credential?: string): Promise<Reply> {
+  async send({ method, url, headers, body, isEndless }: Wire, credential?: string): Promise<Reply> {
     this.sent += 1;
     const began = performance.now();
     const answer = await this.app.inject({
@@ -105,8 +108,11 @@ export class Client {
         ...headers,
       },
       ...(body !== undefined && { payload: JSON.stringify(body) }),
+      ...(isEndless && { payloadAsStream: true }),
     });
     const ms = performance.now() - began;
+    const { statusCode: status } = answer;
+    if (isEndless) return { status, headers: answer.headers, ...(await readEndless(answer)), ms };
     // One JSON document: what has one a line is a text.
     const isJson = /[/+]json\b/.test(String(answer.headers['content-type']));
     return {
