@@ -33,6 +33,8 @@ class OnPurpose extends Error {
   kind: 'tenant',
   events: ['probe.key.moved'],
   key: 'stream',
+  // Some fail for several times on purpose, and none is to be given up.
+  retry: { attemptsMax: 60, baseMs: 50, capMs: 1_000 },
   from: 'beginning',
   replay: 'never',
 })

@@ -2,20 +2,23 @@ import { configOrExit } from '@holdfast/config';
 import { createLogger, runProcess } from '@holdfast/observability';
 import { TelemetryStore } from '@holdfast/telemetry';
 import { startWorker } from '../../src/worker';
+import { CopiesConsumer } from './copies-consumer';
 import { EffectsConsumer } from './effects-consumer';
+import type { Probe } from './worker-process';
 
 const config = configOrExit('worker');
 const logger = createLogger({ app: 'worker', level: config.logLevel });
 
-/** The worker process as `holdfast worker` runs it, with the group that the suites of faults look at besides its own. */
+const { failing, paceMs, refusing, copies } = JSON.parse(process.argv[2] ?? '{}') as Probe;
+
+/** The worker process as `holdfast worker` runs it, with the groups that the suites of faults look at besides its own. */
 void runProcess(logger, async () => {
   const telemetry = new TelemetryStore({ url: config.clickhouseUrl });
-  const effects = new EffectsConsumer(Number(process.argv[2] ?? 0), Number(process.argv[3] ?? 0));
   const worker = await startWorker(config, {
     logger,
     telemetry,
     serveMetrics: true,
-    consumers: [effects],
+    consumers: [new EffectsConsumer(failing, paceMs), new CopiesConsumer(copies, refusing)],
   });
   // A test that dies takes its workers with it: their standard input ends.
   process.stdin.resume().once('end', () => process.kill(process.pid, 'SIGKILL'));

@@ -152,9 +152,9 @@ export class Writers {
   }
 }
 
-const WRITERS = 4;
+const WRITERS = 3;
 const KEYS = 5;
-/** Four writers commit about 150 transactions a second with it: load, and not what saturates two cores. */
+/** Three writers commit about 100 transactions a second with it: load, and not what saturates two cores. */
 const PAUSE_MS = 40;
 
 /** Whether it is a system's error about a connection; those of Node itself are no instances of Jest's `Error`. */

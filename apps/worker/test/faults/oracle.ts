@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TelemetryStore } from '@holdfast/telemetry';
 import type { TestDatabase } from '@holdfast/testing';
+import { readCopies } from './copies-consumer';
 import type { Entry } from './journal';
 
 /** What the journal says against what is there. Every list is empty and every number zero when all is well. */
@@ -17,6 +18,9 @@ export interface Verdict {
   readonly usage: number;
   /** By how much ClickHouse is off, as its readers count. */
   readonly store: number;
+  /** Events that the group `copies` lacks or has too often, and those that came in another order than their commits. */
+  readonly copies: number;
+  readonly copiesInverted: number;
   /** Ticks of a leader behind a tick of its successor. */
   readonly fenced: number;
 }
@@ -29,9 +33,12 @@ const SOUND: Verdict = {
   inverted: 0,
   usage: 0,
   store: 0,
+  copies: 0,
+  copiesInverted: 0,
   fenced: 0,
 };
 
+type Effects = Pick<Verdict, 'missing' | 'doubled' | 'inverted' | 'usage' | 'fenced'>;
 const EFFECTS = `
   with wanted as (select id from events.log where tenant_id = any ($1::uuid[]) and type = 'probe.key.moved')
   select
@@ -46,12 +53,17 @@ const EFFECTS = `
     (select count(*) from (select fence < lag(fence) over (order by id) as behind from events.ticks) t where behind)::int
       as fenced`;
 
-/** Compares the journal, the log, the effects, the usage counts, ClickHouse and the ticks. */
-export async function judge(
-  database: TestDatabase,
-  telemetry: TelemetryStore,
-  journal: readonly Entry[],
-): Promise<Verdict> {
+/** Where the oracle looks. */
+export interface Sources {
+  readonly database: TestDatabase;
+  readonly telemetry: TelemetryStore;
+  readonly journal: readonly Entry[];
+  /** The file of the group `copies`. */
+  readonly copies: string;
+}
+
+/** Compares the journal, the log, the effects, the usage counts, ClickHouse, the copies and the ticks. */
+export async function judge({ database, telemetry, journal, copies }: Sources): Promise<Verdict> {
   const tenantIds = [...new Set(journal.map(({ tenantId }) => tenantId))];
   const idsOf = (outcome: Entry['outcome']): string[] =>
     journal.filter((entry) => entry.outcome === outcome).flatMap(({ moves }) => moves.map(({ id }) => id));
@@ -62,15 +74,19 @@ export async function judge(
       ])
     ).map(({ id }) => id),
   );
-  const [effects] = await database.admin<Omit<Verdict, 'lost' | 'undead' | 'store'>>(EFFECTS, [tenantIds]);
+  const [effects] = await database.admin<Effects>(EFFECTS, [tenantIds]);
   let stored = 0;
   for (const tenantId of tenantIds) stored += await countStored(telemetry, tenantId);
+  const { ids, inverted } = readCopies(copies);
+  const copied = new Set(ids);
   if (!effects) throw new Error('the oracle has no answer');
   return {
     ...effects,
     lost: idsOf('ok').filter((id) => !logged.has(id)).length,
     undead: idsOf('failed').filter((id) => logged.has(id)).length,
     store: logged.size - stored,
+    copies: ids.length - copied.size + [...logged].filter((id) => !copied.has(id)).length,
+    copiesInverted: inverted,
   };
 }
 
@@ -83,18 +99,20 @@ export async function countStored(telemetry: TelemetryStore, tenantId: string): 
 }
 
 /** Waits until nothing lags, and answers how long that took in milliseconds; what is wrong behind the bound is thrown. */
-export async function untilSound(
-  database: TestDatabase,
-  telemetry: TelemetryStore,
-  journal: readonly Entry[],
-  boundMs: number,
-): Promise<number> {
+export async function untilSound(sources: Sources, boundMs: number): Promise<number> {
   const startedAt = performance.now();
   for (;;) {
-    const verdict = await judge(database, telemetry, journal);
+    const verdict = await judge(sources);
     const tookMs = performance.now() - startedAt;
     // What has doubled or is out of order stays so.
-    const isFinal = verdict.doubled + verdict.inverted + verdict.fenced + verdict.lost + verdict.undead > 0;
+    const isFinal =
+      verdict.doubled +
+        verdict.inverted +
+        verdict.copiesInverted +
+        verdict.fenced +
+        verdict.lost +
+        verdict.undead >
+      0;
     if (isFinal || tookMs > boundMs) expect(verdict).toEqual(SOUND);
     if (JSON.stringify(sorted(verdict)) === JSON.stringify(sorted(SOUND))) return Math.round(tookMs);
     await sleep(100);

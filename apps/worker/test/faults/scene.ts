@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort, type TestDatabase } from '@holdfast/testing';
 import { Writers, type WritersOptions } from './journal';
-import { untilSound } from './oracle';
+import { type Sources, untilSound } from './oracle';
 import type { QueueKind, Stage } from './stage';
 import { type WorkerOptions, WorkerProcess } from './worker-process';
 
@@ -14,13 +14,17 @@ export class Scene {
   readonly workers: WorkerProcess[] = [];
   private supervising = false;
   private readonly starting: Promise<void>[] = [];
+  /** The file of the group `copies`. */
+  private readonly copies: string;
 
   private constructor(
     readonly stage: Stage,
     readonly database: TestDatabase,
     readonly writers: Writers,
     readonly queues: QueueKind,
-  ) {}
+  ) {
+    this.copies = stage.file(database.name);
+  }
 
   static async open(stage: Stage, queues: QueueKind, writing: WritersOptions): Promise<Scene> {
     const database = await stage.database();
@@ -45,11 +49,16 @@ export class Scene {
   /** Starts a worker and waits until it is ready, or gone. */
   async start(options: WorkerOptions = {}): Promise<WorkerProcess> {
     const environment = this.stage.environment(this.database, this.queues);
-    const worker = new WorkerProcess(environment, await freePort(), options);
+    const worker = new WorkerProcess(environment, await freePort(), this.copies, options);
     this.workers.push(worker);
     void worker.gone.then(() => this.replace(options));
     await worker.ready();
     return worker;
+  }
+
+  private get sources(): Sources {
+    const { database, copies } = this;
+    return { database, copies, telemetry: this.stage.telemetry, journal: this.writers.journal };
   }
 
   /** From here on a worker that dies is started again, without faults. */
@@ -76,7 +85,7 @@ export class Scene {
   /** Ends the writing and waits until every effect is there once and in order; answers how long that took. */
   async settle(boundMs: number): Promise<number> {
     await this.writers.stop();
-    return untilSound(this.database, this.stage.telemetry, this.writers.journal, boundMs);
+    return untilSound(this.sources, boundMs);
   }
 
   async close(): Promise<void> {
@@ -87,12 +96,12 @@ export class Scene {
     await this.database.drop();
   }
 
-  private replace({ failing, paceMs }: WorkerOptions): void {
+  private replace({ faults: _done, ...options }: WorkerOptions): void {
     if (!this.supervising) return;
     const starting = sleep(RESTART_MS).then(async () => {
       if (!this.supervising) return;
       // One that does not become ready is seen by what does not get delivered.
-      await this.start({ ...(failing && { failing }), ...(paceMs && { paceMs }) }).catch(() => {});
+      await this.start(options).catch(() => {});
     });
     this.starting.push(starting);
   }

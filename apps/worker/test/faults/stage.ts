@@ -103,6 +103,11 @@ export class Stage {
     this.running = await EmbeddedPostgres.start({ ...postgresOptions(this.servers.directory), port });
   }
 
+  /** A file of one run. */
+  file(name: string): string {
+    return join(this.servers.directory, name);
+  }
+
   async stopRedis(): Promise<void> {
     if (this.redis) await stopRedis(this.redis);
   }

@@ -9,11 +9,17 @@ const READY_TIMEOUT_MS = 60_000;
 /** What is kept of a process's output for a test that fails. */
 const OUTPUT_MAX = 200_000;
 
-/** Builds the program if a source is newer than the build. Processes run it as an image would: compiled, in Node alone. */
+let program = '';
+
+/**
+ * Builds the program if a source is newer than the build. Processes run it as an image would: compiled, in Node alone; and
+ * all of a suite from the same build.
+ */
 export function buildProgram(): void {
   const script = `const b = require(${JSON.stringify(BUILD)}); if (b.isStale()) b.build(b.isStale);`;
   const built = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
   if (built.status !== 0) throw new Error(built.stderr);
+  program = join(realpathSync(join(ROOT, 'dist')), 'apps/worker/test/faults/fault-worker.js');
 }
 
 /** How a worker is started besides its environment. */
@@ -24,6 +30,17 @@ export interface WorkerOptions {
   readonly failing?: number;
   /** How long a page of the group `effects` takes. */
   readonly paceMs?: number;
+  /** Share of the batches of the group `copies` that are refused. */
+  readonly refusing?: number;
+}
+
+/** What the process is told about the groups of the test. */
+export interface Probe {
+  readonly failing: number;
+  readonly paceMs: number;
+  readonly refusing: number;
+  /** The file of the group `copies`. */
+  readonly copies: string;
 }
 
 /** A worker process of a test's own, as Kubernetes would run one. */
@@ -36,13 +53,14 @@ export class WorkerProcess {
   constructor(
     environment: Readonly<Record<string, string>>,
     private readonly metricsPort: number,
-    { faults = '', failing = 0, paceMs = 0 }: WorkerOptions = {},
+    copies: string,
+    { faults = '', failing = 0, paceMs = 0, refusing = 0 }: WorkerOptions = {},
   ) {
+    const probe: Probe = { failing, paceMs, refusing, copies };
     const kept = Object.entries(process.env).filter(
       ([name]) => !/^(DATABASE_|REDIS_|CLICKHOUSE_|HOLDFAST_|NODE_OPTIONS)/.test(name),
     );
-    const program = join(realpathSync(join(ROOT, 'dist')), 'apps/worker/test/faults/fault-worker.js');
-    this.child = spawn(process.execPath, [program, String(failing), String(paceMs)], {
+    this.child = spawn(process.execPath, [program, JSON.stringify(probe)], {
       env: {
         ...Object.fromEntries(kept),
         NODE_ENV: 'test',
