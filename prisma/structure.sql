@@ -109,7 +109,7 @@ create table events.heads (
   tenant_id uuid not null,
   tick bigint not null,
   constraint heads_pkey PRIMARY KEY (tenant_id)
-) with (fillfactor=70);
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000, fillfactor=50);
 alter table events.heads owner to holdfast_owner;
 
 create table events.leases (
@@ -118,7 +118,7 @@ create table events.leases (
   fence bigint default 0 not null,
   expires_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   constraint leases_pkey PRIMARY KEY (name)
-) with (fillfactor=50);
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, fillfactor=50);
 alter table events.leases owner to holdfast_owner;
 
 create table events.lineage (
@@ -243,7 +243,7 @@ create table events.store_cursors (
   constraint store_cursors_check CHECK ((to_tick > from_tick)),
   constraint store_cursors_check1 CHECK ((through_seq > after_seq)),
   constraint store_cursors_pkey PRIMARY KEY (group_name)
-) with (fillfactor=50);
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=1000, fillfactor=50);
 alter table events.store_cursors owner to holdfast_owner;
 
 create table events.tenant_cursors (
@@ -258,7 +258,7 @@ create table events.tenant_cursors (
   generation integer default 0 not null,
   constraint tenant_cursors_check CHECK ((to_tick > from_tick)),
   constraint tenant_cursors_pkey PRIMARY KEY (tenant_id, group_name)
-) with (fillfactor=70);
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000, fillfactor=50);
 alter table events.tenant_cursors owner to holdfast_owner;
 alter table events.tenant_cursors enable row level security;
 alter table events.tenant_cursors force row level security;
@@ -276,7 +276,7 @@ create table events.ticks (
   fence bigint not null,
   created_at timestamp with time zone default clock_timestamp() not null,
   constraint ticks_pkey PRIMARY KEY (id)
-);
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=2000);
 alter table events.ticks owner to holdfast_owner;
 
 create table idempotency.answers (
@@ -1333,24 +1333,24 @@ CREATE OR REPLACE FUNCTION events.read_range(from_tick bigint, to_tick bigint, a
  RETURNS SETOF events.log
  LANGUAGE plpgsql
  STABLE
- SET plan_cache_mode TO 'force_custom_plan'
+ SET enable_seqscan TO 'off'
  SET max_parallel_workers_per_gather TO '0'
 AS $function$
 declare
   earlier pg_snapshot := (select t.snapshot from events.ticks t where t.id = from_tick);
   later pg_snapshot := (select t.snapshot from events.ticks t where t.id = to_tick);
-  xmax_earlier xid8 := pg_snapshot_xmax(earlier);
-  xmax_later xid8 := pg_snapshot_xmax(later);
-  open_earlier xid8[] := array(select pg_snapshot_xip(earlier));
 begin
   if earlier is null or later is null then
     raise exception 'tick % or % is gone', from_tick, to_tick using errcode = 'HF012';
   end if;
   return query
     select e.*
-    from events.log e
-    where (e.xid = any (open_earlier) or (e.xid >= xmax_earlier and e.xid < xmax_later))
-      and e.seq > after_seq
+    from (
+      select x.* from events.log x where x.xid >= pg_snapshot_xmax(earlier) and x.xid < pg_snapshot_xmax(later)
+      union all
+      select x.* from events.log x where x.xid = any (array(select pg_snapshot_xip(earlier)))
+    ) e
+    where e.seq > after_seq
       and (through_seq is null or e.seq <= through_seq)
       and pg_visible_in_snapshot(e.xid, later)
       and not pg_visible_in_snapshot(e.xid, earlier)
@@ -1363,25 +1363,25 @@ CREATE OR REPLACE FUNCTION events.read_tenant_range(tenant uuid, from_tick bigin
  RETURNS SETOF events.log
  LANGUAGE plpgsql
  STABLE
- SET plan_cache_mode TO 'force_custom_plan'
- SET max_parallel_workers_per_gather TO '0'
+ SET enable_seqscan TO 'off'
 AS $function$
 declare
   earlier pg_snapshot := (select t.snapshot from events.ticks t where t.id = from_tick);
   later pg_snapshot := (select t.snapshot from events.ticks t where t.id = to_tick);
-  xmax_earlier xid8 := pg_snapshot_xmax(earlier);
-  xmax_later xid8 := pg_snapshot_xmax(later);
-  open_earlier xid8[] := array(select pg_snapshot_xip(earlier));
 begin
   if earlier is null or later is null then
     raise exception 'tick % or % is gone', from_tick, to_tick using errcode = 'HF012';
   end if;
   return query
     select e.*
-    from events.log e
-    where e.tenant_id = tenant
-      and (e.xid = any (open_earlier) or (e.xid >= xmax_earlier and e.xid < xmax_later))
-      and e.seq > after_seq
+    from (
+      select x.* from events.log x
+      where x.tenant_id = tenant and x.xid >= pg_snapshot_xmax(earlier) and x.xid < pg_snapshot_xmax(later)
+      union all
+      select x.* from events.log x
+      where x.tenant_id = tenant and x.xid = any (array(select pg_snapshot_xip(earlier)))
+    ) e
+    where e.seq > after_seq
       and pg_visible_in_snapshot(e.xid, later)
       and not pg_visible_in_snapshot(e.xid, earlier)
     order by e.seq
@@ -1413,6 +1413,99 @@ begin
     limit page_size;
 end $function$;
 alter function events.read_tenant_span(uuid,pg_snapshot,pg_snapshot,bigint,integer) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION events.take_page(tenant uuid, of_group text, page_size integer)
+ RETURNS TABLE(seq bigint, id uuid, tenant_id uuid, stream_type text, stream_id uuid, stream_version bigint, type text, schema_version integer, actor text, act text, correlation_id text, causation_id text, traceparent text, occurred_at timestamp with time zone, data jsonb, state text, from_tick bigint, to_tick bigint, after_seq bigint, is_more boolean, is_parking boolean, is_due boolean)
+ LANGUAGE plpgsql
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  held record;
+  newest bigint;
+  earlier pg_snapshot;
+  later pg_snapshot;
+  through bigint;
+  found_count int;
+begin
+  for attempt in 1 .. 2 loop
+    select c.from_tick, c.to_tick, c.after_seq, c.attempts, c.retry_at, c.generation <> g.generation as is_outdated,
+      g.paused_at is not null as is_paused
+    into held
+    from events.tenant_cursors c
+    join events.groups g on g.name = c.group_name
+    where c.tenant_id = tenant and c.group_name = of_group
+      and coalesce((
+        select l.stopped_at is null and l.server_started_at = pg_postmaster_start_time()
+        from events.lineage l order by l.id desc limit 1), true)
+    for update of c skip locked;
+    exit when found;
+    insert into events.tenant_cursors (tenant_id, group_name, from_tick, generation)
+    select tenant, g.name, g.from_tick, g.generation from events.groups g where g.name = of_group
+    on conflict do nothing;
+    if not found or attempt = 2 then
+      return;
+    end if;
+  end loop;
+  perform set_config('synchronous_commit', 'off', true);
+  from_tick := held.from_tick;
+  after_seq := held.after_seq;
+  is_more := false;
+  select true, coalesce(p.retry_at <= clock_timestamp(), false) into is_parking, is_due
+  from events.parked_keys p
+  where p.tenant_id = tenant and p.group_name = of_group
+  order by p.retry_at
+  limit 1;
+  is_parking := coalesce(is_parking, false);
+  is_due := coalesce(is_due, false);
+  state := case
+    when held.is_paused then 'paused'
+    when held.is_outdated then 'outdated'
+    when held.retry_at > clock_timestamp() then 'waiting'
+    else 'page' end;
+  select t.id, t.snapshot into newest, later from events.ticks t order by t.id desc limit 1;
+  through := coalesce(held.to_tick, newest);
+  if state <> 'page' or through <= held.from_tick then
+    return next;
+    return;
+  end if;
+
+  select t.snapshot into earlier from events.ticks t where t.id = held.from_tick;
+  if through < newest then
+    select t.snapshot into later from events.ticks t where t.id = through;
+  end if;
+  if earlier is null or later is null then
+    raise exception 'tick % or % is gone', held.from_tick, through using errcode = 'HF012';
+  end if;
+  return query
+    select e.seq, e.id, e.tenant_id, e.stream_type, e.stream_id, e.stream_version, e.type, e.schema_version, e.actor, e.act,
+      e.correlation_id, e.causation_id, e.traceparent, e.occurred_at, e.data,
+      null::text, null::bigint, null::bigint, null::bigint, null::boolean, null::boolean, null::boolean
+    from (
+      select x.* from events.log x
+      where x.tenant_id = tenant and x.xid >= pg_snapshot_xmax(earlier) and x.xid < pg_snapshot_xmax(later)
+      union all
+      select x.* from events.log x
+      where x.tenant_id = tenant and x.xid = any (array(select pg_snapshot_xip(earlier)))
+    ) e
+    where e.seq > held.after_seq
+      and pg_visible_in_snapshot(e.xid, later)
+      and not pg_visible_in_snapshot(e.xid, earlier)
+    order by e.seq
+    -- Halved with each failure that is nobody's but the group's own, which may be that pages are too much for it.
+    limit greatest(1, page_size >> least(held.attempts, 10));
+  get diagnostics found_count = row_count;
+  if found_count = greatest(1, page_size >> least(held.attempts, 10)) then
+    -- The last event is the caller's to know.
+    to_tick := through;
+  elsif found_count > 0 or held.to_tick is not null then
+    update events.tenant_cursors c
+    set from_tick = through, to_tick = null, after_seq = 0, attempts = 0, retry_at = null, last_error = null
+    where c.tenant_id = tenant and c.group_name = of_group;
+  end if;
+  is_more := to_tick is not null or through < newest;
+  return next;
+end $function$;
+alter function events.take_page(uuid,text,integer) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION events.tick(by_holder text, with_fence bigint, lease_ms integer)
  RETURNS TABLE(new_tick bigint, new_events bigint, new_tenants uuid[], new_lag_ms double precision)
@@ -2371,6 +2464,7 @@ grant execute on function events.bump_epoch(text,text) to holdfast_ops;
 grant execute on function events.read_range(bigint,bigint,bigint,bigint,integer) to holdfast_relay;
 grant execute on function events.read_tenant_range(uuid,bigint,bigint,bigint,integer) to holdfast_app;
 grant execute on function events.read_tenant_span(uuid,pg_snapshot,pg_snapshot,bigint,integer) to holdfast_app;
+grant execute on function events.take_page(uuid,text,integer) to holdfast_app;
 grant execute on function events.tick(text,bigint,integer) to holdfast_relay;
 grant execute on function events.verify_lineage(pg_lsn,integer,boolean) to holdfast_relay;
 grant execute on function ledger.post_batch(uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[],uuid[],text[],text[],text[],text[],integer[]) to holdfast_app;

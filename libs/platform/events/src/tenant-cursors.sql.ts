@@ -45,6 +45,34 @@ const READ = statement<RecordedEvent>(
    from events.read_tenant_range($1, $2, $3, $4, $5)`,
 );
 
+/** What `events.take_page` says behind the events of a page. */
+interface PageEnd {
+  readonly state: 'page' | 'paused' | 'waiting' | 'outdated' | null;
+  readonly fromTick: bigint;
+  readonly toTick: bigint | null;
+  readonly afterSeq: bigint;
+  readonly isMore: boolean;
+  readonly isParking: boolean;
+  readonly isDue: boolean;
+}
+
+const TAKE = statement<RecordedEvent & PageEnd>(
+  'events.take_page',
+  `select seq, id, tenant_id as "tenantId", stream_type as "streamType", stream_id as "streamId",
+     stream_version as "streamVersion", type, schema_version as "schemaVersion", actor, act,
+     correlation_id as "correlationId", causation_id as "causationId", traceparent,
+     to_char(occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "occurredAt", data,
+     state, from_tick as "fromTick", to_tick as "toTick", after_seq as "afterSeq", is_more as "isMore",
+     is_parking as "isParking", is_due as "isDue"
+   from events.take_page($1, $2, $3)`,
+);
+
+/** A page of a tenant's events for a group, whose cursor is locked. */
+export interface TakenPage extends PageEnd {
+  readonly state: 'page' | 'paused' | 'waiting' | 'outdated';
+  readonly events: readonly RecordedEvent[];
+}
+
 const ADVANCE = statement(
   'events.advance_tenant_cursor',
   `update events.tenant_cursors
@@ -74,6 +102,39 @@ export async function lockTenantCursor(tx: TenantTx, group: string): Promise<Ten
   if (locked) return locked;
   const inserted = await tx.execute(INSERT, [tx.tenantId, group]);
   return inserted === 1 ? tx.row(LOCK, [tx.tenantId, group]) : undefined;
+}
+
+/**
+ * Locks the group's cursor, reads a page of at most `limit` events behind it, and moves the cursor past it. Where the page is
+ * full, `toTick` is set, and moving the cursor to its last event is the caller's. Undefined when another worker holds the cursor, or
+ * nobody has registered the group.
+ */
+export async function takePage(tx: TenantTx, group: string, limit: number): Promise<TakenPage | undefined> {
+  const rows = await tx.rows(TAKE, [tx.tenantId, group, limit]);
+  const end = rows.pop();
+  if (!end?.state) return undefined;
+  const { state, fromTick, toTick, afterSeq, isMore, isParking, isDue } = end;
+  return { state, fromTick, toTick, afterSeq, isMore, isParking, isDue, events: rows.map(eventOf) };
+}
+
+function eventOf(row: RecordedEvent): RecordedEvent {
+  return {
+    seq: row.seq,
+    id: row.id,
+    tenantId: row.tenantId,
+    streamType: row.streamType,
+    streamId: row.streamId,
+    streamVersion: row.streamVersion,
+    type: row.type,
+    schemaVersion: row.schemaVersion,
+    actor: row.actor,
+    act: row.act,
+    correlationId: row.correlationId,
+    causationId: row.causationId,
+    traceparent: row.traceparent,
+    occurredAt: row.occurredAt,
+    data: row.data,
+  };
 }
 
 /** A page of the tenant's events between two ticks, in order. */

@@ -5,16 +5,10 @@ import { isGroupFault, reasonOf } from './delivery-failures';
 import { countDelivered, failuresTotal } from './delivery-metrics';
 import { FailingKeys } from './failing-keys';
 import { ParkedDelivery } from './parked-delivery';
-import { findParking } from './parked.sql';
 import type { RecordedEvent } from './recorded-event';
 import type { Report } from './report';
 import { at } from './steps';
-import {
-  listTenantRange,
-  lockTenantCursor,
-  markTenantDelivered,
-  markTenantFailed,
-} from './tenant-cursors.sql';
+import { markTenantDelivered, markTenantFailed, takePage } from './tenant-cursors.sql';
 import { TenantPage } from './tenant-page';
 
 /** One page is one transaction: large enough to pay for it, small enough to hold its locks briefly. */
@@ -105,29 +99,23 @@ export class TenantDelivery {
   private transact(caller: Caller, failing: FailingKeys | undefined): Promise<Outcome> {
     const { group } = this.declaration;
     return this.tenants.transaction(caller, async (tx) => {
-      const cursor = await lockTenantCursor(tx, group);
-      await at(cursor ? 'tenant-delivery.locked' : 'tenant-delivery.occupied');
-      if (!cursor || cursor.isPaused) return NOTHING;
-      failing?.begin(cursor);
-      // In a later snapshot than the lock: what was parked while it was being taken is seen.
-      const asked = findParking(tx, { tenantId: tx.tenantId, group });
-      if (cursor.isWaiting) return { ...NOTHING, isParkedDue: (await asked).isDue };
-      const toTick = cursor.toTick ?? cursor.newest;
-      // The tick that was read may be older than a cursor that moved while its lock was being taken.
-      if (toTick <= cursor.fromTick) return { ...NOTHING, isParkedDue: (await asked).isDue };
-      // Halved with each failure that is nobody's but the group's own, which may be that pages are too much for it.
-      const limit = Math.max(1, this.pageSize >> Math.min(cursor.attempts, 10));
-      const read = listTenantRange(tx, { ...cursor, toTick }, limit);
-      const [{ isParking, isDue }, events] = await Promise.all([asked, read]);
+      const taken = await takePage(tx, group, this.pageSize);
+      await at(taken ? 'tenant-delivery.locked' : 'tenant-delivery.occupied');
+      if (!taken) return NOTHING;
+      const { state, events, isParking, isDue, isMore, fromTick, toTick } = taken;
+      if (state === 'paused' || state === 'outdated') return NOTHING;
+      if (state === 'waiting' || events.length === 0) return { ...NOTHING, isParkedDue: isDue };
+      failing?.begin(taken);
       await at('tenant-delivery.read');
       const page = new TenantPage(tx, this.consumer, this.declaration);
       const effects = await page.take(events, isParking, failing);
       await at('tenant-delivery.applied');
-      const last = events.length === limit ? events.at(-1) : undefined;
-      const within = last && { fromTick: cursor.fromTick, toTick, afterSeq: last.seq };
-      await markTenantDelivered(tx, group, within ?? { fromTick: toTick, toTick: null, afterSeq: 0n });
+      const last = events.at(-1);
+      // The cursor has moved already, unless the page was full. Sent with the commit, which fails where this fails.
+      if (last && toTick !== null)
+        void markTenantDelivered(tx, group, { fromTick, toTick, afterSeq: last.seq }).catch(() => {}); // Thrown by the commit.
       await at('tenant-delivery.moved');
-      return { isMore: within !== undefined || toTick < cursor.newest, effects, isParkedDue: isDue };
+      return { isMore, effects, isParkedDue: isDue };
     });
   }
 

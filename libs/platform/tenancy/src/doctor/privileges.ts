@@ -82,6 +82,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'events.append',
       'events.read_tenant_range',
       'events.read_tenant_span',
+      'events.take_page',
       'ledger.post_batch',
       'ledger.replay_items',
       'tenancy.begin_import',
