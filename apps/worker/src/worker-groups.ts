@@ -11,6 +11,7 @@ import {
   type TaskKindOfWork,
   UsageConsumer,
 } from '@holdfast/tenants';
+import type { WebhookDelivery } from '@holdfast/webhooks';
 
 /** What consumers need of their process. */
 export interface ConsumerParts {
@@ -18,14 +19,21 @@ export interface ConsumerParts {
   readonly telemetry: TelemetryStore;
   /** Absent: no Kafka. */
   readonly kafka: KafkaConsumer | undefined;
+  readonly webhooks: WebhookDelivery;
 }
 
 /** Every consumer group. Each declares itself where its class is. */
 export function consumersOf({
   telemetry,
   kafka,
+  webhooks,
 }: ConsumerParts): readonly (TenantConsumer | StoreConsumer)[] {
-  return [new UsageConsumer(), new ClickHouseConsumer(telemetry), ...(kafka ? [kafka] : [])];
+  return [
+    new UsageConsumer(),
+    new ClickHouseConsumer(telemetry),
+    webhooks.consumer,
+    ...(kafka ? [kafka] : []),
+  ];
 }
 
 /** What tasks need of their process. */

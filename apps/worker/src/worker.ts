@@ -14,6 +14,7 @@ import { Health, type Logger, startMetricsServer } from '@holdfast/observability
 import type { TelemetryStore } from '@holdfast/telemetry';
 import { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TaskRunner } from '@holdfast/tenants';
+import { WebhookDelivery } from '@holdfast/webhooks';
 import { type KafkaStore, openKafka } from './kafka-store';
 import { consumersOf, taskKinds } from './worker-groups';
 
@@ -38,6 +39,8 @@ export interface RunningWorker {
 
 /** Per process: one for each delivery of a group at a time, and some for failures to be noted. */
 const APP_CONNECTIONS = 12;
+/** For taking and recording deliveries to webhooks: of its own, so that a busy day of receivers keeps no group waiting. */
+const WEBHOOK_CONNECTIONS = 6;
 const AUTH_CONNECTIONS = 2;
 /** The sequencer, the sweep, and two for each store: a batch holds one while it is sent. */
 const RELAY_CONNECTIONS = 6;
@@ -46,6 +49,7 @@ interface Pools {
   readonly app: Database;
   readonly auth: Database;
   readonly relay: Database;
+  readonly webhooks: Database;
 }
 
 /** Starts a worker: a candidate for the sequencer's lease, and consumers of every group. Any number may run. */
@@ -89,7 +93,7 @@ export async function startWorker(config: WorkerConfig, resources: WorkerResourc
 
 async function composeDelivery(
   config: WorkerConfig,
-  { app, relay }: Pools,
+  { app, relay, webhooks: sending }: Pools,
   grants: Grants,
   {
     logger,
@@ -101,12 +105,20 @@ async function composeDelivery(
 ): Promise<{ start(): void; verify(): Promise<void>; stop(): Promise<void> }> {
   const report = reportTo(logger);
   const tenants = new TenantDatabase(app);
+  const settings = { keys: config.webhookKeys, allowedNetworks: config.webhookNetworks };
+  const webhooks = new WebhookDelivery({
+    tenants: new TenantDatabase(sending),
+    relay,
+    grants,
+    settings,
+    report,
+  });
   const consumers = new Consumers({
     tenants,
     relay,
     grants,
     backend: queueBackend(config),
-    consumers: [...consumersOf({ config, telemetry, kafka: kafka?.consumer }), ...others],
+    consumers: [...consumersOf({ config, telemetry, kafka: kafka?.consumer, webhooks }), ...others],
     report,
   });
   const sequencer: Sequencer = new Sequencer({
@@ -124,13 +136,14 @@ async function composeDelivery(
       consumers.start();
       waker.start();
       tasks.start();
+      webhooks.start();
       sequencer.start();
     },
     verify: () => (sequencer.halt ? Promise.reject(sequencer.halt) : Promise.resolve()),
     // The lease goes first, so that another worker leads while this one finishes its deliveries.
     stop: async () => {
       await sequencer.stop();
-      await Promise.all([waker.stop(), tasks.stop(), consumers.drain()]);
+      await Promise.all([waker.stop(), tasks.stop(), webhooks.stop(), consumers.drain()]);
       await consumers.stop();
     },
   };
@@ -156,12 +169,13 @@ function openPools(config: WorkerConfig, logger: Logger): Pools {
     app: open('app', config.databaseUrl, APP_CONNECTIONS),
     auth: open('auth', config.databaseAuthUrl, AUTH_CONNECTIONS),
     relay: open('relay', config.databaseRelayUrl, RELAY_CONNECTIONS),
+    webhooks: open('webhooks', config.databaseUrl, WEBHOOK_CONNECTIONS),
   };
 }
 
 async function closeAll(pools: Pools, grants: Grants): Promise<void> {
   grants.close();
-  await Promise.all([pools.app.close(), pools.auth.close(), pools.relay.close()]);
+  await Promise.all(Object.values(pools).map((pool: Database) => pool.close()));
 }
 
 /** Between two log lines about the same trouble: a server that is away fails a hundred times a second. */

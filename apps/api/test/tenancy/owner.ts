@@ -36,6 +36,8 @@ export interface Ways {
 export class Owner {
   private readonly underWay = new Set<Kind>();
   private readonly made: { readonly kind: Kind; readonly id: string }[] = [];
+  /** What stands before an object that was made, by the object's id. */
+  private readonly above = new Map<string, readonly string[]>();
 
   constructor(
     private readonly client: Client,
@@ -77,6 +79,7 @@ export class Owner {
       const { ids } = await this.filling(route);
       await this.exercise(route, { ids: new Map([...ids, [place.name, id]]) });
     }
+    if (this.hasPartsMadeElsewhere(kind)) await this.stir(kind, [id]);
   }
 
   /** Makes an object of the kind, or finds one where the service makes them by itself. */
@@ -90,6 +93,7 @@ export class Owner {
       const parents = above ? [...above.parents, above.id] : [];
       const create = this.route(`POST ${kind.collection}`);
       const id = (create && (await this.create(create, kind, parents))) ?? (await this.first(kind, parents));
+      if (parents.length > 0) this.above.set(id, parents);
       return { id, parents };
     } finally {
       this.underWay.delete(kind);
@@ -112,10 +116,12 @@ export class Owner {
     if (id !== undefined) this.made.push({ kind: creates, id });
   }
 
-  /** Removes what was made and is not among what is kept. */
+  /** Removes what was made and is not among what is kept, or above it. */
   async tidy(kept: string): Promise<void> {
+    const keptIds = [...this.above.keys()].filter((id) => kept.includes(id));
+    const above = new Set(keptIds.flatMap((id) => this.above.get(id) ?? []));
     for (const { kind, id } of this.made.splice(0))
-      if (!kept.includes(id)) await this.end(kind, { id, parents: [] });
+      if (!kept.includes(id) && !above.has(id)) await this.end(kind, { id, parents: [] });
   }
 
   private async create(route: Route, kind: Kind, parents: readonly string[]): Promise<string | undefined> {
@@ -134,15 +140,40 @@ export class Owner {
     const wholes = this.routes.filter(
       (route) => route.name.startsWith(`GET ${whole}`) && route.places().length === parents.length,
     );
-    for (const route of lists.length > 0 ? lists : wholes) {
-      const { body } = await this.exercise(route, { ids: this.path(route, parents) });
-      const { data, [part]: parts = data } = body as Readonly<
-        Record<string, Readonly<Record<string, unknown>>[]>
-      >;
-      const id = identityOf(kind, parts?.[0]);
-      if (id !== undefined) return id;
+    const [above] = kind.parents;
+    for (const stir of [undefined, above]) {
+      if (stir && parents.length === 1) await this.stir(stir, parents);
+      for (const route of lists.length > 0 ? lists : wholes) {
+        const { body } = await this.exercise(route, { ids: this.path(route, parents) });
+        const { data, [part]: parts = data } = body as Readonly<
+          Record<string, Readonly<Record<string, unknown>>[]>
+        >;
+        const id = identityOf(kind, parts?.[0]);
+        if (id !== undefined) return id;
+      }
     }
     throw new Unexercised(`${kind.collection}: there is none, and no way to make one`);
+  }
+
+  /** Whether the kind has lists of parts that no POST to the list makes, as a webhook has of deliveries. */
+  private hasPartsMadeElsewhere({ collection, identity, parents }: Kind): boolean {
+    const below = `${collection}/{${identity}}/`;
+    return (
+      parents.length === 0 &&
+      this.routes.some(
+        ({ name, isPaged }) =>
+          isPaged && name.startsWith(`GET ${below}`) && !this.route(name.replace('GET', 'POST')),
+      )
+    );
+  }
+
+  /** Does to an object whatever can be done to it by name: nothing says which of it makes the object's parts. */
+  private async stir({ collection, identity }: Kind, path: readonly string[]): Promise<void> {
+    const prefix = `POST ${collection}/{${identity}}/`;
+    for (const route of this.routes) {
+      if (!route.name.startsWith(prefix) || route.places().length !== path.length) continue;
+      await this.exercise(route, { ids: this.path(route, path) });
+    }
   }
 
   private path(route: Route, ids: readonly string[]): Map<string, string> {

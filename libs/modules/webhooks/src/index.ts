@@ -1,2 +1,6 @@
+export { CreateWebhook, createWebhookInput } from './endpoints/create-webhook.command';
 export { COUNT_WEBHOOKS } from './endpoints/webhooks.sql';
-export { WebhooksModule, type WebhookSettings } from './webhooks.module';
+export { type WebhookSenderOptions } from './sending/webhook-sender';
+export { WebhookDelivery } from './webhook-delivery';
+export { type WebhookSettings } from './webhook-settings';
+export { WebhooksModule } from './webhooks.module';

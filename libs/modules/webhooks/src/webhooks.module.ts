@@ -1,4 +1,11 @@
 import { type DynamicModule, Module } from '@nestjs/common';
+import { DeliveriesController } from './deliveries/deliveries.controller';
+import { DeliveriesHandler } from './deliveries/deliveries.query';
+import { DeliveriesResolver } from './deliveries/deliveries.resolver';
+import { DeliveryByIdHandler } from './deliveries/delivery-by-id.query';
+import { RetryDeliveriesHandler } from './deliveries/retry-deliveries.command';
+import { RetryDeliveryHandler } from './deliveries/retry-delivery.command';
+import { TestWebhookHandler } from './deliveries/test-webhook.command';
 import { ChangeWebhookHandler } from './endpoints/change-webhook.command';
 import { CreateWebhookHandler } from './endpoints/create-webhook.command';
 import { RemoveWebhookHandler } from './endpoints/remove-webhook.command';
@@ -6,16 +13,9 @@ import { RotateWebhookSecretHandler } from './endpoints/rotate-webhook-secret.co
 import { WebhooksController } from './endpoints/webhooks.controller';
 import { WebhookByIdHandler, WebhooksHandler } from './endpoints/webhooks.query';
 import { WebhooksResolver } from './endpoints/webhooks.resolver';
-import { type SealingKey, SecretKeyring } from './secrets/secret-keyring';
+import { SecretKeyring } from './secrets/secret-keyring';
 import { AddressPolicy } from './sending/address-policy';
-
-/** What the configuration says of webhooks, to API and worker alike. */
-export interface WebhookSettings {
-  /** WEBHOOK_SECRETS_KEY: the first seals. Without one no webhook is made. */
-  readonly keys: readonly SealingKey[];
-  /** WEBHOOK_ALLOWED_NETWORKS. */
-  readonly allowedNetworks: readonly string[];
-}
+import type { WebhookSettings } from './webhook-settings';
 
 /** Webhooks and what is delivered to them. Sending is the worker's: see WebhookSender. */
 @Module({})
@@ -23,7 +23,7 @@ export class WebhooksModule {
   static forRoot({ keys, allowedNetworks }: WebhookSettings): DynamicModule {
     return {
       module: WebhooksModule,
-      controllers: [WebhooksController],
+      controllers: [WebhooksController, DeliveriesController],
       providers: [
         { provide: SecretKeyring, useValue: new SecretKeyring(keys) },
         { provide: AddressPolicy, useValue: new AddressPolicy(allowedNetworks) },
@@ -34,6 +34,12 @@ export class WebhooksModule {
         WebhooksHandler,
         WebhookByIdHandler,
         WebhooksResolver,
+        DeliveriesHandler,
+        DeliveryByIdHandler,
+        RetryDeliveryHandler,
+        RetryDeliveriesHandler,
+        TestWebhookHandler,
+        DeliveriesResolver,
       ],
     };
   }

@@ -1,0 +1,149 @@
+import { statement, type SystemTx } from '@holdfast/database';
+import type { RecordedEvent } from '@holdfast/events';
+import type { TenantTx } from '@holdfast/tenancy';
+import type { SigningScheme } from '../secrets/signing-secret';
+import type { DueLane } from './claim';
+
+// Walks from tenant to tenant by the index, so one that has a hundred thousand due lanes costs as much as one that has one.
+const LIST_DUE_TENANTS = statement<{ tenant_id: string }>(
+  'webhooks.list_due_tenants',
+  `with recursive walked (tenant_id) as (
+     (select l.tenant_id from webhooks.lanes l where l.tenant_id > $1 order by l.tenant_id limit 1)
+     union all
+     select (select l.tenant_id from webhooks.lanes l where l.tenant_id > w.tenant_id order by l.tenant_id limit 1)
+     from walked w
+     where w.tenant_id is not null
+   )
+   select w.tenant_id
+   from walked w
+   where exists (select from webhooks.lanes l where l.tenant_id = w.tenant_id and l.due_at <= clock_timestamp())
+   limit $2`,
+);
+
+/** Tenants behind `after` that have something due, in the order of their ids. */
+export async function listDueTenants(tx: SystemTx, after: string, limit: number): Promise<string[]> {
+  return (await tx.rows(LIST_DUE_TENANTS, [after, limit])).map((row) => row.tenant_id);
+}
+
+// One claim of a tenant at a time: what is under way is counted, and nobody may add to it in between.
+const LOCK_CLAIMS = statement(
+  'webhooks.lock_claims',
+  "select pg_advisory_xact_lock(hashtextextended('webhooks.claims ' || $1, 0))",
+);
+
+const LIST_DUE_LANES = statement<DueLane>(
+  'webhooks.list_due_lanes',
+  `select d.endpoint_id, d.stream, e.failing_since is not null as failing, b.busy
+   from webhooks.endpoints e
+   cross join lateral (
+     select count(*)::int as busy
+     from webhooks.lanes l
+     where l.tenant_id = $1 and l.endpoint_id = e.id and l.holder is not null and l.due_at > clock_timestamp()
+   ) b
+   cross join lateral (
+     select l.endpoint_id, l.stream, l.due_at
+     from webhooks.lanes l
+     where l.tenant_id = $1 and l.endpoint_id = e.id and l.due_at <= clock_timestamp()
+     order by l.due_at
+     limit $2
+   ) d
+   where e.tenant_id = $1 and e.disabled_at is null and e.removed_at is null
+   order by d.due_at
+   limit $3`,
+);
+
+/** More endpoints than any plan allows, times what one may have under way, are not looked at. */
+const LANES_MAX = 4_000;
+
+/** Locks out other claims for the tenant, and answers up to so many due lanes of each endpoint. */
+export async function lockDueLanes(tx: TenantTx, perEndpoint: number): Promise<DueLane[]> {
+  await tx.execute(LOCK_CLAIMS, [tx.tenantId]);
+  return tx.rows(LIST_DUE_LANES, [tx.tenantId, perEndpoint, LANES_MAX]);
+}
+
+/** The first delivery of a lane that was taken. */
+export interface ClaimedDelivery extends RecordedEvent {
+  readonly deliveryId: string;
+  readonly endpointId: string;
+  readonly stream: string;
+  readonly url: string;
+  readonly attemptCount: number;
+  readonly step: number;
+  readonly testBody: unknown;
+  /** Null of a test, which the log does not hold. */
+  readonly loggedId: string | null;
+}
+
+const TAKE = statement<{ endpoint_id: string; stream: string }>(
+  'webhooks.take_lanes',
+  `update webhooks.lanes l
+   set holder = $4, due_at = clock_timestamp() + make_interval(secs => $5)
+   from unnest($2::uuid[], $3::text[]) t (endpoint_id, stream)
+   where l.tenant_id = $1 and l.endpoint_id = t.endpoint_id and l.stream = t.stream and l.due_at <= clock_timestamp()
+   returning l.endpoint_id, l.stream`,
+);
+
+const LIST_FIRST = statement<ClaimedDelivery>(
+  'webhooks.list_first_of_lanes',
+  `select d.id as "deliveryId", d.endpoint_id as "endpointId", d.stream, e.url, d.attempt_count as "attemptCount", d.step,
+     d.test_body as "testBody", l.id as "loggedId", l.seq, l.id, l.tenant_id as "tenantId",
+     l.stream_type as "streamType", l.stream_id as "streamId", l.stream_version as "streamVersion", l.type,
+     l.schema_version as "schemaVersion", l.actor, l.act, l.correlation_id as "correlationId",
+     l.causation_id as "causationId", l.traceparent,
+     to_char(l.occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "occurredAt", l.data
+   from unnest($2::uuid[], $3::text[]) t (endpoint_id, stream)
+   cross join lateral (
+     select d.id, d.endpoint_id, d.stream, d.event_id, d.attempt_count, d.step, d.test_body
+     from webhooks.deliveries d
+     where d.tenant_id = $1 and d.endpoint_id = t.endpoint_id and d.stream = t.stream and d.status = 'pending'
+     order by d.seq, d.id
+     limit 1
+   ) d
+   join webhooks.endpoints e on e.tenant_id = $1 and e.id = d.endpoint_id
+   left join events.log l on l.tenant_id = $1 and l.id = d.event_id
+   limit 1000`,
+);
+
+/**
+ * Takes the lanes under a name until the lease ends, and answers the first delivery of each. A lane that is not due any more
+ * is left: somebody else was first.
+ */
+export async function takeLanes(
+  tx: TenantTx,
+  lanes: readonly DueLane[],
+  holder: string,
+  leaseSeconds: number,
+): Promise<ClaimedDelivery[]> {
+  if (lanes.length === 0) return [];
+  const endpoints = lanes.map((lane) => lane.endpoint_id);
+  const streams = lanes.map(({ stream }) => stream);
+  const taken = await tx.rows(TAKE, [tx.tenantId, endpoints, streams, holder, leaseSeconds]);
+  return tx.rows(LIST_FIRST, [
+    tx.tenantId,
+    taken.map((lane) => lane.endpoint_id),
+    taken.map(({ stream }) => stream),
+  ]);
+}
+
+/** A secret that signs, sealed. */
+export interface SealedRow {
+  readonly id: string;
+  readonly endpointId: string;
+  readonly scheme: SigningScheme;
+  readonly keyId: string;
+  readonly sealed: Buffer;
+}
+
+const LIST_SECRETS = statement<SealedRow>(
+  'webhooks.list_sealed_secrets',
+  `select s.id, s.endpoint_id as "endpointId", s.scheme, s.key_id as "keyId", s.sealed
+   from webhooks.secrets s
+   where s.tenant_id = $1 and s.endpoint_id = any ($2::uuid[]) and (s.ends_at is null or s.ends_at > clock_timestamp())
+   order by s.created_at desc
+   limit 1000`,
+);
+
+/** The secrets that sign for these endpoints, newest first. */
+export function listSealedSecrets(tx: TenantTx, endpointIds: readonly string[]): Promise<SealedRow[]> {
+  return tx.rows(LIST_SECRETS, [tx.tenantId, endpointIds]);
+}

@@ -1,0 +1,207 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Database, SystemTx } from '@holdfast/database';
+import { type RecordedEvent, type Report } from '@holdfast/events';
+import { type Grants, TenantClosed, type TenantDatabase } from '@holdfast/tenancy';
+import { SecretKeyring } from '../secrets/secret-keyring';
+import type { WebhookSettings } from '../webhook-settings';
+import { AddressPolicy } from './address-policy';
+import { listDueTenants } from './claim.sql';
+import { DeliveryWork, type HeldDelivery } from './delivery-work';
+import { type Answer, type PostLimits, Postman } from './post';
+import { type ResolveHost, resolveByDns } from './resolver';
+import {
+  attemptSeconds,
+  attemptsTotal,
+  deliverySeconds,
+  dueTenants,
+  lostAttemptsTotal,
+  underWay,
+} from './sender-metrics';
+import { SIGNATURE_HEADER, signedPosting } from './signed-posting';
+
+/** What a sender needs of its process. */
+export interface WebhookSenderOptions {
+  readonly tenants: TenantDatabase;
+  readonly relay: Database;
+  readonly grants: Grants;
+  readonly settings: WebhookSettings;
+  readonly report: Report;
+  /** Tests take less time, and answer names themselves. */
+  readonly limits?: Partial<PostLimits>;
+  readonly resolve?: ResolveHost;
+  readonly ca?: string;
+}
+
+/** The longest that a lost hint, another process's retry or a lease that has run out waits. */
+const SWEEP_INTERVAL_MS = 1_000;
+/** Tenants of one look, and looks of one sweep; the next goes on behind them. */
+const TENANTS_PER_LOOK = 500;
+const LOOKS_MAX = 10;
+/** Sockets, and a kilobyte or two each. A hundred hold 15 s at worst, so endpoints that fail get no more than a quarter. */
+const SLOTS = 256;
+const FAILING_SLOTS = 64;
+/** Claims under way at a time: each holds a connection for a few milliseconds. */
+const CLAIMS = 3;
+/** Tenants that wait for a claim; of more, the sweep finds the rest. */
+const WAITING_MAX = 10_000;
+/** Looks after a hint: the transaction that it is about commits a few milliseconds later, and a busy machine's later still. */
+const HINT_DELAYS_MS = [5, 40, 250];
+/** What a pod has to end in is 30 s, of which others need some as well. */
+const STOP_PATIENCE_MS = 5_000;
+const NO_TENANT = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * Sends what is due to webhooks. Any number of processes may: a lane is taken in a transaction, under a name, for as long as
+ * an attempt can take, and what came of it is recorded under that name.
+ *
+ * A sender that is killed between the two loses its lease, and the delivery is sent again with the same `webhook-id`: at
+ * least once. The endpoint's and the tenant's share of what is under way is counted in the database, over all processes.
+ */
+export class WebhookSender {
+  private readonly work: DeliveryWork;
+  private readonly postman: Postman;
+  private readonly stopping = new AbortController();
+  private readonly waiting = new Set<string>();
+  private readonly claims = new Set<Promise<void>>();
+  private readonly sending = new Map<Promise<void>, boolean>();
+  private sweeping: Promise<void> = Promise.resolve();
+  private sweptTo = NO_TENANT;
+  private abandoned = false;
+
+  constructor(private readonly options: WebhookSenderOptions) {
+    const { tenants, grants, settings, limits, resolve = resolveByDns(), ca } = options;
+    this.work = new DeliveryWork(tenants, grants, new SecretKeyring(settings.keys));
+    const policy = new AddressPolicy(settings.allowedNetworks);
+    this.postman = new Postman({ policy, resolve, limits, ...(ca !== undefined && { ca }) });
+  }
+
+  /** Begins to look for what is due. */
+  start(): void {
+    this.sweeping = this.keepSweeping();
+  }
+
+  /**
+   * Takes nothing more, and waits a few seconds for what is under way. What a receiver does not answer by then is left: its
+   * lease runs out, and another sender sends it again.
+   */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.sweeping;
+    await Promise.all(this.claims);
+    const settled = Promise.all(this.sending.keys());
+    await Promise.race([settled, sleep(STOP_PATIENCE_MS, undefined, { ref: false })]);
+    this.abandoned = true;
+    await this.postman.close();
+    await settled;
+  }
+
+  /** Says that the tenant's group has just put something into its lanes, in a transaction that commits about now. */
+  hint(tenantId: string): void {
+    for (const delay of HINT_DELAYS_MS) setTimeout(() => this.wake(tenantId), delay).unref();
+  }
+
+  /** Takes what of the tenant is due as soon as there is room. */
+  wake(tenantId: string): void {
+    if (this.stopping.signal.aborted || this.waiting.size >= WAITING_MAX) return;
+    this.waiting.add(tenantId);
+    this.pump();
+  }
+
+  /** Wakes the tenants that have something due, in the order of their ids from where the last sweep has ended. */
+  async sweep(): Promise<void> {
+    let found = 0;
+    for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
+      const tenants = await this.options.relay.transaction(
+        (connection) => new SystemTx(connection, 'read only'),
+        (tx) => listDueTenants(tx, this.sweptTo, TENANTS_PER_LOOK),
+      );
+      for (const tenantId of tenants) this.wake(tenantId);
+      found += tenants.length;
+      const isLast = tenants.length < TENANTS_PER_LOOK;
+      this.sweptTo = isLast ? NO_TENANT : (tenants.at(-1) ?? NO_TENANT);
+      if (isLast) break;
+    }
+    dueTenants.set(found);
+  }
+
+  private async keepSweeping(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      await this.sweep().catch((error: unknown) => this.options.report(error, 'looking for due webhooks'));
+      await sleep(SWEEP_INTERVAL_MS, undefined, { signal }).catch(() => {}); // Stopped.
+    }
+  }
+
+  private pump(): void {
+    for (const tenantId of this.waiting) {
+      if (this.stopping.signal.aborted || this.claims.size >= CLAIMS || this.sending.size >= SLOTS) return;
+      this.waiting.delete(tenantId);
+      const claim: Promise<void> = this.claim(tenantId).finally(() => {
+        this.claims.delete(claim);
+        this.pump();
+      });
+      this.claims.add(claim);
+    }
+  }
+
+  private async claim(tenantId: string): Promise<void> {
+    const failing = [...this.sending.values()].filter(Boolean).length;
+    // Claims that are under way at the same time take the same room: each may take its share of it.
+    const slots = Math.ceil((SLOTS - this.sending.size) / CLAIMS);
+    const failingSlots = Math.max(0, Math.ceil((FAILING_SLOTS - failing) / CLAIMS));
+    try {
+      const held = await this.work.claim(tenantId, { slots, failingSlots });
+      for (const delivery of held) this.begin(delivery);
+    } catch (error) {
+      if (!(error instanceof TenantClosed))
+        this.options.report(error, `taking deliveries of tenant ${tenantId}`);
+    }
+  }
+
+  private begin(delivery: HeldDelivery): void {
+    const sent: Promise<void> = this.deliver(delivery)
+      .catch((error: unknown) => this.options.report(error, 'recording a delivery'))
+      .finally(() => {
+        this.sending.delete(sent);
+        underWay.set(this.sending.size);
+        this.wake(delivery.tenantId);
+      });
+    this.sending.set(sent, delivery.failing);
+    underWay.set(this.sending.size);
+  }
+
+  private async deliver(delivery: HeldDelivery): Promise<void> {
+    const { claimed, signers } = delivery;
+    const event: RecordedEvent | null = claimed.loggedId === null ? null : claimed;
+    const { deliveryId: id, url, testBody } = claimed;
+    const posting = signedPosting({ id, url, event, testBody }, signers);
+    const startedAt = new Date();
+    const answer = signers.length === 0 ? UNSIGNED : await this.postman.post(posting);
+    if (this.abandoned && answer.status === null) return; // Cut off by us: it says nothing about the receiver.
+    const { [SIGNATURE_HEADER]: _signatures, ...requestHeaders } = posting.headers;
+    const isRecorded = await this.work.record(delivery, { startedAt, url, requestHeaders, answer });
+    count(claimed, answer, isRecorded);
+  }
+}
+
+/** Of an endpoint whose secrets were taken away while it had deliveries: nothing leaves without a signature. */
+const UNSIGNED: Answer = {
+  outcome: 'no_secret',
+  latencyMs: 0,
+  status: null,
+  responseHeaders: null,
+  responseBody: null,
+  retryAfterMs: undefined,
+};
+
+function count(
+  { attemptCount, loggedId, occurredAt }: HeldDelivery['claimed'],
+  { outcome, latencyMs }: Answer,
+  isRecorded: boolean,
+): void {
+  attemptsTotal.inc({ outcome });
+  attemptSeconds.observe({ outcome }, latencyMs / 1_000);
+  if (!isRecorded) lostAttemptsTotal.inc();
+  if (outcome === 'delivered' && attemptCount === 0 && loggedId !== null)
+    deliverySeconds.observe(Math.max(0, Date.now() - Date.parse(occurredAt)) / 1_000);
+}
