@@ -9,7 +9,7 @@ import {
   type StoreConsumer,
   type TenantConsumer,
 } from '@holdfast/events';
-import type { QueueBackend } from '@holdfast/jobs';
+import { checkQueueBackend, QueueBackendAway, type QueueBackend } from '@holdfast/jobs';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
 import type { TelemetryStore } from '@holdfast/telemetry';
 import { Grants, TenantDatabase } from '@holdfast/tenancy';
@@ -60,13 +60,16 @@ export async function startWorker(config: WorkerConfig, resources: WorkerResourc
   const grants = new Grants(pools.auth);
   const health = new Health();
   const kafka = openKafka(config);
+  const backend = queueBackend(config);
   try {
+    await refuseUnfit(backend, logger);
     const delivery = await composeDelivery(config, pools, grants, { ...resources, kafka });
     const metrics = serveMetrics
       ? await startMetricsServer({ host: config.host, port: config.metricsPort, health })
       : undefined;
     health.check('database', () => pools.app.ping());
     health.check('relay', () => pools.relay.ping());
+    health.watch('queues', () => checkQueueBackend(backend));
     // Watched only: a worker without Kafka has all its other work to do.
     if (kafka) health.watch('kafka', () => kafka.broker.ping());
     // Whether the log is the one that it was; what needs no events is served all the same.
@@ -147,6 +150,16 @@ async function composeDelivery(
       await consumers.stop();
     },
   };
+}
+
+/** Queues are replaceable, so one that is away keeps no worker from starting; one that loses jobs while it is there does. */
+async function refuseUnfit(backend: QueueBackend, logger: Logger): Promise<void> {
+  try {
+    for (const warning of await checkQueueBackend(backend)) logger.warn({ context: 'queues' }, warning);
+  } catch (error) {
+    if (!(error instanceof QueueBackendAway)) throw error;
+    logger.warn({ err: error, context: 'queues' }, 'It is not known whether the queues can be kept there.');
+  }
 }
 
 /** Redis where there is one; else the queues are tables. The configuration has seen to it that there is either. */

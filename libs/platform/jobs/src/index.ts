@@ -1,3 +1,4 @@
 export { type QueueBackend } from './backend';
+export { checkQueueBackend, QueueBackendAway, QueueBackendUnfit } from './check-backend';
 export { PromptRedis, RedisAway } from './prompt-redis';
 export { WakeUpQueue, type WakeUpQueueOptions } from './wake-up-queue';

@@ -7,8 +7,9 @@ export function hasRedisServer(): boolean {
 }
 
 /** Starts a server that keeps nothing, on a port of the caller's choice, so that it can come back there. */
-export async function startRedis(port: number): Promise<ChildProcess> {
+export async function startRedis(port: number, maxmemoryPolicy = 'noeviction'): Promise<ChildProcess> {
   const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  args.push('--maxmemory-policy', maxmemoryPolicy);
   const server = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'ignore'] });
   for await (const chunk of server.stdout ?? []) if (String(chunk).includes('Ready to accept')) break;
   return server;
