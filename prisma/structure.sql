@@ -2438,6 +2438,10 @@ begin
 end $function$;
 alter function tenancy.verified_principal() owner to holdfast_owner;
 
+-- Publications
+
+create publication holdfast_events for table events.log with (publish = 'insert');
+
 -- Grants (what an owner may do with its own is left out)
 
 grant execute on function auth.end_membership(uuid) to holdfast_app;

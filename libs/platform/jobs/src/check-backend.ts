@@ -76,7 +76,7 @@ async function checkRedis(url: string, timeoutMs: number): Promise<readonly stri
 /** Managed servers rename CONFIG or forbid it. */
 async function configuredPolicy(redis: Redis): Promise<string | undefined> {
   try {
-    const [, policy] = (await redis.config('GET', 'maxmemory-policy')) as string[];
+    const [, policy] = await redis.config('GET', 'maxmemory-policy');
     return policy;
   } catch {
     return undefined; // The caller says that it is not known.

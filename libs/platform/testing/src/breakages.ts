@@ -245,4 +245,16 @@ export const BREAKAGES: readonly Breakage[] = [
     rule: 20,
     object: 'events.log',
   },
+  {
+    what: 'a publication of a table of tenants',
+    sql: 'create publication everything for table identity.api_keys',
+    rule: 20,
+    object: 'everything',
+  },
+  {
+    what: 'the publication of the log with another table',
+    sql: 'alter publication holdfast_events add table ledger.accounts',
+    rule: 20,
+    object: 'holdfast_events',
+  },
 ];

@@ -2,6 +2,8 @@ export { findUnbound } from './bound-role';
 export { type Breakage, BREAKAGES } from './breakages';
 export { lineDifferences } from './line-differences';
 export { freePort } from '@holdfast/embedded';
+export { type KafkaConnect } from './kafka-connect';
+export { LogicalServer } from './logical-server';
 export { hasRedisServer, startRedis, stopRedis } from './redis-server';
 export { type ClickHouseKind, TestClickHouse } from './test-clickhouse';
 export { type ProxyMode, TcpProxy } from './tcp-proxy';

@@ -73,8 +73,11 @@ export class TestDatabase {
    * The same for a suite that takes every route there is. PgBouncer is the database's own, in transaction mode, where
    * `serverConnections` for each role are shared by all that `as` and `tenants` open.
    */
-  static async createFor({ route }: TestRoute, serverConnections = 5): Promise<TestDatabase> {
-    const serverUrl = process.env['HOLDFAST_TEST_ADMIN_URL'];
+  static async createFor(
+    { route }: TestRoute,
+    serverConnections = 5,
+    serverUrl = process.env['HOLDFAST_TEST_ADMIN_URL'],
+  ): Promise<TestDatabase> {
     if (!serverUrl) throw new Error('no test server: is global-setup wired for this spec?');
     const database = await TestDatabase.createOn(serverUrl);
     if (route === 'through PgBouncer') await database.startBouncer(serverConnections);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { freePort } from '@holdfast/embedded';
+import { KafkaConnect } from './kafka-connect';
 
 /** What `tools/kafka/start.js` says once the broker takes connections. */
 interface Started {
@@ -59,6 +60,12 @@ export class TestKafka {
 
   get brokers(): string {
     return this.started.brokers;
+  }
+
+  /** Starts a Kafka Connect with a connector; whoever starts it stops it before the broker is closed. */
+  connect(connector: object): KafkaConnect {
+    const { brokers, jars } = this.started;
+    return KafkaConnect.start({ brokers, jars, directory: this.directory }, connector);
   }
 
   /** Stops the process where it stands: connections stay open and nobody answers. */

@@ -106,4 +106,26 @@ export const PRIVILEGE_CHECKS: readonly CatalogueCheck[] = [
        limit 100`,
     ),
   },
+  {
+    rule: 20,
+    severity: 'warning',
+    title: 'nothing is published to subscribers, whom no policy binds, but what is appended to the log',
+    statement: find(
+      'publications',
+      `select p.pubname::text as object, flaw.reason || ', and no policy binds a subscriber' as reason,
+         case when p.pubname = 'holdfast_events' and not p.puballtables
+           then 'alter publication holdfast_events set table events.log; alter publication holdfast_events set (publish = ''insert'');'
+           else format('drop publication if exists %I;', p.pubname) end as fix
+       from pg_publication p
+       cross join lateral (values
+         (p.pubname <> 'holdfast_events', 'Holdfast has not made it'),
+         (p.puballtables or exists (select from pg_publication_namespace n where n.pnpubid = p.oid), 'it publishes every table'),
+         (exists (select from pg_publication_rel r where r.prpubid = p.oid and r.prrelid <> to_regclass('events.log')),
+           'it publishes more than the log'),
+         (p.pubupdate or p.pubdelete or p.pubtruncate, 'it publishes more than what is appended')) flaw (found, reason)
+       where flaw.found
+       order by 1, 2
+       limit 100`,
+    ),
+  },
 ];
