@@ -34,6 +34,7 @@ create schema webhooks authorization holdfast_owner;
 
 -- Sequences
 
+create sequence events.group_actions_id_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 create sequence events.lineage_id_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 create sequence events.log_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 
@@ -83,6 +84,37 @@ create table auth.tenants (
 alter table auth.tenants owner to holdfast_owner;
 CREATE INDEX tenants_revocations_idx ON auth.tenants USING btree (revocations) WHERE (revocations > 0);
 
+create table events.group_actions (
+  id bigint generated always as identity not null,
+  group_name text not null,
+  action text not null,
+  acted_at timestamp with time zone default clock_timestamp() not null,
+  acted_by text not null,
+  reason text not null,
+  generation integer,
+  to_tick bigint,
+  constraint group_actions_action_check CHECK ((action = ANY (ARRAY['pause'::text, 'resume'::text, 'replay'::text]))),
+  constraint group_actions_check CHECK ((((action = 'replay'::text) = (generation IS NOT NULL)) AND ((action = 'replay'::text) = (to_tick IS NOT NULL)))),
+  constraint group_actions_group_name_fkey FOREIGN KEY (group_name) REFERENCES events.groups(name),
+  constraint group_actions_group_name_generation_key UNIQUE (group_name, generation),
+  constraint group_actions_pkey PRIMARY KEY (id),
+  constraint group_actions_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500)))
+);
+alter table events.group_actions owner to holdfast_owner;
+
+create table events.group_lags (
+  group_name text not null,
+  lagging_keys bigint not null,
+  lagging_events bigint not null,
+  lag_seconds double precision not null,
+  parked_keys bigint not null,
+  parked_events bigint not null,
+  quarantined_keys bigint not null,
+  measured_at timestamp with time zone default clock_timestamp() not null,
+  constraint group_lags_pkey PRIMARY KEY (group_name)
+) with (fillfactor=50);
+alter table events.group_lags owner to holdfast_owner;
+
 create table events.groups (
   name text not null,
   kind text not null,
@@ -93,10 +125,6 @@ create table events.groups (
   paused_by text,
   paused_reason text,
   generation integer default 0 not null,
-  replay_tick bigint,
-  replayed_at timestamp with time zone,
-  replayed_by text,
-  replayed_reason text,
   constraint groups_check CHECK ((((paused_at IS NULL) = (paused_by IS NULL)) AND ((paused_at IS NULL) = (paused_reason IS NULL)))),
   constraint groups_kind_check CHECK ((kind = ANY (ARRAY['tenant'::text, 'store'::text]))),
   constraint groups_name_check CHECK (((name ~ '^[a-z][a-z0-9]*([.-][a-z0-9]+)*$'::text) AND (length(name) <= 40))),
@@ -240,6 +268,7 @@ create table events.store_cursors (
   retry_at timestamp with time zone,
   last_error text,
   generation integer default 0 not null,
+  rewind_to bigint,
   constraint store_cursors_check CHECK ((to_tick > from_tick)),
   constraint store_cursors_check1 CHECK ((through_seq > after_seq)),
   constraint store_cursors_pkey PRIMARY KEY (group_name)
@@ -256,6 +285,7 @@ create table events.tenant_cursors (
   retry_at timestamp with time zone,
   last_error text,
   generation integer default 0 not null,
+  rewind_to bigint,
   constraint tenant_cursors_check CHECK ((to_tick > from_tick)),
   constraint tenant_cursors_pkey PRIMARY KEY (tenant_id, group_name)
 ) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000, fillfactor=50);
@@ -2529,12 +2559,24 @@ grant usage on schema tenants to holdfast_relay;
 grant usage on schema webhooks to holdfast_app;
 grant usage on schema webhooks to holdfast_relay;
 grant select on table auth.tenants to holdfast_ops;
+grant insert, select on table events.group_actions to holdfast_ops;
+grant select on table events.group_actions to holdfast_relay;
+grant select on table events.group_actions (generation) to holdfast_app;
+grant select on table events.group_actions (group_name) to holdfast_app;
+grant select on table events.group_actions (to_tick) to holdfast_app;
+grant select on table events.group_lags to holdfast_ops;
+grant insert, select, update on table events.group_lags to holdfast_relay;
+grant select on table events.groups to holdfast_ops;
 grant insert, select, update on table events.groups to holdfast_relay;
 grant select on table events.groups (from_tick) to holdfast_app;
+grant update on table events.groups (from_tick) to holdfast_ops;
 grant select on table events.groups (generation) to holdfast_app;
+grant update on table events.groups (generation) to holdfast_ops;
 grant select on table events.groups (name) to holdfast_app;
 grant select on table events.groups (paused_at) to holdfast_app;
-grant select on table events.groups (replay_tick) to holdfast_app;
+grant update on table events.groups (paused_at) to holdfast_ops;
+grant update on table events.groups (paused_by) to holdfast_ops;
+grant update on table events.groups (paused_reason) to holdfast_ops;
 grant insert, select, update on table events.heads to holdfast_relay;
 grant select, update on table events.leases to holdfast_relay;
 grant select on table events.lineage to holdfast_ops;
@@ -2556,7 +2598,9 @@ grant insert, select, update on table events.store_cursors to holdfast_relay;
 grant insert, select, update on table events.tenant_cursors to holdfast_app;
 grant select on table events.tenant_cursors to holdfast_relay;
 grant delete, insert, select on table events.ticks to holdfast_relay;
+grant select on table events.ticks (created_at) to holdfast_ops;
 grant select on table events.ticks (id) to holdfast_app;
+grant select on table events.ticks (id) to holdfast_ops;
 grant select on table events.ticks (snapshot) to holdfast_app;
 grant delete, insert, select, update on table idempotency.answers to holdfast_app;
 grant delete, insert, select, update on table idempotency.answers to holdfast_ops;

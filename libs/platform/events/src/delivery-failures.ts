@@ -1,4 +1,4 @@
-import { DatabaseUnavailable, OutcomeUnknown, TenantContextRefused } from '@holdfast/database';
+import { DatabaseUnavailable, OutcomeUnknown, sqlState, TenantContextRefused } from '@holdfast/database';
 import { fullJitterMs } from '@holdfast/kernel';
 import type { Retry } from './consumer';
 
@@ -29,6 +29,11 @@ export function isGroupFault(error: unknown): boolean {
   return [DatabaseUnavailable, OutcomeUnknown, TenantContextRefused, ParkedFull, GroupTooSlow].some(
     (kind) => error instanceof kind,
   );
+}
+
+/** Whether the log has no longer the tick that a cursor names. */
+export function isTickGone(error: unknown): boolean {
+  return sqlState(error) === 'HF012';
 }
 
 /** How long a key waits after so many failures in a row; undefined after the last, when an operator has to look. */

@@ -56,6 +56,41 @@ export const failuresTotal = counter({
   labels: ['group'],
 });
 
+/** Events that have not taken effect yet, at most 10,001, by group. */
+export const lagEvents = gauge({
+  name: 'holdfast_events_lag_events',
+  help: 'Events behind the cursors of a group as the leader measured it, at most 10001.',
+  labels: ['group'],
+});
+
+/** Age of the oldest event that has not taken effect yet, by group. */
+export const lagSeconds = gauge({
+  name: 'holdfast_events_lag_seconds',
+  help: 'Age of the oldest event behind the cursors of a group as the leader measured it.',
+  labels: ['group'],
+});
+
+/** Keys that are parked, quarantined ones included, by group. */
+export const parkedKeys = gauge({
+  name: 'holdfast_events_parked_keys',
+  help: 'Keys that are parked in a group as the leader measured it, quarantined ones included.',
+  labels: ['group'],
+});
+
+/** Keys that wait for an operator, by group. */
+export const quarantinedKeys = gauge({
+  name: 'holdfast_events_quarantined_keys',
+  help: 'Keys of a group that wait for an operator, as the leader measured it.',
+  labels: ['group'],
+});
+
+/** Whether an operator has paused the group. */
+export const pausedGroups = gauge({
+  name: 'holdfast_events_group_paused',
+  help: '1 while an operator has paused the group.',
+  labels: ['group'],
+});
+
 /** Keys that were set aside because an event of theirs failed alone, by group. */
 export const parkedTotal = counter({
   name: 'holdfast_events_parked_keys_total',

@@ -12,6 +12,19 @@ export {
   type StoreConsumer,
   type TenantConsumer,
 } from './consumer';
+export {
+  type Acting,
+  findReplayStart,
+  type GroupActionView,
+  type GroupView,
+  listGroupActions,
+  listGroups,
+  pauseGroup,
+  replayGroup,
+  resumeGroup,
+} from './operator-groups.sql';
+export { listParkedKeys, type ParkedKeysAsked, type ParkedKeyView, releaseParkedKey } from './quarantine.sql';
+export { askTenantToRewind } from './tenant-cursors.sql';
 export { BatchRefused } from './batch-refused';
 export { listStoresBehind } from './store-cursors.sql';
 export { Relay, type RelayOptions } from './relay';

@@ -13,7 +13,8 @@ const TENANTS = statement<Lagging>(
      from events.groups g
      cross join events.heads h
      left join events.tenant_cursors c on c.tenant_id = h.tenant_id and c.group_name = g.name
-     where g.name = $1 and g.paused_at is null and h.tick > coalesce(c.from_tick, g.from_tick)
+     where g.name = $1 and g.paused_at is null
+       and (h.tick > coalesce(c.from_tick, g.from_tick) or c.rewind_to is not null or c.generation < g.generation)
        and (c.retry_at is null or c.retry_at <= clock_timestamp())
      order by h.tick
      limit $2
@@ -46,7 +47,7 @@ const STORE = statement<Lagging>(
      limit 1
    ) parked on true
    where g.name = $1 and g.paused_at is null
-     and (parked.position is not null
+     and (parked.position is not null or c.rewind_to is not null or c.generation < g.generation
        or (newest.tick > coalesce(c.from_tick, g.from_tick) and (c.retry_at is null or c.retry_at <= clock_timestamp())))`,
 );
 

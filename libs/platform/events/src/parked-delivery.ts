@@ -90,7 +90,9 @@ export class ParkedDelivery {
   private async transact(tx: TenantTx, attempt: Attempt, pace: Pace): Promise<void> {
     const parkedIn = { tenantId: tx.tenantId, group: this.declaration.group };
     const cursor = await lockTenantCursor(tx, parkedIn.group);
-    const key = cursor && !cursor.isPaused ? await findDueKey(tx, parkedIn) : undefined;
+    // What is replayed may come out of the log again, which is seen to where the cursor moves.
+    const isOpen = cursor && !cursor.isPaused && cursor.rewindTo === null;
+    const key = isOpen ? await findDueKey(tx, parkedIn) : undefined;
     if (key?.key !== pace.key) Object.assign(pace, { key: key?.key ?? '', size: 1 });
     Object.assign(attempt, { key, events: [] });
     if (!key) return;

@@ -327,3 +327,62 @@ export async function isParkedBatch(
 ): Promise<boolean> {
   return (await tx.row(BATCH, [tenantId, group, key]))?.throughPlace === throughPlace;
 }
+
+const TAKE_BACK = statement(
+  'events.take_back_parked',
+  `with taken as (
+     delete from events.parked_events p
+     using events.log e, events.ticks t
+     where p.tenant_id = $1 and p.group_name = $2 and e.tenant_id = $1 and e.id = p.event_id
+       and t.id = $3 and not pg_visible_in_snapshot(e.xid, t.snapshot)
+     returning p.key
+   )
+   update events.parked_keys k
+   set event_count = k.event_count - c.events
+   from (select t.key, count(*) as events from taken t group by t.key) c
+   where k.tenant_id = $1 and k.group_name = $2 and k.key = c.key`,
+);
+
+const UNPARK = statement(
+  'events.unpark_taken_back',
+  'delete from events.parked_keys where tenant_id = $1 and group_name = $2 and event_count = 0',
+);
+
+const TAKE_BACK_OF_STORE = statement(
+  'events.take_back_parked_of_store',
+  `with taken as (
+     delete from events.parked_events p
+     using events.log e, events.ticks t
+     where p.group_name = $1 and e.tenant_id = p.tenant_id and e.id = p.event_id
+       and t.id = $2 and not pg_visible_in_snapshot(e.xid, t.snapshot)
+     returning p.tenant_id, p.key
+   )
+   update events.parked_keys k
+   set event_count = k.event_count - c.events, through_place = null
+   from (select t.tenant_id, t.key, count(*) as events from taken t group by t.tenant_id, t.key) c
+   where k.group_name = $1 and k.tenant_id = c.tenant_id and k.key = c.key`,
+);
+
+const UNPARK_OF_STORE = statement(
+  'events.unpark_taken_back_of_store',
+  'delete from events.parked_keys where group_name = $1 and event_count = 0',
+);
+
+/**
+ * Forgets parked events that the log delivers once more behind `tick`. Those before it stay where they are and the others
+ * come in behind them, so a key that is parked since before stays parked, in order.
+ */
+export async function takeBackParked(
+  tx: Transaction,
+  { tenantId, group }: ParkedIn,
+  tick: bigint,
+): Promise<void> {
+  await tx.execute(TAKE_BACK, [tenantId, group, tick]);
+  await tx.execute(UNPARK, [tenantId, group]);
+}
+
+/** The same for a store group, of all tenants. No batch of parked events is under way: the cursor is locked. */
+export async function takeBackParkedOfStore(tx: SystemTx, group: string, tick: bigint): Promise<void> {
+  await tx.execute(TAKE_BACK_OF_STORE, [group, tick]);
+  await tx.execute(UNPARK_OF_STORE, [group]);
+}

@@ -1,4 +1,4 @@
-import { statement } from '@holdfast/database';
+import { statement, type SystemTx } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
 
 /** A key that a group has set aside for a tenant. */
@@ -38,4 +38,36 @@ export function releaseParkedKey(
   isSkipping: boolean,
 ): Promise<{ readonly eventCount: bigint; readonly failedEventId: string | null } | undefined> {
   return tx.row(RELEASE, [tx.tenantId, group, key, isSkipping]);
+}
+
+const LIST = statement<ParkedKeyView>(
+  'events.list_parked_keys',
+  `select tenant_id as "tenantId", group_name as "group", key, state, attempts, event_count as "eventCount",
+     failed_event_id as "failedEventId", last_error as "lastError", parked_at as "parkedAt", retry_at as "retryAt"
+   from events.parked_keys
+   where ($1::text is null or group_name = $1) and ($2::uuid is null or tenant_id = $2) and ($3::text is null or state = $3)
+     and ($4::text is null or (group_name, tenant_id, key) > ($4, $5::uuid, $6))
+   order by group_name, tenant_id, key
+   limit $7`,
+);
+
+/** Which parked keys are meant; all where nothing is said. */
+export interface ParkedKeysAsked {
+  readonly group?: string | undefined;
+  readonly tenantId?: string | undefined;
+  readonly state?: ParkedKeyView['state'] | undefined;
+  /** The last of the page before. */
+  readonly after?: Pick<ParkedKeyView, 'group' | 'tenantId' | 'key'> | undefined;
+}
+
+/** A page of parked keys of all tenants, for the operator's role. */
+export function listParkedKeys(
+  tx: SystemTx,
+  { group, tenantId, state, after }: ParkedKeysAsked,
+  limit: number,
+): Promise<ParkedKeyView[]> {
+  const values = [group, tenantId, state, after?.group, after?.tenantId, after?.key].map(
+    (value) => value ?? null,
+  );
+  return tx.rows(LIST, [...values, limit]);
 }

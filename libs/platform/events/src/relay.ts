@@ -3,6 +3,7 @@ import type { Database } from '@holdfast/database';
 import type { ConsumerGroup } from './consumers';
 import { DeliveryLanes } from './delivery-lanes';
 import { lagging, wakeUpsTotal } from './delivery-metrics';
+import { forgetLags, measureLags } from './lag.sql';
 import { listLagging } from './lagging.sql';
 import type { Report } from './report';
 import { at } from './steps';
@@ -20,6 +21,7 @@ export interface RelayOptions {
 /** Between two comparisons of heads with cursors: the longest that a lost wake-up costs. */
 const SWEEP_INTERVAL_MS = 1_000;
 const THIN_EVERY_SWEEPS = 10;
+const MEASURE_EVERY_SWEEPS = 5;
 /** Lagging keys of one group in one sweep; the rest are found by the next. */
 const SWEPT_MAX = 1_000;
 
@@ -86,9 +88,14 @@ export class Relay {
       this.pause = new AbortController();
       const signal = AbortSignal.any([this.stopping.signal, this.pause.signal]);
       await sleep(SWEEP_INTERVAL_MS, undefined, { signal }).catch(() => {}); // Stopped, or in a hurry.
-      if (this.stopping.signal.aborted || !this.options.isLeading()) continue;
+      if (this.stopping.signal.aborted) continue;
+      if (!this.options.isLeading()) {
+        forgetLags(this.options.groups);
+        continue;
+      }
       try {
         await this.sweep();
+        if (sweeps % MEASURE_EVERY_SWEEPS === 0) await measureLags(this.options.relay, this.options.groups);
         if (sweeps % THIN_EVERY_SWEEPS === 0) await thinTicks(this.options.relay);
       } catch (error) {
         this.options.report(error, 'sweeping');

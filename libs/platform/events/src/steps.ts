@@ -12,6 +12,7 @@ export const STEPS = [
   'relay.enqueued',
   'tenant-delivery.locked',
   'tenant-delivery.occupied',
+  'tenant-delivery.rewound',
   'tenant-delivery.read',
   'tenant-delivery.applied',
   'tenant-delivery.moved',

@@ -11,12 +11,18 @@ export interface StoreCursor {
   readonly attempts: number;
   readonly isWaiting: boolean;
   readonly isPaused: boolean;
+  /** Where operators have asked the group to go back to; null where they have not. */
+  readonly rewindTo: bigint | null;
 }
 
 const LOCK = statement<StoreCursor>(
   'events.lock_store_cursor',
   `select c.from_tick as "fromTick", c.to_tick as "toTick", c.after_seq as "afterSeq", c.through_seq as "throughSeq",
-     c.attempts, coalesce(c.retry_at > clock_timestamp(), false) as "isWaiting", g.paused_at is not null as "isPaused"
+     c.attempts, coalesce(c.retry_at > clock_timestamp(), false) as "isWaiting", g.paused_at is not null as "isPaused",
+     least(c.rewind_to, case when c.generation < g.generation then (
+       select min(a.to_tick)
+       from events.group_actions a
+       where a.group_name = g.name and a.generation > c.generation) end) as "rewindTo"
    from events.store_cursors c
    join events.groups g on g.name = c.group_name
    where c.group_name = $1
@@ -152,8 +158,8 @@ const BEHIND = statement<{ name: string }>(
    from unnest($2::text[]) g (name)
    left join events.groups r on r.name = g.name
    left join events.store_cursors c on c.group_name = g.name
-   join events.ticks t on t.id = coalesce(c.from_tick, r.from_tick, 0)
-   where exists (
+   left join events.ticks t on t.id = coalesce(c.from_tick, r.from_tick, 0)
+   where t.id is null or c.rewind_to is not null or c.generation < r.generation or exists (
        select from events.log e
        where e.tenant_id = $1 and e.xid >= pg_snapshot_xmin(t.snapshot) and not pg_visible_in_snapshot(e.xid, t.snapshot))
      or exists (
@@ -173,4 +179,35 @@ export async function listStoresBehind(
   groups: readonly string[],
 ): Promise<string[]> {
   return (await tx.rows(BEHIND, [tenantId, groups])).map(({ name }) => name);
+}
+
+const REWIND = statement(
+  'events.rewind_store_cursor',
+  `update events.store_cursors c
+   set from_tick = coalesce($2, c.from_tick), to_tick = case when $2 is null then c.to_tick end,
+     after_seq = case when $2 is null then c.after_seq else 0 end, through_seq = case when $2 is null then c.through_seq end,
+     attempts = 0, retry_at = null, last_error = null, rewind_to = null, generation = (select g.generation from events.groups g where g.name = $1)
+   where c.group_name = $1`,
+);
+
+const ASK = statement(
+  'events.ask_store_to_rewind',
+  'update events.store_cursors set rewind_to = least(rewind_to, from_tick) where group_name = $1',
+);
+
+/**
+ * Takes the locked cursor back to `tick`, and to the group's generation; a batch that was recorded is forgotten. Without
+ * a tick it stays where it is.
+ */
+export async function rewindStoreCursor(
+  tx: SystemTx,
+  group: string,
+  tick: bigint | undefined,
+): Promise<void> {
+  await tx.execute(REWIND, [group, tick]);
+}
+
+/** Asks the group to begin again at the newest tick before its position, whose own tick is gone. */
+export async function askStoreToRewind(tx: SystemTx, group: string): Promise<void> {
+  await tx.execute(ASK, [group]);
 }

@@ -3,12 +3,14 @@ import type { Database, SystemTx } from '@holdfast/database';
 import { BatchRefused } from './batch-refused';
 import { type ConsumerDeclaration, declarationOf, type StoreConsumer, wants } from './consumer';
 import { withDeadline } from './deadline';
-import { reasonOf } from './delivery-failures';
+import { isTickGone, reasonOf } from './delivery-failures';
 import { countDelivered, failuresTotal } from './delivery-metrics';
 import { type RecordedEvent, tokenOf } from './recorded-event';
 import type { Report } from './report';
+import { rewindStore } from './rewind';
 import { at } from './steps';
 import {
+  askStoreToRewind,
   confirmStoreCursor,
   findRangeEnd,
   listRange,
@@ -81,7 +83,8 @@ export class StoreDelivery {
     } catch (error) {
       this.noteFailure(error);
       await at('store-delivery.failed');
-      await this.postpone(error);
+      if (isTickGone(error) && this.declaration.replay !== 'never') await this.rewind();
+      else await this.postpone(error);
       return false;
     }
   }
@@ -91,9 +94,13 @@ export class StoreDelivery {
     const { group } = this.declaration;
     return relaying(this.relay, async (tx) => {
       const cursor = await lockStoreCursor(tx, group);
-      if (!cursor || cursor.isWaiting || cursor.isPaused) return undefined;
+      if (!cursor || cursor.isPaused) return undefined;
+      const isRewound = cursor.rewindTo !== null;
+      if (isRewound) await rewindStore(tx, this.declaration, cursor);
+      else if (cursor.isWaiting) return undefined;
+      const first = isRewound ? undefined : await this.recordWithin(tx, cursor);
       // Twice at most: a range that is done is left, and another begins with at least one event.
-      return (await this.recordWithin(tx, cursor)) ?? this.recordWithin(tx, await lockStoreCursor(tx, group));
+      return first ?? this.recordWithin(tx, await lockStoreCursor(tx, group));
     });
   }
 
@@ -178,6 +185,17 @@ export class StoreDelivery {
   private noteFailure(error: unknown): void {
     failuresTotal.inc({ group: this.declaration.group });
     this.report(error, `delivering to ${this.declaration.group}`);
+  }
+
+  /** A replay can name a tick that is thinned at the same moment; the one before it does as well. */
+  private async rewind(): Promise<void> {
+    const { group } = this.declaration;
+    try {
+      await relaying(this.relay, (tx) => askStoreToRewind(tx, group));
+    } catch (error) {
+      // The database is away: the next delivery finds the same.
+      this.report(error, `rewinding ${group}`);
+    }
   }
 
   private async postpone(failure: unknown): Promise<void> {

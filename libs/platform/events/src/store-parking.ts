@@ -140,7 +140,7 @@ export class StoreParking {
       if (!(await findStoreParking(tx, group)).isDue) return false;
       const cursor = await lockStoreCursor(tx, group);
       // A batch of the log that was recorded has to go out first, or the same events could not be told again.
-      if (!cursor || cursor.isPaused || cursor.throughSeq !== null) return false;
+      if (!cursor || cursor.isPaused || cursor.throughSeq !== null || cursor.rewindTo !== null) return false;
       const key = await findDueKeyOfStore(tx, group);
       if (!key) return false;
       const parkedIn = { tenantId: key.tenantId, group };

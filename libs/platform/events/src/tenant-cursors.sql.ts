@@ -1,4 +1,4 @@
-import { statement } from '@holdfast/database';
+import { statement, type Transaction } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
 import type { RecordedEvent } from './recorded-event';
 
@@ -11,13 +11,19 @@ export interface TenantCursor {
   readonly isWaiting: boolean;
   readonly isPaused: boolean;
   readonly newest: bigint;
+  /** Where operators have asked the tenant to go back to; null where they have not. */
+  readonly rewindTo: bigint | null;
 }
 
 const LOCK = statement<TenantCursor>(
   'events.lock_tenant_cursor',
   `select c.from_tick as "fromTick", c.to_tick as "toTick", c.after_seq as "afterSeq", c.attempts,
      coalesce(c.retry_at > clock_timestamp(), false) as "isWaiting", g.paused_at is not null as "isPaused",
-     (select max(t.id) from events.ticks t) as newest
+     (select max(t.id) from events.ticks t) as newest,
+     least(c.rewind_to, case when c.generation < g.generation then (
+       select min(a.to_tick)
+       from events.group_actions a
+       where a.group_name = g.name and a.generation > greatest(c.generation, -1 - c.generation)) end) as "rewindTo"
    from events.tenant_cursors c
    join events.groups g on g.name = c.group_name
    where c.tenant_id = $1 and c.group_name = $2
@@ -170,4 +176,54 @@ export async function markTenantFailed(
   { share, baseMs, capMs, error }: Postponement,
 ): Promise<void> {
   await tx.execute(POSTPONE, [tx.tenantId, group, share, baseMs / 1_000, capMs / 1_000, error]);
+}
+
+const REWIND = statement(
+  'events.rewind_tenant_cursor',
+  `update events.tenant_cursors c
+   set from_tick = coalesce($3, c.from_tick), to_tick = case when $3 is null then c.to_tick end,
+     after_seq = case when $3 is null then c.after_seq else 0 end, attempts = 0, retry_at = null, last_error = null,
+     rewind_to = null, generation = (select g.generation from events.groups g where g.name = $2)
+   where c.tenant_id = $1 and c.group_name = $2`,
+);
+
+// A generation below zero is none that the group is at, so the cursor counts as outdated; -1 - n remembers n.
+const ASK = statement(
+  'events.ask_tenant_to_rewind',
+  `insert into events.tenant_cursors as c (tenant_id, group_name, from_tick, generation, rewind_to)
+   select $1, g.name, least(g.from_tick, $3), -1 - g.generation, least(g.from_tick, $3)
+   from events.groups g
+   where g.name = $2
+   on conflict (tenant_id, group_name) do update
+   set rewind_to = least(c.rewind_to, $3, c.from_tick), generation = least(c.generation, -1 - c.generation)`,
+);
+
+const TICK_AT = statement<{ id: bigint }>(
+  'events.find_tick_at_or_before',
+  'select coalesce(max(t.id), 0)::bigint as id from events.ticks t where t.id <= $1',
+);
+
+/**
+ * The newest tick at or before the one that was asked for, which may have been thinned before anybody saw that it was
+ * asked for.
+ */
+export async function findTickAtOrBefore(tx: Transaction, tick: bigint): Promise<bigint> {
+  return (await tx.row(TICK_AT, [tick]))?.id ?? 0n;
+}
+
+/** Takes the locked cursor back to `tick`, and to the group's generation. Without a tick it stays where it is. */
+export async function rewindTenantCursor(
+  tx: TenantTx,
+  group: string,
+  tick: bigint | undefined,
+): Promise<void> {
+  await tx.execute(REWIND, [tx.tenantId, group, tick]);
+}
+
+/**
+ * Asks the group to go back to `tick` in the tenant, before its next delivery there; further back where that was asked
+ * before. It never goes ahead. Answers false where there is no such group.
+ */
+export async function askTenantToRewind(tx: TenantTx, group: string, tick: bigint): Promise<boolean> {
+  return (await tx.execute(ASK, [tx.tenantId, group, tick])) === 1;
 }

@@ -1,14 +1,21 @@
 import { type Caller, newId } from '@holdfast/kernel';
-import { callerOf, type Grants, TenantClosed, type TenantDatabase } from '@holdfast/tenancy';
+import { callerOf, type Grants, TenantClosed, type TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { type ConsumerDeclaration, declarationOf, type TenantConsumer } from './consumer';
-import { isGroupFault, reasonOf } from './delivery-failures';
+import { isGroupFault, isTickGone, reasonOf } from './delivery-failures';
 import { countDelivered, failuresTotal } from './delivery-metrics';
 import { FailingKeys } from './failing-keys';
 import { ParkedDelivery } from './parked-delivery';
 import type { RecordedEvent } from './recorded-event';
 import type { Report } from './report';
+import { rewindTenant } from './rewind';
 import { at } from './steps';
-import { markTenantDelivered, markTenantFailed, takePage } from './tenant-cursors.sql';
+import {
+  askTenantToRewind,
+  lockTenantCursor,
+  markTenantDelivered,
+  markTenantFailed,
+  takePage,
+} from './tenant-cursors.sql';
 import { TenantPage } from './tenant-page';
 
 /** One page is one transaction: large enough to pay for it, small enough to hold its locks briefly. */
@@ -84,9 +91,9 @@ export class TenantDelivery {
         failuresTotal.inc({ group: this.declaration.group });
         this.report(error, `delivering to ${this.declaration.group} for tenant ${tenantId}`);
         await at('tenant-delivery.failed');
-        const goesOn = !isGroupFault(error) && (!byKey || failing.note(error));
-        if (goesOn) continue;
-        await this.postpone(tenantId, error);
+        if (isTickGone(error) && this.declaration.replay !== 'never') await this.rewind(tenantId);
+        else if (!isGroupFault(error) && (!byKey || failing.note(error))) continue;
+        else await this.postpone(tenantId, error);
         return NOTHING;
       }
     }
@@ -103,7 +110,8 @@ export class TenantDelivery {
       await at(taken ? 'tenant-delivery.locked' : 'tenant-delivery.occupied');
       if (!taken) return NOTHING;
       const { state, events, isParking, isDue, isMore, fromTick, toTick } = taken;
-      if (state === 'paused' || state === 'outdated') return NOTHING;
+      if (state === 'paused') return NOTHING;
+      if (state === 'outdated') return await this.goBack(tx);
       if (state === 'waiting' || events.length === 0) return { ...NOTHING, isParkedDue: isDue };
       failing?.begin(taken);
       await at('tenant-delivery.read');
@@ -117,6 +125,15 @@ export class TenantDelivery {
       await at('tenant-delivery.moved');
       return { isMore, effects, isParkedDue: isDue };
     });
+  }
+
+  /** Does what operators have asked for: a replay begins with the cursor's way back. */
+  private async goBack(tx: TenantTx): Promise<Outcome> {
+    const cursor = await lockTenantCursor(tx, this.declaration.group);
+    if (!cursor) return NOTHING;
+    await rewindTenant(tx, this.consumer, cursor);
+    await at('tenant-delivery.rewound');
+    return { ...NOTHING, isMore: true };
   }
 
   /** Whether more is parked and due than there was time for. */
@@ -136,6 +153,20 @@ export class TenantDelivery {
 
   private async callerFor(tenantId: string): Promise<Caller> {
     return callerOf(await this.grants.forSystem(this.declaration.group, tenantId), { requestId: newId() });
+  }
+
+  /** A replay can name a tick that is thinned at the same moment; the one before it does as well. */
+  private async rewind(tenantId: string): Promise<void> {
+    const { group } = this.declaration;
+    try {
+      await this.tenants.transaction(await this.callerFor(tenantId), async (tx) => {
+        const cursor = await lockTenantCursor(tx, group);
+        if (cursor) await askTenantToRewind(tx, group, cursor.fromTick);
+      });
+    } catch (error) {
+      // The database is away: the next delivery finds the same.
+      this.report(error, `rewinding ${group} for tenant ${tenantId}`);
+    }
   }
 
   private async postpone(tenantId: string, failure: unknown): Promise<void> {

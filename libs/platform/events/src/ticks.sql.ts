@@ -49,8 +49,10 @@ const THIN = statement(
      where t.id > 0
        and t.id < (select max(old.id) from events.ticks old where old.created_at < clock_timestamp() - interval '1 minute')
        and t.id < (select coalesce(min(s.from_tick), t.id + 1) from events.store_cursors s)
-       and not exists (select from events.tenant_cursors c where c.from_tick = t.id or c.to_tick = t.id)
-       and not exists (select from events.groups g where g.from_tick = t.id or g.replay_tick = t.id)
+       and not exists (select from events.tenant_cursors c where t.id in (c.from_tick, c.to_tick, c.rewind_to))
+       and not exists (select from events.store_cursors s where s.rewind_to = t.id)
+       and not exists (select from events.groups g where g.from_tick = t.id)
+       and not exists (select from events.group_actions a where a.to_tick = t.id)
      limit 5000)`,
 );
 

@@ -32,7 +32,8 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
   holdfast_app: {
     schemas: ['auth', 'events', 'idempotency', 'identity', 'ledger', 'tenancy', 'tenants', 'webhooks'],
     tables: {
-      'events.groups': ['select (name, from_tick, paused_at, generation, replay_tick)'],
+      'events.group_actions': ['select (group_name, generation, to_tick)'],
+      'events.groups': ['select (name, from_tick, paused_at, generation)'],
       'events.lineage': ['select (id, stopped_at, server_started_at)'],
       'events.log': ['select'],
       'events.parked_events': ['select', 'insert', 'update', 'delete'],
@@ -116,6 +117,8 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
   holdfast_relay: {
     schemas: ['events', 'tenants', 'webhooks'],
     tables: {
+      'events.group_actions': ['select'],
+      'events.group_lags': ['select', 'insert', 'update'],
       'events.groups': ['select', 'insert', 'update'],
       'events.heads': ['select', 'insert', 'update'],
       'events.leases': ['select', 'update'],
@@ -143,9 +146,13 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
     schemas: ['auth', 'events', 'idempotency', 'identity', 'ledger', 'tenancy', 'tenants'],
     tables: {
       'auth.tenants': ['select'],
+      'events.group_actions': ['select', 'insert'],
+      'events.group_lags': ['select'],
+      'events.groups': ['select', 'update (from_tick, generation, paused_at, paused_by, paused_reason)'],
       'events.lineage': ['select'],
       'events.log': ['select'],
       'events.parked_keys': ['select'],
+      'events.ticks': ['select (id, created_at)'],
       'idempotency.answers': ['select', 'insert', 'update', 'delete'],
       'identity.api_keys': ['select', 'insert', 'update'],
       'ledger.accounts': ['select'],
