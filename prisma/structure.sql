@@ -93,12 +93,15 @@ create table events.group_actions (
   reason text not null,
   generation integer,
   to_tick bigint,
+  request_key text,
   constraint group_actions_action_check CHECK ((action = ANY (ARRAY['pause'::text, 'resume'::text, 'replay'::text]))),
   constraint group_actions_check CHECK ((((action = 'replay'::text) = (generation IS NOT NULL)) AND ((action = 'replay'::text) = (to_tick IS NOT NULL)))),
   constraint group_actions_group_name_fkey FOREIGN KEY (group_name) REFERENCES events.groups(name),
   constraint group_actions_group_name_generation_key UNIQUE (group_name, generation),
+  constraint group_actions_group_name_request_key_key UNIQUE (group_name, request_key),
   constraint group_actions_pkey PRIMARY KEY (id),
-  constraint group_actions_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500)))
+  constraint group_actions_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 500))),
+  constraint group_actions_request_key_check CHECK ((length(request_key) <= 255))
 );
 alter table events.group_actions owner to holdfast_owner;
 
@@ -237,11 +240,15 @@ create table events.parked_keys (
   through_place bigint,
   parked_at timestamp with time zone default clock_timestamp() not null,
   quarantined_at timestamp with time zone,
+  released_at timestamp with time zone,
+  released_by text,
+  released_reason text,
   constraint parked_keys_attempts_check CHECK ((attempts >= 0)),
   constraint parked_keys_check CHECK (((state = 'quarantined'::text) = (retry_at IS NULL))),
   constraint parked_keys_event_count_check CHECK ((event_count >= 0)),
   constraint parked_keys_key_check CHECK (((length(key) >= 1) AND (length(key) <= 200))),
   constraint parked_keys_pkey PRIMARY KEY (tenant_id, group_name, key),
+  constraint parked_keys_released_reason_check CHECK (((length(released_reason) >= 1) AND (length(released_reason) <= 500))),
   constraint parked_keys_state_check CHECK ((state = ANY (ARRAY['retrying'::text, 'quarantined'::text, 'releasing'::text])))
 ) with (fillfactor=70);
 alter table events.parked_keys owner to holdfast_owner;

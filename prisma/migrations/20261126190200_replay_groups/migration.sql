@@ -11,6 +11,9 @@ set local role holdfast_owner;
 alter table events.groups drop column replay_tick, drop column replayed_at, drop column replayed_by, drop column replayed_reason;
 alter table events.tenant_cursors add column rewind_to bigint;
 alter table events.store_cursors add column rewind_to bigint;
+-- The trail of the tenant says that an operator released a key; why is free text and stays here.
+alter table events.parked_keys add column released_at timestamptz, add column released_by text,
+  add column released_reason text check (length(released_reason) between 1 and 500);
 
 create table events.group_actions (
   id bigint generated always as identity primary key,
@@ -21,8 +24,11 @@ create table events.group_actions (
   reason text not null check (length(reason) between 1 and 500),
   generation int,
   to_tick bigint,
+  -- The idempotency key of the request: the same one acts once.
+  request_key text check (length(request_key) <= 255),
   check ((action = 'replay') = (generation is not null) and (action = 'replay') = (to_tick is not null)),
-  unique (group_name, generation)
+  unique (group_name, generation),
+  unique (group_name, request_key)
 );
 
 -- How far groups lag, as the leader last measured it: to ask the log of all tenants is its right and nobody else's.

@@ -14,6 +14,8 @@ export {
 } from './consumer';
 export {
   type Acting,
+  type ActingOnGroup,
+  findGroupAction,
   findReplayStart,
   type GroupActionView,
   type GroupView,

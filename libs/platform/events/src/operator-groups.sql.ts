@@ -29,10 +29,15 @@ export interface GroupActionView {
   readonly toTick: bigint | null;
 }
 
-/** Who acts on a group, and why. */
+/** Who acts, and why. */
 export interface Acting {
   readonly actor: string;
   readonly reason: string;
+}
+
+/** A request to act on a whole group. The same key acts once. */
+export interface ActingOnGroup extends Acting {
+  readonly requestKey?: string | undefined;
 }
 
 const GROUPS = statement<GroupView>(
@@ -65,8 +70,8 @@ const PAUSE = statement(
      where name = $1 and paused_at is null
      returning name
    )
-   insert into events.group_actions (group_name, action, acted_by, reason)
-   select name, 'pause', $2, $3 from paused`,
+   insert into events.group_actions (group_name, action, acted_by, reason, request_key)
+   select name, 'pause', $2, $3, $4 from paused`,
 );
 
 const RESUME = statement(
@@ -77,20 +82,27 @@ const RESUME = statement(
      where name = $1 and paused_at is not null
      returning name
    )
-   insert into events.group_actions (group_name, action, acted_by, reason)
-   select name, 'resume', $2, $3 from resumed`,
+   insert into events.group_actions (group_name, action, acted_by, reason, request_key)
+   select name, 'resume', $2, $3, $4 from resumed`,
 );
 
 const REPLAY = statement(
   'events.replay_group',
   `with begun as (
      update events.groups
-     set generation = generation + 1, from_tick = least(from_tick, $4)
-     where name = $1 and (replay = 'idempotent' or (replay = 'reset' and $4 = 0))
+     set generation = generation + 1, from_tick = least(from_tick, $5)
+     where name = $1 and (replay = 'idempotent' or (replay = 'reset' and $5 = 0))
      returning name, generation
    )
-   insert into events.group_actions (group_name, action, acted_by, reason, generation, to_tick)
-   select name, 'replay', $2, $3, generation, $4 from begun`,
+   insert into events.group_actions (group_name, action, acted_by, reason, request_key, generation, to_tick)
+   select name, 'replay', $2, $3, $4, generation, $5 from begun`,
+);
+
+const ACTED = statement<{ action: string; toTick: bigint | null }>(
+  'events.find_group_action',
+  `select action, to_tick as "toTick"
+   from events.group_actions
+   where group_name = $1 and request_key = $2`,
 );
 
 const TICK = statement<{ id: bigint; madeAt: Date }>(
@@ -112,14 +124,23 @@ export function listGroupActions(tx: SystemTx, group: string, limit: number): Pr
   return tx.rows(ACTIONS, [group, limit]);
 }
 
+/** What a request with this key did to the group, if it did anything. */
+export function findGroupAction(
+  tx: SystemTx,
+  group: string,
+  requestKey: string,
+): Promise<{ readonly action: string; readonly toTick: bigint | null } | undefined> {
+  return tx.row(ACTED, [group, requestKey]);
+}
+
 /** Stops the group's deliveries: each process ends the page under way, and begins no other. False where it was paused. */
-export async function pauseGroup(tx: SystemTx, group: string, { actor, reason }: Acting): Promise<boolean> {
-  return (await tx.execute(PAUSE, [group, actor, reason])) === 1;
+export async function pauseGroup(tx: SystemTx, group: string, acting: ActingOnGroup): Promise<boolean> {
+  return (await tx.execute(PAUSE, valuesOf(group, acting))) === 1;
 }
 
 /** Lets the group go on where it stood; within about a second. False where it was not paused. */
-export async function resumeGroup(tx: SystemTx, group: string, { actor, reason }: Acting): Promise<boolean> {
-  return (await tx.execute(RESUME, [group, actor, reason])) === 1;
+export async function resumeGroup(tx: SystemTx, group: string, acting: ActingOnGroup): Promise<boolean> {
+  return (await tx.execute(RESUME, valuesOf(group, acting))) === 1;
 }
 
 /**
@@ -130,9 +151,9 @@ export async function replayGroup(
   tx: SystemTx,
   group: string,
   toTick: bigint,
-  { actor, reason }: Acting,
+  acting: ActingOnGroup,
 ): Promise<boolean> {
-  return (await tx.execute(REPLAY, [group, actor, reason, toTick])) === 1;
+  return (await tx.execute(REPLAY, [...valuesOf(group, acting), toTick])) === 1;
 }
 
 /**
@@ -145,4 +166,8 @@ export async function findReplayStart(
 ): Promise<{ readonly tick: bigint; readonly madeAt: Date | null }> {
   const found = await tx.row(TICK, [tick ?? null, at ?? null]);
   return { tick: found?.id ?? 0n, madeAt: found && found.id > 0n ? found.madeAt : null };
+}
+
+function valuesOf(group: string, { actor, reason, requestKey }: ActingOnGroup): unknown[] {
+  return [group, actor, reason, requestKey ?? null];
 }

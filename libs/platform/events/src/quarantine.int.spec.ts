@@ -16,6 +16,7 @@ const EFFECT = statement(
   `insert into probe.noted (tenant_id, key, version) select $1, k, v from unnest($2::text[], $3::bigint[]) e (k, v)`,
 );
 
+const ANN = { actor: 'operator:ann', reason: 'the consumer is mended' };
 const RETRY = { attemptsMax: 3, baseMs: 1, capMs: 4 };
 
 // Guards promise 6: a poisoned event neither loses, nor reorders, nor stalls the others.
@@ -109,7 +110,7 @@ describe('A poisoned event in a tenant group', () => {
     return row!.id;
   };
   const release = (key: string, isSkipping = false): Promise<unknown> =>
-    tenants.transaction(caller, (tx) => releaseParkedKey(tx, 'probe', key, isSkipping));
+    tenants.transaction(caller, (tx) => releaseParkedKey(tx, 'probe', key, { isSkipping, ...ANN }));
 
   it('parks only its key among 10,000 events, and drains in order when it is released', async () => {
     await append(100);

@@ -1,5 +1,6 @@
 import { statement, type SystemTx } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
+import type { Acting } from './operator-groups.sql';
 
 /** A key that a group has set aside for a tenant. */
 export interface ParkedKeyView {
@@ -22,7 +23,8 @@ const RELEASE = statement<{ eventCount: bigint; failedEventId: string | null }>(
   'events.release_parked_key',
   `update events.parked_keys
    set state = 'releasing', attempts = 0, retry_at = clock_timestamp(), quarantined_at = null,
-     skip_event_id = case when $4 then failed_event_id end
+     skip_event_id = case when $4 then failed_event_id end, released_at = clock_timestamp(), released_by = $5,
+     released_reason = $6
    where tenant_id = $1 and group_name = $2 and key = $3 and state = 'quarantined'
    returning event_count as "eventCount", failed_event_id as "failedEventId"`,
 );
@@ -35,9 +37,9 @@ export function releaseParkedKey(
   tx: TenantTx,
   group: string,
   key: string,
-  isSkipping: boolean,
+  { isSkipping, actor, reason }: Acting & { readonly isSkipping: boolean },
 ): Promise<{ readonly eventCount: bigint; readonly failedEventId: string | null } | undefined> {
-  return tx.row(RELEASE, [tx.tenantId, group, key, isSkipping]);
+  return tx.row(RELEASE, [tx.tenantId, group, key, isSkipping, actor, reason]);
 }
 
 const LIST = statement<ParkedKeyView>(

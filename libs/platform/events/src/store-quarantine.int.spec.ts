@@ -12,6 +12,7 @@ import type { RecordedEvent } from './recorded-event';
 import { StoreDelivery } from './store-delivery';
 import { acquireLease, makeTick } from './ticks.sql';
 
+const ANN = { actor: 'operator:ann', reason: 'the consumer is mended' };
 const RETRY = { attemptsMax: 3, baseMs: 1, capMs: 4 };
 
 interface Stored {
@@ -114,7 +115,9 @@ describe('A poisoned event in a store group', () => {
     key: string,
     isSkipping = false,
   ): Promise<unknown> =>
-    tenants.transaction(caller, (tx) => releaseParkedKey(tx, 'store', `probe.key/${key}`, isSkipping));
+    tenants.transaction(caller, (tx) =>
+      releaseParkedKey(tx, 'store', `probe.key/${key}`, { isSkipping, ...ANN }),
+    );
   const allKeys = (): string[] => writers.flatMap(({ keys }) => keys);
 
   it('parks only its key among 10,000 events, and drains in order when it is released', async () => {

@@ -112,7 +112,8 @@ export class TenantDelivery {
       const { state, events, isParking, isDue, isMore, fromTick, toTick } = taken;
       if (state === 'paused') return NOTHING;
       if (state === 'outdated') return await this.goBack(tx);
-      if (state === 'waiting' || events.length === 0) return { ...NOTHING, isParkedDue: isDue };
+      if (state === 'waiting') return { ...NOTHING, isParkedDue: isDue };
+      if (events.length === 0) return { ...NOTHING, isMore, isParkedDue: isDue };
       failing?.begin(taken);
       await at('tenant-delivery.read');
       const page = new TenantPage(tx, this.consumer, this.declaration);
