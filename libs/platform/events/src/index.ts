@@ -12,20 +12,9 @@ export {
   type StoreConsumer,
   type TenantConsumer,
 } from './consumer';
-export {
-  type Acting,
-  type ActingOnGroup,
-  findGroupAction,
-  findReplayStart,
-  type GroupActionView,
-  type GroupView,
-  listGroupActions,
-  listGroups,
-  pauseGroup,
-  replayGroup,
-  resumeGroup,
-} from './operator-groups.sql';
-export { listParkedKeys, type ParkedKeysAsked, type ParkedKeyView, releaseParkedKey } from './quarantine.sql';
+export { OperatedGroups, type ReplayFrom, type ReplayStart } from './operated-groups';
+export { type Acting, type ActingOnGroup, type GroupActionView, type GroupView } from './operator-groups.sql';
+export { type ParkedKeysAsked, type ParkedKeyView, releaseParkedKey } from './quarantine.sql';
 export { askTenantToRewind } from './tenant-cursors.sql';
 export { BatchRefused } from './batch-refused';
 export { listStoresBehind } from './store-cursors.sql';

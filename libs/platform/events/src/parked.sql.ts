@@ -7,7 +7,7 @@ export interface ParkedIn {
   readonly group: string;
 }
 
-/** Whether a tenant has parked keys in a group, and whether one of them is due. */
+/** Whether a store group has parked keys, and whether one of them is due. */
 export interface Parking {
   readonly isParking: boolean;
   readonly isDue: boolean;
@@ -26,19 +26,6 @@ export interface ParkedKey {
 export interface ParkedEvent extends RecordedEvent {
   readonly place: bigint;
 }
-
-const ANY = statement<Parking>(
-  'events.find_parking',
-  `select true as "isParking", coalesce(bool_or(k.retry_at <= clock_timestamp()), false) as "isDue"
-   from (
-     select p.retry_at
-     from events.parked_keys p
-     where p.tenant_id = $1 and p.group_name = $2
-     order by p.retry_at
-     limit 1
-   ) k
-   having count(*) > 0`,
-);
 
 const WHICH = statement<{ key: string }>(
   'events.list_parked_among',
@@ -82,7 +69,7 @@ const DUE = statement<ParkedKey>(
   'events.find_due_key',
   `select key, state, attempts, skip_event_id as "skipEventId", through_place as "throughPlace"
    from events.parked_keys
-   where tenant_id = $1 and group_name = $2 and retry_at <= clock_timestamp()
+   where tenant_id = $1 and group_name = $2 and coalesce(retry_at, 'infinity') <= clock_timestamp()
    order by retry_at, key
    limit 1`,
 );
@@ -110,7 +97,8 @@ const PARKS = statement<{ tenantId: string; key: string }>(
 
 const PARKING = statement<Parking>(
   'events.find_store_parking',
-  `select exists (select from events.parked_keys k where k.group_name = $1) as "isParking",
+  `select exists (select from events.parked_keys k where k.group_name = $1 and k.retry_at is not null)
+       or exists (select from events.parked_keys k where k.group_name = $1 and k.retry_at is null) as "isParking",
      exists (select from events.parked_keys k where k.group_name = $1 and k.retry_at <= clock_timestamp()) as "isDue"`,
 );
 
@@ -164,7 +152,7 @@ const FAIL = statement(
      state = case when $7::float8 is null then 'quarantined' else state end,
      quarantined_at = case when $7::float8 is null then clock_timestamp() end,
      retry_at = clock_timestamp() + make_interval(secs => $7::float8)
-   where tenant_id = $1 and group_name = $2 and key = $3 and attempts = $4 and retry_at is not null
+   where tenant_id = $1 and group_name = $2 and key = $3 and attempts = $4 and state <> 'quarantined'
      and $6 = (
        select p.event_id
        from events.parked_events p
@@ -177,13 +165,8 @@ const WAIT = statement(
   'events.delay_parked_key',
   `update events.parked_keys
    set retry_at = clock_timestamp() + make_interval(secs => $4::float8), last_error = $5
-   where tenant_id = $1 and group_name = $2 and key = $3 and retry_at is not null`,
+   where tenant_id = $1 and group_name = $2 and key = $3 and state <> 'quarantined'`,
 );
-
-/** Whether the tenant has parked keys in the group, and whether one of them is due. */
-export async function findParking(tx: Transaction, { tenantId, group }: ParkedIn): Promise<Parking> {
-  return (await tx.row(ANY, [tenantId, group])) ?? { isParking: false, isDue: false };
-}
 
 /** Which of the keys are parked. */
 export async function listParkedAmong(
