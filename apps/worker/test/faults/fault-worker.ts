@@ -18,7 +18,10 @@ void runProcess(logger, async () => {
     logger,
     telemetry,
     serveMetrics: true,
-    consumers: [new EffectsConsumer(failing, paceMs), new CopiesConsumer(copies, refusing)],
+    consumers: [
+      new EffectsConsumer(failing, paceMs),
+      ...(copies ? [new CopiesConsumer(copies, refusing)] : []),
+    ],
   });
   // A test that dies takes its workers with it: their standard input ends.
   process.stdin.resume().once('end', () => process.kill(process.pid, 'SIGKILL'));

@@ -49,7 +49,7 @@ export class Scene {
   /** Starts a worker and waits until it is ready, or gone. */
   async start(options: WorkerOptions = {}): Promise<WorkerProcess> {
     const environment = this.stage.environment(this.database, this.queues);
-    const worker = new WorkerProcess(environment, await freePort(), this.copies, options);
+    const worker = new WorkerProcess(environment, await freePort(), { ...options, copies: this.copies });
     this.workers.push(worker);
     void worker.gone.then(() => this.replace(options));
     await worker.ready();

@@ -32,6 +32,8 @@ export interface WorkerOptions {
   readonly paceMs?: number;
   /** Share of the batches of the group `copies` that are refused. */
   readonly refusing?: number;
+  /** The file of the group `copies`; without one there is no such group. */
+  readonly copies?: string;
 }
 
 /** What the process is told about the groups of the test. */
@@ -39,7 +41,7 @@ export interface Probe {
   readonly failing: number;
   readonly paceMs: number;
   readonly refusing: number;
-  /** The file of the group `copies`. */
+  /** The file of the group `copies`, or nothing. */
   readonly copies: string;
 }
 
@@ -53,8 +55,7 @@ export class WorkerProcess {
   constructor(
     environment: Readonly<Record<string, string>>,
     private readonly metricsPort: number,
-    copies: string,
-    { faults = '', failing = 0, paceMs = 0, refusing = 0 }: WorkerOptions = {},
+    { faults = '', failing = 0, paceMs = 0, refusing = 0, copies = '' }: WorkerOptions = {},
   ) {
     const probe: Probe = { failing, paceMs, refusing, copies };
     const kept = Object.entries(process.env).filter(

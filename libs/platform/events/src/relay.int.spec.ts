@@ -130,6 +130,27 @@ describe('The relay', () => {
     expect(errors).toEqual([]);
   }, 20_000);
 
+  // Guards «two pods, one killed»: a wake-up that died with its process holds its key in the queue for seconds.
+  it('delivers in process what its predecessor has left, however long that waits', async () => {
+    const tenantIds = await tick(6);
+    const { promise: held, resolve: end } = Promise.withResolvers<void>();
+    const group: NotedGroup = new NotedGroup('tenant', () =>
+      group.delivered.length <= 4 ? held : Promise.resolve(),
+    );
+    await register(group);
+    const made = relayTo(group);
+    made.start();
+    made.hurry();
+    await sleep(500);
+    made.accept({ tenantIds: [tenantIds[5] ?? ''] });
+    // All lanes are taken for longer than others are waited for; these two keep their places all the same.
+    expect([group.delivered.length, group.enqueued]).toEqual([4, []]);
+    end();
+    await sleep(100);
+    await made.stop();
+    expect(new Set(group.delivered)).toEqual(new Set(tenantIds));
+  });
+
   it('delivers in process what the queue does not take', async () => {
     const { promise: held, resolve: end } = Promise.withResolvers<void>();
     const group = new NotedGroup('tenant', () => held);

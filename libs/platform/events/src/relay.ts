@@ -4,7 +4,7 @@ import type { ConsumerGroup } from './consumers';
 import { DeliveryLanes } from './delivery-lanes';
 import { lagging, wakeUpsTotal } from './delivery-metrics';
 import { forgetLags, measureLags } from './lag.sql';
-import { listLagging } from './lagging.sql';
+import { type Lagging, listLagging } from './lagging.sql';
 import type { Report } from './report';
 import { at } from './steps';
 import { relaying, thinTicks, type Tick } from './ticks.sql';
@@ -18,19 +18,27 @@ export interface RelayOptions {
   readonly report: Report;
 }
 
+/** Where a lagging key stands, and for how many sweeps it has stood there. */
+interface Standing {
+  readonly position: string;
+  readonly sweeps: number;
+}
+
 /** Between two comparisons of heads with cursors: the longest that a lost wake-up costs. */
 const SWEEP_INTERVAL_MS = 1_000;
 const THIN_EVERY_SWEEPS = 10;
 const MEASURE_EVERY_SWEEPS = 5;
 /** Lagging keys of one group in one sweep; the rest are found by the next. */
 const SWEPT_MAX = 1_000;
+/** A key that has not moved for so many sweeps is delivered here as well: who was woken for it may have died with it. */
+const STANDING_SWEEPS = 2;
 
 /**
  * Wakes consumer groups: at each tick those that it concerns, and every second whatever lags.
  *
  * Its own process delivers first, beside the sweeps and each group for itself: that is a hop less, and merges wake-ups of a
  * key while it waits. What that does not come to in time goes through the queue, which spreads it over processes, and comes
- * back where the queue does not take it. Nothing rests on either: what lags is read from heads and cursors, so a wake-up
+ * back where the queue does not take it, or nobody has moved the key for 2 s. Nothing rests on either: what lags is read from heads and cursors, so a wake-up
  * that is lost costs a second.
  */
 export class Relay {
@@ -39,6 +47,8 @@ export class Relay {
   private readonly lanes: ReadonlyMap<ConsumerGroup, DeliveryLanes>;
   private readonly stopping = new AbortController();
   private pause = new AbortController();
+  private isSuccessor = false;
+  private readonly standing = new Map<ConsumerGroup, ReadonlyMap<string, Standing>>();
   private sweeping: Promise<void> = Promise.resolve();
 
   constructor(private readonly options: RelayOptions) {
@@ -51,8 +61,12 @@ export class Relay {
     this.sweeping = this.keepSweeping();
   }
 
-  /** Has the next sweep begin at once: whoever takes the lead finds what its predecessor has left. */
+  /**
+   * Has the next sweep begin at once, and deliver here all that it finds: whoever takes the lead finds what its predecessor
+   * has left, and the wake-ups that died with it keep their keys in the queue for seconds.
+   */
   hurry(): void {
+    this.isSuccessor = true;
     this.pause.abort();
   }
 
@@ -72,14 +86,16 @@ export class Relay {
 
   /** Wakes whatever lags, once. Waits for no delivery. */
   async sweep(): Promise<void> {
+    const isFirst = this.isSuccessor;
+    this.isSuccessor = false;
     for (const group of this.options.groups) {
       const found = await relaying(this.options.relay, (tx) => listLagging(tx, group, SWEPT_MAX));
       await at('relay.swept');
       lagging.set({ group: group.name }, found.length);
-      this.wake(
-        group,
-        found.map(({ key }) => key),
-      );
+      const keys = found.map(({ key }) => key);
+      this.wake(group, keys);
+      const standing = this.standingOf(group, found);
+      this.lanes.get(group)?.insist(isFirst ? keys : standing);
     }
   }
 
@@ -101,6 +117,19 @@ export class Relay {
         this.options.report(error, 'sweeping');
       }
     }
+  }
+
+  /** Keys that have stood where they stand for 2 s, although somebody was woken for them. */
+  private standingOf(group: ConsumerGroup, found: readonly Lagging[]): string[] {
+    const before = this.standing.get(group);
+    const standing = new Map(
+      found.map(({ key, position }) => {
+        const earlier = before?.get(key);
+        return [key, { position, sweeps: earlier?.position === position ? earlier.sweeps + 1 : 0 }];
+      }),
+    );
+    this.standing.set(group, standing);
+    return [...standing].filter(([, { sweeps }]) => sweeps >= STANDING_SWEEPS).map(([key]) => key);
   }
 
   /** Wakes keys in this process while its lanes keep up, and through the queue beyond that. */
