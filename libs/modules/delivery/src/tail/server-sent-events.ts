@@ -23,12 +23,16 @@ const TRANSPORT = { transport: 'sse' };
  *
  * Pulled by the socket: nothing is read that the client has no room for.
  */
-export function serverSentEvents(stream: TailStream, { request, raw }: FastifyReply): Readable {
+export function serverSentEvents(
+  stream: TailStream,
+  { request, raw }: FastifyReply,
+  { slowMaxMs = SLOW_MAX_MS, lookMs = SLOW_LOOK_MS } = {},
+): Readable {
   const writer = new Writer(stream, request);
   const readable = Readable.from(writer.texts(), { objectMode: false });
   const looking = setInterval(() => {
-    if (writer.blockedMs > SLOW_MAX_MS) stream.end(new ReaderTooSlow());
-  }, SLOW_LOOK_MS).unref();
+    if (writer.blockedMs > slowMaxMs) stream.end(new ReaderTooSlow());
+  }, lookMs).unref();
   openStreams.inc(TRANSPORT);
   stream.signal.addEventListener('abort', () => {
     clearInterval(looking);
@@ -55,11 +59,17 @@ class Writer {
   }
 
   async *texts(): AsyncGenerator<string, void, undefined> {
+    for await (const text of this.parts()) {
+      this.writingSinceMs = performance.now();
+      yield text;
+      this.writingSinceMs = undefined;
+    }
+  }
+
+  private async *parts(): AsyncGenerator<string, void, undefined> {
     yield retryText();
     for await (const item of this.stream.items()) {
-      this.writingSinceMs = performance.now();
       yield textOf(item);
-      this.writingSinceMs = undefined;
       if (item.event) sentTotal.inc(TRANSPORT);
     }
     if (this.stream.failure) yield this.endText(this.stream.failure);
