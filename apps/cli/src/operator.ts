@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import { newId, type Caller } from '@holdfast/kernel';
 import { MessagesModule } from '@holdfast/cqrs';
 import { Database } from '@holdfast/database';
+import { DeliveryModule } from '@holdfast/delivery';
 import { IdentityModule } from '@holdfast/identity';
 import { callerOf, Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TenantDirectory, TenantsModule } from '@holdfast/tenants';
@@ -20,6 +21,7 @@ class OperatorModule {
         MessagesModule.forRoot(tenants),
         IdentityModule.forRoot(grants, undefined),
         TenantsModule.forRoot(ops),
+        DeliveryModule,
       ],
     };
   }

@@ -74,6 +74,40 @@ describe('The verbs, beside a running holdfast dev', () => {
     ]);
   });
 
+  test('print events as they come, until they are interrupted', async () => {
+    const { id } = await json<{ id: string }>('tenant', 'create', 'dunder');
+    const types = 'tenants.*,identity.*';
+    const tail = new DevProcess(checkout, [
+      'events',
+      'tail',
+      'dunder',
+      '--from',
+      'beginning',
+      '--types',
+      types,
+      '--json',
+    ]);
+    await tail.until('tenants.tenant.created');
+    await run('key', 'create', 'dunder');
+    await tail.until('identity.api_key.created');
+    const { code, stdout, stderr } = await tail.signal('SIGINT');
+    const events = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { type: string; tenantid: string });
+    expect([code, events.map(({ type }) => type)]).toEqual([
+      0,
+      ['tenants.tenant.created', 'identity.api_key.created'],
+    ]);
+    expect(new Set(events.map(({ tenantid }) => tenantid))).toEqual(new Set([id]));
+    const [, cursor = ''] = /--after (\S+)/.exec(stderr) ?? [];
+    await run('key', 'create', 'dunder', '--reason', 'another one');
+    const rest = new DevProcess(checkout, ['events', 'tail', 'dunder', '--after', cursor]);
+    await rest.until('identity.api_key.created');
+    expect((await rest.signal('SIGINT')).stdout.trim().split('\n')).toHaveLength(1);
+    expect((await run('events', 'tail', 'dunder', '--from', 'yesterday')).code).toBe(2);
+  });
+
   test('refuse clearly: a slug that is taken (1), a slug that is none (2), a tenant that is unknown (1)', async () => {
     await json('tenant', 'create', 'hooli');
     const taken = await run('tenant', 'create', 'hooli', '--json');

@@ -1,8 +1,10 @@
 import type { Command } from 'commander';
 import { addEpoch } from './events-epoch';
+import { addTail } from './events-tail';
 
 /** `holdfast events …` */
 export function addEvents(program: Command): void {
   const events = program.command('events').description('Look after the delivery of events.');
   addEpoch(events);
+  addTail(events);
 }
