@@ -32,6 +32,9 @@ secret clickhouse_users.xml "<clickhouse><users><holdfast>
   <networks><ip>::/0</ip></networks><profile>default</profile><quota>default</quota>
 </holdfast></users></clickhouse>"
 
+# API and workers seal the secrets of webhooks with it.
+secret webhook_secrets_key "1=$(head -c 32 /dev/urandom | base64 | tr -d '\n')"
+
 operator=hfo_$(password)
 secret operator_key_hash "$(sha256 "$operator")"
 echo "Operator key, shown once: $operator"

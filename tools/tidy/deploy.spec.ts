@@ -99,7 +99,7 @@ describe('compose.yaml', () => {
       const variable = left.replace(/_FILE$/, '');
       // Without its hash the operator's routes are off, without Redis each API process counts requests by itself, and
       // without their URLs `migrate` sets fewer passwords.
-      const optional = ['OPERATOR_KEY_HASH', ...(name === 'api' ? ['REDIS_URL'] : [])];
+      const optional = ['OPERATOR_KEY_HASH', 'WEBHOOK_SECRETS_KEY', ...(name === 'api' ? ['REDIS_URL'] : [])];
       if (optional.includes(variable) || (name === 'migrate' && variable !== 'DATABASE_ADMIN_URL')) continue;
       expect(faultsOf(apps[name]!, others).join()).toContain(variable);
     }

@@ -1,5 +1,6 @@
 import { statement, type SystemTx } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
+import type { SealedSecret, SecretKeyring } from '../secrets/secret-keyring';
 import { KEPT_DAYS } from './retention';
 
 /** What one transaction deletes or cancels at most. */
@@ -120,4 +121,31 @@ export async function deleteDead(tx: TenantTx): Promise<number> {
   const secrets = await tx.execute(DELETE_SECRETS, [tx.tenantId]);
   const endpoints = await tx.execute(DELETE_REMOVED, [tx.tenantId]);
   return old + removed + secrets + endpoints;
+}
+
+const LOCK_SEALED_OTHERWISE = statement<SealedSecret & { readonly id: string }>(
+  'webhooks.lock_secrets_sealed_otherwise',
+  `select id, key_id as "keyId", sealed
+   from webhooks.secrets
+   where tenant_id = $1 and key_id <> $2
+   order by id
+   limit 100
+   for update skip locked`,
+);
+
+const RESEAL = statement(
+  'webhooks.reseal_secret',
+  'update webhooks.secrets set sealed = $3, key_id = $4 where tenant_id = $1 and id = $2',
+);
+
+/** Seals secrets anew that another key than the first has sealed; answers how many. Throws where that key is gone. */
+export async function resealSecrets(tx: TenantTx, keyring: SecretKeyring): Promise<number> {
+  const current = keyring.sealsWith;
+  if (current === undefined) return 0;
+  const found = await tx.rows(LOCK_SEALED_OTHERWISE, [tx.tenantId, current]);
+  for (const { id, ...sealed } of found) {
+    const anew = keyring.seal(keyring.open(sealed, tx.tenantId, id), tx.tenantId, id);
+    await tx.execute(RESEAL, [tx.tenantId, id, anew.sealed, anew.keyId]);
+  }
+  return found.length;
 }

@@ -4,18 +4,17 @@ import type { DeliveryStatus } from './delivery';
 import { openLanes } from './queue.sql';
 
 /** What a retry has to know of a delivery. */
-export interface LockedDelivery {
+export interface FoundDelivery {
   readonly endpoint_id: string;
   readonly status: DeliveryStatus;
   readonly stream: string;
 }
 
-const LOCK = statement<LockedDelivery>(
-  'webhooks.lock_delivery',
+const FIND = statement<FoundDelivery>(
+  'webhooks.find_delivery_to_retry',
   `select endpoint_id, status, stream
    from webhooks.deliveries
-   where tenant_id = $1 and id = $2
-   for update`,
+   where tenant_id = $1 and id = $2`,
 );
 
 const RENEW = statement<{ id: string; endpoint_id: string; stream: string }>(
@@ -28,7 +27,9 @@ const RENEW = statement<{ id: string; endpoint_id: string; stream: string }>(
 
 const HURRY = statement(
   'webhooks.hurry_delivery',
-  'update webhooks.deliveries set due_at = clock_timestamp() where tenant_id = $1 and id = $2',
+  `update webhooks.deliveries
+   set due_at = clock_timestamp(), step = 0
+   where tenant_id = $1 and id = $2 and status = 'pending'`,
 );
 
 // The oldest first: of what one request does not reach, the next begins where this one has ended.
@@ -47,9 +48,9 @@ const LIST_RETRIABLE = statement<{ id: string; created_text: string }>(
    for update`,
 );
 
-/** The delivery, locked until the transaction ends. */
-export function lockDelivery(tx: TenantTx, id: string): Promise<LockedDelivery | undefined> {
-  return tx.row(LOCK, [tx.tenantId, id]);
+/** The delivery as it stands. */
+export function findDelivery(tx: TenantTx, id: string): Promise<FoundDelivery | undefined> {
+  return tx.row(FIND, [tx.tenantId, id]);
 }
 
 /** Begins the schedule of deliveries that are over anew, and answers how many there were. */
@@ -59,15 +60,17 @@ export async function renewDeliveries(tx: TenantTx, ids: readonly string[]): Pro
   return renewed.length;
 }
 
-/** Makes a delivery that waits for its next attempt due. It is sent once what stands before it in its lane is over. */
+/**
+ * Makes a delivery that waits for its next attempt due; false when it is over by now. It is sent once what stands before it
+ * in its lane is over. The lane is locked first, as by its sender: the other way round the two would wait for each other.
+ */
 export async function hurryDelivery(
   tx: TenantTx,
-  endpointId: string,
   id: string,
-  stream: string,
-): Promise<void> {
-  await tx.execute(HURRY, [tx.tenantId, id]);
+  { endpoint_id: endpointId, stream }: FoundDelivery,
+): Promise<boolean> {
   await openLanes(tx, [{ endpoint_id: endpointId, stream }], true);
+  return (await tx.execute(HURRY, [tx.tenantId, id])) === 1;
 }
 
 /** Which deliveries of an endpoint to retry. */

@@ -5,7 +5,7 @@ import { CommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { getWebhook } from '../endpoints/webhooks.sql';
 import { WebhookDisabled, WebhookWithoutSecret } from '../webhooks.errors';
-import { hurryDelivery, lockDelivery, renewDeliveries } from './retries.sql';
+import { findDelivery, hurryDelivery, renewDeliveries } from './retries.sql';
 
 /** What a retry answers: the delivery's id, which its sender uses again. */
 export const retriedView = z.object({ id: z.string(), status: z.literal('pending') });
@@ -27,11 +27,11 @@ export class RetryDelivery extends TenantCommand<
 @CommandHandler(RetryDelivery)
 export class RetryDeliveryHandler extends TenantCommandHandler<RetryDelivery> {
   protected async handle(tx: TenantTx, { input: { webhookId, id } }: RetryDelivery): Promise<RetriedView> {
-    const delivery = await lockDelivery(tx, id);
+    const delivery = await findDelivery(tx, id);
     if (!delivery || (webhookId ?? delivery.endpoint_id) !== delivery.endpoint_id) throw new NotFound();
     await requireSending(tx, delivery.endpoint_id);
-    if (delivery.status === 'pending') await hurryDelivery(tx, delivery.endpoint_id, id, delivery.stream);
-    else await renewDeliveries(tx, [id]);
+    const isHurried = delivery.status === 'pending' && (await hurryDelivery(tx, id, delivery));
+    if (!isHurried) await renewDeliveries(tx, [id]);
     return { id, status: 'pending' };
   }
 }

@@ -1,7 +1,10 @@
+import { randomBytes } from 'node:crypto';
 import { type Caller, newId } from '@holdfast/kernel';
 import { SendingApp } from '../../test/sending-app';
+import { TEST_KEY } from '../../test/webhooks-app';
 import { ChangeWebhook } from '../endpoints/change-webhook.command';
 import { RemoveWebhook } from '../endpoints/remove-webhook.command';
+import { SecretKeyring } from '../secrets/secret-keyring';
 import { WebhookHousekeeper } from './webhook-housekeeper';
 
 describe('The housekeeper', () => {
@@ -13,13 +16,14 @@ describe('The housekeeper', () => {
 
   const url = 'http://127.0.0.1:9/';
 
-  async function turn(): Promise<void> {
+  async function turn(keys = [TEST_KEY]): Promise<void> {
     const { database, grants } = app.app;
     const failures: unknown[] = [];
     const keeper = new WebhookHousekeeper({
       tenants: database.tenants(1),
       relay: database.as('holdfast_relay', 1),
       grants,
+      settings: { keys },
       report: (error) => void failures.push(error),
     });
     await keeper.turn();
@@ -116,5 +120,19 @@ describe('The housekeeper', () => {
     );
     await turn();
     expect(await rows()).toMatchObject({ secrets: 1 });
+  });
+
+  // The last: from here on the key of the tests opens nothing.
+  it('seals secrets anew once another key is in front, so that the one before can be taken away', async () => {
+    const { id, secret } = await app.app.webhook(caller, url);
+    const fresh = { id: 'fresh', key: randomBytes(32).toString('base64') };
+    await turn([fresh, TEST_KEY]);
+    const rows = await app.app.database.admin<{ id: string; keyId: string; sealed: Buffer }>(
+      `select id, key_id as "keyId", sealed from webhooks.secrets where tenant_id = $1 and endpoint_id = $2`,
+      [caller.tenantId, id],
+    );
+    expect(rows.map(({ keyId }) => keyId)).toEqual(['fresh']);
+    const opened = new SecretKeyring([fresh]).open(rows[0]!, caller.tenantId, rows[0]!.id);
+    expect(`whsec_${opened.toString('base64')}`).toBe(secret);
   });
 });

@@ -3,13 +3,16 @@ import { newId } from '@holdfast/kernel';
 import { type Database, SystemTx } from '@holdfast/database';
 import type { Report } from '@holdfast/events';
 import { callerOf, type Grants, TenantClosed, type TenantDatabase } from '@holdfast/tenancy';
-import { cancelDeadDeliveries, deleteDead, listTenantsWithWebhooks } from './housekeeping.sql';
+import { SecretKeyring } from '../secrets/secret-keyring';
+import type { WebhookSettings } from '../webhook-settings';
+import { cancelDeadDeliveries, deleteDead, listTenantsWithWebhooks, resealSecrets } from './housekeeping.sql';
 
 /** What a housekeeper needs of its process. */
 export interface WebhookHousekeeperOptions {
   readonly tenants: TenantDatabase;
   readonly relay: Database;
   readonly grants: Grants;
+  readonly settings: Pick<WebhookSettings, 'keys'>;
   readonly report: Report;
 }
 
@@ -20,13 +23,19 @@ const TENANTS_PER_TURN = 20;
 const PAGES_MAX = 20;
 const NO_TENANT = '00000000-0000-0000-0000-000000000000';
 
-/** Cancels what waits for endpoints that are off, and deletes what is kept no longer, a page at a time. */
+/**
+ * Cancels what waits for endpoints that are off, deletes what is kept no longer, a page at a time, and seals secrets anew whose
+ * key is no longer the first.
+ */
 export class WebhookHousekeeper {
+  private readonly keyring: SecretKeyring;
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
   private doneTo = NO_TENANT;
 
-  constructor(private readonly options: WebhookHousekeeperOptions) {}
+  constructor(private readonly options: WebhookHousekeeperOptions) {
+    this.keyring = new SecretKeyring(options.settings.keys);
+  }
 
   /** Begins to go round. */
   start(): void {
@@ -67,8 +76,9 @@ export class WebhookHousekeeper {
           caller,
           async (tx) => (await cancelDeadDeliveries(tx)) + (await deleteDead(tx)),
         );
-        if (done === 0) return;
+        if (done === 0) break;
       }
+      await tenants.transaction(caller, (tx) => resealSecrets(tx, this.keyring));
     } catch (error) {
       if (!(error instanceof TenantClosed)) report(error, `looking after webhooks of tenant ${tenantId}`);
     }

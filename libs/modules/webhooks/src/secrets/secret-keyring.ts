@@ -28,9 +28,9 @@ export class SecretKeyring {
     this.keys = new Map(given.map(({ id, key }) => [id, Buffer.from(key, 'base64')]));
   }
 
-  /** Whether there is a key to seal with. */
-  get isConfigured(): boolean {
-    return this.given.length > 0;
+  /** What the first key is called; undefined without one. */
+  get sealsWith(): string | undefined {
+    return this.given[0]?.id;
   }
 
   /** Throws WebhooksNotConfigured without a key. */

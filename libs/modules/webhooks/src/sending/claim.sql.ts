@@ -25,6 +25,17 @@ export async function listDueTenants(tx: SystemTx, after: string, limit: number)
   return (await tx.rows(LIST_DUE_TENANTS, [after, limit])).map((row) => row.tenant_id);
 }
 
+const COUNT_DUE_LANES = statement<{ count: number }>(
+  'webhooks.count_due_lanes',
+  `select count(*)::int as count
+   from (select l.tenant_id from webhooks.lanes l where l.due_at <= clock_timestamp() limit $1) d`,
+);
+
+/** How many lanes of all tenants are due, up to a bound. */
+export async function countDueLanes(tx: SystemTx, limit: number): Promise<number> {
+  return (await tx.row(COUNT_DUE_LANES, [limit]))?.count ?? 0;
+}
+
 // One claim of a tenant at a time: what is under way is counted, and nobody may add to it in between.
 const LOCK_CLAIMS = statement(
   'webhooks.lock_claims',
@@ -104,6 +115,14 @@ const LIST_FIRST = statement<ClaimedDelivery>(
    limit 1000`,
 );
 
+const CLOSE_EMPTY = statement(
+  'webhooks.close_lanes_without_delivery',
+  `delete from webhooks.lanes l
+   where l.tenant_id = $1 and l.holder = $2 and not exists (
+     select from webhooks.deliveries d
+     where d.tenant_id = $1 and d.endpoint_id = l.endpoint_id and d.stream = l.stream and d.status = 'pending')`,
+);
+
 /**
  * Takes the lanes under a name until the lease ends, and answers the first delivery of each. A lane that is not due any more
  * is left: somebody else was first.
@@ -118,11 +137,14 @@ export async function takeLanes(
   const endpoints = lanes.map((lane) => lane.endpoint_id);
   const streams = lanes.map(({ stream }) => stream);
   const taken = await tx.rows(TAKE, [tx.tenantId, endpoints, streams, holder, leaseSeconds]);
-  return tx.rows(LIST_FIRST, [
+  const first = await tx.rows(LIST_FIRST, [
     tx.tenantId,
     taken.map((lane) => lane.endpoint_id),
     taken.map(({ stream }) => stream),
   ]);
+  // A retry that came as its delivery was being recorded has opened a lane for nothing.
+  if (first.length < taken.length) await tx.execute(CLOSE_EMPTY, [tx.tenantId, holder]);
+  return first;
 }
 
 /** A secret that signs, sealed. */

@@ -1,4 +1,5 @@
 import { type Caller, newId, planOf } from '@holdfast/kernel';
+import type { Report } from '@holdfast/events';
 import { announcement, callerOf, type Grants, type TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { disableWebhook } from '../endpoints/webhooks.sql';
 import type { SecretKeyring } from '../secrets/secret-keyring';
@@ -48,6 +49,7 @@ export class DeliveryWork {
     private readonly tenants: TenantDatabase,
     private readonly grants: Grants,
     private readonly keyring: SecretKeyring,
+    private readonly report: Report,
   ) {}
 
   /** Takes what of the tenant is due, as far as there is room and its plan goes. Throws TenantClosed. */
@@ -113,8 +115,14 @@ export class DeliveryWork {
   ): Promise<Map<string, readonly Signer[]>> {
     if (claimed.length === 0) return new Map();
     const rows = await listSealedSecrets(tx, [...new Set(claimed.map((each) => each.endpointId))]);
-    const opened = rows.map(({ endpointId, scheme, id, ...sealed }) => {
-      return { endpointId, scheme, bytes: this.keyring.open(sealed, tx.tenantId, id) };
+    const opened = rows.flatMap(({ endpointId, scheme, id, ...sealed }) => {
+      try {
+        return [{ endpointId, scheme, bytes: this.keyring.open(sealed, tx.tenantId, id) }];
+      } catch (error) {
+        // Its key was taken away too early: other secrets and endpoints go on, and deliveries without any wait.
+        this.report(error, 'opening secrets of webhooks');
+        return [];
+      }
     });
     return Map.groupBy(opened, (signer) => signer.endpointId);
   }

@@ -46,3 +46,9 @@ export const dueTenants = gauge({
   name: 'holdfast_webhooks_due_tenants',
   help: 'Tenants that had deliveries due at the last sweep of this process.',
 });
+
+/** The backlog. */
+export const dueLanes = gauge({
+  name: 'holdfast_webhooks_due_lanes',
+  help: 'Webhook streams that had a delivery due and not under way, over all tenants, at most 10000.',
+});

@@ -1,6 +1,7 @@
 import { createPublicKey, verify } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Caller, newId } from '@holdfast/kernel';
+import { statement } from '@holdfast/database';
 import { cloudEventOf } from '@holdfast/events';
 import { Webhook } from 'standardwebhooks';
 import { eventually, type Received, Receiver } from '../../test/receiver';
@@ -9,6 +10,10 @@ import { RetryDelivery } from '../deliveries/retry-delivery.command';
 import { RotateWebhookSecret } from '../endpoints/rotate-webhook-secret.command';
 import { PER_ENDPOINT } from './delivery-work';
 
+const EXPORTED = statement<{ relation: string }>(
+  'test.list_exported',
+  'select relation from tenancy.export_tables()',
+);
 const SPKI_PREFIX = Buffer.from('302a300506032b6570032100', 'hex');
 
 // Guards promise 6 to the outside: every event reaches the receiver, in order per stream, whatever other receivers do.
@@ -219,6 +224,28 @@ describe('A webhook', () => {
     await to.until(1);
     const [delivery] = await app.deliveries(caller, webhook.id);
     expect(to.received[0]?.headers['webhook-id']).toBe(delivery?.id);
+  });
+
+  it('of a suspended tenant goes on being sent to: what was committed is delivered', async () => {
+    const to = await receiver();
+    await app.app.webhook(caller, to.url);
+    const { tenantId } = caller;
+    await app.app.database.admin(`update auth.tenants set state = 'suspended' where id = $1`, [tenantId]);
+    await app.announce(caller, [newId()], app.sender());
+    await to.until(1);
+    expect(app.reports).toEqual([]);
+  });
+
+  it('is exported without its secrets, and without them is sent nothing', async () => {
+    const to = await receiver();
+    const webhook = await app.app.webhook(caller, to.url);
+    const exported = await app.app.database.tenants(1).transaction(caller, (tx) => tx.rows(EXPORTED));
+    const names = exported.map(({ relation }) => relation).filter((name) => name.startsWith('webhooks.'));
+    expect(names).toEqual(['webhooks.endpoints']);
+    // As an import leaves it.
+    await app.app.database.admin('delete from webhooks.secrets where tenant_id = $1', [caller.tenantId]);
+    await app.announce(caller, [newId()], app.sender());
+    expect(await app.deliveries(caller, webhook.id)).toEqual([]);
   });
 
   it('goes out soon after it was queued', async () => {

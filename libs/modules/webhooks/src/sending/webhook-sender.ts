@@ -5,7 +5,7 @@ import { type Grants, TenantClosed, type TenantDatabase } from '@holdfast/tenanc
 import { SecretKeyring } from '../secrets/secret-keyring';
 import type { WebhookSettings } from '../webhook-settings';
 import { AddressPolicy } from './address-policy';
-import { listDueTenants } from './claim.sql';
+import { countDueLanes, listDueTenants } from './claim.sql';
 import { DeliveryWork, type HeldDelivery } from './delivery-work';
 import { type Answer, type PostLimits, Postman } from './post';
 import { type ResolveHost, resolveByDns } from './resolver';
@@ -13,6 +13,7 @@ import {
   attemptSeconds,
   attemptsTotal,
   deliverySeconds,
+  dueLanes,
   dueTenants,
   lostAttemptsTotal,
   underWay,
@@ -34,6 +35,9 @@ export interface WebhookSenderOptions {
 
 /** The longest that a lost hint, another process's retry or a lease that has run out waits. */
 const SWEEP_INTERVAL_MS = 1_000;
+/** The backlog is counted as often as Prometheus looks, and no further than this. */
+const COUNT_EVERY_SWEEPS = 15;
+const COUNTED_MAX = 10_000;
 /** Tenants of one look, and looks of one sweep; the next goes on behind them. */
 const TENANTS_PER_LOOK = 500;
 const LOOKS_MAX = 10;
@@ -69,8 +73,8 @@ export class WebhookSender {
   private abandoned = false;
 
   constructor(private readonly options: WebhookSenderOptions) {
-    const { tenants, grants, settings, limits, resolve = resolveByDns(), ca } = options;
-    this.work = new DeliveryWork(tenants, grants, new SecretKeyring(settings.keys));
+    const { tenants, grants, settings, report, limits, resolve = resolveByDns(), ca } = options;
+    this.work = new DeliveryWork(tenants, grants, new SecretKeyring(settings.keys), report);
     const policy = new AddressPolicy(settings.allowedNetworks);
     this.postman = new Postman({ policy, resolve, limits, ...(ca !== undefined && { ca }) });
   }
@@ -126,10 +130,22 @@ export class WebhookSender {
 
   private async keepSweeping(): Promise<void> {
     const { signal } = this.stopping;
-    while (!signal.aborted) {
-      await this.sweep().catch((error: unknown) => this.options.report(error, 'looking for due webhooks'));
+    for (let sweeps = 0; !signal.aborted; sweeps += 1) {
+      try {
+        await this.sweep();
+        if (sweeps % COUNT_EVERY_SWEEPS === 0) dueLanes.set(await this.countDue());
+      } catch (error) {
+        this.options.report(error, 'looking for due webhooks');
+      }
       await sleep(SWEEP_INTERVAL_MS, undefined, { signal }).catch(() => {}); // Stopped.
     }
+  }
+
+  private countDue(): Promise<number> {
+    return this.options.relay.transaction(
+      (connection) => new SystemTx(connection, 'read only'),
+      (tx) => countDueLanes(tx, COUNTED_MAX),
+    );
   }
 
   private pump(): void {
