@@ -852,6 +852,7 @@ alter table webhooks.endpoints force row level security;
 create policy holdfast_relay_reads on webhooks.endpoints as permissive for select to holdfast_relay using (true);
 create policy tenant_access on webhooks.endpoints as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on webhooks.endpoints as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE TRIGGER refuse_lasting BEFORE INSERT OR UPDATE OF url ON webhooks.endpoints FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 create table webhooks.lanes (
   tenant_id uuid not null,
@@ -896,6 +897,7 @@ alter table webhooks.secrets enable row level security;
 alter table webhooks.secrets force row level security;
 create policy tenant_access on webhooks.secrets as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on webhooks.secrets as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE TRIGGER refuse_lasting BEFORE INSERT ON webhooks.secrets FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 -- Functions
 
@@ -1016,7 +1018,8 @@ begin
   end if;
   held := case when narrow and not '*' = any (of_member)
     then array(select scope from unnest(scopes) scope where scope = any (of_member)) else scopes end;
-  if cardinality(held) = 0 or held && array['*', 'operator', 'keys:write', 'members:write', 'roles:write', 'issuers:write', 'support:write']
+  if cardinality(held) = 0 or held && array['*', 'operator', 'keys:write', 'members:write', 'roles:write', 'issuers:write', 'support:write',
+       'webhooks:write']
      or not (member_id is null or '*' = any (of_member) or held <@ of_member) then
     raise exception 'a support access holds nothing that outlasts it, or that its member lacks' using errcode = 'HF003';
   end if;

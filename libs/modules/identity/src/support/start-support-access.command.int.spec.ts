@@ -138,6 +138,7 @@ describe('StartSupportAccess', () => {
         'roles:write',
         'issuers:write',
         'support:write',
+        'webhooks:write',
       ].map((scope): [Caller, readonly string[], number] => [operator, ['ledger:read', scope], 30]),
     ];
     for (const [caller, scopes, minutes] of refused) {

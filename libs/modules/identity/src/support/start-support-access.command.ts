@@ -14,13 +14,14 @@ import { insertSupportAccess } from './support-accesses.sql';
 /** As long as it takes to look at a problem. The database refuses more. */
 const MINUTES_MAX = 30;
 
-/** What would outlast the access: whoever makes a key, or a member, can come back. The database refuses these as well. */
+/** What would outlast the access: whoever makes a key, or a member, can come back, and a webhook goes on sending. The database refuses these as well. */
 const LASTING: ReadonlySet<Permission> = new Set([
   'keys:write',
   'members:write',
   'roles:write',
   'issuers:write',
   'support:write',
+  'webhooks:write',
 ]);
 const ALLOWED = PERMISSION_NAMES.filter((name) => !LASTING.has(name));
 const READING = ALLOWED.filter((name) => name.endsWith(':read'));

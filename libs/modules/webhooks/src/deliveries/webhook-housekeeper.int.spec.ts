@@ -127,12 +127,12 @@ describe('The housekeeper', () => {
     const { id, secret } = await app.app.webhook(caller, url);
     const fresh = { id: 'fresh', key: randomBytes(32).toString('base64') };
     await turn([fresh, TEST_KEY]);
-    const rows = await app.app.database.admin<{ id: string; keyId: string; sealed: Buffer }>(
+    const stored = await app.app.database.admin<{ id: string; keyId: string; sealed: Buffer }>(
       `select id, key_id as "keyId", sealed from webhooks.secrets where tenant_id = $1 and endpoint_id = $2`,
       [caller.tenantId, id],
     );
-    expect(rows.map(({ keyId }) => keyId)).toEqual(['fresh']);
-    const opened = new SecretKeyring([fresh]).open(rows[0]!, caller.tenantId, rows[0]!.id);
+    expect(stored.map(({ keyId }) => keyId)).toEqual(['fresh']);
+    const opened = new SecretKeyring([fresh]).open(stored[0]!, caller.tenantId, stored[0]!.id);
     expect(`whsec_${opened.toString('base64')}`).toBe(secret);
   });
 });

@@ -1,6 +1,8 @@
 import { InvalidInput, PLANS } from '@holdfast/kernel';
 import { WebhooksApp } from '../../test/webhooks-app';
+import { ChangeWebhook } from './change-webhook.command';
 import { CreateWebhook, createWebhookInput } from './create-webhook.command';
+import { RotateWebhookSecret } from './rotate-webhook-secret.command';
 import { WebhookById, Webhooks } from './webhooks.query';
 
 const URL = 'https://receiver.example.com/hook';
@@ -77,6 +79,19 @@ describe('CreateWebhook', () => {
     expect(made.filter(({ status }) => status === 'fulfilled')).toHaveLength(PLANS.free.quotas.webhooks);
     const refused = made.find(({ status }) => status === 'rejected') as PromiseRejectedResult;
     expect(refused.reason).toMatchObject({ code: 'tenants.quota_exceeded' });
+  });
+
+  it('is nothing that support access could leave behind, whatever the code above the database does', async () => {
+    const caller = await app.tenant();
+    const { id } = await app.webhook(caller, URL);
+    const support = await app.supporting(caller.tenantId);
+    await expect(app.webhook(support, URL)).rejects.toMatchObject({ code: 'HF003' });
+    const elsewhere = new ChangeWebhook(support, { id, version: '1', url: 'https://example.com/theirs' });
+    await expect(app.do(elsewhere)).rejects.toMatchObject({ code: 'HF003' });
+    const rotation = new RotateWebhookSecret(support, { id, overlapSeconds: 60 });
+    await expect(app.do(rotation)).rejects.toMatchObject({ code: 'HF003' });
+    const off = new ChangeWebhook(support, { id, version: '1', enabled: false });
+    expect(await app.do(off)).toMatchObject({ enabled: false });
   });
 
   it('is refused where nothing could be signed', async () => {
