@@ -1,5 +1,6 @@
 import { ClickHouseConsumer, TelemetryStore } from '@holdfast/telemetry';
 import { benchLedger, type LedgerFigures } from '../../../libs/modules/ledger/src/ledger.bench';
+import { benchDelivery } from '../../../libs/platform/events/src/delivery.bench';
 import { benchEvents } from '../../../libs/platform/events/src/events.bench';
 import { benchRls, formatRlsFigures } from '../../../libs/platform/tenancy/src/rls.bench';
 import { type BenchSystem, withBenchSystem } from './bench-system';
@@ -8,8 +9,14 @@ import { benchHttpReads } from './http-reads.bench';
 import { benchHttpTransfers } from './http-transfers.bench';
 import { benchNoisyNeighbour, type NoiseFigures } from './noisy-neighbour.bench';
 
+/** How benches are to run. */
+export interface BenchOptions {
+  /** How long the longest window of `delivery` lasts. */
+  readonly seconds: number;
+}
+
 /** Benches by name. Each gets servers of its own and answers its figures for people. */
-const BENCHES: Readonly<Record<string, (system: BenchSystem) => Promise<string>>> = {
+const BENCHES: Readonly<Record<string, (system: BenchSystem, options: BenchOptions) => Promise<string>>> = {
   ledger: async (system) => {
     const overHttp = await benchHttpTransfers(system);
     return ledgerText(await benchLedger(system), overHttp);
@@ -22,11 +29,12 @@ const BENCHES: Readonly<Record<string, (system: BenchSystem) => Promise<string>>
     return `${inSql}\nread of an account over HTTP: ${Math.round(overHttp.protected)}/s\n  ${against}: the same without context and policies`;
   },
   events: deliveryText,
+  delivery: againstPeers,
   noisy: async (system) => noiseText(await benchNoisyNeighbour(system)),
 };
 
 /** Runs the named benches, or all, one after the other: two at a time would measure each other. */
-export async function runBenches(names: readonly string[]): Promise<void> {
+export async function runBenches(names: readonly string[], options: BenchOptions): Promise<void> {
   const known = Object.keys(BENCHES);
   const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
@@ -35,7 +43,7 @@ export async function runBenches(names: readonly string[]): Promise<void> {
   for (const name of names.length > 0 ? names : known) {
     process.stdout.write(`\n${name}\n`);
     await withBenchSystem(async (system) => {
-      process.stdout.write(`${await BENCHES[name]?.(system)}\n`);
+      process.stdout.write(`${await BENCHES[name]?.(system, options)}\n`);
     });
   }
 }
@@ -87,5 +95,29 @@ async function deliveryText({
     return `from commit to ClickHouse at 500 events/s: p50 ${latency[0]}, p99 ${latency[1]}, at most ${latency[2]} (${figures.events} events in ${figures.batches} batches)`;
   } finally {
     await store.close();
+  }
+}
+
+/** Delivery under load, with transactions that stay open, and of a backlog, against what else there is. */
+async function againstPeers(system: BenchSystem, { seconds }: BenchOptions): Promise<string> {
+  const { adminUrl, urlOf, clickhouseUrl } = system;
+  const telemetry = new TelemetryStore({ url: clickhouseUrl });
+  try {
+    await telemetry.migrate();
+    await benchDelivery({
+      servers: {
+        adminUrl,
+        appUrl: urlOf('holdfast_app'),
+        authUrl: urlOf('holdfast_auth'),
+        relayUrl: urlOf('holdfast_relay'),
+        backend: { kind: 'postgres', url: urlOf('holdfast_jobs') },
+      },
+      store: new ClickHouseConsumer(telemetry),
+      seconds,
+      say: (line) => process.stdout.write(`${line}\n`),
+    });
+    return '2,000 events/s over 100 tenants, five events a commit; CPU of delivery and server per event';
+  } finally {
+    await telemetry.close();
   }
 }

@@ -6,10 +6,13 @@ export function addBench(program: Command): void {
   addVerb(program, 'bench', 'Measure ratios on this machine; without a name, all of them.', [
     'bench rls',
     'bench ledger rls events',
+    'bench delivery --quick',
   ])
-    .argument('[names...]', 'ledger, rls, events, noisy')
-    .action(async (names: readonly string[]) => {
+    .argument('[names...]', 'ledger, rls, events, delivery, noisy')
+    .option('--seconds <number>', 'delivery: how long a transaction stays open beside the load', '60')
+    .option('--quick', 'delivery: the same as --seconds 6')
+    .action(async (names: readonly string[], { seconds, quick }: { seconds: string; quick?: boolean }) => {
       const { runBenches } = await import('../benches.js');
-      await runBenches(names);
+      await runBenches(names, { seconds: quick ? 6 : Math.max(1, Number(seconds) || 60) });
     });
 }
