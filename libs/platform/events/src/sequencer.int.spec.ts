@@ -116,27 +116,61 @@ describe('The sequencer', () => {
     expect(errors).toEqual([]);
   });
 
-  it('thins ticks that no cursor names, and none that a store has before it', async () => {
+  it('thins ticks that nobody names, and keeps one of each hour, and of each second before a store', async () => {
     const lease = {
       holder: 'thin',
       fence: (await acquireLease(relay, 'thin', 60_000)) ?? 0n,
       leaseMs: 60_000,
     };
-    for (let i = 0; i < 6; i += 1) {
+    const [first] = await database.admin<{ at: Date }>(
+      `select date_trunc('hour', now()) - interval '5 hours' as at`,
+    );
+    for (let i = 0; i < 12; i += 1) {
       await append();
       await makeTick(relay, lease);
     }
-    const left = async (): Promise<string[]> =>
-      (await database.admin<{ id: string }>('select id from events.ticks order by id')).map(({ id }) => id);
+    const left = async (): Promise<number[]> =>
+      (await database.admin<{ id: string }>('select id from events.ticks order by id')).map(({ id }) =>
+        Number(id),
+      );
     await thinTicks(relay);
-    expect(await left()).toHaveLength(7); // All were the newest within the last minute.
-    await database.admin(`update events.ticks set created_at = created_at - interval '2 minutes'`);
-    await database.admin(`insert into events.store_cursors (group_name, from_tick) values ('store', 4)`);
+    expect(await left()).toHaveLength(13); // All were the newest within the last minute.
+    // Ticks 1 to 5 in one hour; 6 to 12 in the next, by half seconds.
+    await database.admin(
+      `update events.ticks set created_at = case when id < 6 then $1::timestamptz + id * interval '1 minute'
+         else $1::timestamptz + interval '1 hour' + (id - 6) * interval '0.5 seconds' end
+       where id > 0`,
+      [first?.at],
+    );
+    await database.admin(
+      `insert into events.groups (name, kind, replay, from_tick) values ('store', 'store', 'never', 0), ('g', 'tenant', 'never', 4)`,
+    );
+    await database.admin(
+      `insert into events.store_cursors (group_name, from_tick, to_tick) values ('store', 8, 11)`,
+    );
     await database.admin(
       `insert into events.tenant_cursors (tenant_id, group_name, from_tick) values ($1, 'g', 2)`,
       [newId()],
     );
     await thinTicks(relay);
-    expect(await left()).toEqual(['0', '2', '4', '5', '6']);
+    // 0 always; 1 and 6 begin an hour; 2, 4, 8 and 11 are named; 9 begins what is left of a second and 10 and 12 begin one
+    // before the store; 12 is the newest besides. 3, 5 and 7 are nobody's.
+    expect(await left()).toEqual([0, 1, 2, 4, 6, 8, 9, 10, 11, 12]);
+  });
+
+  it('thins thousands of ticks beside thousands of cursors within its time', async () => {
+    await database.admin(
+      `insert into events.ticks (id, snapshot, event_count, wal_lsn, fence, created_at)
+       select g, '10:10:', 1, '0/0', 1, date_trunc('hour', now()) - interval '1 hour' + g * interval '10 ms' from generate_series(1, 20000) g`,
+    );
+    await database.admin(
+      `insert into events.tenant_cursors (tenant_id, group_name, from_tick)
+       select gen_random_uuid(), 'g', g * 2 from generate_series(1, 9000) g`,
+    );
+    expect(await thinTicks(relay)).toBe(5_000);
+    expect(await thinTicks(relay)).toBe(5_000);
+    await thinTicks(relay);
+    // The named ones, the newest, the one at the beginning of the hour, and tick 0.
+    expect(await database.admin('select count(*)::int as left from events.ticks')).toEqual([{ left: 9_003 }]);
   });
 });

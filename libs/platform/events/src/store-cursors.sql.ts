@@ -41,17 +41,19 @@ const INSERT = statement(
    on conflict (group_name) do nothing`,
 );
 
+/** Counts by seq, which hardly has gaps: what a tick counted itself leaves out those before it that were thinned. */
 const RANGE_END = statement<{ id: bigint | null }>(
   'events.find_range_end',
   `select max(ahead.id) as id
    from (
-     select t.id, sum(t.event_count) over (order by t.id) as events, row_number() over (order by t.id) as place
+     select t.id, max(t.last_seq) over (order by t.id) as last_seq, row_number() over (order by t.id) as place
      from events.ticks t
      where t.id > $1
      order by t.id
      limit 1000
    ) ahead
-   where ahead.events <= $2 or ahead.place = 1`,
+   where ahead.place = 1
+     or ahead.last_seq <= $2 + coalesce((select max(b.last_seq) from events.ticks b where b.id = $1), 0)`,
 );
 
 const READ = statement<RecordedEvent>(

@@ -42,17 +42,37 @@ const TICK = statement<Tick>(
 
 const THIN = statement(
   'events.thin_ticks',
-  `delete from events.ticks
+  `with named as materialized (
+     select from_tick as id from events.tenant_cursors
+     union select to_tick from events.tenant_cursors where to_tick is not null
+     union select from_tick from events.store_cursors
+     union select to_tick from events.store_cursors where to_tick is not null
+     union select rewind_to from events.tenant_cursors where rewind_to is not null
+     union select rewind_to from events.store_cursors where rewind_to is not null
+     union select from_tick from events.groups
+     union select to_tick from events.group_actions where to_tick is not null
+   ), behind as (
+     select min(coalesce(s.from_tick, g.from_tick)) as id
+     from events.groups g
+     left join events.store_cursors s on s.group_name = g.name
+     where g.kind = 'store'
+   ), kept as materialized (
+     select min(t.id) as id from events.ticks t group by date_trunc('hour', t.created_at)
+     union
+     select min(t.id)
+     from events.ticks t, behind
+     where t.id > behind.id
+     group by date_trunc(case when t.created_at < clock_timestamp() - interval '1 day' then 'minute' else 'second' end, t.created_at)
+   )
+   delete from events.ticks
    where id in (
      select t.id
      from events.ticks t
      where t.id > 0
        and t.id < (select max(old.id) from events.ticks old where old.created_at < clock_timestamp() - interval '1 minute')
-       and t.id < (select coalesce(min(s.from_tick), t.id + 1) from events.store_cursors s)
-       and not exists (select from events.tenant_cursors c where t.id in (c.from_tick, c.to_tick, c.rewind_to))
-       and not exists (select from events.store_cursors s where s.rewind_to = t.id)
-       and not exists (select from events.groups g where g.from_tick = t.id)
-       and not exists (select from events.group_actions a where a.to_tick = t.id)
+       and t.id not in (select n.id from named n)
+       and t.id not in (select k.id from kept k)
+     order by t.id
      limit 5000)`,
 );
 
@@ -95,7 +115,8 @@ export async function makeTick(
 
 /**
  * Deletes ticks that nobody needs; answers how many. A tick between two others may go at any time without changing what is
- * delivered. Kept are those that a cursor or a group names, those before a store group (they cut its backlog into small ranges), and
+ * delivered. Kept are those that a cursor or a group names; the first of each hour, where a replay by time begins; before the
+ * store that is furthest behind one of each second (of each minute, after a day), which cut its backlog into small ranges; and
  * those that were the newest within the last minute: a transaction, which lives for 30 s at most, may be about to name one.
  */
 export function thinTicks(relay: Database): Promise<number> {

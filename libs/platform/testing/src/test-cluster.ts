@@ -40,6 +40,11 @@ export class TestCluster {
     return database;
   }
 
+  /** Connection string of the superuser. */
+  url(): string {
+    return this.server.url();
+  }
+
   /** Runs SQL as the superuser. */
   async admin<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     const client = new Client({ connectionString: this.server.url() });
