@@ -2,11 +2,14 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Database, migrate, setRolePasswords } from '@holdfast/database';
 import { EmbeddedPostgres, freePort } from '@holdfast/embedded';
 import { Client } from 'pg';
 
 const PASSWORD = 'cluster';
+/** While it recovers, a server answers and takes nothing. */
+const RECOVERS = 'select 1 where pg_is_in_recovery()';
 
 /** A PostgreSQL of a spec's own, whose files can be copied, put back and recovered. It stays on its port. */
 export class TestCluster {
@@ -61,6 +64,7 @@ export class TestCluster {
     await this.server.stop();
     between();
     this.server = await start(this.directory, this.port, this.settings);
+    while ((await this.admin(RECOVERS)).length > 0) await sleep(20);
   }
 
   /** Copies the files of the server, which has to stand still. */

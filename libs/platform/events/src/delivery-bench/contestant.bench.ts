@@ -31,7 +31,7 @@ export interface Publisher {
 
 /** What the module of a publisher exports. */
 export interface PublisherModule {
-  openPublisher(servers: BenchServers, connectionsMax: number): Promise<Publisher>;
+  readonly openPublisher: (servers: BenchServers, connectionsMax: number) => Promise<Publisher>;
 }
 
 /** Hears of movements, in the order in which the handler was called with them. */

@@ -22,6 +22,8 @@ export interface Written {
   readonly cpuMs: number;
 }
 
+// oxlint-disable unicorn/require-post-message-target-origin -- Threads have no origin; that is about windows.
+
 interface Setup {
   readonly servers: BenchServers;
   readonly publisher: string;

@@ -76,7 +76,7 @@ export async function openPublisher(servers: BenchServers, connectionsMax: numbe
     boss.insert(
       QUEUE,
       movements.map((data) => ({ data, singletonKey })),
-      { db: { executeSql: (text, values) => client.query(text, values as unknown[]) } },
+      { db: { executeSql: (text, values) => client.query(text, values) } },
     );
   return {
     commit: (tenantId, accountIds, committed) =>

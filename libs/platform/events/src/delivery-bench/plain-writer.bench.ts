@@ -1,4 +1,4 @@
-import pg from 'pg';
+import { Client, Pool } from 'pg';
 import type { Movement } from './contestant.bench';
 
 /** What a library that writes in the business transaction needs of it. */
@@ -18,10 +18,10 @@ export interface Announcing {
 
 /** Transactions as everybody writes them: no context, no row-level security; the same business as Holdfast's writers do. */
 export class PlainWriter {
-  private readonly pool: pg.Pool;
+  private readonly pool: Pool;
 
   constructor(url: string, connectionsMax: number) {
-    this.pool = new pg.Pool({
+    this.pool = new Pool({
       connectionString: url,
       max: connectionsMax,
       application_name: 'bench writers',
@@ -63,7 +63,7 @@ export class PlainWriter {
 
 /** Removes what a contestant has left from another run. */
 export async function dropSchema(adminUrl: string, schema: string): Promise<void> {
-  const client = new pg.Client({ connectionString: adminUrl });
+  const client = new Client({ connectionString: adminUrl });
   await client.connect();
   try {
     await client.query(`drop schema if exists ${client.escapeIdentifier(schema)} cascade`);

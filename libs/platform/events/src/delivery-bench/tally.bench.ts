@@ -88,7 +88,7 @@ export class Tally {
       if (handled === 0) missing += 1;
       else latencies.push(Math.max(0, handled - committed));
     }
-    const sorted = Float64Array.from(latencies).sort();
+    const sorted = Float64Array.from(latencies).toSorted();
     const share = (part: number): number =>
       sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))] ?? 0;
     const { inverted, repeated } = this;
