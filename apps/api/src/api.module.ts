@@ -1,9 +1,10 @@
 import { AuditModule } from '@holdfast/audit';
 import { MessagesModule } from '@holdfast/cqrs';
 import type { Database } from '@holdfast/database';
-import { DeliveryModule } from '@holdfast/delivery';
+import { DeliveryModule, QueuesModule } from '@holdfast/delivery';
 import { graphqlModule } from '@holdfast/http';
 import { IdentityModule, type OperatorKey, type TrustedIssuer } from '@holdfast/identity';
+import type { QueueDashboardOptions } from '@holdfast/jobs';
 import { LedgerModule } from '@holdfast/ledger';
 import { TelemetryModule, type TelemetryStore } from '@holdfast/telemetry';
 import { type Limits, ResilienceModule } from '@holdfast/resilience';
@@ -23,6 +24,8 @@ export interface ApiParts {
   readonly isSignUpEnabled: boolean;
   readonly webhooks: WebhookSettings;
   readonly graphiql: boolean;
+  /** Absent: there is no dashboard of the queues. */
+  readonly queues?: Omit<QueueDashboardOptions, 'basePath'> | undefined;
   /** Absent: nobody is limited. */
   readonly limits: Limits | undefined;
 }
@@ -40,6 +43,7 @@ export class ApiModule {
     isSignUpEnabled,
     webhooks,
     graphiql,
+    queues,
     limits,
   }: ApiParts): DynamicModule {
     return {
@@ -53,6 +57,7 @@ export class ApiModule {
         LedgerModule,
         AuditModule,
         DeliveryModule,
+        ...(queues ? [QueuesModule.forRoot(queues)] : []),
         WebhooksModule.forRoot(webhooks),
         TelemetryModule.forRoot(telemetry),
         graphqlModule({ graphiql }),

@@ -1,13 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiConfig, withAudience } from '@holdfast/config';
 import { Database } from '@holdfast/database';
+import { listGroupNames } from '@holdfast/delivery';
 import { closeHttpApplication, createHttpApplication } from '@holdfast/http';
 import { Health, type Logger, type MetricsServer, startMetricsServer } from '@holdfast/observability';
 import { type TelemetryStore, TelemetryUnavailable } from '@holdfast/telemetry';
 import { Limits } from '@holdfast/resilience';
 import { formatFindings, Grants, holesIn, runDoctor, TenantDatabase } from '@holdfast/tenancy';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { ApiModule } from './api.module';
+import { ApiModule, type ApiParts } from './api.module';
 
 /** What the process that runs the API gives it. */
 export interface ApiResources {
@@ -143,9 +144,25 @@ function createApplication(
     isSignUpEnabled: signUp === 'enabled',
     webhooks: { keys: config.webhookKeys, allowedNetworks: config.webhookNetworks },
     graphiql,
+    queues: queuesOf(config, app, logger),
     limits,
   });
   return createHttpApplication(module, { logger, health, version, trustedProxies });
+}
+
+/** What the dashboard of the queues shows; nothing where this process is not told where the queues are. */
+function queuesOf(
+  { redisUrl, databaseJobsUrl }: Pick<ApiConfig, 'redisUrl' | 'databaseJobsUrl'>,
+  app: Database,
+  logger: Logger,
+): ApiParts['queues'] {
+  const url = redisUrl ?? databaseJobsUrl;
+  if (url === undefined) return undefined;
+  return {
+    backend: { kind: redisUrl === undefined ? 'postgres' : 'redis', url },
+    listGroups: () => listGroupNames(app),
+    report: (error, doing) => logger.warn({ err: error, context: 'queues' }, doing),
+  };
 }
 
 function closing(

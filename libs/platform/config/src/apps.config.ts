@@ -62,6 +62,7 @@ const api = z.object({
   databaseUrl: databases.databaseUrl,
   databaseAuthUrl: databases.databaseAuthUrl,
   databaseOpsUrl: databases.databaseOpsUrl,
+  databaseJobsUrl,
   clickhouseUrl,
   operatorKeys,
   oidcIssuers,

@@ -41,8 +41,10 @@ export const databases = {
 
 export const databaseJobsUrl = variable(postgresUrl.optional(), {
   env: 'DATABASE_JOBS_URL',
-  meaning: 'PostgreSQL as the role holdfast_jobs: the queues of BullMQ where there is no Redis.',
-  whenEmpty: 'Fault without REDIS_URL; in development derived from DATABASE_ADMIN_URL when that is set.',
+  meaning:
+    'PostgreSQL as the role holdfast_jobs: the queues of BullMQ where there is no Redis. The API only shows them to operators.',
+  whenEmpty:
+    'Fault for the worker without REDIS_URL; in development derived from DATABASE_ADMIN_URL when that is set.',
   secret: true,
 });
 
