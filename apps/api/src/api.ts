@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ApiConfig, withAudience } from '@holdfast/config';
 import { Database } from '@holdfast/database';
-import { listGroupNames } from '@holdfast/delivery';
+import { listGroupNames } from '@holdfast/events';
 import { closeHttpApplication, createHttpApplication } from '@holdfast/http';
 import { Health, type Logger, type MetricsServer, startMetricsServer } from '@holdfast/observability';
 import { type TelemetryStore, TelemetryUnavailable } from '@holdfast/telemetry';

@@ -1,4 +1,3 @@
-export { listGroupNames } from './queues/group-names.sql';
 export { QUEUES_PATH, QueuesModule } from './queues/queues.module';
 export { DeliveryModule } from './delivery.module';
 export { EventTypeByName } from './event-types/event-type.query';

@@ -1,4 +1,4 @@
-import { type Database, statement } from '@holdfast/database';
+import { type Database, statement, SystemTx } from '@holdfast/database';
 import type { ConsumerDeclaration } from './consumer';
 import { relaying } from './ticks.sql';
 
@@ -35,4 +35,18 @@ export async function registerGroup(
   });
   if (found?.kind !== kind)
     throw new GroupKindChanged(`the group ${group} was registered as a ${found?.kind}`);
+}
+
+const NAMES = statement<{ name: string }>(
+  'events.list_group_names',
+  'select name from events.groups order by name limit 200',
+);
+
+/** The names of the groups that workers have registered, as the application's role may read them. */
+export async function listGroupNames(app: Database): Promise<string[]> {
+  const groups = await app.transaction(
+    (connection) => new SystemTx(connection, 'read only'),
+    (tx) => tx.rows(NAMES),
+  );
+  return groups.map(({ name }) => name);
 }

@@ -17,6 +17,7 @@ export { type Acting, type ActingOnGroup, type GroupActionView, type GroupView }
 export { type ParkedKeysAsked, type ParkedKeyView, releaseParkedKey } from './quarantine.sql';
 export { askTenantToRewind } from './tenant-cursors.sql';
 export { BatchRefused } from './batch-refused';
+export { listGroupNames } from './groups.sql';
 export { listStoresBehind } from './store-cursors.sql';
 export { Relay, type RelayOptions } from './relay';
 export { type Report } from './report';

@@ -87,7 +87,7 @@ export class QueueDashboard {
       );
       opened.end.on('error', (error) => report(error, 'queue'));
       this.opened.set(group, opened);
-      this.board.addQueue(new BullMQAdapter(opened.end as never, { readOnlyMode: true }) as never);
+      this.board.addQueue(new BullMQAdapter(opened.end as never, { readOnlyMode: true }));
     }
   }
 }
@@ -110,7 +110,10 @@ class ReadingAdapter extends FastifyAdapter {
   override setApiRoutes(routes: Routes): this {
     const reading = routes.filter(({ method }) => [method].flat().every((each) => each === 'get'));
     super.setApiRoutes(
-      reading.map((route) => ({ ...route, handler: (request) => this.answer(route.handler, request) })),
+      reading.map((route) => ({
+        ...route,
+        handler: (request) => this.answer((asked) => route.handler(asked), request),
+      })),
     );
     return this;
   }
