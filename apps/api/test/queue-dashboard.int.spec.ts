@@ -139,10 +139,9 @@ describe.each(kinds)('The dashboard of queues on %s', (kind) => {
     expect(queues.find(({ name }) => name === 'wake.seen')?.counts).toMatchObject({ waiting: 1 });
   });
 
-  it('works in a browser, which asks nobody else for anything', async () => {
+  it('shows in a browser, which asks nobody else for anything', async () => {
     if (!existsSync(CHROMIUM)) {
-      process.stdout.write(`Left out: a browser (no ${CHROMIUM}).
-`);
+      process.stdout.write(`Left out: a browser (no ${CHROMIUM}).\n`);
       return;
     }
     const browser = await chromium.launch({ executablePath: CHROMIUM, args: ['--no-sandbox'] });
