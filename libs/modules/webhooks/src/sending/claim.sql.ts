@@ -85,12 +85,19 @@ export interface ClaimedDelivery extends RecordedEvent {
   readonly loggedId: string | null;
 }
 
+// Skips what somebody holds: a group that is slow to commit would otherwise hold up the claim, and with it the tenant's others.
 const TAKE = statement<{ endpoint_id: string; stream: string }>(
   'webhooks.take_lanes',
   `update webhooks.lanes l
    set holder = $4, due_at = clock_timestamp() + make_interval(secs => $5)
-   from unnest($2::uuid[], $3::text[]) t (endpoint_id, stream)
-   where l.tenant_id = $1 and l.endpoint_id = t.endpoint_id and l.stream = t.stream and l.due_at <= clock_timestamp()
+   from (
+     select x.endpoint_id, x.stream
+     from unnest($2::uuid[], $3::text[]) c (endpoint_id, stream)
+     join webhooks.lanes x on x.tenant_id = $1 and x.endpoint_id = c.endpoint_id and x.stream = c.stream
+     where x.due_at <= clock_timestamp()
+     for update of x skip locked
+   ) t
+   where l.tenant_id = $1 and l.endpoint_id = t.endpoint_id and l.stream = t.stream
    returning l.endpoint_id, l.stream`,
 );
 

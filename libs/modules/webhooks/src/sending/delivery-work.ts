@@ -81,13 +81,14 @@ export class DeliveryWork {
     return this.tenants.transaction(await this.caller(tenantId), async (tx) => {
       if (!(await lockHeldLane(tx, claimed, holder))) return false;
       const number = claimed.attemptCount + 1;
-      await insertAttempt(tx, claimed.deliveryId, number, attempt);
-      await noteAttempt(tx, claimed.deliveryId, {
-        attemptCount: number,
-        ...stateAfter(claimed.step + 1, attempt.answer, Math.random()),
-      });
-      await releaseLane(tx, claimed);
-      await this.judge(tx, claimed.endpointId, attempt.answer);
+      const state = stateAfter(claimed.step + 1, attempt.answer, Math.random());
+      // In this order, and on their way together: the connection and the lane's lock are held for one round trip.
+      await Promise.all([
+        insertAttempt(tx, claimed.deliveryId, number, attempt),
+        noteAttempt(tx, claimed.deliveryId, { attemptCount: number, ...state }),
+        releaseLane(tx, claimed),
+        this.judge(tx, claimed.endpointId, attempt.answer),
+      ]);
       return true;
     });
   }

@@ -70,8 +70,8 @@ describe('A webhook', () => {
     };
     await expect(retry('canceled')).rejects.toMatchObject({ code: 'webhooks.disabled' });
     await app.app.do(new ChangeWebhook(caller, { id: webhook.id, version: '2', enabled: true }));
-    expect(await retry('canceled')).toEqual({ retried: 2, nextFrom: null });
     expect(await retry('failed')).toEqual({ retried: 1, nextFrom: null });
+    expect(await retry('canceled')).toEqual({ retried: 2, nextFrom: null });
     await eventually(async () =>
       (await app.deliveries(caller, webhook.id)).every((each) => each.status === 'delivered'),
     );

@@ -35,6 +35,14 @@ const UPDATE_DELIVERY = statement(
    where tenant_id = $1 and id = $2`,
 );
 
+const CLOSE_LANE = statement(
+  'webhooks.close_lane',
+  `delete from webhooks.lanes l
+   where l.tenant_id = $1 and l.endpoint_id = $2 and l.stream = $3 and not exists (
+     select from webhooks.deliveries d
+     where d.tenant_id = $1 and d.endpoint_id = $2 and d.stream = $3 and d.status = 'pending')`,
+);
+
 const RELEASE_LANE = statement(
   'webhooks.release_lane',
   `update webhooks.lanes l
@@ -46,11 +54,6 @@ const RELEASE_LANE = statement(
      limit 1
    ) d
    where l.tenant_id = $1 and l.endpoint_id = $2 and l.stream = $3`,
-);
-
-const CLOSE_LANE = statement(
-  'webhooks.close_lane',
-  'delete from webhooks.lanes where tenant_id = $1 and endpoint_id = $2 and stream = $3',
 );
 
 type Lane = Pick<ClaimedDelivery, 'endpointId' | 'stream'>;
@@ -115,7 +118,7 @@ export async function noteAttempt(
 /** Gives a locked lane back, due when its first delivery is; removes it when there is none. */
 export async function releaseLane(tx: TenantTx, { endpointId, stream }: Lane): Promise<void> {
   const lane = [tx.tenantId, endpointId, stream];
-  if ((await tx.execute(RELEASE_LANE, lane)) === 0) await tx.execute(CLOSE_LANE, lane);
+  await Promise.all([tx.execute(CLOSE_LANE, lane), tx.execute(RELEASE_LANE, lane)]);
 }
 
 const NOTE_SUCCESS = statement(

@@ -66,7 +66,7 @@ export class WebhookSender {
   private readonly postman: Postman;
   private readonly stopping = new AbortController();
   private readonly waiting = new Set<string>();
-  private readonly claims = new Set<Promise<void>>();
+  private readonly claims = new Map<string, Promise<void>>();
   private readonly sending = new Map<Promise<void>, boolean>();
   private sweeping: Promise<void> = Promise.resolve();
   private sweptTo = NO_TENANT;
@@ -91,7 +91,7 @@ export class WebhookSender {
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.sweeping;
-    await Promise.all(this.claims);
+    await Promise.all(this.claims.values());
     const settled = Promise.all(this.sending.keys());
     await Promise.race([settled, sleep(STOP_PATIENCE_MS, undefined, { ref: false })]);
     this.abandoned = true;
@@ -148,15 +148,17 @@ export class WebhookSender {
     );
   }
 
+  /** A tenant that is being claimed for waits for the end of that: what is due by then is taken at once. */
   private pump(): void {
     for (const tenantId of this.waiting) {
       if (this.stopping.signal.aborted || this.claims.size >= CLAIMS || this.sending.size >= SLOTS) return;
+      if (this.claims.has(tenantId)) continue;
       this.waiting.delete(tenantId);
-      const claim: Promise<void> = this.claim(tenantId).finally(() => {
-        this.claims.delete(claim);
+      const claim = this.claim(tenantId).finally(() => {
+        this.claims.delete(tenantId);
         this.pump();
       });
-      this.claims.add(claim);
+      this.claims.set(tenantId, claim);
     }
   }
 
