@@ -90,7 +90,7 @@ describe('Webhooks', () => {
         WEBHOOK_SECRETS_KEY: `${KEY.id}=${KEY.key}`,
         WEBHOOK_ALLOWED_NETWORKS: '127.0.0.0/8',
       };
-      workers.push(new WorkerProcess(environment, await freePort(), stage.file(database.name)));
+      workers.push(new WorkerProcess(environment, await freePort(), { copies: stage.file(database.name) }));
     }
     await Promise.all(workers.map((worker) => worker.ready()));
   }

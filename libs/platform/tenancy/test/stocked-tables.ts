@@ -37,6 +37,7 @@ const VALUES: Readonly<Record<string, string>> = {
   'timestamp with time zone': `'2026-01-01 00:00:00+00'::timestamptz`,
   interval: `'1 second'::interval`,
   xid8: `'1'::xid8`,
+  pg_snapshot: `'1:1:'::pg_snapshot`,
 };
 
 /** The value of a type for whoever has the id, as SQL. Throws for a type that no table has had so far. */
