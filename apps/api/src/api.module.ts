@@ -1,7 +1,7 @@
 import { AuditModule } from '@holdfast/audit';
 import { MessagesModule } from '@holdfast/cqrs';
 import type { Database } from '@holdfast/database';
-import { DeliveryModule, QueuesModule } from '@holdfast/delivery';
+import { DeliveryModule, EventGroupsModule, QueuesModule } from '@holdfast/delivery';
 import { graphqlModule } from '@holdfast/http';
 import { IdentityModule, type OperatorKey, type TrustedIssuer } from '@holdfast/identity';
 import type { QueueDashboardOptions } from '@holdfast/jobs';
@@ -58,6 +58,7 @@ export class ApiModule {
         AuditModule,
         DeliveryModule,
         ...(queues ? [QueuesModule.forRoot(queues)] : []),
+        EventGroupsModule.forRoot(ops),
         WebhooksModule.forRoot(webhooks),
         TelemetryModule.forRoot(telemetry),
         graphqlModule({ graphiql }),

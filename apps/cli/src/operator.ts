@@ -2,7 +2,8 @@ import { userInfo } from 'node:os';
 import { newId, type Caller } from '@holdfast/kernel';
 import { MessagesModule } from '@holdfast/cqrs';
 import { Database } from '@holdfast/database';
-import { DeliveryModule } from '@holdfast/delivery';
+import { DeliveryModule, EventGroupsModule } from '@holdfast/delivery';
+import { OperatedGroups } from '@holdfast/events';
 import { IdentityModule } from '@holdfast/identity';
 import { callerOf, Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TenantDirectory, TenantsModule } from '@holdfast/tenants';
@@ -22,6 +23,7 @@ class OperatorModule {
         IdentityModule.forRoot(grants, undefined),
         TenantsModule.forRoot(ops),
         DeliveryModule,
+        EventGroupsModule.forRoot(ops),
       ],
     };
   }
@@ -37,6 +39,7 @@ export interface Operator {
   readonly commands: CommandBus;
   readonly queries: QueryBus;
   readonly directory: TenantDirectory;
+  readonly groups: OperatedGroups;
   /** In the role holdfast_ops. */
   readonly ops: Database;
   /** The operator acting in a tenant. */
@@ -65,6 +68,7 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
       commands: context.get(CommandBus),
       queries: context.get(QueryBus),
       directory: context.get(TenantDirectory, { strict: false }),
+      groups: context.get(OperatedGroups, { strict: false }),
       ops,
       callerFor: async (tenantId) =>
         callerOf(await grants.forSystem('operator', tenantId, '', act), { requestId }),

@@ -1,0 +1,104 @@
+import { Client } from 'pg';
+import type { DevFile } from '../src/dev/dev-file';
+import { DevProcess, type Ended, freshCheckout, holdfast, removeCheckout } from './dev-process';
+
+jest.setTimeout(180_000);
+
+interface Group {
+  readonly group: string;
+  readonly pausedAt: string | null;
+  readonly lag: { readonly events: number } | null;
+}
+
+// What an operator does when events are not delivered, with the verbs and nothing else.
+describe('The verbs about events, beside a running holdfast dev', () => {
+  const checkout = freshCheckout();
+  const dev = new DevProcess(checkout, ['dev', '--no-demo']);
+  let database: Client;
+  beforeAll(async () => {
+    const running: DevFile = await dev.ready();
+    database = new Client({ connectionString: running.database.admin });
+    await database.connect();
+  });
+  afterAll(async () => {
+    await database.end();
+    await dev.signal('SIGINT');
+    removeCheckout(checkout);
+  });
+
+  const run = (...words: string[]): Promise<Ended> => holdfast(checkout, ['events', ...words]);
+  async function json<Outcome>(...words: string[]): Promise<Outcome> {
+    const { code, stdout, stderr } = await run(...words, '--json');
+    if (code !== 0) throw new Error(`holdfast events ${words.join(' ')} ended with ${code}: ${stderr}`);
+    return JSON.parse(stdout) as Outcome;
+  }
+  const until = async (isSo: () => Promise<boolean>): Promise<void> => {
+    for (let look = 0; look < 100 && !(await isSo()); look += 1)
+      await new Promise((wait) => setTimeout(wait, 200));
+    expect(await isSo()).toBe(true);
+  };
+  const used = async (): Promise<number> => {
+    const { rows } = await database.query<{ used: number }>(
+      'select coalesce(sum(event_count), 0)::int as used from tenants.usage_counts',
+    );
+    return rows[0]?.used ?? -1;
+  };
+
+  test('show groups, pause one, let it go on, and take it back', async () => {
+    const names = (await json<{ groups: Group[] }>('status')).groups.map(({ group }) => group);
+    expect(names).toEqual(expect.arrayContaining(['clickhouse', 'usage']));
+    await json('pause', 'usage', '--reason', 'to see it wait');
+    expect((await holdfast(checkout, ['tenant', 'create', 'acme'])).code).toBe(0);
+    await until(async () => {
+      const { groups } = await json<{ groups: Group[] }>('status');
+      return groups.some(({ group, lag }) => group === 'usage' && (lag?.events ?? 0) > 0);
+    });
+    expect(await used()).toBe(0);
+    expect((await run('groups', 'usage')).stdout).toContain('to see it wait');
+    await json('resume', 'usage', '--reason', 'it has waited');
+    await until(async () => (await used()) > 0);
+
+    const before = await used();
+    await database.query('update tenants.usage_counts set event_count = 4711');
+    expect(await json('replay', 'usage', '--beginning', '--reason', 'counts were edited')).toMatchObject({
+      group: 'usage',
+      tick: '0',
+    });
+    await until(async () => (await used()) === before);
+    await json('replay', 'usage', '--beginning', '--tenant', 'acme', '--reason', 'and for one');
+    await until(async () => (await used()) === before + 1); // The trail says that it was replayed.
+    const refused = await run('replay', 'usage', '--tick', '1', '--reason', 'it cannot', '--json');
+    expect([refused.code, JSON.parse(refused.stderr)]).toMatchObject([
+      1,
+      { error: { code: 'events.replays_from_beginning' } },
+    ]);
+    expect((await run('replay', 'usage', '--reason', 'from where')).code).toBe(2);
+    expect((await run('pause', 'nobody', '--reason', 'x')).code).toBe(1);
+  });
+
+  test('list what is quarantined and let it go on', async () => {
+    const parked = `with tenant as (select tenant_id from tenants.tenants where slug = 'acme'),
+        event as (select e.tenant_id, e.id from events.log e join tenant t on t.tenant_id = e.tenant_id order by e.seq limit 1),
+        key as (insert into events.parked_keys (tenant_id, group_name, key, state, attempts, event_count, failed_event_id, last_error)
+          select tenant_id, 'usage', $1, 'quarantined', 8, 1, id, 'Error: probe' from event returning tenant_id)
+      insert into events.parked_events (tenant_id, group_name, key, place, event_id)
+      select e.tenant_id, 'usage', $1, 1, e.id from event e, key`;
+    await database.query(parked, ['probe/1']);
+    await database.query(parked, ['probe/2']);
+    expect(await json('quarantine', 'list')).toMatchObject([
+      { group: 'usage', key: 'probe/1', eventCount: 1, lastError: 'Error: probe' },
+      { key: 'probe/2' },
+    ]);
+    expect((await run('quarantine', 'release', 'usage', 'probe/1', '--reason', 'whose')).code).toBe(2);
+    const skip = ['quarantine', 'release', 'usage', 'probe/1', '--tenant', 'acme', '--skip-first'];
+    expect(await json(...skip, '--reason', 'made by a test')).toMatchObject([{ state: 'releasing' }]);
+    expect(await json('quarantine', 'release', 'usage', '--all', '--reason', 'mended')).toMatchObject([
+      { key: 'probe/2', skippedEventId: null },
+    ]);
+    await until(async () => {
+      const { rows } = await database.query('select from events.parked_keys');
+      return rows.length === 0;
+    });
+    expect(await json('quarantine', 'list', '--state', 'all')).toEqual([]);
+  });
+});
