@@ -284,6 +284,24 @@ describe('A group in the hands of operators', () => {
     expect(await times(caller)).toEqual([1, 2, 2, 2]);
   });
 
+  // A store that has lost its rows may still remember the tokens of its batches.
+  it('gives a store that is replayed its batches under other tokens', async () => {
+    await tenantWith(4);
+    const sent: { readonly ids: readonly string[]; readonly token: string }[] = [];
+    const consumer = storeConsumer(async (events, token) => {
+      sent.push({ ids: events.map(({ id }) => id), token });
+    });
+    await register(consumer);
+    const store = new StoreDelivery(consumer, relay, report);
+    await store.deliver();
+    await inOps((tx) => replayGroup(tx, 'store', 0n, ANN));
+    await store.deliver();
+    const [first, second] = sent;
+    expect(sent).toHaveLength(2);
+    expect(second?.ids).toEqual(first?.ids);
+    expect(second?.token).not.toBe(first?.token);
+  });
+
   it('replays a store of all tenants, with what it has parked', async () => {
     await tenantWith(3);
     await tenantWith(3);

@@ -21,9 +21,13 @@ export interface RecordedEvent {
   readonly data: unknown;
 }
 
-/** A name for exactly these events in this order. Made of ids, so that it survives a restore that changes positions. */
-export function tokenOf(events: readonly RecordedEvent[]): string {
+/**
+ * A name for exactly these events in this order. Made of ids, so that it survives a restore that changes positions; and of
+ * how often the group was replayed, so that a store which has lost what it had does not drop it as a copy.
+ */
+export function tokenOf(events: readonly RecordedEvent[], generation: number): string {
   const hash = createHash('sha256');
+  if (generation > 0) hash.update(`replay ${generation}: `);
   for (const event of events) hash.update(event.id);
   return hash.digest('hex');
 }

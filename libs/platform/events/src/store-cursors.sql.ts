@@ -11,6 +11,8 @@ export interface StoreCursor {
   readonly attempts: number;
   readonly isWaiting: boolean;
   readonly isPaused: boolean;
+  /** How often the group has been replayed. */
+  readonly generation: number;
   /** Where operators have asked the group to go back to; null where they have not. */
   readonly rewindTo: bigint | null;
 }
@@ -18,7 +20,7 @@ export interface StoreCursor {
 const LOCK = statement<StoreCursor>(
   'events.lock_store_cursor',
   `select c.from_tick as "fromTick", c.to_tick as "toTick", c.after_seq as "afterSeq", c.through_seq as "throughSeq",
-     c.attempts, coalesce(c.retry_at > clock_timestamp(), false) as "isWaiting", g.paused_at is not null as "isPaused",
+     c.attempts, c.generation, coalesce(c.retry_at > clock_timestamp(), false) as "isWaiting", g.paused_at is not null as "isPaused",
      least(c.rewind_to, case when c.generation < g.generation then (
        select min(a.to_tick)
        from events.group_actions a

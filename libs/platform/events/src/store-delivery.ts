@@ -133,7 +133,7 @@ export class StoreDelivery {
       const cursor = await lockStoreCursor(tx, group);
       if (!cursor || !isSame(cursor, recorded)) return undefined;
       await at('store-delivery.locked');
-      const outcome = await this.hand(tx, batch);
+      const outcome = await this.hand(tx, batch, cursor.generation);
       await at('store-delivery.stored');
       if (outcome === 'halved') return 'refused';
       if (behind.length > 0) await this.parking.append(tx, behind);
@@ -150,13 +150,20 @@ export class StoreDelivery {
    * Hands the batch to the store. One that is refused is halved, in this transaction; an event that is refused alone is
    * parked, and the cursor may pass over it. Throws where the outcome is unknown, and where nothing is taken any more.
    */
-  private async hand(tx: SystemTx, batch: Batch): Promise<'stored' | 'refused' | 'halved'> {
+  private async hand(
+    tx: SystemTx,
+    batch: Batch,
+    generation: number,
+  ): Promise<'stored' | 'refused' | 'halved'> {
     const { events } = batch;
     const [event] = events;
     if (!event) return 'stored';
     try {
       const confirm = (): Promise<void> => confirmStoreCursor(tx, this.declaration.group);
-      await withDeadline(this.consumer.deliver(events, tokenOf(events), confirm), DELIVERY_TIMEOUT_MS);
+      await withDeadline(
+        this.consumer.deliver(events, tokenOf(events, generation), confirm),
+        DELIVERY_TIMEOUT_MS,
+      );
     } catch (error) {
       if (!(error instanceof BatchRefused)) throw error;
       if (events.length > 1) {

@@ -174,7 +174,8 @@ export class StoreParking {
       await at('store-parking.locked');
       try {
         const confirm = (): Promise<void> => confirmStoreCursor(tx, parkedIn.group);
-        await withDeadline(this.consumer.deliver(events, tokenOf(events), confirm), DELIVERY_TIMEOUT_MS);
+        const token = tokenOf(events, cursor.generation);
+        await withDeadline(this.consumer.deliver(events, token, confirm), DELIVERY_TIMEOUT_MS);
       } catch (error) {
         if (!(error instanceof BatchRefused)) throw error;
         await this.refuse(tx, batch, error);
