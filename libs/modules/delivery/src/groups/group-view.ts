@@ -24,6 +24,7 @@ export const consumerGroupView = z.object({
   parked: z.object({ keys: z.int(), events: z.int(), quarantined: z.int() }).nullable(),
   measuredAt: instant.meta({ description: 'When the leader measured lag and parked; null before that.' }),
 });
+/** See `consumerGroupView`. */
 export type ConsumerGroupView = z.output<typeof consumerGroupView>;
 
 /** A group with what operators did to it, last first. */
