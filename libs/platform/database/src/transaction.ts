@@ -1,5 +1,11 @@
 import type { PoolClient, QueryResult } from 'pg';
-import { isConnectionLoss, leavesOutcomeOpen, OutcomeUnknown, sqlState } from './database-errors';
+import {
+  DatabaseUnavailable,
+  isConnectionLoss,
+  leavesOutcomeOpen,
+  OutcomeUnknown,
+  sqlState,
+} from './database-errors';
 import { refuseUtility, type Statement } from './statement';
 
 /** A statement of the protocol around a unit of work. */
@@ -30,6 +36,11 @@ export type Connection = PoolClient;
  */
 export class Transaction {
   private readonly issued: Promise<unknown>[] = [];
+  /**
+   * Set where the server did not open the transaction: it recovers, or is a standby, and takes no writes. Statements that were
+   * sent behind it ran outside of any transaction, and what they complain of is not the reason.
+   */
+  private refusal: DatabaseUnavailable | undefined;
   private failure: { readonly error: unknown } | undefined;
   private committing: Promise<QueryResult> | undefined;
   private readonly warnings: unknown[] = [];
@@ -114,7 +125,10 @@ export class Transaction {
     // Says all that a setting of the session could say otherwise: it may be read before the reset.
     const text = `begin isolation level read committed, ${this.access}, not deferrable`;
     const begin = { name: `begin ${this.access}`, text };
-    for (const each of this.opening(begin)) void this.track(this.send(each));
+    const [opened] = this.opening(begin).map((each) => this.track(this.send(each)));
+    void opened?.catch((error: unknown) => {
+      if (sqlState(error) !== undefined) this.refusal = new DatabaseUnavailable(error);
+    });
   }
 
   private async commit(): Promise<void> {
@@ -163,6 +177,7 @@ export class Transaction {
 
   /** A statement that fails leaves the later ones of the pipeline with a follow-on error (25P02): the first tells why. */
   private rootCause(error: unknown): unknown {
+    if (this.refusal) return this.refusal;
     return sqlState(error) === '25P02' ? (this.failure?.error ?? error) : error;
   }
 

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Caller, newId } from '@holdfast/kernel';
-import { type Database } from '@holdfast/database';
+import { type Database, DatabaseUnavailable } from '@holdfast/database';
 import { callerOf, Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TestCluster, TestDatabase } from '@holdfast/testing';
 import { storeConsumer, tenantConsumer } from '../test/consumers';
@@ -135,6 +135,19 @@ describe('A database that is not the one that it was', () => {
     await deliver();
     expect([stored, applied]).toEqual([[], []]);
     expect(await findLineage(ops)).toMatchObject({ stoppedReason: 'timeline' });
+  });
+
+  it('refuses writes as unavailable while it is a standby, and stops events once it is promoted', async () => {
+    const made = sequencer();
+    await append();
+    await until(() => ticks === 1);
+    await cluster.standBy();
+    await expect(append()).rejects.toThrow(DatabaseUnavailable);
+    expect(made.halt).toBeUndefined();
+    await cluster.admin('select pg_promote()');
+    await until(() => made.halt !== undefined);
+    expect(made.halt?.message).toContain('timeline 2 instead of 1');
+    await append();
   });
 
   it('goes on after a failover where all standbys are synchronous, and writes that down', async () => {

@@ -61,10 +61,13 @@ export class TestCluster {
 
   /** Stops the server, does something to its files, and starts it again. */
   async restart(between: () => void = () => {}): Promise<void> {
-    await this.server.stop();
-    between();
-    this.server = await start(this.directory, this.port, this.settings);
+    await this.reopen(between);
     while ((await this.admin(RECOVERS)).length > 0) await sleep(20);
+  }
+
+  /** Restarts as a standby, which answers and takes no writes until it is promoted. */
+  async standBy(): Promise<void> {
+    await this.reopen(() => this.signal('standby.signal'));
   }
 
   /** Copies the files of the server, which has to stand still. */
@@ -80,7 +83,7 @@ export class TestCluster {
 
   /** Has the next start recover to the end of the WAL, which ends on a further timeline, as each restore and promotion does. */
   recover(): void {
-    execFileSync('cp', ['-a', this.path('postgres/PG_VERSION'), this.path('postgres/recovery.signal')]);
+    this.signal('recovery.signal');
   }
 
   /** Closes the pools and removes the server. */
@@ -88,6 +91,17 @@ export class TestCluster {
     await Promise.all(this.opened.map((database) => database.close()));
     await this.server.stop('immediate');
     rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  private async reopen(between: () => void): Promise<void> {
+    await this.server.stop();
+    between();
+    this.server = await start(this.directory, this.port, this.settings);
+  }
+
+  /** A file whose being there is all that counts; it has to be the server's. */
+  private signal(name: string): void {
+    execFileSync('cp', ['-a', this.path('postgres/PG_VERSION'), this.path(`postgres/${name}`)]);
   }
 
   private path(name: string): string {
