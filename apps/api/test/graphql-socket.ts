@@ -23,8 +23,9 @@ export class GraphqlSocket {
   static async open(
     app: NestFastifyApplication,
     headers: Readonly<Record<string, string>> = {},
+    path = '/graphql',
   ): Promise<GraphqlSocket> {
-    const url = `${(await addressOf(app)).replace('http', 'ws')}/graphql`;
+    const url = `${(await addressOf(app)).replace('http', 'ws')}${path}`;
     const options = { protocols: ['graphql-transport-ws'], headers };
     const socket = new WebSocket(url, options);
     const opened = new GraphqlSocket(socket);

@@ -25,8 +25,13 @@ const PAGING = new Set(['first', 'after']);
 /** Every root field of the schema. */
 export function graphqlRoutes(schema: GraphQLSchema, document: Document, kinds: Kinds): GraphqlRoute[] {
   const rest = new RestSchemas(document);
-  return (['query', 'mutation'] as const).flatMap((operation) => {
-    const root = operation === 'query' ? schema.getQueryType() : schema.getMutationType();
+  const roots = {
+    query: schema.getQueryType(),
+    mutation: schema.getMutationType(),
+    subscription: schema.getSubscriptionType(),
+  };
+  return (['query', 'mutation', 'subscription'] as const).flatMap((operation) => {
+    const root = roots[operation];
     return Object.values(root?.getFields() ?? {}).map(
       (field) => new GraphqlRoute(operation, field, rest, kinds),
     );
@@ -35,9 +40,10 @@ export function graphqlRoutes(schema: GraphQLSchema, document: Document, kinds: 
 
 /** Fields below the roots that take arguments, and the permissions that they name. */
 export function lookedUpFields(schema: GraphQLSchema): { name: string; permission: string | undefined }[] {
-  const roots = new Set([schema.getQueryType()?.name, schema.getMutationType()?.name]);
-  const types = Object.values(schema.getTypeMap()).filter(isObjectType);
-  return types
+  const types = [schema.getQueryType(), schema.getMutationType(), schema.getSubscriptionType()];
+  const roots = new Set(types.map((type) => type?.name));
+  return Object.values(schema.getTypeMap())
+    .filter(isObjectType)
     .filter(({ name }) => !roots.has(name) && !name.startsWith('__'))
     .flatMap((type) => Object.values(type.getFields()).map((field) => ({ type, field })))
     .filter(({ field }) => field.args.length > 0)
@@ -61,7 +67,7 @@ export class GraphqlRoute implements Route {
   private readonly yields = new Yields();
 
   constructor(
-    private readonly operation: 'query' | 'mutation',
+    private readonly operation: 'query' | 'mutation' | 'subscription',
     private readonly field: GraphQLField<unknown, unknown>,
     private readonly rest: RestSchemas,
     private readonly kinds: Kinds,
@@ -108,7 +114,7 @@ export class GraphqlRoute implements Route {
   }
 
   request({ mark, ids, options = {}, idempotencyKey }: Filling): Wire {
-    const variables: Record<string, unknown> = { ...options };
+    const variables = this.chosen(options);
     for (const argument of this.field.args.filter(isRequiredArgument)) {
       const { name } = argument;
       if (name === 'idempotencyKey') variables[name] = idempotencyKey ?? randomUUID();
@@ -117,7 +123,23 @@ export class GraphqlRoute implements Route {
         variables[name] = this.content(argument, mark, (pointer) => ids.get(`${name}${pointer}`));
       else variables[name] ??= ids.get(name) ?? this.plain(argument, mark);
     }
-    return { method: 'POST', url: '/graphql', body: { query: this.document(variables), variables } };
+    return {
+      method: 'POST',
+      url: '/graphql',
+      body: { query: this.document(variables), variables },
+      ...(this.operation === 'subscription' && { isSubscription: true }),
+    };
+  }
+
+  /** A subscription is read from where something is, and has no pages. */
+  private chosen(options: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    if (this.operation !== 'subscription') return { ...options };
+    const { first: _, types, ...others } = options;
+    return {
+      ...(!('after' in options) && { from: 'beginning' }),
+      ...(types !== undefined && { types: [types] }),
+      ...others,
+    };
   }
 
   versionAt({ body }: Wire): string | undefined {

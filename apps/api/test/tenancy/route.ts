@@ -1,6 +1,6 @@
 import { newId } from '@holdfast/kernel';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
-import { readEndless } from './endless';
+import { readEndless, readSubscription } from './endless';
 import { flattened, type JsonSchema } from './json-schema';
 
 /** Whose credential a route takes. */
@@ -31,6 +31,8 @@ export interface Wire {
   readonly body?: unknown;
   /** The answer has no end: as much of it is read as comes at once. */
   readonly isEndless?: boolean;
+  /** The body is a subscription: it goes over a socket, whose upgrade has the headers. */
+  readonly isSubscription?: boolean;
 }
 
 /** What a request is made of, beside its route. */
@@ -96,9 +98,12 @@ export class Client {
     return this.send(typeof etag === 'string' ? route.withVersion(wire, etag) : wire, credential);
   }
 
-  async send({ method, url, headers, body, isEndless }: Wire, credential?: string): Promise<Reply> {
+  async send(wire: Wire, credential?: string): Promise<Reply> {
+    const { method, url, headers, body, isEndless } = wire;
     this.sent += 1;
     const began = performance.now();
+    if (wire.isSubscription)
+      return { ...(await readSubscription(this.app, wire, credential)), ms: performance.now() - began };
     const answer = await this.app.inject({
       method,
       url,
