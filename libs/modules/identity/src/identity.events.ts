@@ -48,7 +48,7 @@ export const credentialUsedFromNewAddress = eventType('identity.credential.used_
     'SHA-256 for each.',
   schema: z.object({ credential: z.string(), commitments: z.array(z.string()) }),
   example: {
-    credential: 'key:019a0000-0000-7000-8000-000000000001',
+    credential: 'api_key:019a0000-0000-7000-8000-000000000001',
     commitments: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
   },
 });
@@ -68,7 +68,7 @@ export const accessRefused = eventType('identity.access.refused', {
     to: z.string(),
   }),
   example: {
-    actor: 'key:019a0000-0000-7000-8000-000000000001',
+    actor: 'api_key:019a0000-0000-7000-8000-000000000001',
     act: null,
     code: 'auth.forbidden',
     route: 'POST /v1/ledger/transfers',

@@ -39,7 +39,8 @@ a CloudEvent in its \`data\`, in the version in which it was recorded. Events co
 also to a client that lost its stream and comes again with \`Last-Event-ID\`, to this process or to another.
 
 Every 15 seconds in which nothing comes there is a comment, with an \`id\` that leads past what was filtered out. A stream ends with an
-event \`problem\` within five seconds of its credential's end, and when it is not read for 30 seconds. \`retry\` says when to come again.`;
+event \`problem\` within five seconds of its credential's end, and when it is not read for 30 seconds. \`retry\` says when to come again. Read it with
+\`curl -N\`, or by \`fetch\`: a page that waits for the end of an answer, as this one does, shows nothing.`;
 
 const EXAMPLE = `retry: 1204
 
@@ -48,7 +49,7 @@ id: 7mdZ8Zt1M2WQAQCB8i0AAA
 
 id: tZ1r9OeIfz2aAQCC8i0AAA
 event: ledger.account.opened
-data: {"specversion":"1.0","id":"019a0000-0000-7000-8000-000000000001","source":"/tenants/019a0000-0000-7000-8000-000000000002","type":"ledger.account.opened","subject":"ledger.account/019a0000-0000-7000-8000-000000000003","time":"2026-11-26T12:00:00.123456Z","datacontenttype":"application/json","tenantid":"019a0000-0000-7000-8000-000000000002","streamversion":"1","schemaversion":1,"actor":"key:019a0000-0000-7000-8000-000000000004","correlationid":"019a0000-0000-7000-8000-000000000005","data":{"asset":"EUR/2","normalBalance":"credit","limit":"none"}}
+data: {"specversion":"1.0","id":"019a0000-0000-7000-8000-000000000001","source":"/tenants/019a0000-0000-7000-8000-000000000002","type":"ledger.account.opened","subject":"ledger.account/019a0000-0000-7000-8000-000000000003","time":"2026-11-26T12:00:00.123456Z","datacontenttype":"application/json","tenantid":"019a0000-0000-7000-8000-000000000002","streamversion":"1","schemaversion":1,"actor":"api_key:019a0000-0000-7000-8000-000000000004","correlationid":"019a0000-0000-7000-8000-000000000005","data":{"asset":"EUR/2","normalBalance":"credit","limit":"none"}}
 
 `;
 
