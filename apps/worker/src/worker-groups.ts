@@ -45,6 +45,8 @@ export interface TaskParts {
   readonly eraseAfterSeconds: number | undefined;
 }
 
+const KEPT_IN_KAFKA = 'events, which name no person, until the retention of their topics has passed';
+
 /** Every kind of task that takes longer than a transaction. A store, or a reason not to erase, is added here. */
 export async function taskKinds(parts: TaskParts): Promise<readonly TaskKindOfWork<never>[]> {
   const { config, relay, telemetry, consumers, eraseAfterSeconds } = parts;
@@ -52,6 +54,7 @@ export async function taskKinds(parts: TaskParts): Promise<readonly TaskKindOfWo
   const erasure = new ErasureTask({
     relay,
     stores: [new ClickHouseConsumer(telemetry)],
+    keepers: config.kafkaBrokers === undefined ? [] : [{ name: 'kafka', keeps: KEPT_IN_KAFKA }],
     blockers: [findOpenHolds],
     forget: (tenantId) => consumers.forget(tenantId),
     signer: receiptKeyPrivate === undefined ? undefined : await ReceiptSigner.from(receiptKeyPrivate),

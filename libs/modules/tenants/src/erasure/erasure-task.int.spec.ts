@@ -25,11 +25,18 @@ describe('An erasure', () => {
   interface Wiring {
     readonly signed?: boolean;
     readonly blocked?: () => string | undefined;
+    /** The name of a store that keeps what it got. */
+    readonly keeper?: string;
     /** Dies at its n-th transaction: nothing that it has begun ever returns. */
     readonly diesAt?: number;
   }
 
-  function worker({ signed = true, blocked = () => undefined, diesAt = Infinity }: Wiring = {}): TaskRunner {
+  function worker({
+    signed = true,
+    blocked = () => undefined,
+    keeper,
+    diesAt = Infinity,
+  }: Wiring = {}): TaskRunner {
     const tenants = app.database.tenants(2);
     const relay = app.database.as('holdfast_relay', 1);
     let transactions = 0;
@@ -41,6 +48,7 @@ describe('An erasure', () => {
     const erasure = new ErasureTask({
       relay,
       stores: [],
+      ...(keeper !== undefined && { keepers: [{ name: keeper, keeps: 'a week' }] }),
       blockers: [async () => blocked()],
       forget: async () => {},
       signer: signed ? signer : undefined,
@@ -94,6 +102,32 @@ describe('An erasure', () => {
     await later();
     for (let turns = 0; turns < 5; turns += 1) await worker().runDue();
     expect(await show(id)).toMatchObject({ state: 'erased' });
+  }, 30_000);
+
+  it('waits for a store that keeps what it gets, and says so on the receipt', async () => {
+    const id = await ordered('kept');
+    // Nothing has a tick here, so the store has been handed nothing; then it is said to have been handed all there is.
+    await worker({ keeper: 'kafka' }).runDue();
+    await later();
+    await worker({ keeper: 'kafka' }).runDue();
+    expect(await show(id)).toMatchObject({
+      state: 'erasing',
+      erasure: { postponed: 'events are on their way to kafka' },
+    });
+    await app.database.admin(
+      `insert into events.ticks (id, snapshot, event_count, wal_lsn, fence)
+       select 1 + coalesce(max(id), 0), pg_current_snapshot(), 1, pg_current_wal_lsn(), 1 from events.ticks`,
+    );
+    await app.database.admin(
+      `insert into events.store_cursors (group_name, from_tick) select 'kafka', max(id) from events.ticks`,
+    );
+    for (let turns = 0; turns < 5; turns += 1) {
+      await later();
+      await worker({ keeper: 'kafka' }).runDue();
+    }
+    const { receipt } = await app.get(ErasureReceipts).get(id);
+    const said = JSON.parse(Buffer.from(receipt.split('.')[1] ?? '', 'base64url').toString()) as object;
+    expect(said).toMatchObject({ tenantId: id, stores: {}, kept: { kafka: 'a week' } });
   }, 30_000);
 
   it('does not begin without a key to sign the receipt with', async () => {

@@ -17,6 +17,14 @@ export interface ErasableStore {
   eraseTenant(tenantId: string): Promise<void>;
 }
 
+/** A store that gets events and cannot remove those of one tenant: a broker. */
+export interface KeepingStore {
+  /** Of its consumer group, which has to have been handed everything: what it was half handed would be cut anew otherwise. */
+  readonly name: string;
+  /** What it keeps and until when, in words for the receipt. */
+  readonly keeps: string;
+}
+
 /** Why a tenant cannot be erased now, in words for the operator, or undefined. */
 export type ErasureBlocker = (tx: TenantTx) => Promise<string | undefined>;
 
@@ -24,6 +32,8 @@ export type ErasureBlocker = (tx: TenantTx) => Promise<string | undefined>;
 export interface ErasureOptions {
   readonly relay: Database;
   readonly stores: readonly ErasableStore[];
+  /** Absent: none. */
+  readonly keepers?: readonly KeepingStore[];
   readonly blockers: readonly ErasureBlocker[];
   /** Removes what waits in queues and names the tenant. */
   readonly forget: (tenantId: string) => Promise<void>;
@@ -92,8 +102,8 @@ export class ErasureTask implements TaskKindOfWork<ErasureProgress> {
 
   /** Goes on when every store has been handed all there is, unless something was begun in the tenant meanwhile. */
   private async settle(run: TaskRun<ErasureProgress>): Promise<void> {
-    const { relay, stores } = this.options;
-    const names = stores.map(({ name }) => name);
+    const { relay, stores, keepers = [] } = this.options;
+    const names = [...stores, ...keepers].map(({ name }) => name);
     const behind = await relay.transaction(
       (connection) => new SystemTx(connection, 'read only'),
       (tx) => listStoresBehind(tx, run.tenantId, names),
@@ -132,7 +142,7 @@ export class ErasureTask implements TaskKindOfWork<ErasureProgress> {
 
   /** The last row, the task itself, goes with the receipt that replaces it. */
   private async finish(run: TaskRun<ErasureProgress>): Promise<void> {
-    const { signer, forget, stores } = this.options;
+    const { signer, forget, stores, keepers = [] } = this.options;
     if (!signer) throw new Error(NO_SIGNER);
     await forget(run.tenantId);
     for (const store of stores)
@@ -149,6 +159,9 @@ export class ErasureTask implements TaskKindOfWork<ErasureProgress> {
         tables,
         events: tables['events.log'] ?? 0,
         stores: storeRows,
+        ...(keepers.length > 0 && {
+          kept: Object.fromEntries(keepers.map(({ name, keeps }) => [name, keeps])),
+        }),
         check: { tables: counted.length, rowsLeft: 0 },
       });
       await storeReceipt(tx, receipt, signer.verifiedBy);

@@ -11,6 +11,8 @@ export interface Receipt {
   readonly events: number;
   /** Rows that were deleted, by store outside PostgreSQL. */
   readonly stores: Readonly<Record<string, string>>;
+  /** What was not deleted and until when it is kept, by store that cannot delete. Absent: there is none. */
+  readonly kept?: Readonly<Record<string, string>>;
   /** What was looked through at the end, and what was found. */
   readonly check: { readonly tables: number; readonly rowsLeft: 0 };
 }
