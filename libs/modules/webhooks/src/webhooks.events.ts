@@ -50,3 +50,11 @@ export const webhookRemoved = eventType('webhooks.endpoint.removed', {
   schema: z.object({}),
   example: {},
 });
+
+export const webhookTested = eventType('webhooks.endpoint.tested', {
+  version: 1,
+  description:
+    'Somebody wanted to see what a webhook does with an event. It is sent to that webhook alone and is in no log.',
+  schema: z.object({}),
+  example: {},
+});

@@ -3,11 +3,9 @@ import { TenantCommand, TenantCommandHandler } from '@holdfast/cqrs';
 import type { CloudEvent } from '@holdfast/events';
 import type { TenantTx } from '@holdfast/tenancy';
 import { CommandHandler } from '@nestjs/cqrs';
+import { webhookTested } from '../webhooks.events';
 import { insertTestDelivery } from './retries.sql';
 import { requireSending, type RetriedView } from './retry-delivery.command';
-
-/** The type of a test, which no module announces. */
-const TEST_TYPE = 'webhooks.endpoint.tested';
 
 /** Sends a webhook a test, whatever types it wants. The answer names the delivery, whose log says what came of it. */
 export class TestWebhook extends TenantCommand<{ readonly webhookId: string }, RetriedView> {
@@ -23,18 +21,18 @@ export class TestWebhookHandler extends TenantCommandHandler<TestWebhook> {
       specversion: '1.0',
       id: eventId,
       source: `/tenants/${tx.tenantId}`,
-      type: TEST_TYPE,
-      subject: `webhooks.endpoint/${webhookId}`,
+      type: webhookTested.type,
+      subject: `${webhookTested.streamType}/${webhookId}`,
       time: new Date().toISOString(),
       datacontenttype: 'application/json',
       tenantid: tx.tenantId,
       streamversion: '0',
-      schemaversion: 1,
+      schemaversion: webhookTested.schemaVersion,
       actor: caller.actor,
       correlationid: caller.requestId,
       data: {},
     };
-    await insertTestDelivery(tx, { id, endpointId: webhookId, eventId, type: TEST_TYPE, body });
+    await insertTestDelivery(tx, { id, endpointId: webhookId, eventId, type: webhookTested.type, body });
     return { id, status: 'pending' };
   }
 }

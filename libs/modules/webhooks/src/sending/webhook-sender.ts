@@ -44,6 +44,8 @@ const LOOKS_MAX = 10;
 /** Sockets, and a kilobyte or two each. A hundred hold 15 s at worst, so endpoints that fail get no more than a quarter. */
 const SLOTS = 256;
 const FAILING_SLOTS = 64;
+/** Of one tenant, twice what endpoints that fail get: whoever owns many that hang takes neither the process nor its own others. */
+const TENANT_SLOTS = 128;
 /** Claims under way at a time: each holds a connection for a few milliseconds. */
 const CLAIMS = 3;
 /** Tenants that wait for a claim; of more, the sweep finds the rest. */
@@ -67,7 +69,7 @@ export class WebhookSender {
   private readonly stopping = new AbortController();
   private readonly waiting = new Set<string>();
   private readonly claims = new Map<string, Promise<void>>();
-  private readonly sending = new Map<Promise<void>, boolean>();
+  private readonly sending = new Map<Promise<void>, HeldDelivery>();
   private sweeping: Promise<void> = Promise.resolve();
   private sweptTo = NO_TENANT;
   private abandoned = false;
@@ -163,9 +165,12 @@ export class WebhookSender {
   }
 
   private async claim(tenantId: string): Promise<void> {
-    const failing = [...this.sending.values()].filter(Boolean).length;
+    const underWayNow = [...this.sending.values()];
+    const failing = underWayNow.filter((delivery) => delivery.failing).length;
+    const ofTenant = underWayNow.filter((delivery) => delivery.tenantId === tenantId).length;
     // Claims that are under way at the same time take the same room: each may take its share of it.
-    const slots = Math.ceil((SLOTS - this.sending.size) / CLAIMS);
+    const free = Math.ceil((SLOTS - this.sending.size) / CLAIMS);
+    const slots = Math.max(0, Math.min(free, TENANT_SLOTS - ofTenant));
     const failingSlots = Math.max(0, Math.ceil((FAILING_SLOTS - failing) / CLAIMS));
     try {
       const held = await this.work.claim(tenantId, { slots, failingSlots });
@@ -184,7 +189,7 @@ export class WebhookSender {
         underWay.set(this.sending.size);
         this.wake(delivery.tenantId);
       });
-    this.sending.set(sent, delivery.failing);
+    this.sending.set(sent, delivery);
     underWay.set(this.sending.size);
   }
 
