@@ -1,6 +1,5 @@
 import { ClickHouseConsumer, TelemetryStore } from '@holdfast/telemetry';
 import { benchLedger, type LedgerFigures } from '../../../libs/modules/ledger/src/ledger.bench';
-import { benchDelivery } from '../../../libs/platform/events/src/delivery.bench';
 import { benchEvents } from '../../../libs/platform/events/src/events.bench';
 import { benchRls, formatRlsFigures } from '../../../libs/platform/tenancy/src/rls.bench';
 import { type BenchSystem, withBenchSystem } from './bench-system';
@@ -101,6 +100,8 @@ async function deliveryText({
 /** Delivery under load, with transactions that stay open, and of a backlog, against what else there is. */
 async function againstPeers(system: BenchSystem, { seconds }: BenchOptions): Promise<string> {
   const { adminUrl, urlOf, clickhouseUrl } = system;
+  // What it compares with is there in development only.
+  const { benchDelivery } = await import('../../../libs/platform/events/src/delivery.bench.js');
   const telemetry = new TelemetryStore({ url: clickhouseUrl });
   try {
     await telemetry.migrate();

@@ -64,7 +64,7 @@ export async function benchDelivery({ servers, store, seconds, say }: DeliveryBe
 /** Twice as many commits as the five-event load has. */
 const SINGLE_PER_SECOND = 1_000;
 
-/** The others, where their packages are installed: they are for development only. */
+/** The others, whose packages are installed for development only. */
 async function peersOf(
   servers: BenchServers,
   redis: BenchServers | undefined,
