@@ -19,7 +19,7 @@ export const parkedKeyReleased = eventType('delivery.parked_key.released', {
   schema: z.object({ group: z.string(), key: z.string(), skippedEventId: z.string().nullable() }),
   example: {
     group: 'usage',
-    key: 'ledger.account/0199c0de-0000-7000-8000-000000000001',
+    key: 'ledger.account/019a0000-0000-7000-8000-000000000001',
     skippedEventId: null,
   },
 });
