@@ -33,6 +33,11 @@ export async function benchDelivery({ servers, store, seconds, say }: DeliveryBe
       eventsPerCommit: EVENTS_PER_COMMIT,
       eventsMax: Math.min(BACKLOG_SECONDS, seconds) * EVENTS_PER_SECOND,
     };
+    const single = {
+      eventsPerSecond: SINGLE_PER_SECOND,
+      eventsPerCommit: 1,
+      seconds: Math.ceil(seconds / 3),
+    };
     say(HEADER);
     const holdfast = new HoldfastContestant(all);
     for (const contestant of [holdfast, ...(await peersOf(servers, redis))]) {
@@ -40,19 +45,10 @@ export async function benchDelivery({ servers, store, seconds, say }: DeliveryBe
         const lasts = beside === 'nothing' ? Math.ceil(seconds / 3) : seconds;
         say(lineOf(await new Run(all, contestant, settleMs).underLoad({ ...load, seconds: lasts }, beside)));
       }
+      const one = await new Run(all, contestant, settleMs).underLoad(single, 'nothing');
+      say(lineOf(one, 'one event a commit, 1,000/s'));
       say(lineOf(await new Run(all, contestant, settleMs).ofBacklog(backlog), 'backlog'));
       if (contestant !== holdfast) continue;
-      const single = {
-        eventsPerSecond: SINGLE_PER_SECOND,
-        eventsPerCommit: 1,
-        seconds: Math.ceil(seconds / 3),
-      };
-      say(
-        lineOf(
-          await new Run(all, holdfast, settleMs).underLoad(single, 'nothing'),
-          'one event a commit, 1,000/s',
-        ),
-      );
       const intoStore = new HoldfastContestant(all, store, 'holdfast to ClickHouse');
       say(lineOf(await new Run(all, intoStore, settleMs).ofBacklog(backlog), 'backlog'));
     }

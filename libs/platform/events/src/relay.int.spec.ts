@@ -168,4 +168,21 @@ describe('The relay', () => {
     expect(group.delivered).toEqual(expect.arrayContaining(tenantIds));
     expect(group.enqueued).toEqual([]);
   });
+
+  it('comes to every tenant, although a thousand that cannot move stand before it', async () => {
+    const group = new NotedGroup('tenant');
+    await register(group);
+    await database.admin(
+      `insert into events.heads (tenant_id, tick) select gen_random_uuid(), 1 from generate_series(1, 1000)`,
+    );
+    const behind = newId();
+    await database.admin('insert into events.heads (tenant_id, tick) values ($1, 2)', [behind]);
+    const made = relayTo(group);
+    await made.sweep();
+    await sleep(200);
+    expect(group.delivered.length + group.enqueued.length).toBe(1_000);
+    await made.sweep();
+    await made.stop();
+    expect([...group.delivered, ...group.enqueued]).toContain(behind);
+  });
 });

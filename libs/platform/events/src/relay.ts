@@ -45,6 +45,7 @@ export class Relay {
   private readonly pending = new Map<ConsumerGroup, Set<string>>();
   private readonly pumping = new Map<ConsumerGroup, Promise<void>>();
   private readonly lanes: ReadonlyMap<ConsumerGroup, DeliveryLanes>;
+  private readonly sweptTo = new Map<ConsumerGroup, Lagging | undefined>();
   private readonly stopping = new AbortController();
   private pause = new AbortController();
   private isSuccessor = false;
@@ -89,8 +90,12 @@ export class Relay {
     const isFirst = this.isSuccessor;
     this.isSuccessor = false;
     for (const group of this.options.groups) {
-      const found = await relaying(this.options.relay, (tx) => listLagging(tx, group, SWEPT_MAX));
+      const after = this.sweptTo.get(group);
+      const found = await relaying(this.options.relay, (tx) => listLagging(tx, group, SWEPT_MAX, after));
       await at('relay.swept');
+      // The next sweep goes on behind a full one: tenants that cannot move must not hide those behind them for ever.
+      const tenants = found.filter(({ tick }) => tick !== null);
+      this.sweptTo.set(group, tenants.length < SWEPT_MAX ? undefined : tenants.at(-1));
       lagging.set({ group: group.name }, found.length);
       const keys = found.map(({ key }) => key);
       this.wake(group, keys);
