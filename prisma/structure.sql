@@ -254,6 +254,7 @@ create table events.parked_keys (
 alter table events.parked_keys owner to holdfast_owner;
 CREATE INDEX parked_keys_group_name_idx ON events.parked_keys USING btree (group_name) WHERE (retry_at IS NULL);
 CREATE INDEX parked_keys_group_name_retry_at_idx ON events.parked_keys USING btree (group_name, retry_at) WHERE (retry_at IS NOT NULL);
+CREATE INDEX parked_keys_unsettled_idx ON events.parked_keys USING btree (group_name) WHERE (through_place IS NOT NULL);
 alter table events.parked_keys enable row level security;
 alter table events.parked_keys force row level security;
 create policy holdfast_ops_reads on events.parked_keys as permissive for select to holdfast_ops using (true);

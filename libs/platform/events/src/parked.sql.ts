@@ -7,10 +7,12 @@ export interface ParkedIn {
   readonly group: string;
 }
 
-/** Whether a store group has parked keys, and whether one of them is due. */
+/** Whether a store group has parked keys, whether one of them is due, and whether a batch of one is recorded. */
 export interface Parking {
   readonly isParking: boolean;
   readonly isDue: boolean;
+  /** It is not known whether the store has the batch: nothing else may be sent before it. */
+  readonly isUnsettled: boolean;
 }
 
 /** A key that was set aside and is due. */
@@ -99,14 +101,16 @@ const PARKING = statement<Parking>(
   'events.find_store_parking',
   `select exists (select from events.parked_keys k where k.group_name = $1 and k.retry_at is not null)
        or exists (select from events.parked_keys k where k.group_name = $1 and k.retry_at is null) as "isParking",
-     exists (select from events.parked_keys k where k.group_name = $1 and k.retry_at <= clock_timestamp()) as "isDue"`,
+     exists (select from events.parked_keys k where k.group_name = $1 and k.retry_at <= clock_timestamp()) as "isDue",
+     exists (select from events.parked_keys k where k.group_name = $1 and k.through_place is not null) as "isUnsettled"`,
 );
 
 const DUE_IN_STORE = statement<ParkedKey & { tenantId: string }>(
   'events.find_due_key_of_store',
   `select tenant_id as "tenantId", key, state, attempts, skip_event_id as "skipEventId", through_place as "throughPlace"
    from events.parked_keys
-   where group_name = $1 and retry_at <= clock_timestamp()
+   where group_name = $1 and retry_at <= clock_timestamp() and (through_place is not null or not exists (
+     select from events.parked_keys u where u.group_name = $1 and u.through_place is not null))
    order by retry_at, tenant_id, key
    limit 1`,
 );
@@ -290,10 +294,10 @@ export function listParkedInStore(
 
 /** Whether a store group has parked keys of any tenant, and whether one of them is due. */
 export async function findStoreParking(tx: SystemTx, group: string): Promise<Parking> {
-  return (await tx.row(PARKING, [group])) ?? { isParking: false, isDue: false };
+  return (await tx.row(PARKING, [group])) ?? { isParking: false, isDue: false, isUnsettled: false };
 }
 
-/** The key of a store group that has been due for longest, of any tenant. */
+/** The key of a store group that has been due for longest, of any tenant; while a batch of one is recorded, that one or none. */
 export function findDueKeyOfStore(
   tx: SystemTx,
   group: string,

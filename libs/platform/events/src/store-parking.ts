@@ -85,6 +85,14 @@ export class StoreParking {
     };
   }
 
+  /**
+   * Whether a batch of parked events may or may not have reached the store. A store may know again only the batch that it
+   * stored last, so that one has to be settled before anything else is sent.
+   */
+  async isUnsettled(tx: SystemTx): Promise<boolean> {
+    return (await findStoreParking(tx, this.declaration.group)).isUnsettled;
+  }
+
   /** Puts events behind what is parked of their keys, in the transaction in which the cursor passes over them. */
   async append(tx: SystemTx, behind: readonly KeyedEvent[]): Promise<void> {
     for (const [tenantId, events] of Map.groupBy(behind, ({ event }) => event.tenantId)) {
