@@ -94,6 +94,7 @@ create table events.group_actions (
   generation integer,
   to_tick bigint,
   request_key text,
+  request_hash text,
   constraint group_actions_action_check CHECK ((action = ANY (ARRAY['pause'::text, 'resume'::text, 'replay'::text]))),
   constraint group_actions_check CHECK ((((action = 'replay'::text) = (generation IS NOT NULL)) AND ((action = 'replay'::text) = (to_tick IS NOT NULL)))),
   constraint group_actions_group_name_fkey FOREIGN KEY (group_name) REFERENCES events.groups(name),

@@ -65,9 +65,11 @@ describe('Consumer groups over HTTP', () => {
     const pause = { body: { reason }, idempotencyKey };
     expect(await api.operator('POST', `${GROUPS}/feeds/pause`, pause)).toMatchObject(paused);
     expect(await api.operator('POST', `${GROUPS}/feeds/pause`, pause)).toMatchObject(paused);
+    const replayed = await api.operator('POST', `${GROUPS}/feeds/pause`, pause);
+    expect(replayed.headers).toMatchObject({ 'idempotency-replayed': 'true' });
     expect(await api.operator('POST', `${GROUPS}/feeds/resume`, pause)).toMatchObject({
       status: 422,
-      body: { code: 'events.acted_otherwise' },
+      body: { code: 'idempotency.key_reused' },
     });
     const resumed = await api.operator('POST', `${GROUPS}/feeds/resume`, { body: { reason: 'go on' } });
     expect(resumed).toMatchObject({ status: 200, body: { pausedAt: null } });

@@ -113,14 +113,18 @@ export async function replayGroup(
 ): Promise<void> {
   const asked = [beginning && 'beginning', at && { at }, tick && { tick }].filter(Boolean);
   if (asked.length !== 1) throw new WrongUsage('From where? One of --beginning, --at and --tick is needed.');
-  const from = replayFrom(parseInput(replayFromSchema, asked[0]));
+  const from = parseInput(replayFromSchema, asked[0]);
   const acting = acted(group, reason);
   const replay = await asOperator(async ({ groups, name, commands, directory, callerFor }) => {
     if (tenant === undefined)
-      return showReplay(group, null, await groups.replay(group, from, { actor: name, ...acting }));
+      return showReplay(
+        group,
+        null,
+        await groups.replay(group, replayFrom(from), { actor: name, ...acting }),
+      );
     const { id } = await directory.get(tenant);
-    const start = await groups.startFor(group, from);
-    return commands.execute(new ReplayTenant(await callerFor(id), { group, start }));
+    const start = await groups.startFor(group, replayFrom(from));
+    return commands.execute(new ReplayTenant(await callerFor(id), { group, from, ...acting }, start));
   });
   printOutcome(json, replay, ({ tick: start, madeAt }) => {
     const since = madeAt === null ? 'from the beginning' : `from ${madeAt} (tick ${start})`;

@@ -17,6 +17,8 @@ import {
   replayGroup,
   resumeGroup,
 } from './operator-groups.sql';
+import { OperatedGroups } from './operated-groups';
+import { ActedOtherwise } from './operated-groups.errors';
 import type { RecordedEvent } from './recorded-event';
 import { StoreDelivery } from './store-delivery';
 import { askTenantToRewind } from './tenant-cursors.sql';
@@ -123,8 +125,8 @@ describe('A group in the hands of operators', () => {
     const caller = await tenantWith(3);
     const consumer = counting();
     await register(consumer);
-    expect(await inOps((tx) => pauseGroup(tx, 'probe', ANN))).toBe(true);
-    expect(await inOps((tx) => pauseGroup(tx, 'probe', ANN))).toBe(false);
+    expect(await inOps((tx) => pauseGroup(tx, 'probe', ANN, ''))).toBe(true);
+    expect(await inOps((tx) => pauseGroup(tx, 'probe', ANN, ''))).toBe(false);
     await settle(consumer, caller);
     expect([await times(caller), await lagging()]).toEqual([[0, 0, 0], []]);
     await measureLags(relay, [{ name: 'probe' }]);
@@ -137,7 +139,7 @@ describe('A group in the hands of operators', () => {
         laggingEvents: 3n,
       },
     ]);
-    expect(await inOps((tx) => resumeGroup(tx, 'probe', ANN))).toBe(true);
+    expect(await inOps((tx) => resumeGroup(tx, 'probe', ANN, ''))).toBe(true);
     expect(await lagging()).toEqual([caller.tenantId]);
     await settle(consumer, caller);
     expect(await times(caller)).toEqual([1, 1, 1]);
@@ -146,10 +148,10 @@ describe('A group in the hands of operators', () => {
       { pausedAt: null, laggingEvents: 0n, lagSeconds: 0 },
     ]);
     const actions = await inOps((tx) => listGroupActions(tx, 'probe', 10));
-    expect(actions.map(({ action, actedBy, reason }) => [action, actedBy, reason])).toEqual([
-      ['resume', ANN.actor, ANN.reason],
-      ['pause', ANN.actor, ANN.reason],
-    ]);
+    // The second pause changed nothing, and was asked for all the same.
+    expect(actions.map(({ action, actedBy, reason }) => [action, actedBy, reason])).toEqual(
+      ['resume', 'pause', 'pause'].map((action) => [action, ANN.actor, ANN.reason]),
+    );
   });
 
   it('pauses a store, with the batch that was recorded as it is', async () => {
@@ -166,12 +168,12 @@ describe('A group in the hands of operators', () => {
     await register(consumer);
     const store = new StoreDelivery(consumer, relay, report);
     await store.deliver();
-    await inOps((tx) => pauseGroup(tx, 'store', ANN));
+    await inOps((tx) => pauseGroup(tx, 'store', ANN, ''));
     await database.admin('update events.store_cursors set retry_at = null');
     await store.deliver();
     expect(taken).toHaveLength(1);
     answers = true;
-    await inOps((tx) => resumeGroup(tx, 'store', ANN));
+    await inOps((tx) => resumeGroup(tx, 'store', ANN, ''));
     await store.deliver();
     expect(taken[1]).toEqual(taken[0]);
     expect(taken.slice(1).flat()).toHaveLength(4);
@@ -184,10 +186,10 @@ describe('A group in the hands of operators', () => {
     await settle(consumer, one, other);
     // Ticks 1 to 4 hold the events of the first, one each.
     expect(await inOps((tx) => findReplayStart(tx, { tick: 2n }))).toMatchObject({ tick: 2n });
-    expect(await inOps((tx) => replayGroup(tx, 'probe', 2n, ANN))).toBe(true);
+    expect(await inOps((tx) => replayGroup(tx, 'probe', 2n, ANN, ''))).toBe(true);
     expect((await lagging()).toSorted()).toEqual([one.tenantId, other.tenantId].toSorted());
     // A second replay from further ahead comes before anybody has gone back for the first: the first holds.
-    expect(await inOps((tx) => replayGroup(tx, 'probe', 5n, ANN))).toBe(true);
+    expect(await inOps((tx) => replayGroup(tx, 'probe', 5n, ANN, ''))).toBe(true);
     await settle(consumer, one, other);
     expect([await times(one), await times(other)]).toEqual([
       [1, 1, 2, 2],
@@ -215,13 +217,27 @@ describe('A group in the hands of operators', () => {
     ]);
   });
 
+  it('is replayed once by requests with one key at once, and refuses the key for another', async () => {
+    await register(counting());
+    const groups = new OperatedGroups(database.as('holdfast_ops', 10));
+    const requests = Array.from({ length: 10 }, () => ({ key: 'k', replayed: false }));
+    const starts = await Promise.all(
+      requests.map((request) => groups.replay('probe', 'beginning', { ...ANN, request })),
+    );
+    expect(new Set(starts.map(({ tick }) => tick))).toEqual(new Set([0n]));
+    expect(requests.filter(({ replayed }) => !replayed)).toHaveLength(1);
+    expect(await database.admin('select generation from events.groups')).toEqual([{ generation: 1 }]);
+    const request = { key: 'k', replayed: false };
+    await expect(groups.replay('probe', { tick: 900n }, { ...ANN, request })).rejects.toThrow(ActedOtherwise);
+  });
+
   it('is replayed from nothing where it declares a reset, and only from the beginning', async () => {
     const caller = await tenantWith(5);
     const consumer = counting({ replay: 'reset' });
     await register(consumer);
     await settle(consumer, caller);
-    expect(await inOps((tx) => replayGroup(tx, 'probe', 2n, ANN))).toBe(false);
-    expect(await inOps((tx) => replayGroup(tx, 'probe', 0n, ANN))).toBe(true);
+    expect(await inOps((tx) => replayGroup(tx, 'probe', 2n, ANN, ''))).toBe(false);
+    expect(await inOps((tx) => replayGroup(tx, 'probe', 0n, ANN, ''))).toBe(true);
     // Two workers at once, and one that dies behind the reset: it is undone with the rewind.
     let died = 0;
     const dying = tenantConsumer(undefined, { replay: 'reset' }, async (tx) => {
@@ -243,7 +259,7 @@ describe('A group in the hands of operators', () => {
     const consumer = counting({ replay: 'never' });
     await register(consumer);
     await settle(consumer, caller);
-    expect(await inOps((tx) => replayGroup(tx, 'probe', 0n, ANN))).toBe(false);
+    expect(await inOps((tx) => replayGroup(tx, 'probe', 0n, ANN, ''))).toBe(false);
     // Not even where it was asked for when the group's code still allowed it.
     await tenants.transaction(caller, (tx) => askTenantToRewind(tx, 'probe', 0n));
     await settle(consumer, caller);
@@ -261,7 +277,7 @@ describe('A group in the hands of operators', () => {
       database.admin('select tenant_id, event_count::int from events.parked_keys order by tenant_id');
     expect((await parked()).length).toBe(2);
     // Behind tick 3 stand only events of the second tenant, and all of them.
-    await inOps((tx) => replayGroup(tx, 'probe', 3n, ANN));
+    await inOps((tx) => replayGroup(tx, 'probe', 3n, ANN, ''));
     const mended = counting();
     errors.length = 0;
     await settle(mended, early, late);
@@ -294,7 +310,7 @@ describe('A group in the hands of operators', () => {
     await register(consumer);
     const store = new StoreDelivery(consumer, relay, report);
     await store.deliver();
-    await inOps((tx) => replayGroup(tx, 'store', 0n, ANN));
+    await inOps((tx) => replayGroup(tx, 'store', 0n, ANN, ''));
     await store.deliver();
     const [first, second] = sent;
     expect(sent).toHaveLength(2);
@@ -320,7 +336,7 @@ describe('A group in the hands of operators', () => {
     expect(await database.admin('select from events.parked_keys')).toHaveLength(2);
     expect(stored).toHaveLength(4);
     isPoison = () => false;
-    await inOps((tx) => replayGroup(tx, 'store', 0n, ANN));
+    await inOps((tx) => replayGroup(tx, 'store', 0n, ANN, ''));
     await store.deliver();
     expect(await database.admin('select from events.parked_keys')).toEqual([]);
     const logged = await database.admin<{ id: string }>('select id from events.log order by seq');

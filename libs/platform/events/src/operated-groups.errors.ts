@@ -32,10 +32,10 @@ export class StoreHasNoTenants extends DomainError {
 
 /** The idempotency key has done something else to the group before. */
 export class ActedOtherwise extends DomainError {
-  readonly code = 'events.acted_otherwise';
+  readonly code = 'idempotency.key_reused';
   readonly kind = 'refused';
 
   constructor() {
-    super('This idempotency key was used for something else before.');
+    super('This idempotency key belongs to a request with another body. Choose a new key.');
   }
 }

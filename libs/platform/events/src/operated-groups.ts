@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { type Database, SystemTx } from '@holdfast/database';
 import { NotFound } from '@holdfast/kernel';
 import {
@@ -14,6 +15,7 @@ import {
   type GroupView,
   listGroupActions,
   listGroups,
+  lockGroup,
   pauseGroup,
   replayGroup,
   resumeGroup,
@@ -60,7 +62,8 @@ export class OperatedGroups {
   /** Ends deliveries in all processes, each after the page under way. A group that is paused stays as it is. */
   async pause(group: string, acting: ActingOnGroup): Promise<GroupView> {
     return this.run(async (tx) => {
-      if (!(await this.acted(tx, group, 'pause', acting))) await pauseGroup(tx, group, acting);
+      const { acted, hash } = await this.acted(tx, group, ['pause'], acting);
+      if (!acted) await pauseGroup(tx, group, acting, hash);
       return this.find(tx, group);
     });
   }
@@ -68,7 +71,8 @@ export class OperatedGroups {
   /** Goes on where the group stood, within about a second. */
   async resume(group: string, acting: ActingOnGroup): Promise<GroupView> {
     return this.run(async (tx) => {
-      if (!(await this.acted(tx, group, 'resume', acting))) await resumeGroup(tx, group, acting);
+      const { acted, hash } = await this.acted(tx, group, ['resume'], acting);
+      if (!acted) await resumeGroup(tx, group, acting, hash);
       return this.find(tx, group);
     });
   }
@@ -79,10 +83,11 @@ export class OperatedGroups {
    */
   async replay(group: string, from: ReplayFrom, acting: ActingOnGroup): Promise<ReplayStart> {
     return this.run(async (tx) => {
-      const acted = await this.acted(tx, group, 'replay', acting);
+      const { acted, hash } = await this.acted(tx, group, ['replay', textOf(from)], acting);
+      // A tick that a replay names is kept.
       if (acted) return findReplayStart(tx, { tick: acted.toTick ?? 0n });
       const start = await startOf(tx, await this.find(tx, group), from);
-      await replayGroup(tx, group, start.tick, acting);
+      await replayGroup(tx, group, start.tick, acting, hash);
       return start;
     });
   }
@@ -101,16 +106,24 @@ export class OperatedGroups {
     return this.run((tx) => listParkedKeys(tx, asked, limit));
   }
 
-  /** What the request did when it came before; its key must not have done anything else. */
+  /**
+   * What the request did when it came before. Its key must not have been used for anything else; the group is locked, so
+   * of two requests at once the second finds what the first did.
+   */
   private async acted(
     tx: SystemTx,
     group: string,
-    action: GroupActionView['action'],
-    { requestKey }: ActingOnGroup,
-  ): Promise<Awaited<ReturnType<typeof findGroupAction>>> {
-    const acted = requestKey === undefined ? undefined : await findGroupAction(tx, group, requestKey);
-    if (acted && acted.action !== action) throw new ActedOtherwise();
-    return acted;
+    asked: readonly string[],
+    { request, reason }: ActingOnGroup,
+  ): Promise<{ readonly acted: Awaited<ReturnType<typeof findGroupAction>>; readonly hash: string }> {
+    if (!(await lockGroup(tx, group))) throw new NotFound();
+    const hash = createHash('sha256')
+      .update(JSON.stringify([...asked, reason]))
+      .digest('hex');
+    const acted = request && (await findGroupAction(tx, group, request.key));
+    if (acted && acted.hash !== hash) throw new ActedOtherwise();
+    if (acted && request) request.replayed = true;
+    return { acted, hash };
   }
 
   private async find(tx: SystemTx, group: string): Promise<GroupView> {
@@ -129,4 +142,9 @@ async function startOf(tx: SystemTx, { group, replay }: GroupView, from: ReplayF
   if (from === 'beginning') return { tick: 0n, madeAt: null };
   if (replay === 'reset') throw new ReplaysFromBeginning(group);
   return findReplayStart(tx, from);
+}
+
+function textOf(from: ReplayFrom): string {
+  if (from === 'beginning') return from;
+  return 'tick' in from ? `tick ${from.tick}` : `at ${from.at.toISOString()}`;
 }

@@ -35,9 +35,9 @@ export interface Acting {
   readonly reason: string;
 }
 
-/** A request to act on a whole group. The same key acts once. */
+/** A request to act on a whole group, with its idempotency key. The same one acts once; `replayed` says that it had. */
 export interface ActingOnGroup extends Acting {
-  readonly requestKey?: string | undefined;
+  readonly request?: { readonly key: string; replayed: boolean } | undefined;
 }
 
 const GROUPS = statement<GroupView>(
@@ -62,45 +62,46 @@ const ACTIONS = statement<GroupActionView>(
    limit $2`,
 );
 
+const LOCK = statement(
+  'events.lock_group',
+  'select name from events.groups where name = $1 for no key update',
+);
+
 const PAUSE = statement(
   'events.pause_group',
-  `with paused as (
-     update events.groups
-     set paused_at = clock_timestamp(), paused_by = $2, paused_reason = $3
-     where name = $1 and paused_at is null
-     returning name
-   )
-   insert into events.group_actions (group_name, action, acted_by, reason, request_key)
-   select name, 'pause', $2, $3, $4 from paused`,
+  `update events.groups
+   set paused_at = clock_timestamp(), paused_by = $2, paused_reason = $3
+   where name = $1 and paused_at is null`,
 );
 
 const RESUME = statement(
   'events.resume_group',
-  `with resumed as (
-     update events.groups
-     set paused_at = null, paused_by = null, paused_reason = null
-     where name = $1 and paused_at is not null
-     returning name
-   )
-   insert into events.group_actions (group_name, action, acted_by, reason, request_key)
-   select name, 'resume', $2, $3, $4 from resumed`,
+  `update events.groups
+   set paused_at = null, paused_by = null, paused_reason = null
+   where name = $1 and paused_at is not null`,
+);
+
+const NOTE = statement(
+  'events.insert_group_action',
+  `insert into events.group_actions (group_name, action, acted_by, reason, request_key, request_hash)
+   values ($1, $2, $3, $4, $5, $6)`,
 );
 
 const REPLAY = statement(
   'events.replay_group',
   `with begun as (
      update events.groups
-     set generation = generation + 1, from_tick = least(from_tick, $5)
-     where name = $1 and (replay = 'idempotent' or (replay = 'reset' and $5 = 0))
+     set generation = generation + 1, from_tick = least(from_tick, $6)
+     where name = $1 and (replay = 'idempotent' or (replay = 'reset' and $6 = 0))
      returning name, generation
    )
-   insert into events.group_actions (group_name, action, acted_by, reason, request_key, generation, to_tick)
-   select name, 'replay', $2, $3, $4, generation, $5 from begun`,
+   insert into events.group_actions (group_name, action, acted_by, reason, request_key, request_hash, generation, to_tick)
+   select name, 'replay', $2, $3, $4, $5, generation, $6 from begun`,
 );
 
-const ACTED = statement<{ action: string; toTick: bigint | null }>(
+const ACTED = statement<{ hash: string | null; toTick: bigint | null }>(
   'events.find_group_action',
-  `select action, to_tick as "toTick"
+  `select request_hash as hash, to_tick as "toTick"
    from events.group_actions
    where group_name = $1 and request_key = $2`,
 );
@@ -124,23 +125,40 @@ export function listGroupActions(tx: SystemTx, group: string, limit: number): Pr
   return tx.rows(ACTIONS, [group, limit]);
 }
 
-/** What a request with this key did to the group, if it did anything. */
+/** Locks the group's row, so that of two requests with one key the second sees what the first did. */
+export async function lockGroup(tx: SystemTx, group: string): Promise<boolean> {
+  return (await tx.execute(LOCK, [group])) === 1;
+}
+
+/** What a request with this key did to the group, if it came before. */
 export function findGroupAction(
   tx: SystemTx,
   group: string,
   requestKey: string,
-): Promise<{ readonly action: string; readonly toTick: bigint | null } | undefined> {
+): Promise<{ readonly hash: string | null; readonly toTick: bigint | null } | undefined> {
   return tx.row(ACTED, [group, requestKey]);
 }
 
 /** Stops the group's deliveries: each process ends the page under way, and begins no other. False where it was paused. */
-export async function pauseGroup(tx: SystemTx, group: string, acting: ActingOnGroup): Promise<boolean> {
-  return (await tx.execute(PAUSE, valuesOf(group, acting))) === 1;
+export async function pauseGroup(
+  tx: SystemTx,
+  group: string,
+  acting: ActingOnGroup,
+  hash: string,
+): Promise<boolean> {
+  await tx.execute(NOTE, [group, 'pause', ...valuesOf(acting, hash)]);
+  return (await tx.execute(PAUSE, [group, acting.actor, acting.reason])) === 1;
 }
 
 /** Lets the group go on where it stood; within about a second. False where it was not paused. */
-export async function resumeGroup(tx: SystemTx, group: string, acting: ActingOnGroup): Promise<boolean> {
-  return (await tx.execute(RESUME, valuesOf(group, acting))) === 1;
+export async function resumeGroup(
+  tx: SystemTx,
+  group: string,
+  acting: ActingOnGroup,
+  hash: string,
+): Promise<boolean> {
+  await tx.execute(NOTE, [group, 'resume', ...valuesOf(acting, hash)]);
+  return (await tx.execute(RESUME, [group])) === 1;
 }
 
 /**
@@ -152,8 +170,9 @@ export async function replayGroup(
   group: string,
   toTick: bigint,
   acting: ActingOnGroup,
+  hash: string,
 ): Promise<boolean> {
-  return (await tx.execute(REPLAY, [...valuesOf(group, acting), toTick])) === 1;
+  return (await tx.execute(REPLAY, [group, ...valuesOf(acting, hash), toTick])) === 1;
 }
 
 /**
@@ -168,6 +187,6 @@ export async function findReplayStart(
   return { tick: found?.id ?? 0n, madeAt: found && found.id > 0n ? found.madeAt : null };
 }
 
-function valuesOf(group: string, { actor, reason, requestKey }: ActingOnGroup): unknown[] {
-  return [group, actor, reason, requestKey ?? null];
+function valuesOf({ actor, reason, request }: ActingOnGroup, hash: string): unknown[] {
+  return [actor, reason, request?.key ?? null, request ? hash : null];
 }

@@ -18,7 +18,8 @@ export async function rewindTenant(
   { fromTick, rewindTo }: Pick<TenantCursor, 'fromTick' | 'rewindTo'>,
 ): Promise<void> {
   const { group, replay } = declarationOf(consumer);
-  if (rewindTo === null) return;
+  // The group's generation is caught up with all the same, or the cursor would count as outdated for ever.
+  if (rewindTo === null) return rewindTenantCursor(tx, group, undefined);
   if (replay === 'reset') await withDeadline(consumer.reset?.(tx) ?? Promise.resolve(), RESET_TIMEOUT_MS);
   const tick = await startOf(tx, { fromTick, rewindTo }, replay);
   if (tick !== undefined) await takeBackParked(tx, { tenantId: tx.tenantId, group }, tick);

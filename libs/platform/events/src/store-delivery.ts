@@ -98,7 +98,8 @@ export class StoreDelivery {
       const isRewound = cursor.rewindTo !== null;
       if (isRewound) await rewindStore(tx, this.declaration, cursor);
       else if (cursor.isWaiting) return undefined;
-      if (cursor.throughSeq === null && (await this.parking.isUnsettled(tx))) return undefined;
+      const isRecorded = cursor.throughSeq !== null && !isRewound;
+      if (!isRecorded && (await this.parking.isUnsettled(tx))) return undefined;
       const first = isRewound ? undefined : await this.recordWithin(tx, cursor);
       // Twice at most: a range that is done is left, and another begins with at least one event.
       return first ?? this.recordWithin(tx, await lockStoreCursor(tx, group));

@@ -21,10 +21,11 @@ interface Stored {
   readonly version: number;
 }
 
-/** A store that drops batches whose token it has seen, and refuses those that hold an event it cannot parse. */
+/** A store that drops a batch if it was the last that it stored, as Kafka does, and refuses what it cannot parse. */
 class Shelf {
   readonly rows: Stored[] = [];
   readonly batches = new Map<string, string>();
+  private last = '';
   isPoison: (event: RecordedEvent) => boolean = () => false;
   /** Called when the batch is stored and the answer is on its way. */
   afterwards: () => Promise<void> = () => Promise.resolve();
@@ -35,7 +36,9 @@ class Shelf {
     const before = this.batches.get(token);
     if (before !== undefined && before !== ids) throw new Error('the same token for other events');
     this.batches.set(token, ids);
-    if (before === undefined)
+    const isCopy = token === this.last;
+    this.last = token;
+    if (!isCopy)
       this.rows.push(
         ...events.map(({ id, streamId, streamVersion }) => ({
           id,
@@ -196,6 +199,26 @@ describe('A poisoned event in a store group', () => {
       for (const key of keys) expect(shelf.versionsOf(key)).toEqual(upTo(14));
     expect(shelf.rows).toHaveLength(420);
   }, 60_000);
+
+  it('sends nothing else while it is not known whether a parked batch arrived', async () => {
+    await append(1, writers.slice(0, 1));
+    const [unlucky] = writers;
+    const bad = unlucky!.keys[0]!;
+    shelf.isPoison = ({ streamId }) => streamId === bad;
+    await settle(worker());
+    shelf.isPoison = () => false;
+    let lost = 0;
+    shelf.afterwards = async () => {
+      if ((lost += 1) === 1) throw new Error('the answer was lost');
+    };
+    await release(unlucky!, bad);
+    await append(2);
+    await settle(worker());
+    expect(lost).toBeGreaterThan(2);
+    expect(new Set(shelf.rows.map(({ id }) => id)).size).toBe(shelf.rows.length);
+    expect(shelf.versionsOf(bad)).toEqual(upTo(3));
+    expect(shelf.rows).toHaveLength(10 + 200);
+  }, 30_000);
 
   it('waits where a store refuses everything, and parks no more than ten keys', async () => {
     await append(2);

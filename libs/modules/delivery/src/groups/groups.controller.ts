@@ -80,11 +80,13 @@ export class GroupsController {
   @ApiOkResponse({ standardSchema: consumerGroupView })
   async pause(
     @Req() request: FastifyRequest,
-    @IdempotencyKey() { key: requestKey }: Idempotency,
+    @IdempotencyKey() idempotency: Idempotency,
     @Param('group', { schema: groupSchema }) group: string,
     @Body({ schema: reasonInput }) { reason }: z.output<typeof reasonInput>,
   ): Promise<ConsumerGroupView> {
-    return showGroup(await this.groups.pause(group, { actor: actorOf(request), reason, requestKey }));
+    return showGroup(
+      await this.groups.pause(group, { actor: actorOf(request), reason, request: idempotency }),
+    );
   }
 
   @Post(':group/resume')
@@ -94,11 +96,13 @@ export class GroupsController {
   @ApiOkResponse({ standardSchema: consumerGroupView })
   async resume(
     @Req() request: FastifyRequest,
-    @IdempotencyKey() { key: requestKey }: Idempotency,
+    @IdempotencyKey() idempotency: Idempotency,
     @Param('group', { schema: groupSchema }) group: string,
     @Body({ schema: reasonInput }) { reason }: z.output<typeof reasonInput>,
   ): Promise<ConsumerGroupView> {
-    return showGroup(await this.groups.resume(group, { actor: actorOf(request), reason, requestKey }));
+    return showGroup(
+      await this.groups.resume(group, { actor: actorOf(request), reason, request: idempotency }),
+    );
   }
 
   @Post(':group/replay')
@@ -113,12 +117,12 @@ export class GroupsController {
     @Body({ schema: replayInput }) { from, tenantId, reason }: z.output<typeof replayInput>,
   ): Promise<z.output<typeof replayView>> {
     if (tenantId === undefined) {
-      const acting = { actor: actorOf(request), reason, requestKey: idempotency.key };
+      const acting = { actor: actorOf(request), reason, request: idempotency };
       return showReplay(group, null, await this.groups.replay(group, replayFrom(from), acting));
     }
     const start = await this.groups.startFor(group, replayFrom(from));
     const caller = await this.operators.callerIn(tenantId, request);
-    return this.commands.execute(new ReplayTenant(caller, { group, start }, idempotency));
+    return this.commands.execute(new ReplayTenant(caller, { group, from, reason }, start, idempotency));
   }
 
   @Get(':group/parked-keys')

@@ -2,7 +2,8 @@ import { type Caller, newId, NotFound } from '@holdfast/kernel';
 import { GroupsApp } from '../../test/groups-app';
 import { ReplayTenant } from './replay-tenant.command';
 
-const input = { group: 'feeds', start: { tick: 0n, madeAt: null } };
+const input = { group: 'feeds', from: 'beginning', reason: 'lost' } as const;
+const start = { tick: 0n, madeAt: null };
 
 describe('ReplayTenant', () => {
   let app: GroupsApp;
@@ -26,13 +27,13 @@ describe('ReplayTenant', () => {
       `insert into events.tenant_cursors (tenant_id, group_name, from_tick) values ($1, 'feeds', 0)`,
       [caller.tenantId],
     );
-    expect(await app.do(new ReplayTenant(caller, input))).toEqual({
+    expect(await app.do(new ReplayTenant(caller, input, start))).toEqual({
       group: 'feeds',
       tenantId: caller.tenantId,
       tick: '0',
       madeAt: null,
     });
-    await app.do(new ReplayTenant(caller, input));
+    await app.do(new ReplayTenant(caller, input, start));
     expect(await cursors()).toEqual([{ group_name: 'feeds', rewind_to: 0, from_tick: 0 }]);
     expect(await app.events(caller)).toMatchObject([
       { type: 'delivery.consumer.replayed', act: 'operator:ann', version: 1 },
@@ -49,13 +50,15 @@ describe('ReplayTenant', () => {
       `insert into events.tenant_cursors (tenant_id, group_name, from_tick) values ($1, 'feeds', 0)`,
       [caller.tenantId],
     );
-    await app.do(new ReplayTenant(caller, { group: 'feeds', start: { tick: 7n, madeAt: null } }));
+    await app.do(new ReplayTenant(caller, input, { tick: 7n, madeAt: null }));
     expect(await cursors()).toEqual([{ group_name: 'feeds', rewind_to: 0, from_tick: 0 }]);
   });
 
   it('refuses a group that nobody has registered, and a tenant that has no events', async () => {
-    await expect(app.do(new ReplayTenant(caller, { ...input, group: 'nobody' }))).rejects.toThrow(NotFound);
+    await expect(app.do(new ReplayTenant(caller, { ...input, group: 'nobody' }, start))).rejects.toThrow(
+      NotFound,
+    );
     const nobody = { ...caller, tenantId: newId() };
-    await expect(app.do(new ReplayTenant(nobody, input))).rejects.toThrow(NotFound);
+    await expect(app.do(new ReplayTenant(nobody, input, start))).rejects.toThrow(NotFound);
   });
 });
