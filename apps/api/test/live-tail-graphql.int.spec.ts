@@ -1,4 +1,5 @@
 import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Caller, newId } from '@holdfast/kernel';
 import { Sequencer } from '@holdfast/events';
 import { announcement, eventType, type TenantDatabase } from '@holdfast/tenancy';
@@ -208,6 +209,30 @@ describe('The live tail over GraphQL', () => {
     expect(await busy.closed).toBe(4429);
     expect(await idle.closed).toBe(4408);
   }, 40_000);
+
+  it('lets nobody in who holds sockets and says nothing, and keeps nobody out for it', async () => {
+    const pod = await api.pod();
+    const silent = await Promise.allSettled(Array.from({ length: 60 }, () => open(pod.app)));
+    expect(silent.filter(({ status }) => status === 'fulfilled').length).toBeLessThanOrEqual(20);
+    const refused = await Promise.allSettled([open(pod.app)]);
+    expect(refused[0]?.status).toBe('rejected');
+    // From behind another address, and after those have been cut.
+    for (const each of sockets.splice(0)) each.close();
+    await sleep(500);
+    const socket = await open(pod.app);
+    await socket.init(bearing(tenant.key));
+    socket.subscribe('1', EVENTS);
+    await socket.next(({ type }) => type === 'next');
+    await pod.close();
+  });
+
+  it('closes a socket with a credential that is none', async () => {
+    const socket = await open(api.app);
+    await socket.init(bearing('hf_live_guess'));
+    socket.subscribe('1', EVENTS);
+    expect(await socket.refusalOf('1')).toBe('auth.invalid_credential');
+    expect(await socket.closed).toBe(4401);
+  });
 
   it('ends at once when its process stops, with a code for which clients come again', async () => {
     const pod = await api.pod();

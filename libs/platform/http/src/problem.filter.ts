@@ -2,13 +2,14 @@ import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common'
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { problemOf, refusalOf } from './problem';
 import { noteRefusal } from './request';
-import { isSubscription, subscriptionError } from './subscriptions';
+import { isSubscription, refuseSubscription } from './subscriptions';
 
 /** Answers every error as application/problem+json, and logs what nobody foresaw. GraphQL formats its own. */
 @Catch()
 export class ProblemFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
-    if (host.getType<string>() === 'graphql') throw isSubscription(host) ? subscriptionError(error) : error;
+    if (host.getType<string>() === 'graphql')
+      throw isSubscription(host) ? refuseSubscription(error, host) : error;
     const http = host.switchToHttp();
     sendProblem(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
   }

@@ -20,6 +20,8 @@ declare module 'fastify' {
     idempotency?: Idempotency;
     /** W3C trace context of the request: the client's, or one that begins here. */
     traceparent?: string;
+    /** Takes from the address what a refused credential costs, where no answer says 401. */
+    chargeGuess?: () => Promise<void>;
     /** How many ordinary requests this one stands for, where its input says so. */
     cost?: number;
   }

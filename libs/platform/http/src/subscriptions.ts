@@ -25,7 +25,7 @@ interface Socket {
 }
 interface SocketServer {
   readonly options: { maxPayload?: number };
-  on(event: 'connection', listener: (socket: Socket) => void): void;
+  on(event: 'connection', listener: (socket: Socket, raw: IncomingMessage) => void): void;
 }
 
 /** The context of a subscription's resolvers. */
@@ -38,8 +38,11 @@ export interface SubscriptionContext {
 const MESSAGE_MAX_BYTES = 16_384;
 /** A socket that carries no subscription for this long is closed: nobody has shown a credential on it. */
 const IDLE_MAX_MS = 10_000;
-/** Beyond the streams there may be: those that are refused need a moment to be told so. */
-const SOCKETS_MAX = 600;
+/** So many that carry nothing, of one address and of all; beyond that the one that came first makes room. */
+const SILENT_OF_ADDRESS_MAX = 10;
+const SILENT_MAX = 100;
+/** What was refused is told before its socket is closed. */
+const REFUSED_CLOSE_MS = 100;
 /** A client subscribes, unsubscribes and answers pings; so many messages at once, and that many a second. */
 const MESSAGES_BURST = 50;
 const MESSAGES_PER_SECOND = 10;
@@ -49,15 +52,39 @@ const CLOSING_MAX_MS = 1_000;
 /** Close codes of graphql-transport-ws, and one of RFC 6455 for which its clients connect again. */
 const IDLE = 4408;
 const TOO_MANY = 4429;
+const UNAUTHORIZED = 4401;
 const RESTARTING = 1012;
 
-/** All sockets of one application. */
+/** The address has as many sockets that carry no subscription as it may. */
+class TooManySockets extends DomainError {
+  readonly code = 'graphql.too_many_sockets';
+  readonly kind = 'too_many';
+  override readonly retryAfterSeconds = 3;
+
+  constructor() {
+    super('Too many sockets of this address carry no subscription. Close some, or subscribe.');
+  }
+}
+
+interface State {
+  readonly address: string;
+  readonly ends: Set<() => void>;
+  idle: NodeJS.Timeout | undefined;
+}
+
+/** All sockets of one application. Whoever subscribes is counted as a stream; those that do not yet are few, and soon gone. */
 class Sockets {
-  private readonly open = new Map<Socket, { ends: Set<() => void>; idle: NodeJS.Timeout | undefined }>();
+  private readonly open = new Map<Socket, State>();
+  /** Those that carry nothing, in the order in which they fell silent. */
+  private readonly silent = new Set<Socket>();
+  private readonly addresses = new WeakMap<IncomingMessage, string>();
   private readonly servers = new WeakSet<SocketServer>();
 
-  get isFull(): boolean {
-    return this.open.size >= SOCKETS_MAX;
+  /** Before the upgrade. Throws TooManySockets. */
+  admit({ raw, ip }: FastifyRequest): void {
+    const ofAddress = [...this.silent].filter((socket) => this.open.get(socket)?.address === ip);
+    if (ofAddress.length >= SILENT_OF_ADDRESS_MAX) throw new TooManySockets();
+    this.addresses.set(raw, ip);
   }
 
   /** Looks after the sockets of a server, from its first on. */
@@ -66,7 +93,7 @@ class Sockets {
     this.servers.add(server);
     // Mercurius gives it a megabyte; it is read for each socket as it comes.
     server.options.maxPayload = MESSAGE_MAX_BYTES;
-    server.on('connection', (socket) => this.accept(socket));
+    server.on('connection', (socket, raw) => this.accept(socket, this.addresses.get(raw) ?? ''));
   }
 
   /** A subscription is under way: `end` is called when its socket closes. Answers how to say that it is over. */
@@ -77,6 +104,7 @@ class Sockets {
       return () => {};
     }
     clearTimeout(state.idle);
+    this.silent.delete(socket);
     state.ends.add(end);
     return () => {
       state.ends.delete(end);
@@ -91,8 +119,13 @@ class Sockets {
     }
   }
 
-  private accept(socket: Socket): void {
-    this.open.set(socket, { ends: new Set(), idle: undefined });
+  private accept(socket: Socket, address: string): void {
+    const [oldest] = this.silent;
+    if (oldest && this.silent.size >= SILENT_MAX) {
+      this.silent.delete(oldest);
+      oldest.terminate();
+    }
+    this.open.set(socket, { address, ends: new Set(), idle: undefined });
     this.expectUse(socket);
     let tokens = MESSAGES_BURST;
     let countedAtMs = performance.now();
@@ -106,13 +139,16 @@ class Sockets {
       const state = this.open.get(socket);
       clearTimeout(state?.idle);
       this.open.delete(socket);
+      this.silent.delete(socket);
       for (const end of state?.ends ?? []) end();
     });
   }
 
   private expectUse(socket: Socket): void {
     const state = this.open.get(socket);
-    if (state) state.idle = setTimeout(() => cut(socket, IDLE, 'nothing is subscribed'), IDLE_MAX_MS).unref();
+    if (!state) return;
+    this.silent.add(socket);
+    state.idle = setTimeout(() => cut(socket, IDLE, 'nothing is subscribed'), IDLE_MAX_MS).unref();
   }
 }
 
@@ -145,7 +181,7 @@ export function guardSockets(fastify: FastifyInstance): void {
   fastify.decorate('subscriptionSockets', sockets);
   fastify.addHook('preValidation', async (request) => {
     if (!isUpgrade(request)) return;
-    if (sockets.isFull) throw Object.assign(new Error('too many sockets'), { statusCode: 503 });
+    sockets.admit(request);
     const { websocketServer } = request.server as { readonly websocketServer?: SocketServer };
     if (websocketServer) sockets.watch(websocketServer);
   });
@@ -206,8 +242,19 @@ export function isSubscription(context: ArgumentsHost): boolean {
   return info?.operation?.operation === OperationTypeNode.SUBSCRIPTION;
 }
 
+/** Tells a subscriber why there is no subscription. A credential that is none costs what it costs a request, and the socket. */
+export function refuseSubscription(error: unknown, host: ArgumentsHost): GraphQLError {
+  const { request, socket } = host.getArgByIndex<SubscriptionContext>(2);
+  const refusal = subscriptionError(error);
+  if (refusalOf(error).status === 401) {
+    void request.chargeGuess?.();
+    setTimeout(() => cut(socket, UNAUTHORIZED, 'the credential is not valid'), REFUSED_CLOSE_MS).unref();
+  }
+  return refusal;
+}
+
 /** What a subscriber is told about an error: what a caller over HTTP is told. */
-export function subscriptionError(error: unknown): GraphQLError {
+function subscriptionError(error: unknown): GraphQLError {
   return error instanceof GraphQLError && error.extensions['code']
     ? error
     : shownAs(refusalOf(error instanceof GraphQLError ? (error.originalError ?? error) : error));

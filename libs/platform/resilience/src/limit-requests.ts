@@ -10,6 +10,7 @@ const UNLIMITED: readonly (string | undefined)[] = healthPaths;
 export function limitRequests(fastify: FastifyInstance, limits: Limits): void {
   fastify.decorateRequest('limits');
   fastify.addHook('onRequest', async (request) => {
+    request.chargeGuess = () => limits.chargeGuess(request);
     if (!UNLIMITED.includes(request.routeOptions.url)) await limits.admitAddress(request);
   });
   fastify.addHook('onSend', async (request, reply) => {

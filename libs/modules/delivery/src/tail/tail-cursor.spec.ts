@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Caller } from '@holdfast/kernel';
 import { CursorInvalid } from '@holdfast/cqrs';
 import { isLater, NOTHING, readSnapshot, type Snapshot, writeSnapshot } from './snapshot';
-import { decodePosition, encodePosition, type TailPosition } from './tail-cursor';
+import { AFTER_MAX, decodePosition, encodePosition, type TailPosition } from './tail-cursor';
 
 const caller = { tenantId: 'a' } as Caller;
 const many: Snapshot = {
@@ -39,6 +39,16 @@ describe('A cursor of the tail', () => {
   it('is short as long as few transactions are open, and fits into a header with hundreds', () => {
     expect(encodePosition(caller, positions[1]!).length).toBeLessThan(48);
     expect(encodePosition(caller, positions[2]!).length).toBeLessThan(1_500);
+  });
+
+  it('names a thousand open transactions, and shows less where there are more', () => {
+    const open = Array.from({ length: 1_500 }, (_, index) => 7_000_000n + 9_000n * BigInt(index));
+    const crowd: Snapshot = { xmin: 7_000_000n, xmax: 30_000_000n, open };
+    const cursor = encodePosition(caller, { lineage: 1n, from: crowd, to: crowd, afterSeq: 1n });
+    expect(cursor.length).toBeLessThan(AFTER_MAX);
+    const { from } = decodePosition(caller, cursor);
+    expect(from).toEqual({ xmin: 7_000_000n, xmax: open[1_000], open: open.slice(0, 1_000) });
+    expect(isLater(crowd, from)).toBe(true);
   });
 
   it('is refused to another tenant', () => {

@@ -15,9 +15,11 @@ export interface TailPosition {
   readonly afterSeq: bigint;
 }
 
-/** As many open transactions as a snapshot has where every connection of a large server is in one. */
-const OPEN_MAX = 5_000;
+/** Open transactions that a cursor names, so that two snapshots fit into `AFTER_MAX` characters. */
+const OPEN_MAX = 1_000;
 const DIGEST_BYTES = 9;
+/** Characters of a cursor at most: with what else a client sends, they fit into the headers that Node and proxies take. */
+export const AFTER_MAX = 8_000;
 /** The largest that PostgreSQL takes for a transaction id or a sequence: 2^63 - 1. */
 const NUMBER_MAX = 2n ** 63n - 1n;
 
@@ -51,9 +53,16 @@ function digest({ tenantId }: Caller, body: Buffer): Buffer {
 }
 
 /** Differences: transactions that are open at the same time have ids near each other. */
-function packed({ xmin, xmax, open }: Snapshot): bigint[] {
+function packed(snapshot: Snapshot): bigint[] {
+  const { xmin, xmax, open } = withinLimit(snapshot);
   const steps = open.map((xid, index) => xid - (open[index - 1] ?? xmin));
   return [xmin, xmax - xmin, BigInt(open.length), ...steps];
+}
+
+/** Where more are open, a snapshot that shows less: its reader is sent some events again, and misses none. */
+function withinLimit({ xmin, xmax, open }: Snapshot): Snapshot {
+  const cut = open[OPEN_MAX];
+  return cut === undefined ? { xmin, xmax, open } : { xmin, xmax: cut, open: open.slice(0, OPEN_MAX) };
 }
 
 /** What PostgreSQL takes for a snapshot: open transactions ascend, from xmin to below xmax. */

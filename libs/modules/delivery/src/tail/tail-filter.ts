@@ -1,5 +1,6 @@
 import type { RecordedEvent } from '@holdfast/events';
 import { z } from 'zod';
+import { AFTER_MAX } from './tail-cursor';
 
 const NAMES_MAX = 20;
 
@@ -23,7 +24,7 @@ const streamSchema = z
 
 /** From where, and which events: what both transports take. A cursor wins over `from`, so that a client can send both. */
 export const tailInput = z.strictObject({
-  after: z.string().max(8_000).optional(),
+  after: z.string().max(AFTER_MAX).optional(),
   from: z.enum(['now', 'beginning']).default('now'),
   types: z.array(nameSchema).min(1).max(NAMES_MAX).optional(),
   stream: streamSchema.optional(),

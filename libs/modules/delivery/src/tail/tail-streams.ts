@@ -1,11 +1,11 @@
 import { TenantDatabase } from '@holdfast/tenancy';
 import { Injectable, type OnModuleDestroy } from '@nestjs/common';
-import { bulkhead } from 'cockatiel';
+import { bulkhead, type IPolicy } from 'cockatiel';
 import { LogChanged, StreamsUnavailable, TooManyStreams } from '../delivery.errors';
 import { isLater, NOTHING } from './snapshot';
 import { decodePosition, type TailPosition } from './tail-cursor';
 import { filterOf, type TailInput } from './tail-filter';
-import { type TailReader, TailStream } from './tail-stream';
+import { type TailReader, type TailSource, TailStream } from './tail-stream';
 import { TickWatch } from './tick-watch';
 
 /** Streams of one tenant in this process: a page of a dashboard each, or a consumer for each of its types. */
@@ -26,6 +26,7 @@ export class TailStreams implements OnModuleDestroy {
   private readonly open = new Set<TailStream>();
   private readonly perTenant = new Map<string, number>();
   private readonly turns = bulkhead(READS_AT_ONCE, STREAMS_MAX);
+  private readonly ownTurns = new Map<string, IPolicy>();
   private count = 0;
   private isStopping = false;
 
@@ -48,7 +49,7 @@ export class TailStreams implements OnModuleDestroy {
       const source = {
         tenants: this.tenants,
         watch: this.watch,
-        inTurn: <T>(read: () => Promise<T>) => this.turns.execute(read),
+        inTurn: this.turnsOf(tenantId),
         paceMs: () => Math.min(PACE_MAX_MS, Math.max(PACE_MIN_MS, this.open.size * PACE_PER_STREAM_MS)),
       };
       const stream: TailStream = new TailStream(
@@ -87,8 +88,18 @@ export class TailStreams implements OnModuleDestroy {
       this.count -= 1;
       const left = (this.perTenant.get(tenantId) ?? 1) - 1;
       if (left > 0) this.perTenant.set(tenantId, left);
-      else this.perTenant.delete(tenantId);
+      else {
+        this.perTenant.delete(tenantId);
+        this.ownTurns.delete(tenantId);
+      }
     };
+  }
+
+  /** One read of a tenant at a time, and so many of all: whatever a tenant's reads cost, they leave the other turns alone. */
+  private turnsOf(tenantId: string): TailSource['inTurn'] {
+    const own = this.ownTurns.get(tenantId) ?? bulkhead(1, TENANT_STREAMS_MAX);
+    this.ownTurns.set(tenantId, own);
+    return (read) => own.execute(() => this.turns.execute(read));
   }
 
   private async positionOf(after: TailPosition | undefined, from: TailInput['from']): Promise<TailPosition> {
@@ -96,7 +107,8 @@ export class TailStreams implements OnModuleDestroy {
     const { lineage, snapshot } = await this.watch.newest(OPENING_MAX_MS);
     if (!after) return { lineage, from: from === 'now' ? snapshot : NOTHING, to: null, afterSeq: 0n };
     const isOfOther = after.lineage !== 0n && after.lineage !== lineage;
-    if (isOfOther || isLater(after.to ?? after.from, snapshot)) throw new LogChanged();
+    if (isOfOther || isLater(after.from, snapshot) || isLater(after.to ?? after.from, snapshot))
+      throw new LogChanged();
     return after;
   }
 }

@@ -39,7 +39,8 @@ a CloudEvent in its \`data\`, in the version in which it was recorded. Events co
 also to a client that lost its stream and comes again with \`Last-Event-ID\`, to this process or to another.
 
 Every 15 seconds in which nothing comes there is a comment, with an \`id\` that leads past what was filtered out. A stream ends with an
-event \`problem\` within five seconds of its credential's end, and when it is not read for 30 seconds. \`retry\` says when to come again. Read it with
+event \`problem\` within five seconds of its credential's end, and when it is not read for 30 seconds. \`retry\` says when to come again. 409
+\`events.log_changed\` says that the database was restored, or failed over to another server: begin anew, events keep their ids. Read it with
 \`curl -N\`, or by \`fetch\`: a page that waits for the end of an answer, as this one does, shows nothing.`;
 
 const EXAMPLE = `retry: 1204
