@@ -18,6 +18,12 @@ const FOLD = statement(
    on conflict (tenant_id, stream_id) do update set versions = f.versions || excluded.versions`,
 );
 
+const FORGET_EFFECTS = statement('test.forget_effects', 'delete from probe.effects where tenant_id = $1');
+const FORGET_FOLDS = statement('test.forget_folds', 'delete from probe.folds where tenant_id = $1');
+
+/** What fails on purpose does so for as long as faults strike; how soon the rest is through is measured. */
+export const FAILING_MS = 20_000;
+
 /** What a page fails with on purpose, behind its effect: it is undone, and with it what it has written. */
 class OnPurpose extends Error {
   override readonly name = 'OnPurpose';
@@ -36,10 +42,12 @@ class OnPurpose extends Error {
   // Some fail for several times on purpose, and none is to be given up.
   retry: { attemptsMax: 60, baseMs: 50, capMs: 1_000 },
   from: 'beginning',
-  replay: 'never',
+  replay: 'reset',
 })
 export class EffectsConsumer implements TenantConsumer {
-  /** `failing` is the share of pages that fail behind their effect; `paceMs` is how long each takes. */
+  private readonly healthyAtMs = performance.now() + FAILING_MS;
+
+  /** `failing` is the share of pages that fail behind their effect at first; `paceMs` is how long each takes. */
   constructor(
     private readonly failing: number,
     private readonly paceMs: number,
@@ -50,6 +58,12 @@ export class EffectsConsumer implements TenantConsumer {
     const versions = events.map(({ streamVersion }) => streamVersion);
     await tx.execute(FOLD, [tx.tenantId, events.map(({ streamId }) => streamId), versions]);
     if (this.paceMs > 0) await sleep(this.paceMs);
-    if (Math.random() < this.failing) throw new OnPurpose('on purpose');
+    if (performance.now() < this.healthyAtMs && Math.random() < this.failing)
+      throw new OnPurpose('on purpose');
+  }
+
+  async reset(tx: TenantTx): Promise<void> {
+    await tx.execute(FORGET_EFFECTS, [tx.tenantId]);
+    await tx.execute(FORGET_FOLDS, [tx.tenantId]);
   }
 }

@@ -9,7 +9,7 @@ import type { Probe } from './worker-process';
 const config = configOrExit('worker');
 const logger = createLogger({ app: 'worker', level: config.logLevel });
 
-const { failing, paceMs, refusing, copies } = JSON.parse(process.argv[2] ?? '{}') as Probe;
+const { failing, paceMs, refusing, losing, copies } = JSON.parse(process.argv[2] ?? '{}') as Probe;
 
 /** The worker process as `holdfast worker` runs it, with the groups that the suites of faults look at besides its own. */
 void runProcess(logger, async () => {
@@ -20,7 +20,7 @@ void runProcess(logger, async () => {
     serveMetrics: true,
     consumers: [
       new EffectsConsumer(failing, paceMs),
-      ...(copies ? [new CopiesConsumer(copies, refusing)] : []),
+      ...(copies ? [new CopiesConsumer(copies, refusing, losing)] : []),
     ],
   });
   // A test that dies takes its workers with it: their standard input ends.

@@ -40,7 +40,7 @@ function planOf(seed: number, kinds: readonly QueueKind[]): Plan {
   return {
     queues: wantsRedis ? 'redis' : random.pick(kinds),
     workers: random.next() < 0.25 ? 3 : 2,
-    tenants: random.between(4, 10),
+    tenants: random.between(4, 8),
     faults,
   };
 }
@@ -78,7 +78,7 @@ describe('Under faults, every event takes effect once and in order', () => {
     played.writers.start();
     played.supervise();
     // Slow enough for some wake-ups to go through the queue.
-    const paceMs = random.between(0, 40);
+    const paceMs = random.between(0, 30);
     const starting = Array.from({ length: plan.workers }, () =>
       played.start({ paceMs, ...options?.(random) }),
     );
@@ -105,7 +105,7 @@ describe('Under faults, every event takes effect once and in order', () => {
       print(await play(scene, plan, new Random(seed)));
     } catch (error) {
       // At once: Jest tells of failures when all seeds are through. What the workers have said is of use only here.
-      print(`FAILED: ${String(error)}\n${scene.output.slice(-OUTPUT_SHOWN)}`);
+      print(`FAILED: ${String(error)}\n${scene.output.slice(-OUTPUT_SHOWN)}\n${await scene.cursors()}`);
       throw error;
     }
   });

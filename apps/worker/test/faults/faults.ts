@@ -1,6 +1,8 @@
+import { randomUUID } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { STEPS, type Step } from '@holdfast/events';
+import { OperatedGroups, STEPS, type Step } from '@holdfast/events';
+import type { TestDatabase } from '@holdfast/testing';
 import { duplicateWakeUps } from './duplicates';
 import type { Random } from './random';
 import type { Scene } from './scene';
@@ -19,12 +21,15 @@ export interface Fault {
 /** The lease and a look of a standby, and some more for a machine under load: by then another leads. */
 const LONGER_THAN_LEASE_MS = 5_000;
 const isLong = Boolean(process.env['HOLDFAST_TEST_LONG']);
+/** What a fault waits for happens within a second, but for a machine under load. */
+const LANDED_WITHIN_MS = 30_000;
 /** Redis and ClickHouse are away for so long. */
 const OUTAGE_MS = isLong ? 12_000 : 4_000;
 
 /** What has to be the matter for a step to be passed at all. */
 const CIRCUMSTANCES: Partial<Record<Step, (scene: Scene) => Promise<void>>> = {
   'tenant-delivery.occupied': (scene) => duplicateWakeUps(scene, 40),
+  'tenant-delivery.rewound': replayEffects,
   'store-delivery.failed': async ({ stage: { clickHouseProxy } }) => {
     await clickHouseProxy.set('refuse');
     await sleep(1_500);
@@ -32,10 +37,27 @@ const CIRCUMSTANCES: Partial<Record<Step, (scene: Scene) => Promise<void>>> = {
   },
 };
 
+/** Whether a cursor of the group `effects` has followed that many replays. */
+async function hasCursor(database: TestDatabase, generation: number): Promise<boolean> {
+  const found = await database.admin(
+    "select from events.tenant_cursors where group_name = 'effects' and generation >= $1 limit 1",
+    [generation],
+  );
+  return found.length > 0;
+}
+
+/** Has the group `effects` undo all and begin again, as an operator would. */
+async function replayEffects({ database }: Scene): Promise<void> {
+  await until(() => hasCursor(database, 0), 'there was nothing to replay');
+  const groups = new OperatedGroups(database.as('holdfast_ops', 1));
+  const acting = { actor: 'operator:tester', reason: 'a test of faults', requestKey: randomUUID() };
+  await groups.replay('effects', 'beginning', acting);
+}
+
 /** Options of workers under which a step is passed. */
 function optionsFor(step: Step): WorkerOptions {
-  if (/^tenant-delivery.failed|^parked-/.test(step)) return { failing: 0.3 };
-  if (step.startsWith('store-parking')) return { refusing: 0.5 };
+  if (/^tenant-delivery.failed|^parked-/.test(step)) return { failing: 0.2 };
+  if (step.startsWith('store-parking')) return { refusing: 0.5, losing: 0.2 };
   if (step === 'tenant-delivery.occupied') return { paceMs: 60 };
   // The queue gets what the relay's own process does not come to.
   if (step === 'relay.enqueued') return { paceMs: 250 };
@@ -44,14 +66,14 @@ function optionsFor(step: Step): WorkerOptions {
 
 /** Passes that come often are waited for a little longer, so that the process dies under load and not at its start. */
 function passOf(step: Step, random: Random): number {
-  return /leased|failed|occupied|enqueued|parked|parking/.test(step) ? 1 : random.between(1, 25);
+  return /leased|failed|occupied|enqueued|rewound|parked|parking/.test(step) ? 1 : random.between(1, 25);
 }
 
-async function until(condition: () => boolean, what: string, withinMs = 20_000): Promise<void> {
-  const deadline = Date.now() + withinMs;
-  while (!condition()) {
+async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
+  const deadline = Date.now() + LANDED_WITHIN_MS;
+  while (!(await condition())) {
     if (Date.now() > deadline) throw new Error(`the fault did not land: ${what}`);
-    await sleep(10);
+    await sleep(20);
   }
 }
 
@@ -223,7 +245,10 @@ function clickHouse(mode: 'refuse' | 'hang' | 'cut-answers'): Fault {
       const { clickHouseProxy: proxy } = scene.stage;
       const before = { ...proxy.counts };
       await proxy.set(mode);
-      await sleep(mode === 'cut-answers' ? 2_500 : OUTAGE_MS);
+      if (mode !== 'cut-answers') await sleep(OUTAGE_MS);
+      // Until there was a batch to lose the answer to: a sender that was killed meanwhile has to come back first.
+      else await until(() => proxy.counts.cut > before.cut, 'no answer was cut');
+      await sleep(500);
       await proxy.set('pass');
       proxy.cut();
       if (mode === 'refuse') expect(scene.output).toMatch(/delivering to clickhouse/);
@@ -232,6 +257,16 @@ function clickHouse(mode: 'refuse' | 'hang' | 'cut-answers'): Fault {
     },
   };
 }
+
+const replay: Fault = {
+  name: 'a replay from the beginning, twice',
+  strike: async (scene, random) => {
+    await replayEffects(scene);
+    await sleep(random.between(200, 1_500));
+    await replayEffects(scene);
+    await until(() => hasCursor(scene.database, 1), 'no cursor went back');
+  },
+};
 
 const duplicates: Fault = {
   name: 'every wake-up many times, two workers on one key',
@@ -257,6 +292,7 @@ export const FAULTS: readonly Fault[] = [
   clickHouse('refuse'),
   stopLeader,
   duplicates,
+  replay,
   stopRedis,
   clickHouse('cut-answers'),
   killOther,

@@ -82,6 +82,22 @@ export class Scene {
     return BigInt(lease?.fence ?? 0);
   }
 
+  /** Where the groups stand, for a reader who asks why they do not go on. */
+  async cursors(): Promise<string> {
+    const rows = await this.database
+      .admin(
+        `select 'cursor' as what, group_name, tenant_id::text, from_tick || '/' || coalesce(to_tick::text, '') || '/' || after_seq as at,
+           attempts, retry_at, last_error from events.tenant_cursors
+         union all
+         select state, group_name, tenant_id::text, key, attempts, retry_at, last_error from events.parked_keys
+         union all
+         select 'store', group_name, '', from_tick || '/' || coalesce(to_tick::text, '') || '/' || after_seq, attempts, retry_at, last_error
+         from events.store_cursors`,
+      )
+      .catch((error: unknown) => [error]); // Of interest only beside another failure.
+    return rows.map((row) => JSON.stringify(row)).join('\n');
+  }
+
   /** Ends the writing and waits until every effect is there once and in order; answers how long that took. */
   async settle(boundMs: number): Promise<number> {
     await this.writers.stop();

@@ -143,5 +143,5 @@ const PROBE = [
   'create table probe.effects (tenant_id uuid, event_id uuid, times int not null, at timestamptz not null default clock_timestamp(), primary key (tenant_id, event_id))',
   'create table probe.folds (tenant_id uuid, stream_id uuid, versions bigint[] not null, primary key (tenant_id, stream_id))',
   'grant usage on schema probe to holdfast_app',
-  'grant select, insert, update on all tables in schema probe to holdfast_app',
+  'grant select, insert, update, delete on all tables in schema probe to holdfast_app',
 ];

@@ -32,6 +32,8 @@ export interface WorkerOptions {
   readonly paceMs?: number;
   /** Share of the batches of the group `copies` that are refused. */
   readonly refusing?: number;
+  /** Share of the batches of the group `copies` that are stored and whose answer is lost. */
+  readonly losing?: number;
   /** The file of the group `copies`; without one there is no such group. */
   readonly copies?: string;
 }
@@ -41,6 +43,7 @@ export interface Probe {
   readonly failing: number;
   readonly paceMs: number;
   readonly refusing: number;
+  readonly losing: number;
   /** The file of the group `copies`, or nothing. */
   readonly copies: string;
 }
@@ -55,9 +58,9 @@ export class WorkerProcess {
   constructor(
     environment: Readonly<Record<string, string>>,
     private readonly metricsPort: number,
-    { faults = '', failing = 0, paceMs = 0, refusing = 0, copies = '' }: WorkerOptions = {},
+    { faults = '', failing = 0, paceMs = 0, refusing = 0, losing = 0, copies = '' }: WorkerOptions = {},
   ) {
-    const probe: Probe = { failing, paceMs, refusing, copies };
+    const probe: Probe = { failing, paceMs, refusing, losing, copies };
     const kept = Object.entries(process.env).filter(
       ([name]) => !/^(DATABASE_|REDIS_|CLICKHOUSE_|HOLDFAST_|NODE_OPTIONS)/.test(name),
     );
