@@ -45,7 +45,7 @@ export const deliveryStatus = z.enum(DELIVERY_STATUSES);
 
 const outcome = z.string().meta({
   description:
-    'delivered, or why not: status, redirect, gone, timeout, connect_timeout, connection_refused, connection_lost, tls, name_unknown, name_server_failed, address_refused, headers_too_large, malformed_answer, no_secret, failed.',
+    'delivered, or why not: status, redirect, gone, timeout, connect_timeout, connection_refused, connection_lost, tls, name_unknown, name_server_failed, address_refused, headers_too_large, malformed_answer, no_secret, unreadable, failed.',
 });
 
 /** A delivery in a list. */

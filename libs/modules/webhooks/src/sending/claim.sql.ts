@@ -4,8 +4,15 @@ import type { TenantTx } from '@holdfast/tenancy';
 import type { SigningScheme } from '../secrets/signing-secret';
 import type { DueLane } from './claim';
 
-// Walks from tenant to tenant by the index, so one that has a hundred thousand due lanes costs as much as one that has one.
-const LIST_DUE_TENANTS = statement<{ tenant_id: string }>(
+/** A tenant that has something to send, now or later. */
+export interface WaitingTenant {
+  readonly tenant_id: string;
+  readonly is_due: boolean;
+}
+
+// Walks from tenant to tenant by the index, so one that has a hundred thousand due lanes costs as much as one that has one. The
+// limit is on tenants walked, due or not: it bounds what a look costs.
+const LIST_WAITING_TENANTS = statement<WaitingTenant>(
   'webhooks.list_due_tenants',
   `with recursive walked (tenant_id) as (
      (select l.tenant_id from webhooks.lanes l where l.tenant_id > $1 order by l.tenant_id limit 1)
@@ -14,15 +21,17 @@ const LIST_DUE_TENANTS = statement<{ tenant_id: string }>(
      from walked w
      where w.tenant_id is not null
    )
-   select w.tenant_id
+   select w.tenant_id, exists (
+     select from webhooks.lanes l where l.tenant_id = w.tenant_id and l.due_at <= clock_timestamp()
+   ) as is_due
    from walked w
-   where exists (select from webhooks.lanes l where l.tenant_id = w.tenant_id and l.due_at <= clock_timestamp())
+   where w.tenant_id is not null
    limit $2`,
 );
 
-/** Tenants behind `after` that have something due, in the order of their ids. */
-export async function listDueTenants(tx: SystemTx, after: string, limit: number): Promise<string[]> {
-  return (await tx.rows(LIST_DUE_TENANTS, [after, limit])).map((row) => row.tenant_id);
+/** Tenants behind `after` that have something to send, in the order of their ids. */
+export function listWaitingTenants(tx: SystemTx, after: string, limit: number): Promise<WaitingTenant[]> {
+  return tx.rows(LIST_WAITING_TENANTS, [after, limit]);
 }
 
 const COUNT_DUE_LANES = statement<{ count: number }>(
@@ -42,6 +51,8 @@ const LOCK_CLAIMS = statement(
   "select pg_advisory_xact_lock(hashtextextended('webhooks.claims ' || $1, 0))",
 );
 
+// Nothing goes out while events are stopped (after a restore or a promotion, until an operator says that they go on): a queue
+// that came with a backup holds what was long delivered, and secrets that were rotated since.
 const LIST_DUE_LANES = statement<DueLane>(
   'webhooks.list_due_lanes',
   `select d.endpoint_id, d.stream, e.failing_since is not null as failing, b.busy
@@ -58,7 +69,11 @@ const LIST_DUE_LANES = statement<DueLane>(
      order by l.due_at
      limit $2
    ) d
-   where e.tenant_id = $1 and e.disabled_at is null and e.removed_at is null
+   where e.tenant_id = $1 and e.disabled_at is null and e.removed_at is null and coalesce((
+     select s.stopped_at is null and s.server_started_at = pg_postmaster_start_time()
+     from events.lineage s
+     order by s.id desc
+     limit 1), true)
    order by d.due_at
    limit $3`,
 );

@@ -18,6 +18,7 @@ export type Outcome =
   | 'headers_too_large'
   | 'malformed_answer'
   | 'no_secret'
+  | 'unreadable'
   | 'failed';
 
 /** The address that a connection was to go to is not one that webhooks go to. */

@@ -41,7 +41,9 @@ export function signedPosting({ id, url, event, testBody }: Sendable, signers: r
   };
 }
 
-/** What is posted: the event in the latest version of its type, or a test's own body. */
+/** What is posted: the event in the latest version of its type, or a test's own body. Throws where it cannot be read. */
 export function bodyOf(event: RecordedEvent | null, testBody: unknown): CloudEvent {
-  return event ? cloudEventOf(upcast(event)) : (testBody as CloudEvent);
+  if (event) return cloudEventOf(upcast(event));
+  if (!testBody) throw new Error('the event is not in the log');
+  return testBody as CloudEvent;
 }

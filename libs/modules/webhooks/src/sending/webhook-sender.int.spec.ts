@@ -236,6 +236,62 @@ describe('A webhook', () => {
     expect(app.reports).toEqual([]);
   });
 
+  it('is sent nothing while events are stopped after a restore, until an operator lets them go on', async () => {
+    const to = await receiver();
+    await app.app.webhook(caller, to.url);
+    await app.app.database.admin(
+      `insert into events.lineage (epoch, timeline, server_started_at, adopted_by, reason, stopped_at, stopped_reason, stopped_detail)
+       values (1, 1, pg_postmaster_start_time(), 'test', 'test', clock_timestamp(), 'timeline', 'restored')`,
+    );
+    try {
+      await app.announce(caller, [newId()], app.sender());
+      await sleep(1_500);
+      expect(to.received).toHaveLength(0);
+    } finally {
+      await app.app.database.admin('delete from events.lineage');
+    }
+    await to.until(1);
+  });
+
+  it('notes what it cannot read, tries it again later, and lets the tenant see it', async () => {
+    const to = await receiver();
+    const webhook = await app.app.webhook(caller, to.url);
+    const [event] = await app.announce(caller, [newId()]);
+    await app.app.database.admin('delete from events.log where tenant_id = $1 and id = $2', [
+      caller.tenantId,
+      event!.id,
+    ]);
+    app.sender();
+    await eventually(async () => (await app.deliveries(caller, webhook.id))[0]?.attempts === 1);
+    expect(await app.deliveries(caller, webhook.id)).toMatchObject([
+      { status: 'pending', lastOutcome: 'unreadable' },
+    ]);
+    expect(to.received).toHaveLength(0);
+    expect(app.reports.splice(0)).toEqual([expect.stringContaining('not in the log')]);
+  });
+
+  it('that failed once is retried in time beside another tenant’s dozens that hang', async () => {
+    const hanging = await receiver(() => {});
+    let status = 500;
+    const fine = await receiver((response) => response.writeHead(status).end());
+    const other = await app.app.tenant('enterprise');
+    for (let n = 0; n < 70; n += 1) await app.app.webhook(other, hanging.url);
+    await app.app.database.admin('update webhooks.endpoints set failing_since = now() where tenant_id = $1', [
+      other.tenantId,
+    ]);
+    await app.app.webhook(caller, fine.url);
+    const sender = app.sender();
+    await app.announce(other, [newId(), newId(), newId()], sender);
+    await app.announce(caller, [newId()], sender);
+    await fine.until(1);
+    status = 200;
+    const failedAtMs = fine.received[0]!.atMs;
+    await fine.until(2);
+    // Due after five to six seconds, and found within one.
+    expect(fine.received[1]!.atMs - failedAtMs).toBeLessThan(10_000);
+    expect(hanging.received.length).toBeGreaterThan(8);
+  });
+
   it('is exported without its secrets, and without them is sent nothing', async () => {
     const to = await receiver();
     const webhook = await app.app.webhook(caller, to.url);

@@ -5,9 +5,11 @@ import { type Grants, TenantClosed, type TenantDatabase } from '@holdfast/tenanc
 import { SecretKeyring } from '../secrets/secret-keyring';
 import type { WebhookSettings } from '../webhook-settings';
 import { AddressPolicy } from './address-policy';
-import { countDueLanes, listDueTenants } from './claim.sql';
+import { countDueLanes, listWaitingTenants } from './claim.sql';
 import { DeliveryWork, type HeldDelivery } from './delivery-work';
-import { type Answer, type PostLimits, Postman } from './post';
+import type { Outcome } from './outcome';
+import { type Answer, type Posting, type PostLimits, Postman } from './post';
+import { hasRoom, roomFor } from './room';
 import { type ResolveHost, resolveByDns } from './resolver';
 import {
   attemptSeconds,
@@ -18,7 +20,7 @@ import {
   lostAttemptsTotal,
   underWay,
 } from './sender-metrics';
-import { SIGNATURE_HEADER, signedPosting } from './signed-posting';
+import { type Sendable, SIGNATURE_HEADER, signedPosting } from './signed-posting';
 
 /** What a sender needs of its process. */
 export interface WebhookSenderOptions {
@@ -38,14 +40,9 @@ const SWEEP_INTERVAL_MS = 1_000;
 /** The backlog is counted as often as Prometheus looks, and no further than this. */
 const COUNT_EVERY_SWEEPS = 15;
 const COUNTED_MAX = 10_000;
-/** Tenants of one look, and looks of one sweep; the next goes on behind them. */
-const TENANTS_PER_LOOK = 500;
-const LOOKS_MAX = 10;
-/** Sockets, and a kilobyte or two each. A hundred hold 15 s at worst, so endpoints that fail get no more than a quarter. */
-const SLOTS = 256;
-const FAILING_SLOTS = 64;
-/** Of one tenant, twice what endpoints that fail get: whoever owns many that hang takes neither the process nor its own others. */
-const TENANT_SLOTS = 128;
+/** Tenants of one look, and looks of one sweep: ten thousand that have something to send are gone through in a second. */
+const TENANTS_PER_LOOK = 2_000;
+const LOOKS_MAX = 5;
 /** Claims under way at a time: each holds a connection for a few milliseconds. */
 const CLAIMS = 3;
 /** Tenants that wait for a claim; of more, the sweep finds the rest. */
@@ -119,12 +116,13 @@ export class WebhookSender {
     for (let looks = 0; looks < LOOKS_MAX; looks += 1) {
       const tenants = await this.options.relay.transaction(
         (connection) => new SystemTx(connection, 'read only'),
-        (tx) => listDueTenants(tx, this.sweptTo, TENANTS_PER_LOOK),
+        (tx) => listWaitingTenants(tx, this.sweptTo, TENANTS_PER_LOOK),
       );
-      for (const tenantId of tenants) this.wake(tenantId);
-      found += tenants.length;
+      const due = tenants.filter((tenant) => tenant.is_due);
+      for (const { tenant_id: tenantId } of due) this.wake(tenantId);
+      found += due.length;
       const isLast = tenants.length < TENANTS_PER_LOOK;
-      this.sweptTo = isLast ? NO_TENANT : (tenants.at(-1) ?? NO_TENANT);
+      this.sweptTo = isLast ? NO_TENANT : (tenants.at(-1)?.tenant_id ?? NO_TENANT);
       if (isLast) break;
     }
     dueTenants.set(found);
@@ -153,8 +151,8 @@ export class WebhookSender {
   /** A tenant that is being claimed for waits for the end of that: what is due by then is taken at once. */
   private pump(): void {
     for (const tenantId of this.waiting) {
-      if (this.stopping.signal.aborted || this.claims.size >= CLAIMS || this.sending.size >= SLOTS) return;
-      if (this.claims.has(tenantId)) continue;
+      if (this.stopping.signal.aborted || this.claims.size >= CLAIMS) return;
+      if (this.claims.has(tenantId) || !hasRoom(tenantId, this.sending)) continue;
       this.waiting.delete(tenantId);
       const claim = this.claim(tenantId).finally(() => {
         this.claims.delete(tenantId);
@@ -165,15 +163,9 @@ export class WebhookSender {
   }
 
   private async claim(tenantId: string): Promise<void> {
-    const underWayNow = [...this.sending.values()];
-    const failing = underWayNow.filter((delivery) => delivery.failing).length;
-    const ofTenant = underWayNow.filter((delivery) => delivery.tenantId === tenantId).length;
-    // Claims that are under way at the same time take the same room: each may take its share of it.
-    const free = Math.ceil((SLOTS - this.sending.size) / CLAIMS);
-    const slots = Math.max(0, Math.min(free, TENANT_SLOTS - ofTenant));
-    const failingSlots = Math.max(0, Math.ceil((FAILING_SLOTS - failing) / CLAIMS));
+    const room = roomFor(tenantId, [...this.sending.values()], CLAIMS);
     try {
-      const held = await this.work.claim(tenantId, { slots, failingSlots });
+      const held = await this.work.claim(tenantId, room);
       for (const delivery of held) this.begin(delivery);
     } catch (error) {
       if (!(error instanceof TenantClosed))
@@ -197,25 +189,36 @@ export class WebhookSender {
     const { claimed, signers } = delivery;
     const event: RecordedEvent | null = claimed.loggedId === null ? null : claimed;
     const { deliveryId: id, url, testBody } = claimed;
-    const posting = signedPosting({ id, url, event, testBody }, signers);
     const startedAt = new Date();
-    const answer = signers.length === 0 ? UNSIGNED : await this.postman.post(posting);
+    const posting = this.written({ id, url, event, testBody }, signers);
+    const answer = typeof posting === 'string' ? unsent(posting) : await this.postman.post(posting);
     if (this.abandoned && answer.status === null) return; // Cut off by us: it says nothing about the receiver.
-    const { [SIGNATURE_HEADER]: _signatures, ...requestHeaders } = posting.headers;
+    const headers = typeof posting === 'string' ? {} : posting.headers;
+    const { [SIGNATURE_HEADER]: _signatures, ...requestHeaders } = headers;
     const isRecorded = await this.work.record(delivery, { startedAt, url, requestHeaders, answer });
     count(claimed, answer, isRecorded);
   }
+
+  /** What is posted; or why nothing is: no secret to sign with, or an event that this process cannot read. */
+  private written(
+    sendable: Sendable,
+    signers: HeldDelivery['signers'],
+  ): Posting | 'no_secret' | 'unreadable' {
+    if (signers.length === 0) return 'no_secret';
+    try {
+      return signedPosting(sendable, signers);
+    } catch (error) {
+      this.options.report(error, `writing delivery ${sendable.id}`);
+      return 'unreadable';
+    }
+  }
 }
 
-/** Of an endpoint whose secrets were taken away while it had deliveries: nothing leaves without a signature. */
-const UNSIGNED: Answer = {
-  outcome: 'no_secret',
-  latencyMs: 0,
-  status: null,
-  responseHeaders: null,
-  responseBody: null,
-  retryAfterMs: undefined,
-};
+/** What came of a delivery that did not leave. It is tried again as the schedule says, and stands in the log. */
+function unsent(outcome: Outcome): Answer {
+  const nothing = { status: null, responseHeaders: null, responseBody: null, retryAfterMs: undefined };
+  return { outcome, latencyMs: 0, ...nothing };
+}
 
 function count(
   { attemptCount, loggedId, occurredAt }: HeldDelivery['claimed'],
