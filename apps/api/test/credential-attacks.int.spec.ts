@@ -8,6 +8,8 @@ import { type Answer, TestApi, trusting } from './test-api';
 const ROUNDS = 40;
 /** How far apart the quicker quarters may be on a busy machine; a look at the database takes ten times what none takes. */
 const FACTOR = 4;
+/** Measurements in which a credential has to stand apart to be told apart: all of these. */
+const MEASURED_MAX = 3;
 
 /** Refused for its length, which its sender knows: the time tells nothing else. */
 const AT_SIGHT = 'huge token';
@@ -81,10 +83,12 @@ describe('Credentials', () => {
     };
   }
 
-  it('that are wrong all get the same answer, in the same class of time', async () => {
-    const wrong = { ...(await wrongKeys()), ...(await wrongTokens()) };
+  /** Asks with each credential in turn, and answers how long each usually took. */
+  async function timesOf(
+    wrong: Readonly<Record<string, string>>,
+    bodies: Set<string>,
+  ): Promise<ReadonlyMap<string, number>> {
     const times = new Map(Object.keys(wrong).map((name): [string, number[]] => [name, []]));
-    const bodies = new Set<string>();
     for (let round = 0; round < ROUNDS; round += 1) {
       for (const [name, credential] of Object.entries(wrong)) {
         const began = performance.now();
@@ -94,18 +98,27 @@ describe('Credentials', () => {
         bodies.add(JSON.stringify({ ...body, requestId: '' }));
       }
     }
+    return new Map([...times].map(([name, all]) => [name, lowerQuartile(all)]));
+  }
+
+  it('that are wrong all get the same answer, in the same class of time', async () => {
+    const wrong = { ...(await wrongKeys()), ...(await wrongTokens()) };
+    const bodies = new Set<string>();
+    let apart = Object.keys(wrong);
+    // What tells credentials apart does so each time; what the machine does beside it does not.
+    for (let measured = 0; measured < MEASURED_MAX && apart.length > 0; measured += 1) {
+      const times = await timesOf(wrong, bodies);
+      const usual = times.get('unknown key') ?? 0;
+      process.stdout.write(`${ROUNDS * times.size} attempts, all 401\n`);
+      for (const [name, ms] of times)
+        process.stdout.write(`${ms.toFixed(2)} ms (${(ms / usual).toFixed(2)} x an unknown key) ${name}\n`);
+      apart = apart.filter((name) => {
+        const ms = times.get(name) ?? 0;
+        return !(ms < usual * FACTOR && (ms > usual / FACTOR || name === AT_SIGHT));
+      });
+    }
+    expect(apart).toEqual([]);
     expect([...bodies]).toHaveLength(1);
-    const usualTimes = [...times].map(([name, all]) => [name, lowerQuartile(all)] as const);
-    const usual = lowerQuartile(times.get('unknown key') ?? []);
-    process.stdout.write(`${ROUNDS * times.size} attempts, all 401 with one body\n`);
-    for (const [name, ms] of usualTimes)
-      process.stdout.write(`${ms.toFixed(2)} ms (${(ms / usual).toFixed(2)} x an unknown key) ${name}\n`);
-    for (const [name, ms] of usualTimes)
-      expect([name, ms < usual * FACTOR, ms > usual / FACTOR || name === AT_SIGHT]).toEqual([
-        name,
-        true,
-        true,
-      ]);
   });
 
   it('stand in no log line, answer, event, stored answer or metric', async () => {
