@@ -147,6 +147,10 @@ describe('The README', () => {
     expect(await pasteUntil('telemetryEvents', second)).toBeLessThan(3_000);
   });
 
+  test('shows it in the stream of events', async () => {
+    expect(await pasteUntil('/v1/events/stream', second)).toBeLessThan(5_000);
+  });
+
   test('does not show it to the other tenant over GraphQL', async () => {
     for (const query of [
       `{ transfer(id: "${second.transfer}") { id } }`,
