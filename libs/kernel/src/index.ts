@@ -26,3 +26,4 @@ export { instantSchema } from './instants';
 export { amountSchema, assetSchema } from './money';
 export { encodeJson } from './json';
 export { fullJitterMs } from './backoff';
+export { streamNameSchema } from './stream-name';

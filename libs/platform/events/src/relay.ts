@@ -36,10 +36,10 @@ const STANDING_SWEEPS = 2;
 /**
  * Wakes consumer groups: at each tick those that it concerns, and every second whatever lags.
  *
- * Its own process delivers first, beside the sweeps and each group for itself: that is a hop less, and merges wake-ups of a
- * key while it waits. What that does not come to in time goes through the queue, which spreads it over processes, and comes
- * back where the queue does not take it, or nobody has moved the key for 2 s. Nothing rests on either: what lags is read from heads and cursors, so a wake-up
- * that is lost costs a second.
+ * Its own process delivers first, beside the sweeps and each group for itself: that is a hop less, and merges wake-ups of
+ * a key while it waits. What that does not come to in time goes through the queue, which spreads it over processes, and
+ * comes back where the queue does not take it, or nobody has moved the key for 2 s. Nothing rests on either: what lags is
+ * read from heads and cursors, so a wake-up that is lost costs a second.
  */
 export class Relay {
   private readonly pending = new Map<ConsumerGroup, Set<string>>();

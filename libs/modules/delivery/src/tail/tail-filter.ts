@@ -1,3 +1,4 @@
+import { streamNameSchema } from '@holdfast/kernel';
 import type { RecordedEvent } from '@holdfast/events';
 import { z } from 'zod';
 import { AFTER_MAX } from './tail-cursor';
@@ -13,21 +14,12 @@ const nameSchema = z
     'The name of a type, or the beginning of names with .* behind it.',
   );
 
-/** A stream as `ledger.transfer/<id>`. */
-const streamSchema = z
-  .string()
-  .max(200)
-  .regex(
-    /^[a-z][a-z0-9_.]*\/[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$/,
-    'A stream is a type and an id, such as ledger.transfer/<uuid>.',
-  );
-
 /** From where, and which events: what both transports take. A cursor wins over `from`, so that a client can send both. */
 export const tailInput = z.strictObject({
   after: z.string().max(AFTER_MAX).optional(),
   from: z.enum(['now', 'beginning']).default('now'),
   types: z.array(nameSchema).min(1).max(NAMES_MAX).optional(),
-  stream: streamSchema.optional(),
+  stream: streamNameSchema.optional(),
 });
 
 /** What a reader asks for. */
