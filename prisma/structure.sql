@@ -32,6 +32,10 @@ create schema tenancy authorization holdfast_owner;
 create schema tenants authorization holdfast_owner;
 create schema webhooks authorization holdfast_owner;
 
+-- Types
+
+create type ledger.posting_result as (place integer, result text, replayed boolean, id uuid, debit_account_id uuid, credit_account_id uuid, asset text, amount bigint, debit_version bigint, credit_version bigint, booked_at text, effective_date text, expires_at text);
+
 -- Sequences
 
 create sequence events.group_actions_id_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
@@ -549,6 +553,7 @@ create table ledger.accounts (
   pending_credits bigint default 0 not null,
   version bigint default 0 not null,
   last_booked_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  revision bigint default 1 not null,
   constraint accounts_asset_check CHECK ((asset ~ '^[A-Z][A-Z0-9]{0,15}/([0-9]|1[0-8])$'::text)),
   constraint accounts_code_check CHECK (((length(code) >= 1) AND (length(code) <= 200))),
   constraint accounts_limit_holds CHECK (
@@ -564,6 +569,7 @@ END),
   constraint accounts_pkey PRIMARY KEY (tenant_id, id),
   constraint accounts_posted_credits_check CHECK ((posted_credits >= 0)),
   constraint accounts_posted_debits_check CHECK ((posted_debits >= 0)),
+  constraint accounts_revision_check CHECK ((revision > 0)),
   constraint accounts_tenant_id_code_key UNIQUE (tenant_id, code),
   constraint accounts_totals_fit CHECK (((pending_debits <= ('9223372036854775807'::bigint - posted_debits)) AND (pending_credits <= ('9223372036854775807'::bigint - posted_credits)))),
   constraint accounts_version_check CHECK ((version >= 0))
@@ -574,57 +580,96 @@ alter table ledger.accounts force row level security;
 create policy tenant_access on ledger.accounts as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on ledger.accounts as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
-create table ledger.attempts (
+create table ledger.books (
   tenant_id uuid not null,
-  id uuid not null,
-  idempotency_key uuid,
-  chosen_id uuid,
-  debit_account_id uuid not null,
-  credit_account_id uuid not null,
-  amount bigint not null,
-  metadata jsonb not null,
-  actor text not null,
-  attempted_at timestamp with time zone default clock_timestamp() not null,
-  result text,
-  constraint attempts_chosen_id_has_the_result CHECK (((chosen_id IS NULL) OR ((idempotency_key IS NOT NULL) AND (result IS NULL)))),
-  constraint attempts_pkey PRIMARY KEY (tenant_id, id)
+  closed_through date,
+  revision bigint default 1 not null,
+  constraint books_pkey PRIMARY KEY (tenant_id),
+  constraint books_revision_check CHECK ((revision > 0))
 );
-alter table ledger.attempts owner to holdfast_owner;
-CREATE UNIQUE INDEX attempts_tenant_id_idempotency_key_key ON ledger.attempts USING btree (tenant_id, idempotency_key) WHERE (idempotency_key IS NOT NULL);
-alter table ledger.attempts enable row level security;
-alter table ledger.attempts force row level security;
-create policy tenant_access on ledger.attempts as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
-create policy tenant_isolation on ledger.attempts as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+alter table ledger.books owner to holdfast_owner;
+alter table ledger.books enable row level security;
+alter table ledger.books force row level security;
+create policy tenant_access on ledger.books as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on ledger.books as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table ledger.keys (
+  tenant_id uuid not null,
+  idempotency_key uuid not null,
+  transfer_id uuid not null,
+  id_given boolean not null,
+  fingerprint bytea not null,
+  attempted_at timestamp with time zone default clock_timestamp() not null,
+  constraint keys_fingerprint_check CHECK ((length(fingerprint) = 32)),
+  constraint keys_pkey PRIMARY KEY (tenant_id, idempotency_key)
+);
+alter table ledger.keys owner to holdfast_owner;
+alter table ledger.keys enable row level security;
+alter table ledger.keys force row level security;
+create policy tenant_access on ledger.keys as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on ledger.keys as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table ledger.timeouts (
+  tenant_id uuid not null,
+  hold_id uuid not null,
+  expires_at timestamp with time zone not null,
+  constraint timeouts_pkey PRIMARY KEY (tenant_id, hold_id)
+);
+alter table ledger.timeouts owner to holdfast_owner;
+CREATE INDEX timeouts_expires_at_idx ON ledger.timeouts USING btree (expires_at);
+alter table ledger.timeouts enable row level security;
+alter table ledger.timeouts force row level security;
+create policy tenant_access on ledger.timeouts as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on ledger.timeouts as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
 create table ledger.transfers (
   tenant_id uuid not null,
   id uuid not null,
-  debit_account_id uuid not null,
-  credit_account_id uuid not null,
-  amount bigint not null,
-  debit_version bigint not null,
-  credit_version bigint not null,
-  debit_account_debits bigint not null,
-  debit_account_credits bigint not null,
-  credit_account_debits bigint not null,
-  credit_account_credits bigint not null,
-  booked_at timestamp with time zone not null,
-  asset text not null,
+  debit_account_id uuid,
+  credit_account_id uuid,
+  amount bigint,
+  debit_version bigint,
+  credit_version bigint,
+  debit_account_debits bigint,
+  debit_account_credits bigint,
+  credit_account_debits bigint,
+  credit_account_credits bigint,
+  booked_at timestamp with time zone,
+  asset text,
   metadata jsonb not null,
-  constraint transfers_accounts_differ CHECK ((debit_account_id <> credit_account_id)),
+  kind text default 'transfer'::text not null,
+  target_id uuid,
+  refusal text,
+  actor text,
+  terms jsonb,
+  effective_date date,
+  expires_at timestamp with time zone,
+  debit_account_held_debits bigint,
+  debit_account_held_credits bigint,
+  credit_account_held_debits bigint,
+  credit_account_held_credits bigint,
   constraint transfers_amount_check CHECK ((amount > 0)),
-  constraint transfers_check CHECK ((debit_account_debits >= amount)),
-  constraint transfers_check1 CHECK ((credit_account_credits >= amount)),
   constraint transfers_credit_account_debits_check CHECK ((credit_account_debits >= 0)),
+  constraint transfers_credit_account_held_credits_check CHECK ((credit_account_held_credits > 0)),
+  constraint transfers_credit_account_held_debits_check CHECK ((credit_account_held_debits > 0)),
   constraint transfers_credit_version_check CHECK ((credit_version > 0)),
   constraint transfers_debit_account_credits_check CHECK ((debit_account_credits >= 0)),
+  constraint transfers_debit_account_held_credits_check CHECK ((debit_account_held_credits > 0)),
+  constraint transfers_debit_account_held_debits_check CHECK ((debit_account_held_debits > 0)),
   constraint transfers_debit_version_check CHECK ((debit_version > 0)),
+  constraint transfers_effect_is_whole CHECK (((refusal IS NOT NULL) OR (((debit_account_id <> credit_account_id) AND (amount > 0) AND (debit_version > 0) AND (credit_version > 0) AND (debit_account_debits >= 0) AND (debit_account_credits >= 0) AND (credit_account_debits >= 0) AND (credit_account_credits >= 0) AND (booked_at IS NOT NULL) AND (effective_date IS NOT NULL) AND (asset IS NOT NULL)) IS TRUE))),
+  constraint transfers_follower_has_target CHECK (((target_id IS NOT NULL) = (kind = ANY (ARRAY['post'::text, 'void'::text, 'expiry'::text, 'reversal'::text])))),
+  constraint transfers_hold_expires CHECK (((expires_at IS NULL) OR (kind = 'hold'::text))),
+  constraint transfers_kind_check CHECK ((kind = ANY (ARRAY['transfer'::text, 'hold'::text, 'post'::text, 'void'::text, 'expiry'::text, 'reversal'::text]))),
+  constraint transfers_moved_counts CHECK (((refusal IS NOT NULL) OR (kind <> ALL (ARRAY['transfer'::text, 'post'::text, 'reversal'::text])) OR ((debit_account_debits >= amount) AND (credit_account_credits >= amount)))),
   constraint transfers_pkey PRIMARY KEY (tenant_id, id),
-  constraint transfers_tenant_id_credit_account_id_credit_version_key UNIQUE (tenant_id, credit_account_id, credit_version),
-  constraint transfers_tenant_id_debit_account_id_debit_version_key UNIQUE (tenant_id, debit_account_id, debit_version)
+  constraint transfers_refusal_has_no_effect CHECK (((refusal IS NULL) OR ((actor IS NOT NULL) AND (debit_version IS NULL) AND (credit_version IS NULL) AND (booked_at IS NULL))))
 );
 alter table ledger.transfers owner to holdfast_owner;
-CREATE INDEX transfers_tenant_id_booked_at_id_idx ON ledger.transfers USING btree (tenant_id, booked_at, id);
+CREATE INDEX transfers_tenant_id_booked_at_idx ON ledger.transfers USING btree (tenant_id, booked_at) WHERE (refusal IS NULL);
+CREATE UNIQUE INDEX transfers_tenant_id_credit_account_id_credit_version_key ON ledger.transfers USING btree (tenant_id, credit_account_id, credit_version) WHERE (refusal IS NULL);
+CREATE UNIQUE INDEX transfers_tenant_id_debit_account_id_debit_version_key ON ledger.transfers USING btree (tenant_id, debit_account_id, debit_version) WHERE (refusal IS NULL);
+CREATE UNIQUE INDEX transfers_tenant_id_target_id_key ON ledger.transfers USING btree (tenant_id, target_id) WHERE ((target_id IS NOT NULL) AND (refusal IS NULL));
 alter table ledger.transfers enable row level security;
 alter table ledger.transfers force row level security;
 create policy tenant_access on ledger.transfers as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
@@ -1693,32 +1738,71 @@ begin
 end $function$;
 alter function events.verify_lineage(pg_lsn,integer,boolean) owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION ledger.clock()
+ RETURNS timestamp with time zone
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$ select clock_timestamp() $function$;
+alter function ledger.clock() owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION ledger.post_batch(ids uuid[], ids_given boolean[], idempotency_keys uuid[], debit_account_ids uuid[], credit_account_ids uuid[], amounts bigint[], metadatas jsonb[], event_ids uuid[], correlation_ids text[], causation_ids text[], traceparents text[], grants text[], grant_of integer[])
  RETURNS TABLE(place integer, result text, replayed boolean, id uuid, asset text, debit_version bigint, credit_version bigint, booked_at text)
+ LANGUAGE sql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select r.place, r.result, r.replayed, r.id, r.asset, r.debit_version, r.credit_version, r.booked_at
+  from (
+    select array(select unnest(debit_account_ids) union select unnest(credit_account_ids) order by 1) as account_ids) a
+  cross join ledger.post_items(ids, ids_given, idempotency_keys, array_fill('transfer'::text, array[cardinality(ids)]),
+    array_fill(null::uuid, array[cardinality(ids)]), a.account_ids,
+    array(select array_position(a.account_ids, i.id) from unnest(debit_account_ids) with ordinality i (id, place) order by i.place),
+    array(select array_position(a.account_ids, i.id) from unnest(credit_account_ids) with ordinality i (id, place) order by i.place),
+    amounts, metadatas,
+    array_fill(null::jsonb, array[cardinality(ids)]), array_fill(false, array[cardinality(ids)]),
+    array_fill(true, array[cardinality(ids)]), event_ids, correlation_ids, causation_ids, traceparents, grants, grant_of) r
+$function$;
+alter function ledger.post_batch(uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[],uuid[],text[],text[],text[],text[],integer[]) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION ledger.post_items(ids uuid[], ids_given boolean[], idempotency_keys uuid[], kinds text[], target_ids uuid[], account_ids uuid[], debit_places integer[], credit_places integer[], amounts bigint[], metadatas jsonb[], terms jsonb[], linked boolean[], detailed boolean[], event_ids uuid[], correlation_ids text[], causation_ids text[], traceparents text[], grants text[], grant_of integer[])
+ RETURNS SETOF ledger.posting_result
  LANGUAGE plpgsql
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
  SET enable_seqscan TO 'off'
  SET enable_bitmapscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+ SET enable_material TO 'off'
 AS $function$
 #variable_conflict use_column
 declare
   codes constant text[] := array[
-    'ledger.accounts_must_differ', 'ledger.account_not_found', 'ledger.account_closed', 'ledger.asset_mismatch',
-    'ledger.overflow', 'ledger.exceeds_credits', 'ledger.exceeds_debits'];
+    'ledger.account_not_found', 'ledger.accounts_must_differ', 'ledger.account_closed', 'ledger.asset_mismatch', -- 4
+    'ledger.period_closed', 'ledger.overflow', 'ledger.exceeds_credits', 'ledger.exceeds_debits', -- 8
+    'ledger.balance_below_minimum', 'ledger.linked_item_failed', 'ledger.hold_not_found', 'ledger.hold_posted', -- 12
+    'ledger.hold_voided', 'ledger.hold_expired', 'ledger.hold_not_due', 'ledger.exceeds_hold', -- 16
+    'ledger.transfer_not_found', 'ledger.not_reversible', 'ledger.already_reversed']; -- 19
+  kind_names constant text[] := array['transfer', 'hold', 'post', 'void', 'expiry', 'reversal'];
   total_max constant bigint := 9223372036854775807;
+  no_minimum constant bigint := -9223372036854775808;
   tenant constant uuid := tenancy.tenant_id();
   n constant int := cardinality(ids);
-  actors text[];
   keyed constant int := cardinality(array_remove(idempotency_keys, null));
+  is_plain constant boolean := 'transfer' = all (kinds); -- Then there are no targets.
+  has_terms constant boolean := cardinality(array_remove(terms, null)) > 0;
+  has_links constant boolean := true = any (linked);
+  actors text[];
   fresh_keys uuid[];
-  fresh_ids uuid[];
-  -- Per item: whether it has no key or is the first with it; whether it is the first with its key and its id.
-  keys_fresh boolean[] := array_fill(true, array[n]);
-  fresh boolean[];
-  -- Per account, in id order.
-  account_ids uuid[];
+  known_ids uuid[];
+  keys_fresh boolean[] := array_fill(true, array[n]); -- Whether an item has no key or is the first with it.
+  fresh boolean[]; -- Whether it is the first with its key and its id.
+  -- Per account, in id order: those of the items and those of their targets.
+  all_ids uuid[] := account_ids;
+  place_of int[]; -- Of account_ids among all_ids.
+  found boolean[];
   asset_places int[];
   asset_names text[]; -- By asset_places: few, since reading the nth text of an array costs n steps.
+  rows_at tid[]; -- Where their rows are.
   debits bigint[];
   credits bigint[];
   held_debits bigint[];
@@ -1726,36 +1810,72 @@ declare
   versions bigint[];
   last_booked timestamptz[];
   closed boolean[];
+  debit_normal boolean[];
   caps_debits boolean[];
   caps_credits boolean[];
+  -- Per target, in id order. States: -1 unknown, 0 open, 1 posted, 2 voided, 3 expired, 4 reversed.
+  targets uuid[] := '{}';
+  target_kinds smallint[];
+  target_states smallint[];
+  target_debits int[];
+  target_credits int[];
+  target_amounts bigint[];
+  target_ends timestamptz[]; -- When a hold expires.
   -- Per item. Places are those of the accounts, 0 for one that is not there: an array with nulls is read from its front.
-  debit_places int[];
-  credit_places int[];
+  zeros constant bigint[] := array_fill(0::bigint, array[n]);
+  kind_places smallint[] := array_fill(0::smallint, array[n]);
+  target_of int[]; -- The place of its target, or 0.
+  own_target int[]; -- Its place among the targets of others, or 0.
+  debit_of int[] := debit_places;
+  credit_of int[] := credit_places;
+  balancing smallint[]; -- Added up: 1 by the debited account, 2 by the credited one.
+  min_debits bigint[];
+  min_credits bigint[];
+  dates date[]; -- infinity where none was asked for.
+  timeouts int[]; -- Seconds, or 0.
   outcomes smallint[] := array_fill((-1)::smallint, array[n]); -- 0: created; else the place in codes; -1: not fresh.
-  debit_versions bigint[] := array_fill(0::bigint, array[n]);
-  credit_versions bigint[] := debit_versions;
-  debit_account_debits bigint[] := debit_versions;
-  debit_account_credits bigint[] := debit_versions;
-  credit_account_debits bigint[] := debit_versions;
-  credit_account_credits bigint[] := debit_versions;
+  moved bigint[] := amounts; -- What moved, is held, or is given back.
+  held bigint[] := zeros; -- What it added to the held amounts.
+  posted bigint[] := zeros; -- What it added to the posted ones.
+  debit_versions bigint[] := zeros;
+  credit_versions bigint[] := zeros;
+  debit_account_debits bigint[] := zeros;
+  debit_account_credits bigint[] := zeros;
+  credit_account_debits bigint[] := zeros;
+  credit_account_credits bigint[] := zeros;
+  debit_account_held_debits bigint[] := zeros;
+  debit_account_held_credits bigint[] := zeros;
+  credit_account_held_debits bigint[] := zeros;
+  credit_account_held_credits bigint[] := zeros;
   booked timestamptz[] := array_fill('-infinity'::timestamptz, array[n]);
+  booked_before_debit timestamptz[] := booked;
+  booked_before_credit timestamptz[] := booked;
+  has_held boolean; -- Whether there is anything held on the accounts, or will be.
+  closed_through date;
   started_at timestamptz;
-  d int;
-  c int;
-  m bigint;
-  refused boolean := false;
+  chain_start int := 1;
+  chain_failed boolean := false;
+  o int; -- Outcome.
+  k int; -- Kind.
+  d int; -- Place of the debited account.
+  c int; -- Place of the credited account.
+  x int; -- Place of the target.
+  m bigint; -- Amount.
+  p bigint; -- What it adds to the posted totals.
+  h bigint; -- What it adds to the held ones.
+  b timestamptz; -- When it is booked.
+  written int;
 begin
   select array_agg(tenancy.grant_actor(g.signed) order by g.place) into actors
   from unnest(grants) with ordinality g (signed, place);
 
   if keyed > 0 then
     with inserted as (
-      insert into ledger.attempts as a
-        (tenant_id, id, idempotency_key, chosen_id, debit_account_id, credit_account_id, amount, metadata, actor)
-      select tenant, case when i.id_given then gen_random_uuid() else i.id end, i.idempotency_key, case when i.id_given then i.id end,
-        i.debit_account_id, i.credit_account_id, i.amount, i.metadata, actors[i.grant_place]
-      from unnest(ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts, metadatas, grant_of)
-        with ordinality i (id, id_given, idempotency_key, debit_account_id, credit_account_id, amount, metadata, grant_place,
+      insert into ledger.keys as a (tenant_id, idempotency_key, transfer_id, id_given, fingerprint)
+      select tenant, i.idempotency_key, i.id, i.id_given, sha256(convert_to(ledger.request_text(
+        i.kind, i.target_id, account_ids[i.debit_place], account_ids[i.credit_place], i.amount, i.metadata, i.terms), 'utf8'))
+      from unnest(ids, ids_given, idempotency_keys, kinds, target_ids, debit_places, credit_places, amounts, metadatas, terms)
+        with ordinality i (id, id_given, idempotency_key, kind, target_id, debit_place, credit_place, amount, metadata, terms,
           place)
       where i.idempotency_key is not null
       order by i.idempotency_key, i.place
@@ -1764,175 +1884,450 @@ begin
     select array_agg(f.idempotency_key) into fresh_keys from inserted f;
     if cardinality(fresh_keys) is distinct from keyed then
       -- Of equal keys in one batch the first went in.
-      select array_agg(i.idempotency_key is null or first.place is not null order by i.place) into keys_fresh
-      from unnest(idempotency_keys) with ordinality i (idempotency_key, place)
-      left join (
-        select min(i.place) as place
-        from unnest(idempotency_keys) with ordinality i (idempotency_key, place)
-        join unnest(fresh_keys) f (idempotency_key) on f.idempotency_key = i.idempotency_key
-        group by f.idempotency_key) first on first.place = i.place;
+      select array_agg(r.idempotency_key is null or (r.nth = 1 and r.is_fresh) order by r.place) into keys_fresh
+      from (
+        select i.idempotency_key, i.place, bool_or(i.place is null) over (partition by i.idempotency_key) as is_fresh,
+          row_number() over (partition by i.idempotency_key order by i.place) as nth
+        from (
+          select k.idempotency_key, k.place from unnest(idempotency_keys) with ordinality k (idempotency_key, place)
+          union all
+          select f.idempotency_key, null from unnest(fresh_keys) f (idempotency_key)) i) r
+      where r.place is not null;
     end if;
   end if;
 
-  fresh := keys_fresh;
-  if keyed < n or true = any (ids_given) then
-    with inserted as (
-      insert into ledger.attempts as a (tenant_id, id, debit_account_id, credit_account_id, amount, metadata, actor)
-      select tenant, i.id, i.debit_account_id, i.credit_account_id, i.amount, i.metadata, actors[i.grant_place]
-      from unnest(keys_fresh, ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts, metadatas,
-          grant_of)
-        with ordinality i (is_key_fresh, id, id_given, idempotency_key, debit_account_id, credit_account_id, amount, metadata,
-          grant_place, place)
-      where i.is_key_fresh and (i.id_given or i.idempotency_key is null)
-      order by i.id, i.place
-      on conflict do nothing
-      returning a.id)
-    select array_agg(f.id) into fresh_ids from inserted f;
-    if cardinality(fresh_ids) is distinct from n then
-      -- Of equal ids in one batch the first went in, too.
-      select array_agg(
-          i.is_key_fresh and (first.place is not null or not (i.id_given or i.idempotency_key is null)) order by i.place)
-      into fresh
-      from unnest(keys_fresh, ids_given, idempotency_keys) with ordinality i (is_key_fresh, id_given, idempotency_key, place)
-      left join (
-        select min(i.place) as place
-        from unnest(keys_fresh, ids, ids_given, idempotency_keys)
-          with ordinality i (is_key_fresh, id, id_given, idempotency_key, place)
-        join unnest(fresh_ids) f (id) on f.id = i.id
-        where i.is_key_fresh and (i.id_given or i.idempotency_key is null)
-        group by f.id) first on first.place = i.place;
+  if has_terms then
+    select array_agg(case i.terms->>'balancing' when 'debit' then 1 when 'credit' then 2 when 'both' then 3 else 0 end::smallint
+        order by i.place),
+      array_agg(coalesce((i.terms->'min_balance_after'->>'debit')::bigint, no_minimum) order by i.place),
+      array_agg(coalesce((i.terms->'min_balance_after'->>'credit')::bigint, no_minimum) order by i.place),
+      array_agg(coalesce((i.terms->>'effective_date')::date, 'infinity') order by i.place),
+      array_agg(coalesce((i.terms->>'timeout_seconds')::int, 0) order by i.place)
+    into balancing, min_debits, min_credits, dates, timeouts
+    from unnest(terms) with ordinality i (terms, place);
+    if 'infinity' <> any (dates) then
+      -- Whoever closes a period waits for those that are dated back, and they for it. The rest date to the present day, which
+      -- can be closed only when no transaction of it is under way any more.
+      insert into ledger.books (tenant_id) values (tenant) on conflict do nothing;
+      select s.closed_through into closed_through from ledger.books s where s.tenant_id = tenant for key share;
     end if;
+  end if;
+  if not is_plain then
+    select array_agg((array_position(kind_names, i.kind) - 1)::smallint order by i.place) into strict kind_places
+    from unnest(kinds) with ordinality i (kind, place);
+    -- Ranks instead of joins of arrays, which are quadratic where the plan does not know how long they are.
+    select coalesce(array_agg(distinct r.id) filter (where r.is_target), '{}'),
+      array_agg(case when r.is_target and r.asks then r.rank else 0 end order by r.place) filter (where r.asks),
+      array_agg(case when r.is_target then r.rank else 0 end order by r.place) filter (where not r.asks)
+    into targets, target_of, own_target
+    from (
+      select l.id, l.place, l.asks, l.is_target, dense_rank() over (partition by l.is_target order by l.id)::int as rank
+      from (
+        select i.id, i.place, i.asks, i.id is not null and bool_or(i.asks) over (partition by i.id) as is_target
+        from (
+          select t.id, t.place, true as asks from unnest(target_ids) with ordinality t (id, place)
+          union all
+          select t.id, t.place, false from unnest(ids) with ordinality t (id, place)) i) l) r;
+    select array_agg(distinct r.id) filter (where r.id is not null),
+      array_agg(r.rank order by r.place) filter (where r.leg = 0),
+      array_agg(case when r.id is null then 0 else r.rank end order by r.place) filter (where r.leg = 1),
+      array_agg(case when r.id is null then 0 else r.rank end order by r.place) filter (where r.leg = 2)
+    into all_ids, place_of, target_debits, target_credits
+    from (
+      select l.id, l.leg, l.place, dense_rank() over (order by l.id)::int as rank -- Nulls are last.
+      from (
+        select a.id, 0 as leg, a.place from unnest(account_ids) with ordinality a (id, place)
+        union all
+        select case g.leg when 1 then t.debit_account_id else t.credit_account_id end, g.leg, i.place
+        from unnest(targets) with ordinality i (id, place)
+        cross join generate_series(1, 2) g (leg)
+        left join lateral (
+          select t.debit_account_id, t.credit_account_id, t.refusal from ledger.transfers t
+          where t.tenant_id = tenant and t.id = i.id
+          limit 1) t on t.refusal is null) l) r;
+    select array_agg(coalesce(place_of[nullif(i.debit_place, 0)], 0) order by i.place),
+      array_agg(coalesce(place_of[nullif(i.credit_place, 0)], 0) order by i.place)
+    into debit_of, credit_of
+    from unnest(debit_places, credit_places) with ordinality i (debit_place, credit_place, place);
   end if;
 
   -- One look-up after the other, as a lateral join with a limit has to be: in the order of the array, which is that of the
   -- ids, and by the primary key even before the table has statistics.
-  account_ids := array(select unnest(debit_account_ids) union select unnest(credit_account_ids) order by 1);
-  select array_agg(l.id order by l.id), array_agg(distinct l.asset order by l.asset), array_agg(l.asset_place order by l.id),
-    array_agg(l.posted_debits order by l.id), array_agg(l.posted_credits order by l.id),
-    array_agg(l.pending_debits order by l.id), array_agg(l.pending_credits order by l.id),
-    array_agg(l.version order by l.id), array_agg(l.last_booked_at order by l.id),
-    array_agg(l.closed_at is not null order by l.id),
-    array_agg(l.limit_rule = 'debits_must_not_exceed_credits' order by l.id),
-    array_agg(l.limit_rule = 'credits_must_not_exceed_debits' order by l.id)
-  into account_ids, asset_names, asset_places, debits, credits, held_debits, held_credits, versions, last_booked, closed,
-    caps_debits, caps_credits
+  select array_agg(l.id is not null order by l.place), array_agg(l.row_at order by l.place), array_agg(distinct l.asset order by l.asset),
+    array_agg(l.asset_place order by l.place),
+    array_agg(coalesce(l.posted_debits, 0) order by l.place), array_agg(coalesce(l.posted_credits, 0) order by l.place),
+    array_agg(coalesce(l.pending_debits, 0) order by l.place), array_agg(coalesce(l.pending_credits, 0) order by l.place),
+    array_agg(coalesce(l.version, 0) order by l.place), array_agg(coalesce(l.last_booked_at, '-infinity') order by l.place),
+    array_agg(l.id is not null and l.closed_at is not null order by l.place),
+    array_agg(coalesce(l.normal_balance = 'debit', false) order by l.place),
+    array_agg(coalesce(l.limit_rule = 'debits_must_not_exceed_credits', false) order by l.place),
+    array_agg(coalesce(l.limit_rule = 'credits_must_not_exceed_debits', false) order by l.place),
+    coalesce(bool_or(l.pending_debits > 0 or l.pending_credits > 0), false) or not is_plain
+  into found, rows_at, asset_names, asset_places, debits, credits, held_debits, held_credits, versions, last_booked, closed,
+    debit_normal, caps_debits, caps_credits, has_held
   from (
-    select a.id, a.asset, a.posted_debits, a.posted_credits, a.pending_debits, a.pending_credits, a.version,
-      a.last_booked_at, a.closed_at, a.limit_rule, dense_rank() over (order by a.asset)::int as asset_place
-    from unnest(account_ids) with ordinality i (id, place)
-    cross join lateral (
-      select a.id, a.asset, a.posted_debits, a.posted_credits, a.pending_debits, a.pending_credits, a.version,
-        a.last_booked_at, a.closed_at, a.limit_rule
+    select i.place, a.id, a.row_at, a.asset, a.posted_debits, a.posted_credits, a.pending_debits, a.pending_credits, a.version,
+      a.last_booked_at, a.closed_at, a.normal_balance, a.limit_rule, dense_rank() over (order by a.asset)::int as asset_place
+    from unnest(all_ids) with ordinality i (id, place)
+    left join lateral (
+      select a.id, a.ctid as row_at, a.asset, a.posted_debits, a.posted_credits, a.pending_debits, a.pending_credits, a.version,
+        a.last_booked_at, a.closed_at, a.normal_balance, a.limit_rule
       from ledger.accounts a
       where a.tenant_id = tenant and a.id = i.id
       limit 1
-      for no key update) a) l;
+      for no key update) a on true) l;
 
-  select array_agg(coalesce(x.place, 0) order by i.place), array_agg(coalesce(y.place, 0) order by i.place)
-  into debit_places, credit_places
-  from unnest(debit_account_ids, credit_account_ids) with ordinality i (debit_account_id, credit_account_id, place)
-  left join unnest(account_ids) with ordinality x (id, place) on x.id = i.debit_account_id
-  left join unnest(account_ids) with ordinality y (id, place) on y.id = i.credit_account_id;
-
-  started_at := clock_timestamp();
-  for i in 1 .. n loop
-    continue when not fresh[i];
-    d := debit_places[i];
-    c := credit_places[i];
-    m := amounts[i];
-    if debit_account_ids[i] = credit_account_ids[i] then
-      outcomes[i] := 1;
-    elsif d = 0 or c = 0 then
-      outcomes[i] := 2;
-    elsif closed[d] or closed[c] then
-      outcomes[i] := 3;
-    elsif asset_places[d] <> asset_places[c] then
-      outcomes[i] := 4;
-    elsif m > total_max - debits[d] - held_debits[d] or m > total_max - credits[c] - held_credits[c] then
-      outcomes[i] := 5;
-    elsif caps_debits[d] and debits[d] + held_debits[d] + m > credits[d] then
-      outcomes[i] := 6;
-    elsif caps_credits[c] and credits[c] + held_credits[c] + m > debits[c] then
-      outcomes[i] := 7;
-    else
-      outcomes[i] := 0;
-      debits[d] := debits[d] + m;
-      credits[c] := credits[c] + m;
-      versions[d] := versions[d] + 1;
-      versions[c] := versions[c] + 1;
-      last_booked[d] := greatest(started_at, last_booked[d], last_booked[c]);
-      last_booked[c] := last_booked[d];
-      booked[i] := last_booked[d];
-      debit_versions[i] := versions[d];
-      credit_versions[i] := versions[c];
-      debit_account_debits[i] := debits[d];
-      debit_account_credits[i] := credits[d];
-      credit_account_debits[i] := debits[c];
-      credit_account_credits[i] := credits[c];
-      continue;
-    end if;
-    refused := true;
-  end loop;
-
-  insert into ledger.transfers (tenant_id, id, debit_account_id, credit_account_id, amount, debit_version, credit_version,
-    debit_account_debits, debit_account_credits, credit_account_debits, credit_account_credits, booked_at, asset, metadata)
-  select tenant, i.id, i.debit_account_id, i.credit_account_id, i.amount, i.debit_version, i.credit_version,
-    i.debit_account_debits, i.debit_account_credits, i.credit_account_debits, i.credit_account_credits, i.booked_at,
-    asset_names[asset_places[i.debit_place]], i.metadata
-  from unnest(ids, debit_account_ids, credit_account_ids, amounts, debit_versions, credit_versions, debit_account_debits,
-      debit_account_credits, credit_account_debits, credit_account_credits, booked, debit_places, metadatas, outcomes)
-    i (id, debit_account_id, credit_account_id, amount, debit_version, credit_version, debit_account_debits,
-      debit_account_credits, credit_account_debits, credit_account_credits, booked_at, debit_place, metadata, outcome)
-  where i.outcome = 0;
-
-  update ledger.accounts a
-  set posted_debits = u.debits, posted_credits = u.credits, version = u.version, last_booked_at = u.last_booked_at
-  from unnest(account_ids, debits, credits, versions, last_booked) u (id, debits, credits, version, last_booked_at)
-  where a.tenant_id = tenant and a.id = u.id and a.version <> u.version;
-
-  if refused then
-    update ledger.attempts a
-    set result = codes[u.outcome]
-    from unnest(ids, outcomes) u (id, outcome)
-    where a.tenant_id = tenant and a.id = u.id and u.outcome > 0;
+  fresh := keys_fresh;
+  known_ids := array(
+    select t.id
+    from unnest(ids) i (id)
+    cross join lateral (select t.id from ledger.transfers t where t.tenant_id = tenant and t.id = i.id limit 1) t);
+  if cardinality(known_ids) > 0 or (n > 1 and n > (select count(distinct i.id) from unnest(ids) i (id))) then
+    select array_agg(r.is_key_fresh and r.nth = 1 and not r.is_known order by r.place) into fresh
+    from (
+      select i.place, i.is_key_fresh, bool_or(i.place is null) over (partition by i.id) as is_known,
+        row_number() over (partition by i.id, i.is_key_fresh order by i.place) as nth
+      from (
+        select t.id, t.is_key_fresh, t.place from unnest(ids, keys_fresh) with ordinality t (id, is_key_fresh, place)
+        union all
+        select l.id, false, null from unnest(known_ids) l (id)) i) r
+    where r.place is not null;
   end if;
 
+  if not is_plain then
+    select array_agg(coalesce(array_position(kind_names, t.kind) - 1, -1)::smallint order by i.place),
+      array_agg(case
+          when t.kind is null then -1
+          when f.kind = 'post' then 1
+          when f.kind = 'void' then 2
+          when f.kind = 'expiry' then 3
+          when f.kind = 'reversal' then 4
+          else 0
+        end::smallint order by i.place),
+      array_agg(coalesce(t.amount, 0) order by i.place), array_agg(coalesce(t.expires_at, 'infinity') order by i.place)
+    into target_kinds, target_states, target_amounts, target_ends
+    from unnest(targets) with ordinality i (id, place)
+    left join lateral (
+      select t.kind, t.amount, t.expires_at, t.refusal from ledger.transfers t
+      where t.tenant_id = tenant and t.id = i.id
+      limit 1) t on t.refusal is null
+    left join lateral (
+      select f.kind from ledger.transfers f
+      where f.tenant_id = tenant and f.target_id = i.id and f.refusal is null
+      limit 1) f on true;
+  end if;
+
+  started_at := ledger.clock();
+  for i in 1 .. n loop
+    if chain_failed then
+      if fresh[i] then
+        outcomes[i] := 10;
+      end if;
+    else
+      o := -1;
+      if fresh[i] then
+        k := kind_places[i];
+        m := amounts[i];
+        x := 0;
+        if k <= 1 then
+          d := debit_of[i];
+          c := credit_of[i];
+          p := case k when 0 then m else 0 end;
+          h := m - p;
+          o := case when d = 0 or c = 0 or not found[d] or not found[c] then 1 when d = c then 2 else 0 end;
+        else
+          x := target_of[i];
+          d := target_debits[x];
+          c := target_credits[x];
+          o := 0;
+          if target_states[x] >= 0 and (d = 0 or c = 0) then
+            raise exception 'a target appeared meanwhile' using errcode = '40001';
+          end if;
+          if k = 5 then
+            d := c;
+            c := target_debits[x];
+            m := target_amounts[x];
+            p := m;
+            h := 0;
+            if target_states[x] = -1 then
+              o := 17;
+            elsif target_kinds[x] not in (0, 2) then
+              o := 18;
+            elsif target_states[x] = 4 then
+              o := 19;
+            end if;
+          else
+            h := - target_amounts[x];
+            if k > 2 then
+              m := - h;
+              p := 0;
+            else
+              m := case m when 0 then - h else m end;
+              p := m;
+            end if;
+            if target_states[x] = -1 or target_kinds[x] <> 1 then
+              o := 11;
+            elsif target_states[x] > 0 then
+              o := 11 + target_states[x];
+            else
+              b := greatest(started_at, last_booked[d], last_booked[c]);
+              if k = 4 and b < target_ends[x] then
+                o := 15;
+              elsif k <> 4 and b >= target_ends[x] then
+                o := 14;
+              elsif m > - h then
+                o := 16;
+              end if;
+            end if;
+          end if;
+        end if;
+
+        -- What makes new demands on the accounts.
+        if o = 0 and p + h > 0 then
+          if has_terms and balancing[i] > 0 then
+            m := least(m,
+              case when balancing[i] in (1, 3) then credits[d] - debits[d] - held_debits[d] else m end,
+              case when balancing[i] in (2, 3) then debits[c] - credits[c] - held_credits[c] else m end);
+            if k = 0 then p := m; else h := m; end if;
+          end if;
+          if closed[d] or closed[c] then
+            o := 3;
+          elsif asset_places[d] <> asset_places[c] then
+            o := 4;
+          elsif has_terms and dates[i] <= closed_through then
+            o := 5;
+          elsif m <= 0 then
+            o := case when credits[d] - debits[d] - held_debits[d] <= 0 and balancing[i] in (1, 3) then 7 else 8 end;
+          elsif m > total_max - debits[d] - held_debits[d] or m > total_max - credits[c] - held_credits[c] then
+            o := 6;
+          elsif caps_debits[d] and debits[d] + held_debits[d] + m > credits[d] then
+            o := 7;
+          elsif caps_credits[c] and credits[c] + held_credits[c] + m > debits[c] then
+            o := 8;
+          elsif has_terms then
+            if (case when debit_normal[d] then debits[d] + p - credits[d] - held_credits[d]
+                else credits[d] - debits[d] - p - held_debits[d] - h end) < min_debits[i]
+              or (case when debit_normal[c] then debits[c] - credits[c] - p - held_credits[c] - h
+                else credits[c] + p - debits[c] - held_debits[c] end) < min_credits[i] then
+              o := 9;
+            end if;
+          end if;
+        end if;
+      end if;
+      outcomes[i] := o;
+
+      if o = 0 then
+        b := greatest(started_at, last_booked[d], last_booked[c]);
+        if has_links then
+          booked_before_debit[i] := last_booked[d];
+          booked_before_credit[i] := last_booked[c];
+        end if;
+        debits[d] := debits[d] + p;
+        credits[c] := credits[c] + p;
+        versions[d] := versions[d] + 1;
+        versions[c] := versions[c] + 1;
+        last_booked[d] := b;
+        last_booked[c] := b;
+        booked[i] := b;
+        debit_versions[i] := versions[d];
+        credit_versions[i] := versions[c];
+        debit_account_debits[i] := debits[d];
+        debit_account_credits[i] := credits[d];
+        credit_account_debits[i] := debits[c];
+        credit_account_credits[i] := credits[c];
+        moved[i] := m;
+        if has_held then
+          held_debits[d] := held_debits[d] + h;
+          held_credits[c] := held_credits[c] + h;
+          debit_account_held_debits[i] := held_debits[d];
+          debit_account_held_credits[i] := held_credits[d];
+          credit_account_held_debits[i] := held_debits[c];
+          credit_account_held_credits[i] := held_credits[c];
+        end if;
+        if has_links then
+          posted[i] := p;
+          held[i] := h;
+        end if;
+        if not is_plain then
+          debit_of[i] := d;
+          credit_of[i] := c;
+          if x > 0 then
+            target_states[x] := case k when 5 then 4 else k - 1 end;
+          end if;
+          x := own_target[i];
+          if x > 0 then
+            target_kinds[x] := k;
+            target_states[x] := 0;
+            target_debits[x] := d;
+            target_credits[x] := c;
+            target_amounts[x] := m;
+            target_ends[x] := case when has_terms and timeouts[i] > 0 then b + make_interval(secs => timeouts[i]) else 'infinity' end;
+          end if;
+        end if;
+      elsif linked[i] or chain_start < i then
+        -- The chain fails as a whole: what it has done so far is undone, the last first.
+        chain_failed := true;
+        for j in reverse i - 1 .. chain_start loop
+          d := debit_of[j];
+          c := credit_of[j];
+          outcomes[j] := 10;
+          debits[d] := debits[d] - posted[j];
+          credits[c] := credits[c] - posted[j];
+          held_debits[d] := held_debits[d] - held[j];
+          held_credits[c] := held_credits[c] - held[j];
+          versions[d] := versions[d] - 1;
+          versions[c] := versions[c] - 1;
+          last_booked[d] := booked_before_debit[j];
+          last_booked[c] := booked_before_credit[j];
+          if not is_plain then
+            if target_of[j] > 0 then
+              target_states[target_of[j]] := 0;
+            end if;
+            if own_target[j] > 0 then
+              target_states[own_target[j]] := -1;
+            end if;
+          end if;
+        end loop;
+      end if;
+    end if;
+    if not linked[i] then
+      chain_start := i + 1;
+      chain_failed := false;
+    end if;
+  end loop;
+
+  insert into ledger.transfers (tenant_id, id, kind, target_id, debit_account_id, credit_account_id, amount, debit_version,
+    credit_version, debit_account_debits, debit_account_credits, credit_account_debits, credit_account_credits,
+    debit_account_held_debits, debit_account_held_credits, credit_account_held_debits, credit_account_held_credits, booked_at,
+    effective_date, expires_at, asset, metadata, terms)
+  select tenant, i.id, i.kind, i.target_id, all_ids[i.debit_place], all_ids[i.credit_place], i.amount, i.debit_version,
+    i.credit_version, i.debit_account_debits, i.debit_account_credits, i.credit_account_debits, i.credit_account_credits,
+    nullif(i.debit_account_held_debits, 0), nullif(i.debit_account_held_credits, 0),
+    nullif(i.credit_account_held_debits, 0), nullif(i.credit_account_held_credits, 0), i.booked_at,
+    coalesce((i.terms->>'effective_date')::date, (i.booked_at at time zone 'utc')::date),
+    i.booked_at + make_interval(secs => (i.terms->>'timeout_seconds')::int), asset_names[asset_places[i.debit_place]],
+    i.metadata, i.terms
+  from unnest(ids, kinds, target_ids, debit_of, credit_of, moved, debit_versions, credit_versions,
+      debit_account_debits, debit_account_credits, credit_account_debits, credit_account_credits, debit_account_held_debits,
+      debit_account_held_credits, credit_account_held_debits, credit_account_held_credits, booked, metadatas, terms, outcomes)
+    i (id, kind, target_id, debit_place, credit_place, amount, debit_version, credit_version, debit_account_debits,
+      debit_account_credits, credit_account_debits, credit_account_credits, debit_account_held_debits,
+      debit_account_held_credits, credit_account_held_debits, credit_account_held_credits, booked_at, metadata, terms, outcome)
+  where i.outcome = 0
+  order by i.id
+  on conflict (tenant_id, id) do nothing;
+  get diagnostics written = row_count;
+  if written < cardinality(array_positions(outcomes, 0::smallint)) then
+    raise exception 'an id was used meanwhile' using errcode = '40001';
+  end if;
+
+  if 0 < any (outcomes) then
+    -- Refusals of the sweeper are nobody's to remember: it comes again.
+    insert into ledger.transfers (tenant_id, id, kind, target_id, debit_account_id, credit_account_id, amount, metadata, terms,
+      refusal, actor)
+    select tenant, i.id, i.kind, i.target_id, account_ids[i.debit_place], account_ids[i.credit_place], nullif(i.amount, 0),
+      i.metadata, i.terms, codes[i.outcome], actors[i.grant_place]
+    from unnest(ids, kinds, target_ids, debit_places, credit_places, amounts, metadatas, terms, grant_of, outcomes)
+      i (id, kind, target_id, debit_place, credit_place, amount, metadata, terms, grant_place, outcome)
+    where i.outcome > 0 and i.kind <> 'expiry'
+    order by i.id
+    on conflict (tenant_id, id) do nothing;
+    get diagnostics written = row_count;
+    if written < (
+        select count(*) from unnest(kinds, outcomes) i (kind, outcome) where i.outcome > 0 and i.kind <> 'expiry') then
+      raise exception 'an id was used meanwhile' using errcode = '40001';
+    end if;
+  end if;
+
+  perform ledger.write_totals(rows_at, versions, debits, credits, held_debits, held_credits, last_booked);
+
+  if not is_plain then
+    delete from ledger.timeouts t
+    using unnest(target_ids, outcomes) u (target_id, outcome)
+    where t.tenant_id = tenant and t.hold_id = u.target_id and u.outcome = 0;
+    if has_terms then
+      insert into ledger.timeouts (tenant_id, hold_id, expires_at)
+      select tenant, i.id, i.booked_at + make_interval(secs => (i.terms->>'timeout_seconds')::int)
+      from unnest(ids, own_target, booked, terms, outcomes) i (id, own_target, booked_at, terms, outcome)
+      where i.outcome = 0 and i.terms ? 'timeout_seconds'
+        -- Some have ended in this very call.
+        and not coalesce(target_states[nullif(i.own_target, 0)] > 0, false);
+    end if;
+  end if;
+
+  -- A hold and what ends it are one stream, and so are a transfer and its reversal. What was posted of a hold stands in the
+  -- stream of the hold, so its reversal is the first in its own.
   perform events.append(
-    array_agg(i.event_id order by i.place), array_agg('ledger.transfer.posted'::text), array_agg(1),
-    array_agg('ledger.transfer'::text), array_agg(i.id order by i.place), array_agg(1::bigint),
+    array_agg(i.event_id order by i.place),
+    array_agg(case i.kind
+      when 'transfer' then 'ledger.transfer.posted'
+      when 'hold' then 'ledger.hold.placed'
+      when 'post' then 'ledger.hold.posted'
+      when 'void' then 'ledger.hold.voided'
+      when 'expiry' then 'ledger.hold.expired'
+      else 'ledger.transfer.reversed'
+    end order by i.place),
+    array_agg(1),
+    array_agg(case when i.kind in ('transfer', 'reversal') then 'ledger.transfer' else 'ledger.hold' end order by i.place),
+    array_agg(coalesce(i.target_id, i.id) order by i.place),
+    array_agg(case when i.target_id is null or t.kind = 'post' then 1 else 2 end::bigint order by i.place),
     array_agg(jsonb_build_object(
-      'debitAccountId', i.debit_account_id, 'creditAccountId', i.credit_account_id, 'asset', asset_names[asset_places[i.debit_place]],
-      'amount', i.amount::text, 'debitVersion', i.debit_version::text, 'creditVersion', i.credit_version::text,
-      'bookedAt', to_char(i.booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) order by i.place),
+      'debitAccountId', all_ids[i.debit_place], 'creditAccountId', all_ids[i.credit_place],
+      'asset', asset_names[asset_places[i.debit_place]], 'amount', i.amount::text, 'debitVersion', i.debit_version::text,
+      'creditVersion', i.credit_version::text,
+      'bookedAt', to_char(i.booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) || case
+        when i.target_id is null and i.terms is null then '{}'
+        else jsonb_strip_nulls(jsonb_build_object(
+          'transferId', case when i.target_id is not null then i.id end, 'reversedId', case i.kind when 'reversal' then i.target_id end,
+          'effectiveDate', i.terms->>'effective_date',
+          'expiresAt', to_char((i.booked_at + make_interval(secs => (i.terms->>'timeout_seconds')::int)) at time zone 'utc',
+            'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')))
+      end order by i.place),
     array_agg(i.correlation_id order by i.place), array_agg(i.causation_id order by i.place),
     array_agg(i.traceparent order by i.place), grants, array_agg(i.grant_place order by i.place))
-  from unnest(event_ids, ids, debit_account_ids, credit_account_ids, amounts, debit_versions, credit_versions, booked,
-      debit_places, correlation_ids, causation_ids, traceparents, grant_of, outcomes)
-    with ordinality i (event_id, id, debit_account_id, credit_account_id, amount, debit_version, credit_version, booked_at,
-      debit_place, correlation_id, causation_id, traceparent, grant_place, outcome, place)
+  from unnest(event_ids, ids, kinds, target_ids, debit_of, credit_of, moved, debit_versions, credit_versions, booked,
+      terms, correlation_ids, causation_ids, traceparents, grant_of, outcomes)
+    with ordinality i (event_id, id, kind, target_id, debit_place, credit_place, amount, debit_version, credit_version,
+      booked_at, terms, correlation_id, causation_id, traceparent, grant_place, outcome, place)
+  left join lateral (
+    select t.kind from ledger.transfers t
+    where i.target_id is not null and t.tenant_id = tenant and t.id = i.target_id
+    limit 1) t on true
   where i.outcome = 0
   having count(*) > 0;
 
-  return query
-  select i.place::int, coalesce(codes[i.outcome], 'created'), false, i.id,
-    case when i.outcome = 0 then asset_names[asset_places[i.debit_place]] end,
-    case when i.outcome = 0 then i.debit_version end,
-    case when i.outcome = 0 then i.credit_version end,
-    case when i.outcome = 0 then to_char(i.booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') end
-  from unnest(ids, debit_versions, credit_versions, booked, debit_places, outcomes)
-    with ordinality i (id, debit_version, credit_version, booked_at, debit_place, outcome, place)
-  where i.outcome >= 0;
+  if 0 < any (outcomes) then
+    return query
+    select i.place::int, codes[i.outcome], false, i.id, null::uuid, null::uuid, null::text, null::bigint, null::bigint,
+      null::bigint, null::text, null::text, null::text
+    from unnest(ids, outcomes) with ordinality i (id, outcome, place)
+    where i.outcome > 0;
+  end if;
+  if true = any (detailed) then
+    return query
+    select i.place::int, 'created', false, i.id, all_ids[i.debit_place], all_ids[i.credit_place],
+      asset_names[asset_places[i.debit_place]], i.amount, i.debit_version, i.credit_version,
+      to_char(i.booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'),
+      coalesce((i.terms->>'effective_date')::date, (i.booked_at at time zone 'utc')::date)::text,
+      to_char((i.booked_at + make_interval(secs => (i.terms->>'timeout_seconds')::int)) at time zone 'utc',
+        'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+    from unnest(ids, detailed, moved, debit_versions, credit_versions, booked, debit_of, credit_of, terms, outcomes)
+      with ordinality i (id, is_detailed, amount, debit_version, credit_version, booked_at, debit_place, credit_place, terms,
+        outcome, place)
+    where i.outcome = 0 and i.is_detailed;
+  end if;
   if false = any (fresh) then
     return query
-    select r.place, r.result, r.replayed, r.id, r.asset, r.debit_version, r.credit_version, r.booked_at
-    from ledger.replay_items(tenant, fresh, keys_fresh, ids, ids_given, idempotency_keys, debit_account_ids,
-      credit_account_ids, amounts, metadatas) r;
+    select r.place, r.result, r.replayed, r.id, r.debit_account_id, r.credit_account_id, r.asset, r.amount, r.debit_version,
+      r.credit_version, r.booked_at, r.effective_date, r.expires_at
+    from ledger.replay_items(tenant, fresh, keys_fresh, ids, ids_given, idempotency_keys, kinds, target_ids,
+      account_ids, debit_places, credit_places, amounts, metadatas, terms) r;
   end if;
 end $function$;
-alter function ledger.post_batch(uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[],uuid[],text[],text[],text[],text[],integer[]) owner to holdfast_owner;
+alter function ledger.post_items(uuid[],boolean[],uuid[],text[],uuid[],uuid[],integer[],integer[],bigint[],jsonb[],jsonb[],boolean[],boolean[],uuid[],text[],text[],text[],text[],integer[]) owner to holdfast_owner;
 
-CREATE OR REPLACE FUNCTION ledger.replay_items(tenant uuid, fresh boolean[], keys_fresh boolean[], ids uuid[], ids_given boolean[], idempotency_keys uuid[], debit_account_ids uuid[], credit_account_ids uuid[], amounts bigint[], metadatas jsonb[])
- RETURNS TABLE(place integer, result text, replayed boolean, id uuid, asset text, debit_version bigint, credit_version bigint, booked_at text)
+CREATE OR REPLACE FUNCTION ledger.replay_items(tenant uuid, fresh boolean[], keys_fresh boolean[], ids uuid[], ids_given boolean[], idempotency_keys uuid[], kinds text[], target_ids uuid[], account_ids uuid[], debit_places integer[], credit_places integer[], amounts bigint[], metadatas jsonb[], terms jsonb[])
+ RETURNS SETOF ledger.posting_result
  LANGUAGE sql
  STABLE
  SET search_path TO 'pg_catalog', 'pg_temp'
@@ -1940,50 +2335,90 @@ CREATE OR REPLACE FUNCTION ledger.replay_items(tenant uuid, fresh boolean[], key
  SET enable_bitmapscan TO 'off'
 AS $function$
   with matched as (
-    select i.place,
-      known.id,
-      known.result,
-      by_key.id is not null and not i.is_key_fresh as is_key_known,
+    select i.place, known.id, known.refusal, known.debit_account_id, known.credit_account_id, known.asset, known.amount,
+      known.debit_version, known.credit_version, known.booked_at, known.effective_date, known.expires_at,
+      by_key.transfer_id is not null and not i.is_key_fresh as is_key_known,
       case
-        when by_key.id is not null and (
-            by_key.chosen_id is distinct from case when i.id_given then i.id end
-            or (i.debit_account_id, i.credit_account_id, i.amount)
-              <> (by_key.debit_account_id, by_key.credit_account_id, by_key.amount)
-            or i.metadata <> by_key.metadata)
+        when by_key.transfer_id is not null and (
+            by_key.id_given <> i.id_given or (i.id_given and by_key.transfer_id <> i.id)
+            or by_key.fingerprint <> sha256(convert_to(ledger.request_text(
+              i.kind, i.target_id, account_ids[i.debit_place], account_ids[i.credit_place], i.amount, i.metadata, i.terms),
+              'utf8')))
           then 'idempotency.key_reused'
-        when i.debit_account_id <> known.debit_account_id then 'ledger.exists_with_different_debit_account_id'
-        when i.credit_account_id <> known.credit_account_id then 'ledger.exists_with_different_credit_account_id'
-        when i.amount <> known.amount then 'ledger.exists_with_different_amount'
+        when i.kind <> known.kind then 'ledger.exists_with_different_kind'
+        when i.target_id <> known.target_id then 'ledger.exists_with_different_target_id'
+        when i.target_id is null and account_ids[i.debit_place] <> known.debit_account_id
+          then 'ledger.exists_with_different_debit_account_id'
+        when i.target_id is null and account_ids[i.credit_place] <> known.credit_account_id
+          then 'ledger.exists_with_different_credit_account_id'
+        when i.amount <> case
+            when known.terms ? 'amount' then (known.terms->>'amount')::bigint
+            when known.target_id is null then known.amount
+            else 0
+          end then 'ledger.exists_with_different_amount'
+        when i.terms is distinct from known.terms then 'ledger.exists_with_different_' || (
+          select min(t.name) from (values
+            ('balancing'), ('effective_date'), ('linked'), ('min_balance_after'), ('timeout_seconds')) t (name)
+          where i.terms->t.name is distinct from known.terms->t.name)
         when i.metadata <> known.metadata then 'ledger.exists_with_different_metadata'
       end as mismatch
-    from unnest(fresh, keys_fresh, ids, ids_given, idempotency_keys, debit_account_ids, credit_account_ids, amounts, metadatas)
-      with ordinality i (is_fresh, is_key_fresh, id, id_given, idempotency_key, debit_account_id, credit_account_id, amount,
-        metadata, place)
+    from unnest(fresh, keys_fresh, ids, ids_given, idempotency_keys, kinds, target_ids, debit_places, credit_places, amounts,
+        metadatas, terms)
+      with ordinality i (is_fresh, is_key_fresh, id, id_given, idempotency_key, kind, target_id, debit_place, credit_place,
+        amount, metadata, terms, place)
     left join lateral (
-      select a.id, a.chosen_id, a.debit_account_id, a.credit_account_id, a.amount, a.metadata from ledger.attempts a
-      where a.tenant_id = tenant and a.idempotency_key = i.idempotency_key
+      select k.transfer_id, k.id_given, k.fingerprint from ledger.keys k
+      where k.tenant_id = tenant and k.idempotency_key = i.idempotency_key
       limit 1) by_key on true
     cross join lateral (
-      select a.id, a.debit_account_id, a.credit_account_id, a.amount, a.metadata, a.result from ledger.attempts a
-      where a.tenant_id = tenant
-        and a.id = case
-          when by_key.id is null then i.id
-          when by_key.chosen_id is null then by_key.id
-          else by_key.chosen_id
-        end
+      select t.id, t.kind, t.target_id, t.debit_account_id, t.credit_account_id, t.amount, t.metadata, t.terms, t.refusal,
+        t.asset, t.debit_version, t.credit_version, t.booked_at, t.effective_date, t.expires_at
+      from ledger.transfers t
+      where t.tenant_id = tenant and t.id = case when by_key.transfer_id is null then i.id else by_key.transfer_id end
       limit 1) known
     where not i.is_fresh
   )
-  select m.place::int, coalesce(m.mismatch, m.result, 'exists'),
-    m.mismatch is null or (m.is_key_known and m.mismatch <> 'idempotency.key_reused'), m.id, t.asset, t.debit_version,
-    t.credit_version, to_char(t.booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+  select m.place::int, coalesce(m.mismatch, m.refusal, 'exists'),
+    m.mismatch is null or (m.is_key_known and m.mismatch <> 'idempotency.key_reused'), m.id, a.debit_account_id,
+    a.credit_account_id, a.asset, a.amount, a.debit_version, a.credit_version,
+    to_char(a.booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), a.effective_date::text,
+    to_char(a.expires_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
   from matched m
-  left join lateral (
-    select t.asset, t.debit_version, t.credit_version, t.booked_at from ledger.transfers t
-    where t.tenant_id = tenant and t.id = m.id and m.mismatch is null
-    limit 1) t on true
+  left join lateral (select m.*) a on m.mismatch is null and m.refusal is null
 $function$;
-alter function ledger.replay_items(uuid,boolean[],boolean[],uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[]) owner to holdfast_owner;
+alter function ledger.replay_items(uuid,boolean[],boolean[],uuid[],boolean[],uuid[],text[],uuid[],uuid[],integer[],integer[],bigint[],jsonb[],jsonb[]) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION ledger.request_text(kind text, target_id uuid, debit_account_id uuid, credit_account_id uuid, amount bigint, metadata jsonb, terms jsonb)
+ RETURNS text
+ LANGUAGE sql
+ IMMUTABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select concat_ws('|', kind, coalesce(target_id::text, '-'), coalesce(debit_account_id::text, '-'),
+    coalesce(credit_account_id::text, '-'), coalesce(amount, 0), coalesce(terms::text, '-'), metadata::text)
+$function$;
+alter function ledger.request_text(text,uuid,uuid,uuid,bigint,jsonb,jsonb) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION ledger.write_totals(rows_at tid[], versions bigint[], debits bigint[], credits bigint[], held_debits bigint[], held_credits bigint[], last_booked timestamp with time zone[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_indexscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+begin
+  update ledger.accounts a
+  set posted_debits = u.debits, posted_credits = u.credits, pending_debits = u.held_debits, pending_credits = u.held_credits,
+    version = u.version, last_booked_at = u.last_booked_at
+  from unnest(rows_at, versions, debits, credits, held_debits, held_credits, last_booked)
+    u (row_at, version, debits, credits, held_debits, held_credits, last_booked_at)
+  where a.ctid = u.row_at and a.tenant_id = (select tenancy.tenant_id()) and a.version <> u.version;
+end $function$;
+alter function ledger.write_totals(tid[],bigint[],bigint[],bigint[],bigint[],bigint[],timestamp with time zone[]) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION tenancy.act()
  RETURNS text
@@ -2514,8 +2949,12 @@ grant execute on function events.read_tenant_span(uuid,pg_snapshot,pg_snapshot,b
 grant execute on function events.take_page(uuid,text,integer) to holdfast_app;
 grant execute on function events.tick(text,bigint,integer) to holdfast_relay;
 grant execute on function events.verify_lineage(pg_lsn,integer,boolean) to holdfast_relay;
+grant execute on function ledger.clock() to holdfast_app;
 grant execute on function ledger.post_batch(uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[],uuid[],text[],text[],text[],text[],integer[]) to holdfast_app;
-grant execute on function ledger.replay_items(uuid,boolean[],boolean[],uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[]) to holdfast_app;
+grant execute on function ledger.post_items(uuid[],boolean[],uuid[],text[],uuid[],uuid[],integer[],integer[],bigint[],jsonb[],jsonb[],boolean[],boolean[],uuid[],text[],text[],text[],text[],integer[]) to holdfast_app;
+grant execute on function ledger.replay_items(uuid,boolean[],boolean[],uuid[],boolean[],uuid[],text[],uuid[],uuid[],integer[],integer[],bigint[],jsonb[],jsonb[]) to holdfast_app;
+grant execute on function ledger.request_text(text,uuid,uuid,uuid,bigint,jsonb,jsonb) to holdfast_app;
+grant execute on function ledger.write_totals(tid[],bigint[],bigint[],bigint[],bigint[],bigint[],timestamp with time zone[]) to holdfast_app;
 grant execute on function tenancy.act() to holdfast_app;
 grant execute on function tenancy.act() to holdfast_log;
 grant execute on function tenancy.act() to holdfast_ops;
@@ -2637,10 +3076,16 @@ grant update on table ledger.accounts (pending_credits) to holdfast_app;
 grant update on table ledger.accounts (pending_debits) to holdfast_app;
 grant update on table ledger.accounts (posted_credits) to holdfast_app;
 grant update on table ledger.accounts (posted_debits) to holdfast_app;
+grant update on table ledger.accounts (revision) to holdfast_app;
 grant update on table ledger.accounts (version) to holdfast_app;
-grant insert, select on table ledger.attempts to holdfast_app;
-grant select on table ledger.attempts to holdfast_ops;
-grant update on table ledger.attempts (result) to holdfast_app;
+grant insert, select on table ledger.books to holdfast_app;
+grant select on table ledger.books to holdfast_ops;
+grant update on table ledger.books (closed_through) to holdfast_app;
+grant update on table ledger.books (revision) to holdfast_app;
+grant insert, select on table ledger.keys to holdfast_app;
+grant select on table ledger.keys to holdfast_ops;
+grant delete, insert, select on table ledger.timeouts to holdfast_app;
+grant select on table ledger.timeouts to holdfast_ops;
 grant insert, select on table ledger.transfers to holdfast_app;
 grant select on table ledger.transfers to holdfast_ops;
 grant select on table tenancy.exemptions to holdfast_app;

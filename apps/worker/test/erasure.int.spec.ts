@@ -63,6 +63,16 @@ const PEOPLE = `
   insert into identity.credential_addresses (tenant_id, credential, address, first_used_at, last_used_at)
   select $1, credential, '127.0.0.1', now(), now() from used`;
 
+/** What the ledger keeps besides accounts and transfers. The timeouts are far away, so that no sweeper comes for them. */
+const LEDGER = `
+  with key as (
+    insert into ledger.keys (tenant_id, idempotency_key, transfer_id, id_given, fingerprint)
+    select $1::uuid, gen_random_uuid(), gen_random_uuid(), false, sha256('x') from generate_series(1, 100) n),
+  timeout as (
+    insert into ledger.timeouts (tenant_id, hold_id, expires_at)
+    select $1, gen_random_uuid(), now() + interval '1 year' from generate_series(1, 10) n)
+  insert into ledger.books (tenant_id, closed_through) values ($1, '2020-01-01')`;
+
 /** Webhooks with what was delivered to them; all is under way elsewhere, so that no worker sends to nowhere or tidies up. */
 const WEBHOOKS = `
   with endpoint as (
@@ -158,7 +168,7 @@ describe('Erasing a tenant', () => {
       const idempotency = { key: `account ${n}`, replayed: false };
       accounts.push((await commands.execute(new OpenAccount(caller, input, idempotency))).id);
     }
-    const items = Array.from({ length: 3_400 }, (_, n) => ({
+    const items = Array.from({ length: 4_400 }, (_, n) => ({
       id: newId(),
       debitAccountId: accounts[n % ACCOUNTS]!,
       creditAccountId: accounts[(n + 1) % ACCOUNTS]!,
@@ -170,6 +180,7 @@ describe('Erasing a tenant', () => {
     }));
     await commands.execute(new PostTransfers(caller, { items }));
     await database.admin(PEOPLE, [caller.tenantId]);
+    await database.admin(LEDGER, [caller.tenantId]);
     await database.admin(WEBHOOKS, [caller.tenantId]);
     await commands.execute(new RequestExport(caller, {}));
     await delivered(caller.tenantId);

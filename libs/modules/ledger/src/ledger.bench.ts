@@ -7,7 +7,7 @@ import type { TenantDatabase } from '@holdfast/tenancy';
 import { Client } from 'pg';
 import { insertAccount } from './accounts/accounts.sql';
 import { PLAIN_TABLES, PLAIN_TRANSFER } from './plain-transfers.sql';
-import { postBatch, type Posting } from './posting/post-batch.sql';
+import { PLAIN, postBatch, type Posting } from './posting/post-batch.sql';
 import { posterOver } from './posting/poster';
 
 /** What the bench runs on. The tenant of `caller` gets accounts and transfers that stay there. */
@@ -91,7 +91,15 @@ function anyPosting(caller: Caller, accounts: readonly string[]): Posting {
   const [debitAccountId = '', creditAccountId = ''] = [accounts[from], accounts[to]];
   const request = { ...caller, requestId: newId() };
   const identity = { id: newId(), idGiven: false, idempotencyKey: newId() };
-  return { ...identity, caller: request, debitAccountId, creditAccountId, amount: 1n, metadata: {} };
+  return {
+    ...identity,
+    ...PLAIN,
+    caller: request,
+    debitAccountId,
+    creditAccountId,
+    amount: 1n,
+    metadata: {},
+  };
 }
 
 /** Latencies in milliseconds of single transfers by clients that each wait for their answer. */

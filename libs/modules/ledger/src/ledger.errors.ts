@@ -71,6 +71,114 @@ export class ExceedsDebits extends DomainError {
   }
 }
 
+/** The effective date is in a period that is closed. */
+export class PeriodClosed extends DomainError {
+  readonly code = 'ledger.period_closed';
+  readonly kind = 'refused';
+
+  constructor() {
+    super('The effective date is in a closed period. Choose a later one.');
+  }
+}
+
+/** Less than was asked for would be free on an account afterwards. */
+export class BalanceBelowMinimum extends DomainError {
+  readonly code = 'ledger.balance_below_minimum';
+  readonly kind = 'refused';
+
+  constructor() {
+    super('The balance of an account would be lower than what was to remain.');
+  }
+}
+
+/** An item that this one takes effect with was refused, or was posted before. */
+export class LinkedItemFailed extends DomainError {
+  readonly code = 'ledger.linked_item_failed';
+  readonly kind = 'refused';
+
+  constructor() {
+    super('An item that this one is linked with was refused or is known, so none of them took effect.');
+  }
+}
+
+/** The tenant has no such hold; the same for one of another tenant, and for a transfer that is none. */
+export class HoldNotFound extends DomainError {
+  readonly code = 'ledger.hold_not_found';
+  readonly kind = 'not_found';
+
+  constructor() {
+    super('There is no such hold.');
+  }
+}
+
+/** How a hold has ended, by the code that says so. */
+const ENDINGS = {
+  'ledger.hold_posted': 'posted',
+  'ledger.hold_voided': 'voided',
+  'ledger.hold_expired': 'expired',
+};
+
+/** The hold has ended before; `code` says how. */
+export class HoldEnded extends DomainError {
+  readonly kind = 'refused';
+
+  constructor(override readonly code: keyof typeof ENDINGS) {
+    super(`The hold has ended already: it was ${ENDINGS[code]}.`);
+  }
+}
+
+/** An expiry before its time: a defect, since only the sweeper asks for it. */
+export class HoldNotDue extends DomainError {
+  readonly code = 'ledger.hold_not_due';
+  readonly kind = 'refused';
+
+  constructor() {
+    super('The time of the hold is not over.');
+  }
+}
+
+/** More was to be posted than is held. */
+export class ExceedsHold extends DomainError {
+  readonly code = 'ledger.exceeds_hold';
+  readonly kind = 'refused';
+
+  constructor() {
+    super('The amount is more than what is held.');
+  }
+}
+
+/** The tenant has no such transfer; the same for one of another tenant. */
+export class TransferNotFound extends DomainError {
+  readonly code = 'ledger.transfer_not_found';
+  readonly kind = 'not_found';
+
+  constructor() {
+    super('There is no such transfer.');
+  }
+}
+
+/** The transfer moved no posted money, or is a reversal itself. */
+export class NotReversible extends DomainError {
+  readonly code = 'ledger.not_reversible';
+  readonly kind = 'refused';
+
+  constructor() {
+    super(
+      'Only what moved money can be reversed, and no reversal. Of a hold that is the transfer that posted it.',
+    );
+  }
+}
+
+/** The transfer was reversed before. */
+export class AlreadyReversed extends DomainError {
+  readonly code = 'ledger.already_reversed';
+  readonly kind = 'refused';
+
+  constructor() {
+    super('The transfer was reversed before.');
+  }
+}
+
 /** The id belongs to a transfer that asked for something else. `code` ends in the first field that differs. */
 export class ExistsWithDifferent extends DomainError {
   readonly kind = 'refused';
@@ -118,7 +226,7 @@ export class GrantExpired extends DomainError {
 
 const EXISTS_WITH_DIFFERENT = 'ledger.exists_with_different_';
 
-/** The results of `ledger.post_batch` that refuse, by code; its migration says when each is given. */
+/** The results of `ledger.post_items` that refuse, by code; its migration says when each is given. */
 const REFUSALS: Readonly<Record<string, () => DomainError>> = {
   'ledger.accounts_must_differ': () => new AccountsMustDiffer(),
   'ledger.account_not_found': () => new AccountNotFound(),
@@ -127,14 +235,26 @@ const REFUSALS: Readonly<Record<string, () => DomainError>> = {
   'ledger.overflow': () => new TotalOverflow(),
   'ledger.exceeds_credits': () => new ExceedsCredits(),
   'ledger.exceeds_debits': () => new ExceedsDebits(),
+  'ledger.period_closed': () => new PeriodClosed(),
+  'ledger.balance_below_minimum': () => new BalanceBelowMinimum(),
+  'ledger.linked_item_failed': () => new LinkedItemFailed(),
+  'ledger.hold_not_found': () => new HoldNotFound(),
+  'ledger.hold_posted': () => new HoldEnded('ledger.hold_posted'),
+  'ledger.hold_voided': () => new HoldEnded('ledger.hold_voided'),
+  'ledger.hold_expired': () => new HoldEnded('ledger.hold_expired'),
+  'ledger.hold_not_due': () => new HoldNotDue(),
+  'ledger.exceeds_hold': () => new ExceedsHold(),
+  'ledger.transfer_not_found': () => new TransferNotFound(),
+  'ledger.not_reversible': () => new NotReversible(),
+  'ledger.already_reversed': () => new AlreadyReversed(),
   'idempotency.key_reused': () => new IdempotencyKeyReused(),
 };
 
-/** The refusal that a result of `ledger.post_batch` stands for, or undefined for `created` and `exists`. */
+/** The refusal that a result of `ledger.post_items` stands for, or undefined for `created` and `exists`. */
 export function refusalOf(result: string): DomainError | undefined {
   if (result === 'created' || result === 'exists') return undefined;
   if (result.startsWith(EXISTS_WITH_DIFFERENT)) return new ExistsWithDifferent(result);
   const refusal = REFUSALS[result];
-  if (!refusal) throw new Error(`ledger.post_batch answered an unknown result: ${result}`);
+  if (!refusal) throw new Error(`ledger.post_items answered an unknown result: ${result}`);
   return refusal();
 }

@@ -22,29 +22,120 @@ export const accountOpened = eventType('ledger.account.opened', {
   example: { asset: 'EUR/2', normalBalance: 'credit', limit: 'debits_must_not_exceed_credits' },
 });
 
-/** Written by `ledger.post_batch` itself; a test holds what it writes to the schema. */
-export const transferPosted = eventType('ledger.transfer.posted', {
+/** Announced when an account takes no new bookings any more, and when it does again. */
+export const accountClosed = eventType('ledger.account.closed', {
   version: 1,
   description:
-    'A transfer was posted; its stream is the transfer. Amount and versions are decimal strings. ' +
-    '`debitVersion` and `creditVersion` are the versions that it left on its accounts, so that a ' +
-    'consumer can order and count an account’s entries without reading them.',
+    'An account was closed: it takes no new transfers and holds. Holds that are open still end on it.',
+  schema: z.strictObject({}),
+  example: {},
+});
+export const accountReopened = eventType('ledger.account.reopened', {
+  version: 1,
+  description: 'A closed account was opened again.',
+  schema: z.strictObject({}),
+  example: {},
+});
+export const accountChanged = eventType('ledger.account.changed', {
+  version: 1,
+  description:
+    'The metadata of an account was changed. It is left out, since tenants write what they like into it.',
+  schema: z.strictObject({ fields: z.array(z.enum(['metadata'])) }),
+  example: { fields: ['metadata'] },
+});
+
+/** Announced when days are closed for bookings, and when some are opened again. */
+export const periodClosed = eventType('ledger.period.closed', {
+  version: 1,
+  description: 'All days up to one, that day included, were closed: nothing can be dated back into them.',
+  schema: z.strictObject({ closedThrough: z.iso.date() }),
+  example: { closedThrough: '2026-10-31' },
+});
+export const periodReopened = eventType('ledger.period.reopened', {
+  version: 1,
+  description: 'Days that were closed take bookings again; null where none is closed any more.',
+  schema: z.strictObject({ closedThrough: z.iso.date().nullable() }),
+  example: { closedThrough: '2026-09-30' },
+});
+
+/** What `ledger.post_items` writes by itself of whatever takes effect; a test holds what it writes to the schemas. */
+const bookedFields = {
+  debitAccountId: z.guid(),
+  creditAccountId: z.guid(),
+  asset: assetSchema,
+  amount: digits,
+  debitVersion: digits,
+  creditVersion: digits,
+  bookedAt: z.iso.datetime(),
+};
+const bookedExample = {
+  debitAccountId: '019a0000-0000-7000-8000-000000000001',
+  creditAccountId: '019a0000-0000-7000-8000-000000000002',
+  asset: 'EUR/2',
+  amount: '1234',
+  debitVersion: '7',
+  creditVersion: '12',
+  bookedAt: '2026-11-26T12:00:00.123456Z',
+};
+const VERSIONS =
+  'Amount and versions are decimal strings. `debitVersion` and `creditVersion` are the versions that it left on its ' +
+  'accounts, so that a consumer can order and count an account’s entries without reading them.';
+
+/** Both legs of a transfer. */
+export const transferPosted = eventType('ledger.transfer.posted', {
+  version: 1,
+  description: `A transfer was posted; its stream is the transfer. ${VERSIONS} \`effectiveDate\` is there where another day than that of booking was asked for.`,
+  schema: z.strictObject({ ...bookedFields, effectiveDate: z.iso.date().optional() }),
+  example: bookedExample,
+});
+/** A transfer the other way round. */
+export const transferReversed = eventType('ledger.transfer.reversed', {
+  version: 1,
+  description:
+    'A posted transfer was made the other way round by the transfer `transferId`; the accounts are those of the latter. ' +
+    `Its stream is the transfer \`reversedId\`. ${VERSIONS}`,
   schema: z.strictObject({
-    debitAccountId: z.guid(),
-    creditAccountId: z.guid(),
-    asset: assetSchema,
-    amount: digits,
-    debitVersion: digits,
-    creditVersion: digits,
-    bookedAt: z.iso.datetime(),
+    ...bookedFields,
+    transferId: z.guid(),
+    reversedId: z.guid(),
+    effectiveDate: z.iso.date().optional(),
   }),
   example: {
-    debitAccountId: '019a0000-0000-7000-8000-000000000001',
-    creditAccountId: '019a0000-0000-7000-8000-000000000002',
-    asset: 'EUR/2',
-    amount: '1234',
-    debitVersion: '7',
-    creditVersion: '12',
-    bookedAt: '2026-11-26T12:00:00.123456Z',
+    ...bookedExample,
+    transferId: '019a0000-0000-7000-8000-000000000009',
+    reversedId: '019a0000-0000-7000-8000-000000000003',
   },
+});
+/** The beginning of a hold. */
+export const holdPlaced = eventType('ledger.hold.placed', {
+  version: 1,
+  description: `An amount is held between two accounts, until the hold is posted, voided or expires; its stream is the hold. ${VERSIONS}`,
+  schema: z.strictObject({
+    ...bookedFields,
+    effectiveDate: z.iso.date().optional(),
+    expiresAt: z.iso.datetime().optional(),
+  }),
+  example: { ...bookedExample, expiresAt: '2026-11-26T13:00:00.123456Z' },
+});
+/** How a hold can end. The stream is the hold, the transfer `transferId` what ended it. */
+const endedFields = { ...bookedFields, transferId: z.guid() };
+const endedExample = { ...bookedExample, transferId: '019a0000-0000-7000-8000-000000000009' };
+/** The ends of a hold: posted, given back, or its time over. */
+export const holdPosted = eventType('ledger.hold.posted', {
+  version: 1,
+  description: `A hold was posted, in part where the amount is less than what was held; the rest was given back. ${VERSIONS}`,
+  schema: z.strictObject(endedFields),
+  example: endedExample,
+});
+export const holdVoided = eventType('ledger.hold.voided', {
+  version: 1,
+  description: `A hold was given back; the amount is what was held. ${VERSIONS}`,
+  schema: z.strictObject(endedFields),
+  example: endedExample,
+});
+export const holdExpired = eventType('ledger.hold.expired', {
+  version: 1,
+  description: `A hold was given back since its time was over; the amount is what was held. ${VERSIONS}`,
+  schema: z.strictObject(endedFields),
+  example: endedExample,
 });

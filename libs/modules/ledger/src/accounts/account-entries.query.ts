@@ -58,14 +58,14 @@ const LIST = statement<EntryRow>(
      (select debit_version as version, 'debit' as direction, amount, credit_account_id as counterparty_account_id,
         id as transfer_id, debit_account_debits as posted_debits, debit_account_credits as posted_credits, metadata, booked_at
       from ledger.transfers
-      where tenant_id = $1 and debit_account_id = $2 and debit_version < $3
+      where tenant_id = $1 and debit_account_id = $2 and debit_version < $3 and refusal is null
       order by debit_version desc
       limit $4)
      union all
      (select credit_version, 'credit', amount, debit_account_id, id, credit_account_debits, credit_account_credits, metadata,
         booked_at
       from ledger.transfers
-      where tenant_id = $1 and credit_account_id = $2 and credit_version < $3
+      where tenant_id = $1 and credit_account_id = $2 and credit_version < $3 and refusal is null
       order by credit_version desc
       limit $4)) legs
    order by version desc

@@ -3,7 +3,7 @@ import { TestDatabase } from '@holdfast/testing';
 import type { TenantDatabase } from '@holdfast/tenancy';
 import type { OpenAccountInput } from '../accounts/account';
 import { insertAccount } from '../accounts/accounts.sql';
-import { postBatch, type Posting, type PostingResult } from './post-batch.sql';
+import { PLAIN, postBatch, type Posting, type PostingResult } from './post-batch.sql';
 import { posterOver } from './poster';
 
 /** Connections that post at once. */
@@ -44,6 +44,7 @@ describe('Posting from many connections at once', () => {
       creditAccountId,
       amount: 1n,
       metadata: {},
+      ...PLAIN,
     },
     ...changes,
   });
@@ -63,10 +64,10 @@ describe('Posting from many connections at once', () => {
       `with legs as (
          select debit_account_id as account_id, debit_version as version, amount as debit, 0 as credit,
            debit_account_debits as debits, debit_account_credits as credits, booked_at, id
-         from ledger.transfers where tenant_id = $1
+         from ledger.transfers where tenant_id = $1 and refusal is null
          union all
          select credit_account_id, credit_version, 0, amount, credit_account_debits, credit_account_credits, booked_at, id
-         from ledger.transfers where tenant_id = $1),
+         from ledger.transfers where tenant_id = $1 and refusal is null),
        chained as (
          select l.*, e.seq,
            sum(l.debit) over w as debits_so_far, sum(l.credit) over w as credits_so_far, row_number() over w as place,
@@ -86,7 +87,7 @@ describe('Posting from many connections at once', () => {
              (coalesce(l.version, 0), coalesce(l.debits, 0), coalesce(l.credits, 0))
        union all
        select 'events', null, count(*) from events.log where tenant_id = $1
-       having count(*) <> (select count(*) from ledger.transfers where tenant_id = $1)`,
+       having count(*) <> (select count(*) from ledger.transfers where tenant_id = $1 and refusal is null)`,
       [caller.tenantId],
     );
 

@@ -4,7 +4,7 @@ import type { TenantDatabase } from '@holdfast/tenancy';
 import * as fc from 'fast-check';
 import { insertAccount } from '../accounts/accounts.sql';
 import { LedgerModel, type ModelAccount } from './ledger-model';
-import { postBatch, type Posting } from './post-batch.sql';
+import { PLAIN, postBatch, type Posting } from './post-batch.sql';
 
 /** Sequences of batches to compare; fast-check prints the seed of one that fails, and `{ seed, path }` replays it. */
 const RUNS = process.env['HOLDFAST_TEST_LONG'] ? 5_000 : 150;
@@ -90,7 +90,7 @@ describe('ledger.post_batch and its model', () => {
   async function totals(caller: Caller): Promise<unknown> {
     return database.admin(
       `select a.id, a.posted_debits::text as debits, a.posted_credits::text as credits, a.version::text as version,
-         (select count(*) from ledger.transfers t where t.tenant_id = $1 and a.id in (t.debit_account_id, t.credit_account_id))::text
+         (select count(*) from ledger.transfers t where t.tenant_id = $1 and t.refusal is null and a.id in (t.debit_account_id, t.credit_account_id))::text
            as entries,
          (select count(*) from events.log e where e.tenant_id = $1 and a.id::text in (e.data->>'debitAccountId', e.data->>'creditAccountId'))::text
            as events
@@ -110,6 +110,7 @@ function postingOf(drawn: Item, caller: Caller, accounts: readonly string[], ear
     creditAccountId: accounts[drawn.credit]!,
     amount: drawn.amount,
     metadata: {},
+    ...PLAIN,
   };
   const original =
     drawn.repeated === null ? undefined : earlier[drawn.repeated % Math.max(1, earlier.length)];

@@ -67,9 +67,8 @@ export class LedgerModel {
   private decide(posting: Posting): ModelResult {
     const debited = this.accounts.find(({ id }) => id === posting.debitAccountId);
     const credited = this.accounts.find(({ id }) => id === posting.creditAccountId);
-    if (posting.debitAccountId === posting.creditAccountId)
-      return refusal(posting, 'ledger.accounts_must_differ');
     if (!debited || !credited) return refusal(posting, 'ledger.account_not_found');
+    if (debited === credited) return refusal(posting, 'ledger.accounts_must_differ');
     const code = refusalOf(debited, credited, posting.amount);
     if (code) return refusal(posting, code);
     debited.debits += posting.amount;

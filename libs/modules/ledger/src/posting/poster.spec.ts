@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Caller } from '@holdfast/kernel';
 import { DatabaseBusy, OutcomeUnknown, TenantContextRefused } from '@holdfast/database';
 import { GrantExpired, LedgerOverloaded } from '../ledger.errors';
-import type { Posting, PostingResult } from './post-batch.sql';
+import { PLAIN, type Posting, type PostingResult } from './post-batch.sql';
 import { Poster, type PosterLimits } from './poster';
 
 const MINUTE_MS = 60_000;
@@ -33,6 +33,7 @@ const postingOf = (id: string, caller: Caller): Posting => ({
   creditAccountId: 'credit',
   amount: 1n,
   metadata: {},
+  ...PLAIN,
 });
 
 /** A database whose batches return when the test says so. */
@@ -81,10 +82,15 @@ function createdResult(id: string): PostingResult {
     result: 'created',
     replayed: false,
     id,
+    debitAccountId: '',
+    creditAccountId: '',
     asset: 'EUR/2',
+    amount: 1n,
     debitVersion: 1n,
     creditVersion: 1n,
     bookedAt: '',
+    effectiveDate: '',
+    expiresAt: null,
   };
 }
 

@@ -2,7 +2,7 @@ import { deterministicId, newId } from '@holdfast/kernel';
 import { TenantCommand } from '@holdfast/cqrs';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { refusalOf } from '../ledger.errors';
-import type { Posting, PostingResult } from '../posting/post-batch.sql';
+import { PLAIN, type Posting, type PostingResult } from '../posting/post-batch.sql';
 import { Poster } from '../posting/poster';
 import type { PostTransferInput, TransferView } from './transfer';
 
@@ -43,6 +43,7 @@ function postingOf({ caller, input, idempotency }: PostTransfer): Posting {
     creditAccountId,
     amount,
     metadata,
+    ...PLAIN,
   };
 }
 
@@ -55,8 +56,8 @@ function transferOf(
   return {
     id,
     status: 'posted',
-    debitAccountId,
-    creditAccountId,
+    debitAccountId: debitAccountId ?? '',
+    creditAccountId: creditAccountId ?? '',
     asset: asset ?? '',
     amount: String(amount),
     debitVersion: String(debitVersion),

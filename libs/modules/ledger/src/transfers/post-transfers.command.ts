@@ -1,5 +1,6 @@
 import { TenantCommand } from '@holdfast/cqrs';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
+import { PLAIN } from '../posting/post-batch.sql';
 import { Poster } from '../posting/poster';
 import type { PostedItemsView, PostTransfersInput } from './transfer';
 
@@ -18,7 +19,16 @@ export class PostTransfersHandler implements ICommandHandler<PostTransfers> {
   async execute({ caller, input }: PostTransfers): Promise<PostedItemsView> {
     const postings = input.items.map(({ id, debitAccountId, creditAccountId, amount, metadata }) => {
       const item = { id, idGiven: true, idempotencyKey: null };
-      return { ...item, caller, debitAccountId, creditAccountId, amount, metadata };
+      return {
+        ...item,
+        ...PLAIN,
+        detailed: false,
+        caller,
+        debitAccountId,
+        creditAccountId,
+        amount,
+        metadata,
+      };
     });
     const results = await this.poster.submit(caller, postings);
     return { results: results.map(({ id, result }) => ({ id, result })) };

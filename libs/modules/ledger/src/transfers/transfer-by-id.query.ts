@@ -15,7 +15,7 @@ const FIND = statement<TransferRow>(
   `select id, debit_account_id, credit_account_id, asset, amount, debit_version, credit_version, metadata,
      to_char(booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as booked_at
    from ledger.transfers
-   where tenant_id = $1 and id = $2`,
+   where tenant_id = $1 and id = $2 and refusal is null`,
 );
 
 @QueryHandler(TransferById)

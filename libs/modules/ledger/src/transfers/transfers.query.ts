@@ -20,7 +20,7 @@ const LIST = statement<TransferRow>(
   `select id, debit_account_id, credit_account_id, asset, amount, debit_version, credit_version, metadata,
      to_char(booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as booked_at
    from ledger.transfers
-   where tenant_id = $1 and (booked_at, id) < ($2::timestamptz, $3::uuid)
+   where tenant_id = $1 and refusal is null and (booked_at, id) < ($2::timestamptz, $3::uuid)
    order by ledger.transfers.booked_at desc, id desc
    limit $4`,
 );
