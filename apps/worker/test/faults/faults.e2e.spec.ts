@@ -41,7 +41,7 @@ function planOf(seed: number, kinds: readonly QueueKind[]): Plan {
   return {
     queues: wantsRedis ? 'redis' : random.pick(kinds),
     workers: random.next() < 0.25 ? 3 : 2,
-    tenants: random.between(4, 8),
+    tenants: Math.max(random.between(4, 8), ...faults.map(({ tenantsMin = 1 }) => tenantsMin)),
     faults,
   };
 }

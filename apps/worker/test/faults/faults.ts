@@ -13,6 +13,8 @@ export interface Fault {
   readonly name: string;
   /** Where it needs Redis. */
   readonly needs?: 'redis';
+  /** Where it needs so many tenants at least. */
+  readonly tenantsMin?: number;
   /** How the workers are started. */
   readonly workers?: (random: Random) => WorkerOptions;
   strike(scene: Scene, random: Random): Promise<void>;
@@ -65,6 +67,11 @@ function optionsFor(step: Step): WorkerOptions {
   return {};
 }
 
+/** A leader delivers to four keys at a time by itself: with as many tenants nothing goes through the queue. */
+function tenantsFor(step: Step): number {
+  return step === 'relay.enqueued' ? 6 : 1;
+}
+
 /** Passes that come often are waited for a little longer, so that the process dies under load and not at its start. */
 function passOf(step: Step, random: Random): number {
   return /leased|failed|occupied|enqueued|rewound|parked|parking/.test(step) ? 1 : random.between(1, 25);
@@ -81,6 +88,7 @@ async function until(condition: () => boolean | Promise<boolean>, what: string):
 function killAt(step: Step): Fault {
   return {
     name: `kill -9 at ${step}`,
+    tenantsMin: tenantsFor(step),
     workers: (random) => ({ ...optionsFor(step), faults: `${step}=kill@${passOf(step, random)}` }),
     strike: async (scene) => {
       await CIRCUMSTANCES[step]?.(scene);
@@ -96,6 +104,7 @@ function killAt(step: Step): Fault {
 function stopAt(step: Step): Fault {
   return {
     name: `SIGSTOP at ${step} for longer than the lease`,
+    tenantsMin: tenantsFor(step),
     workers: (random) => ({ ...optionsFor(step), faults: `${step}=stop@${passOf(step, random)}` }),
     strike: async (scene) => {
       const stopped = (): Scene['alive'] => scene.alive.filter(({ isStopped }) => isStopped);
