@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Fault, FAULTS, SECOND_FAULTS } from './faults';
-import { Random } from './random';
+import { Random } from '@holdfast/testing';
 import { Scene } from './scene';
 import { queueKinds, type QueueKind, Stage } from './stage';
 import { buildProgram } from './worker-process';

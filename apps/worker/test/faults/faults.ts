@@ -2,9 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { OperatedGroups, STEPS, type Step } from '@holdfast/events';
-import type { TestDatabase } from '@holdfast/testing';
+import type { Random, TestDatabase } from '@holdfast/testing';
 import { duplicateWakeUps } from './duplicates';
-import type { Random } from './random';
 import type { Scene } from './scene';
 import type { WorkerOptions } from './worker-process';
 

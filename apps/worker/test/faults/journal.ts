@@ -2,8 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { OutcomeUnknown, statement } from '@holdfast/database';
 import { type Caller, DomainError, newId } from '@holdfast/kernel';
 import type { TenantDatabase, TenantTx } from '@holdfast/tenancy';
-import type { TestDatabase } from '@holdfast/testing';
-import { Random } from './random';
+import { Random, type TestDatabase } from '@holdfast/testing';
 
 const MOVE = statement<{ key: string; version: bigint }>(
   'test.move_keys',

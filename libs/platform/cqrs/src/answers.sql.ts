@@ -23,11 +23,14 @@ const CLAIM = statement<{ claimed: boolean }>(
    returning true as claimed`,
 );
 
+// The lock makes this transaction one that writes, whose commit waits for a synchronous standby. Without it an answer could
+// be repeated as final that is on this server alone: somebody may have cancelled the first one's wait for the standby.
 const FIND = statement<AnswerRow>(
   'idempotency.find_answer',
   `select request_hash, refused, body
    from idempotency.answers
-   where tenant_id = $1 and actor = $2 and route = $3 and key = $4`,
+   where tenant_id = $1 and actor = $2 and route = $3 and key = $4
+   for key share`,
 );
 
 const STORE = statement(

@@ -46,6 +46,8 @@ types.setTypeParser(20, BigInt);
 export class Database {
   private readonly pool: Pool;
   private readonly isPooled: boolean;
+  /** Connections whose commit was not answered in time. */
+  private readonly late = new Set<PoolClient>();
 
   constructor(private readonly options: DatabaseOptions) {
     const url = new URL(options.url);
@@ -113,6 +115,7 @@ export class Database {
 
   /** Closes idle connections at once and used ones when their work ends. */
   async close(): Promise<void> {
+    for (const connection of this.late) this.letGo(connection);
     await this.pool.end();
   }
 
@@ -121,13 +124,17 @@ export class Database {
     work: (tx: Tx) => Promise<T>,
   ): Promise<T> {
     const connection = await this.acquire();
+    const tx = open(connection);
+    if (tx.access === 'read write' && this.isWaitedFor) {
+      connection.release();
+      throw new DatabaseUnavailable(new Error(`${this.late.size} commits are not answered`));
+    }
     // The pool listens to idle connections only. Nobody listening to a used one would end the process when the server
     // goes away between two statements; the next statement tells the work about it.
     const onLoss = (error: Error): void => this.options.onIdleError?.(error);
     connection.on('error', onLoss);
     let broken = true;
     try {
-      const tx = open(connection);
       const result = await tx.run(() => work(tx), { isPooled: this.isPooled });
       broken = false;
       return result;
@@ -135,9 +142,29 @@ export class Database {
       broken = !leavesConnectionSound(error);
       throw error;
     } finally {
-      connection.release(broken);
-      connection.off('error', onLoss);
+      if (tx.lateAnswer) void this.keep(connection, tx.lateAnswer);
+      else connection.release(broken);
+      if (!tx.lateAnswer) connection.off('error', onLoss);
     }
+  }
+
+  /**
+   * Keeps the connection until its commit is answered. Closed, it would be free here and stay on the server, which waits
+   * for its standby whether or not anybody listens; a minute of that would take all the connections that the server has.
+   */
+  private async keep(connection: PoolClient, answer: Promise<unknown>): Promise<void> {
+    this.late.add(connection);
+    await answer.catch(() => {}); // Its work has been told that nothing is known.
+    this.letGo(connection);
+  }
+
+  private letGo(connection: PoolClient): void {
+    if (this.late.delete(connection)) connection.release(true);
+  }
+
+  /** Whether half of the connections wait for a late answer: the rest is left to readers, who can go on without a standby. */
+  private get isWaitedFor(): boolean {
+    return this.late.size >= Math.ceil((this.options.connectionsMax ?? 10) / 2);
   }
 
   private async acquire(): Promise<PoolClient> {

@@ -162,3 +162,44 @@ describe.each(testRoutes())('a session that is ended, $route,', (route) => {
     expect(await ops.transaction(open, (tx) => tx.rows(COUNT))).toEqual([{ count: 0n }]);
   });
 });
+
+/** Promise 2: a server that waits for its standby, or is not there any more, may never answer a commit. */
+describe('a commit that is not answered in time', () => {
+  let database: TestDatabase;
+  let ops: Database;
+
+  beforeAll(async () => {
+    database = await TestDatabase.create();
+    ops = database.as('holdfast_ops', 2);
+    // Longer than a commit is waited for.
+    await database.admin(`create table public.test_outcomes (name text not null);
+      grant usage on schema public to holdfast_ops;
+      grant select, insert on public.test_outcomes to holdfast_ops;
+      create function public.dawdle() returns trigger language plpgsql as 'begin perform pg_sleep(8); return null; end';
+      grant execute on function public.dawdle() to holdfast_ops;
+      create constraint trigger dawdle after insert on public.test_outcomes deferrable initially deferred
+        for each row when (new.name = 'late') execute function public.dawdle()`);
+  });
+  afterAll(() => database.drop());
+
+  const insert = (name: string): Promise<number> =>
+    ops.transaction(
+      (connection) => new SystemTx(connection),
+      (tx) => tx.execute(INSERT, [name]),
+    );
+  const count = (): Promise<{ count: bigint }[]> =>
+    ops.transaction(
+      (connection) => new SystemTx(connection, 'read only'),
+      (tx) => tx.last(COUNT),
+    );
+
+  it('leaves the outcome unknown, keeps its connection, and leaves the rest to readers until it is answered', async () => {
+    await expect(insert('late')).rejects.toMatchObject({ code: 'outcome_unknown' });
+    expect(ops.load.used).toBe(1);
+    await expect(insert('behind')).rejects.toMatchObject({ code: 'database.unavailable' });
+    expect(await count()).toEqual([{ count: 0n }]);
+    while (ops.load.used > 0) await sleep(50);
+    expect(await count()).toEqual([{ count: 1n }]);
+    await insert('after');
+  });
+});

@@ -24,6 +24,12 @@ const step = (text: string): Step => ({ name: text, text });
  */
 const RESET: readonly Step[] = ['close all', 'reset all', 'select pg_advisory_unlock_all()'].map(step);
 
+/**
+ * How long the answer to a commit is waited for, in milliseconds, once the statements before it are answered: as long as
+ * a statement may run. PostgreSQL itself has no limit for it: with its synchronous standby gone it waits for ever.
+ */
+const COMMIT_TIMEOUT_MS = 5_000;
+
 /** Without it the driver sends a text that has neither a name nor values as a script, which may hold several commands. */
 const EXTENDED = { queryMode: 'extended' };
 
@@ -43,14 +49,20 @@ export class Transaction {
   private refusal: DatabaseUnavailable | undefined;
   private failure: { readonly error: unknown } | undefined;
   private committing: Promise<QueryResult> | undefined;
+  private late = false;
   private readonly warnings: unknown[] = [];
   private over = false;
   private isPooled = false;
 
   constructor(
     private readonly connection: PoolClient,
-    private readonly access: 'read only' | 'read write' = 'read write',
+    readonly access: 'read only' | 'read write' = 'read write',
   ) {}
+
+  /** Of a commit that was not answered in time: its answer, should it come. Until then the server may hold its locks. */
+  get lateAnswer(): Promise<unknown> | undefined {
+    return this.late ? this.committing : undefined;
+  }
 
   /**
    * Opens the transaction, does the work and commits; rolls back and rethrows what made it fail. Behind a pooler in
@@ -134,7 +146,8 @@ export class Transaction {
   private async commit(): Promise<void> {
     // Sent behind the last statements without waiting for them; they are looked at first.
     const sent = this.committing ?? this.sendCommit();
-    const [committed] = await Promise.allSettled([sent, ...this.issued.splice(0)]);
+    await Promise.all(this.issued.splice(0));
+    const [committed] = await Promise.allSettled([this.inTime(sent)]);
     if (this.failure) throw this.failure.error;
     if (committed.status === 'rejected') throw committed.reason;
     // PostgreSQL answers ROLLBACK to the commit of a transaction that has failed.
@@ -144,8 +157,22 @@ export class Transaction {
     if (this.warnings.length > 0) throw new OutcomeUnknown(this.warnings[0]);
   }
 
+  private async inTime(commit: Promise<QueryResult>): Promise<QueryResult> {
+    const { promise: tooLate, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      this.late = true;
+      const reason = new Error(`the commit was not answered within ${COMMIT_TIMEOUT_MS} ms`);
+      reject(this.access === 'read write' ? new OutcomeUnknown(reason) : new DatabaseUnavailable(reason));
+    }, COMMIT_TIMEOUT_MS);
+    try {
+      return await Promise.race([commit, tooLate]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   private async rollback(cause: unknown): Promise<void> {
-    if (cause instanceof OutcomeUnknown || isConnectionLoss(cause)) return;
+    if (this.late || cause instanceof OutcomeUnknown || isConnectionLoss(cause)) return;
     // `track` has noted each failure; a rollback that fails leaves a connection that the pool destroys.
     await Promise.all(this.issued.splice(0));
     // Of a transaction that has failed, a commit that is on its way is the rollback.

@@ -4,6 +4,7 @@ export { lineDifferences } from './line-differences';
 export { freePort } from '@holdfast/embedded';
 export { type KafkaConnect } from './kafka-connect';
 export { LogicalServer } from './logical-server';
+export { Random } from './random';
 export { hasRedisServer, startRedis, stopRedis } from './redis-server';
 export { type ClickHouseKind, TestClickHouse } from './test-clickhouse';
 export { type ProxyMode, TcpProxy } from './tcp-proxy';

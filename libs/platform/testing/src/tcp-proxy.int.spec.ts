@@ -54,6 +54,13 @@ describe('A TCP proxy in front of an HTTP server', () => {
     expect(proxy.counts.cut).toBeGreaterThanOrEqual(1);
   });
 
+  it('cuts only the answers that have a text in them', async () => {
+    await proxy.set({ cutAt: 'there' });
+    expect(await ask()).toBe('here');
+    await proxy.set({ cutAt: 'here' });
+    await expect(ask()).rejects.toThrow('fetch failed');
+  });
+
   it('delays', async () => {
     await proxy.set({ delayMs: 80 });
     const startedAt = performance.now();

@@ -2,9 +2,11 @@ import { connect, createServer, type AddressInfo, type Server, type Socket } fro
 
 /**
  * What a proxy does with connections: pass them on; refuse them, as a port does that nobody listens on; accept them and
- * stay silent; pass requests on and cut the connection instead of answering; or pass everything on, late.
+ * stay silent; pass requests on and cut the connection instead of answering, each time or where the answer has a text
+ * in it; or pass everything on, late.
  */
-export type ProxyMode = 'pass' | 'refuse' | 'hang' | 'cut-answers' | { readonly delayMs: number };
+export type ProxyMode =
+  'pass' | 'refuse' | 'hang' | 'cut-answers' | { readonly cutAt: string } | { readonly delayMs: number };
 
 /**
  * A TCP proxy in front of a server at the loopback address, for faults of the network. It counts what it has done, so
@@ -18,7 +20,7 @@ export class TcpProxy {
   private server: Server | undefined;
 
   private constructor(
-    private readonly targetPort: number,
+    private targetPort: number,
     /** Where it listens, at 127.0.0.1; stays the same over a refusal. */
     public port: number,
   ) {}
@@ -35,6 +37,12 @@ export class TcpProxy {
     this.current = mode;
     if (mode === 'refuse') await this.close();
     else if (!this.server) await this.listen();
+  }
+
+  /** Leads to another server from here on, as a failover does; what is open is cut. */
+  retarget(port: number): void {
+    this.targetPort = port;
+    this.cut();
   }
 
   /** Cuts the connections that are open; answers how many. */
@@ -75,23 +83,35 @@ export class TcpProxy {
       one.on('close', () => {
         this.sockets.delete(one);
         // Behind what is still on its way to it.
-        if (typeof this.current === 'object') setTimeout(() => other.end(), this.current.delayMs);
+        if (isLate(this.current)) setTimeout(() => other.end(), this.current.delayMs);
         else other.end();
       });
     }
     client.on('data', (chunk: Buffer) => this.forward(target, chunk));
     target.on('data', (chunk: Buffer) => {
-      if (this.current === 'cut-answers') {
+      if (this.cuts(chunk)) {
         this.counts.cut += 1;
         client.destroy();
       } else this.forward(client, chunk);
     });
   }
 
+  /** A text that lies across two chunks is missed, so whoever counts on a cut looks at the counts. */
+  private cuts(answer: Buffer): boolean {
+    const mode = this.current;
+    return (
+      mode === 'cut-answers' || (typeof mode === 'object' && 'cutAt' in mode && answer.includes(mode.cutAt))
+    );
+  }
+
   private forward(to: Socket, chunk: Buffer): void {
     const mode = this.current;
     if (mode === 'hang') this.counts.hung += 1;
-    else if (typeof mode === 'object') setTimeout(() => to.write(chunk), mode.delayMs);
+    else if (isLate(mode)) setTimeout(() => to.write(chunk), mode.delayMs);
     else to.write(chunk);
   }
+}
+
+function isLate(mode: ProxyMode): mode is { readonly delayMs: number } {
+  return typeof mode === 'object' && 'delayMs' in mode;
 }
