@@ -616,9 +616,10 @@ create table ledger.timeouts (
   constraint timeouts_pkey PRIMARY KEY (tenant_id, hold_id)
 );
 alter table ledger.timeouts owner to holdfast_owner;
-CREATE INDEX timeouts_expires_at_idx ON ledger.timeouts USING btree (expires_at);
+CREATE INDEX timeouts_tenant_id_expires_at_idx ON ledger.timeouts USING btree (tenant_id, expires_at);
 alter table ledger.timeouts enable row level security;
 alter table ledger.timeouts force row level security;
+create policy holdfast_relay_reads on ledger.timeouts as permissive for select to holdfast_relay using (true);
 create policy tenant_access on ledger.timeouts as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on ledger.timeouts as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
@@ -2950,6 +2951,7 @@ grant execute on function events.take_page(uuid,text,integer) to holdfast_app;
 grant execute on function events.tick(text,bigint,integer) to holdfast_relay;
 grant execute on function events.verify_lineage(pg_lsn,integer,boolean) to holdfast_relay;
 grant execute on function ledger.clock() to holdfast_app;
+grant execute on function ledger.clock() to holdfast_relay;
 grant execute on function ledger.post_batch(uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[],uuid[],text[],text[],text[],text[],integer[]) to holdfast_app;
 grant execute on function ledger.post_items(uuid[],boolean[],uuid[],text[],uuid[],uuid[],integer[],integer[],bigint[],jsonb[],jsonb[],boolean[],boolean[],uuid[],text[],text[],text[],text[],integer[]) to holdfast_app;
 grant execute on function ledger.replay_items(uuid,boolean[],boolean[],uuid[],boolean[],uuid[],text[],uuid[],uuid[],integer[],integer[],bigint[],jsonb[],jsonb[]) to holdfast_app;
@@ -3002,6 +3004,7 @@ grant usage on schema identity to holdfast_app;
 grant usage on schema identity to holdfast_ops;
 grant usage on schema ledger to holdfast_app;
 grant usage on schema ledger to holdfast_ops;
+grant usage on schema ledger to holdfast_relay;
 grant usage on schema tenancy to holdfast_app;
 grant usage on schema tenancy to holdfast_log;
 grant usage on schema tenancy to holdfast_ops;
@@ -3086,6 +3089,8 @@ grant insert, select on table ledger.keys to holdfast_app;
 grant select on table ledger.keys to holdfast_ops;
 grant delete, insert, select on table ledger.timeouts to holdfast_app;
 grant select on table ledger.timeouts to holdfast_ops;
+grant select on table ledger.timeouts (expires_at) to holdfast_relay;
+grant select on table ledger.timeouts (tenant_id) to holdfast_relay;
 grant insert, select on table ledger.transfers to holdfast_app;
 grant select on table ledger.transfers to holdfast_ops;
 grant select on table tenancy.exemptions to holdfast_app;

@@ -10,6 +10,7 @@ import {
   type TenantConsumer,
 } from '@holdfast/events';
 import { checkQueueBackend, QueueBackendAway, type QueueBackend } from '@holdfast/jobs';
+import { HoldSweeper } from '@holdfast/ledger';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
 import type { TelemetryStore } from '@holdfast/telemetry';
 import { Grants, TenantDatabase } from '@holdfast/tenancy';
@@ -133,12 +134,14 @@ async function composeDelivery(
   });
   const kinds = await taskKinds({ config, relay, telemetry, consumers, eraseAfterSeconds });
   const tasks = new TaskRunner({ tenants, relay, grants, kinds, report });
+  const holds = new HoldSweeper({ tenants, relay, grants, report });
   const waker = new Relay({ relay, groups: consumers.groups, isLeading: () => sequencer.isLeading, report });
   return {
     start: () => {
       consumers.start();
       waker.start();
       tasks.start();
+      holds.start();
       webhooks.start();
       sequencer.start();
     },
@@ -146,7 +149,7 @@ async function composeDelivery(
     // The lease goes first, so that another worker leads while this one finishes its deliveries.
     stop: async () => {
       await sequencer.stop();
-      await Promise.all([waker.stop(), tasks.stop(), webhooks.stop(), consumers.drain()]);
+      await Promise.all([waker.stop(), tasks.stop(), holds.stop(), webhooks.stop(), consumers.drain()]);
       await consumers.stop();
     },
   };

@@ -94,4 +94,16 @@ describe('The worker', () => {
     await start();
     await until(tenantId, 250);
   }, 60_000);
+
+  it('sweeps the ledger for holds whose time is over', async () => {
+    await start();
+    // Of a hold that never was: the sweeper takes it away.
+    await database.admin(
+      'insert into ledger.timeouts (tenant_id, hold_id, expires_at) values ($1, $1, now())',
+      [newId()],
+    );
+    const left = (): Promise<unknown[]> => database.admin('select hold_id from ledger.timeouts');
+    for (let look = 0; look < 300 && (await left()).length > 0; look += 1) await sleep(100);
+    expect(await left()).toEqual([]);
+  });
 });

@@ -4,6 +4,7 @@ export { Accounts } from './accounts/accounts.query';
 export { findOpenHolds } from './accounts/open-holds.query';
 export { OpenAccount } from './accounts/open-account.command';
 export { TrialBalance } from './accounts/trial-balance.query';
+export { HoldSweeper } from './controls/hold-sweeper';
 export { benchLedger } from './ledger.bench';
 export { accountOpened, transferPosted } from './ledger.events';
 export { LedgerModule } from './ledger.module';

@@ -121,7 +121,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
 
   // Orders the log of all tenants, hands it to stores, and sees which tenants have work that is due.
   holdfast_relay: {
-    schemas: ['events', 'tenants', 'webhooks'],
+    schemas: ['events', 'ledger', 'tenants', 'webhooks'],
     tables: {
       'events.group_actions': ['select'],
       'events.group_lags': ['select', 'insert', 'update'],
@@ -135,11 +135,12 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'events.store_cursors': ['select', 'insert', 'update'],
       'events.tenant_cursors': ['select'],
       'events.ticks': ['select', 'insert', 'delete'],
+      'ledger.timeouts': ['select (tenant_id, expires_at)'],
       'tenants.tasks': ['select (tenant_id, kind, id, due_at, lease_until)'],
       'webhooks.endpoints': ['select (tenant_id)'],
       'webhooks.lanes': ['select (tenant_id, due_at)'],
     },
-    functions: ['events.read_range', 'events.tick', 'events.verify_lineage'],
+    functions: ['events.read_range', 'events.tick', 'events.verify_lineage', 'ledger.clock'],
   },
 
   holdfast_sealer: {

@@ -1,0 +1,68 @@
+import { type Caller, newId } from '@holdfast/kernel';
+import { Grants, type TenantDatabase } from '@holdfast/tenancy';
+import { TestDatabase } from '@holdfast/testing';
+import type { OpenAccountInput } from '../src/accounts/account';
+import { insertAccount } from '../src/accounts/accounts.sql';
+import { PLAIN, postBatch, type Posting, type PostingResult } from '../src/posting/post-batch.sql';
+
+/** A ledger without a transport, over a database of a spec file's own whose clock can be moved. */
+export class TestLedger {
+  private constructor(
+    readonly database: TestDatabase,
+    readonly tenants: TenantDatabase,
+    readonly grants: Grants,
+  ) {}
+
+  static async start(connections = 8): Promise<TestLedger> {
+    const database = await TestDatabase.create();
+    return new TestLedger(
+      database,
+      database.tenants(connections),
+      new Grants(database.as('holdfast_auth', 2)),
+    );
+  }
+
+  async close(): Promise<void> {
+    this.grants.close();
+    await this.database.drop();
+  }
+
+  /** Lets the clock of the ledger run so many seconds ahead of the machine's, or behind. */
+  async moveClock(seconds: number): Promise<void> {
+    await this.database.admin(`create or replace function ledger.clock() returns timestamptz
+      language sql volatile set search_path = pg_catalog, pg_temp
+      as $$ select clock_timestamp() + make_interval(secs => ${seconds}) $$`);
+  }
+
+  async open(caller: Caller, account: Partial<OpenAccountInput> = {}): Promise<string> {
+    const id = newId();
+    const fields = { code: id, asset: 'EUR/2', normalBalance: 'debit', limit: 'none', metadata: {} } as const;
+    await this.tenants.transaction(caller, (tx) => insertAccount(tx, id, { ...fields, ...account }));
+    return id;
+  }
+
+  /** Posts 100 between the two accounts, or what is asked for instead. */
+  async post(
+    caller: Caller,
+    [debitAccountId, creditAccountId]: readonly [string | null, string | null],
+    ...changes: Partial<Posting>[]
+  ): Promise<PostingResult[]> {
+    const plain = { ...PLAIN, caller, idGiven: false, idempotencyKey: null, metadata: {} };
+    const postings = changes.map((change) => ({
+      ...{ ...plain, id: newId(), debitAccountId, creditAccountId, amount: 100n },
+      ...change,
+    }));
+    return this.tenants.transaction(caller, (tx) => postBatch(tx, postings));
+  }
+
+  /** Ends a hold or reverses a transfer, and answers the result. */
+  async follow(
+    caller: Caller,
+    kind: 'post' | 'void' | 'expiry' | 'reversal',
+    targetId: string,
+    amount = 0n,
+  ): Promise<string | undefined> {
+    const [posted] = await this.post(caller, [null, null], { kind, targetId, amount });
+    return posted?.result;
+  }
+}
