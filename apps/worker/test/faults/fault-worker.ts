@@ -11,6 +11,12 @@ const logger = createLogger({ app: 'worker', level: config.logLevel });
 
 const { failing, paceMs, refusing, losing, copies } = JSON.parse(process.argv[2] ?? '{}') as Probe;
 
+process.on('SIGUSR2', () => {
+  globalThis.gc?.();
+  const { heapUsed, external } = process.memoryUsage();
+  process.stdout.write(`live bytes: ${heapUsed + external}\n`);
+});
+
 /** The worker process as `holdfast worker` runs it, with the groups that the suites of faults look at besides its own. */
 void runProcess(logger, async () => {
   const telemetry = new TelemetryStore({ url: config.clickhouseUrl });

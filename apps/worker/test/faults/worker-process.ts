@@ -64,7 +64,7 @@ export class WorkerProcess {
     const kept = Object.entries(process.env).filter(
       ([name]) => !/^(DATABASE_|REDIS_|CLICKHOUSE_|HOLDFAST_|NODE_OPTIONS)/.test(name),
     );
-    this.child = spawn(process.execPath, [program, JSON.stringify(probe)], {
+    this.child = spawn(process.execPath, ['--expose-gc', program, JSON.stringify(probe)], {
       env: {
         ...Object.fromEntries(kept),
         NODE_ENV: 'test',
@@ -107,9 +107,19 @@ export class WorkerProcess {
     }
   }
 
-  /** Bytes in memory that are its own. */
-  get memoryBytes(): number {
-    return 1_024 * Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${this.pid}/status`, 'utf8'))?.[1]);
+  /** Bytes that it holds and cannot give back, told by itself behind a collection of garbage. */
+  async liveBytes(): Promise<number> {
+    const told = (): string[] =>
+      [...this.printed.matchAll(/^live bytes: (\d+)$/gm)].map(([, bytes = '']) => bytes);
+    const before = told().length;
+    this.signal('SIGUSR2');
+    const deadline = Date.now() + READY_TIMEOUT_MS;
+    while (told().length === before) {
+      if (this.isGone || Date.now() > deadline)
+        throw new Error(`the worker tells nothing of its memory:\n${this.printed}`);
+      await sleep(25);
+    }
+    return Number(told().at(-1));
   }
 
   /** Waits until it serves its metrics, which it does behind everything else that it starts; false when it is gone. */
