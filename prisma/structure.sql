@@ -1801,8 +1801,10 @@ declare
   all_ids uuid[] := account_ids;
   place_of int[]; -- Of account_ids among all_ids.
   found boolean[];
-  asset_places int[];
-  asset_names text[]; -- By asset_places: few, since reading the nth text of an array costs n steps.
+  assets text[];
+  has_assets boolean; -- Whether they are more than one.
+  asset_names text[]; -- Each once.
+  asset_places int[]; -- Among asset_names, since reading the nth text of an array costs n steps.
   rows_at tid[]; -- Where their rows are.
   debits bigint[];
   credits bigint[];
@@ -1869,6 +1871,11 @@ declare
 begin
   select array_agg(tenancy.grant_actor(g.signed) order by g.place) into actors
   from unnest(grants) with ordinality g (signed, place);
+  if keyed > 0 and 'expiry' = any (kinds) and exists (
+      select from unnest(kinds, idempotency_keys) i (kind, idempotency_key)
+      where i.kind = 'expiry' and i.idempotency_key is not null) then
+    raise exception 'an expiry has a key, and no refusal of one is kept' using errcode = '22023';
+  end if;
 
   if keyed > 0 then
     with inserted as (
@@ -1954,8 +1961,8 @@ begin
 
   -- One look-up after the other, as a lateral join with a limit has to be: in the order of the array, which is that of the
   -- ids, and by the primary key even before the table has statistics.
-  select array_agg(l.id is not null order by l.place), array_agg(l.row_at order by l.place), array_agg(distinct l.asset order by l.asset),
-    array_agg(l.asset_place order by l.place),
+  select array_agg(l.id is not null order by l.place), array_agg(l.row_at order by l.place),
+    array_agg(l.asset order by l.place), array[min(l.asset)], min(l.asset) <> max(l.asset),
     array_agg(coalesce(l.posted_debits, 0) order by l.place), array_agg(coalesce(l.posted_credits, 0) order by l.place),
     array_agg(coalesce(l.pending_debits, 0) order by l.place), array_agg(coalesce(l.pending_credits, 0) order by l.place),
     array_agg(coalesce(l.version, 0) order by l.place), array_agg(coalesce(l.last_booked_at, '-infinity') order by l.place),
@@ -1964,11 +1971,11 @@ begin
     array_agg(coalesce(l.limit_rule = 'debits_must_not_exceed_credits', false) order by l.place),
     array_agg(coalesce(l.limit_rule = 'credits_must_not_exceed_debits', false) order by l.place),
     coalesce(bool_or(l.pending_debits > 0 or l.pending_credits > 0), false) or not is_plain
-  into found, rows_at, asset_names, asset_places, debits, credits, held_debits, held_credits, versions, last_booked, closed,
-    debit_normal, caps_debits, caps_credits, has_held
+  into found, rows_at, assets, asset_names, has_assets, debits, credits, held_debits, held_credits, versions, last_booked,
+    closed, debit_normal, caps_debits, caps_credits, has_held
   from (
     select i.place, a.id, a.row_at, a.asset, a.posted_debits, a.posted_credits, a.pending_debits, a.pending_credits, a.version,
-      a.last_booked_at, a.closed_at, a.normal_balance, a.limit_rule, dense_rank() over (order by a.asset)::int as asset_place
+      a.last_booked_at, a.closed_at, a.normal_balance, a.limit_rule
     from unnest(all_ids) with ordinality i (id, place)
     left join lateral (
       select a.id, a.ctid as row_at, a.asset, a.posted_debits, a.posted_credits, a.pending_debits, a.pending_credits, a.version,
@@ -1977,6 +1984,13 @@ begin
       where a.tenant_id = tenant and a.id = i.id
       limit 1
       for no key update) a on true) l;
+  asset_places := array_fill(1, array[coalesce(cardinality(all_ids), 0)]);
+  if has_assets then
+    select array_agg(distinct r.asset order by r.asset), array_agg(r.rank order by r.place) into asset_names, asset_places
+    from (
+      select a.asset, a.place, dense_rank() over (order by a.asset)::int as rank -- Nulls are last.
+      from unnest(assets) with ordinality a (asset, place)) r;
+  end if;
 
   fresh := keys_fresh;
   known_ids := array(
@@ -2197,47 +2211,44 @@ begin
     end if;
   end loop;
 
+  -- One statement for what took effect and what did not: with one for each, two transactions could wait for ids of each other's.
   insert into ledger.transfers (tenant_id, id, kind, target_id, debit_account_id, credit_account_id, amount, debit_version,
     credit_version, debit_account_debits, debit_account_credits, credit_account_debits, credit_account_credits,
     debit_account_held_debits, debit_account_held_credits, credit_account_held_debits, credit_account_held_credits, booked_at,
-    effective_date, expires_at, asset, metadata, terms)
-  select tenant, i.id, i.kind, i.target_id, all_ids[i.debit_place], all_ids[i.credit_place], i.amount, i.debit_version,
-    i.credit_version, i.debit_account_debits, i.debit_account_credits, i.credit_account_debits, i.credit_account_credits,
-    nullif(i.debit_account_held_debits, 0), nullif(i.debit_account_held_credits, 0),
-    nullif(i.credit_account_held_debits, 0), nullif(i.credit_account_held_credits, 0), i.booked_at,
-    coalesce((i.terms->>'effective_date')::date, (i.booked_at at time zone 'utc')::date),
-    i.booked_at + make_interval(secs => (i.terms->>'timeout_seconds')::int), asset_names[asset_places[i.debit_place]],
-    i.metadata, i.terms
-  from unnest(ids, kinds, target_ids, debit_of, credit_of, moved, debit_versions, credit_versions,
-      debit_account_debits, debit_account_credits, credit_account_debits, credit_account_credits, debit_account_held_debits,
-      debit_account_held_credits, credit_account_held_debits, credit_account_held_credits, booked, metadatas, terms, outcomes)
-    i (id, kind, target_id, debit_place, credit_place, amount, debit_version, credit_version, debit_account_debits,
-      debit_account_credits, credit_account_debits, credit_account_credits, debit_account_held_debits,
-      debit_account_held_credits, credit_account_held_debits, credit_account_held_credits, booked_at, metadata, terms, outcome)
-  where i.outcome = 0
+    effective_date, expires_at, asset, metadata, terms, refusal, actor)
+  select tenant, i.id, i.kind, i.target_id,
+    case i.outcome when 0 then all_ids[i.debit_place] else account_ids[i.asked_debit_place] end,
+    case i.outcome when 0 then all_ids[i.credit_place] else account_ids[i.asked_credit_place] end,
+    case i.outcome when 0 then i.moved else nullif(i.amount, 0) end,
+    case i.outcome when 0 then i.debit_version end, case i.outcome when 0 then i.credit_version end,
+    case i.outcome when 0 then i.debit_account_debits end, case i.outcome when 0 then i.debit_account_credits end,
+    case i.outcome when 0 then i.credit_account_debits end, case i.outcome when 0 then i.credit_account_credits end,
+    case i.outcome when 0 then nullif(i.debit_account_held_debits, 0) end,
+    case i.outcome when 0 then nullif(i.debit_account_held_credits, 0) end,
+    case i.outcome when 0 then nullif(i.credit_account_held_debits, 0) end,
+    case i.outcome when 0 then nullif(i.credit_account_held_credits, 0) end,
+    case i.outcome when 0 then i.booked_at end,
+    case i.outcome when 0 then coalesce((i.terms->>'effective_date')::date, (i.booked_at at time zone 'utc')::date) end,
+    case i.outcome when 0 then i.booked_at + make_interval(secs => (i.terms->>'timeout_seconds')::int) end,
+    case i.outcome when 0 then asset_names[asset_places[i.debit_place]] end,
+    i.metadata, i.terms, codes[nullif(i.outcome, 0)], case when i.outcome > 0 then actors[i.grant_place] end
+  from unnest(ids, kinds, target_ids, debit_of, credit_of, debit_places, credit_places, amounts, moved, debit_versions,
+      credit_versions, debit_account_debits, debit_account_credits, credit_account_debits, credit_account_credits,
+      debit_account_held_debits, debit_account_held_credits, credit_account_held_debits, credit_account_held_credits, booked,
+      metadatas, terms, grant_of, outcomes)
+    i (id, kind, target_id, debit_place, credit_place, asked_debit_place, asked_credit_place, amount, moved, debit_version,
+      credit_version, debit_account_debits, debit_account_credits, credit_account_debits, credit_account_credits,
+      debit_account_held_debits, debit_account_held_credits, credit_account_held_debits, credit_account_held_credits, booked_at,
+      metadata, terms, grant_place, outcome)
+  -- Refusals of the sweeper are nobody's to remember: it comes again.
+  where i.outcome = 0 or (i.outcome > 0 and i.kind <> 'expiry')
   order by i.id
   on conflict (tenant_id, id) do nothing;
   get diagnostics written = row_count;
-  if written < cardinality(array_positions(outcomes, 0::smallint)) then
+  if written < (
+      select count(*) from unnest(kinds, outcomes) i (kind, outcome)
+      where i.outcome = 0 or (i.outcome > 0 and i.kind <> 'expiry')) then
     raise exception 'an id was used meanwhile' using errcode = '40001';
-  end if;
-
-  if 0 < any (outcomes) then
-    -- Refusals of the sweeper are nobody's to remember: it comes again.
-    insert into ledger.transfers (tenant_id, id, kind, target_id, debit_account_id, credit_account_id, amount, metadata, terms,
-      refusal, actor)
-    select tenant, i.id, i.kind, i.target_id, account_ids[i.debit_place], account_ids[i.credit_place], nullif(i.amount, 0),
-      i.metadata, i.terms, codes[i.outcome], actors[i.grant_place]
-    from unnest(ids, kinds, target_ids, debit_places, credit_places, amounts, metadatas, terms, grant_of, outcomes)
-      i (id, kind, target_id, debit_place, credit_place, amount, metadata, terms, grant_place, outcome)
-    where i.outcome > 0 and i.kind <> 'expiry'
-    order by i.id
-    on conflict (tenant_id, id) do nothing;
-    get diagnostics written = row_count;
-    if written < (
-        select count(*) from unnest(kinds, outcomes) i (kind, outcome) where i.outcome > 0 and i.kind <> 'expiry') then
-      raise exception 'an id was used meanwhile' using errcode = '40001';
-    end if;
   end if;
 
   perform ledger.write_totals(rows_at, versions, debits, credits, held_debits, held_credits, last_booked);
@@ -2323,6 +2334,10 @@ begin
       r.credit_version, r.booked_at, r.effective_date, r.expires_at
     from ledger.replay_items(tenant, fresh, keys_fresh, ids, ids_given, idempotency_keys, kinds, target_ids,
       account_ids, debit_places, credit_places, amounts, metadatas, terms) r;
+    get diagnostics written = row_count;
+    if written < cardinality(array_positions(fresh, false)) then
+      raise exception 'a known item has left no transfer'; -- Without a row it would count as created.
+    end if;
   end if;
 end $function$;
 alter function ledger.post_items(uuid[],boolean[],uuid[],text[],uuid[],uuid[],integer[],integer[],bigint[],jsonb[],jsonb[],boolean[],boolean[],uuid[],text[],text[],text[],text[],integer[]) owner to holdfast_owner;
