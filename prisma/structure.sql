@@ -1746,6 +1746,24 @@ CREATE OR REPLACE FUNCTION ledger.clock()
 AS $function$ select clock_timestamp() $function$;
 alter function ledger.clock() owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION ledger.drop_timeouts(rows_at tid[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+ SET enable_indexscan TO 'off'
+ SET enable_hashjoin TO 'off'
+ SET enable_mergejoin TO 'off'
+AS $function$
+begin
+  delete from ledger.timeouts t
+  using unnest(rows_at) u (row_at)
+  where t.ctid = u.row_at and t.tenant_id = (select tenancy.tenant_id());
+end $function$;
+alter function ledger.drop_timeouts(tid[]) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION ledger.post_batch(ids uuid[], ids_given boolean[], idempotency_keys uuid[], debit_account_ids uuid[], credit_account_ids uuid[], amounts bigint[], metadatas jsonb[], event_ids uuid[], correlation_ids text[], causation_ids text[], traceparents text[], grants text[], grant_of integer[])
  RETURNS TABLE(place integer, result text, replayed boolean, id uuid, asset text, debit_version bigint, credit_version bigint, booked_at text)
  LANGUAGE sql
@@ -2254,9 +2272,14 @@ begin
   perform ledger.write_totals(rows_at, versions, debits, credits, held_debits, held_credits, last_booked);
 
   if not is_plain then
-    delete from ledger.timeouts t
-    using unnest(target_ids, outcomes) u (target_id, outcome)
-    where t.tenant_id = tenant and t.hold_id = u.target_id and u.outcome = 0;
+    perform ledger.drop_timeouts(array(
+      select l.row_at
+      from unnest(target_ids, outcomes) u (target_id, outcome)
+      cross join lateral (
+        select t.ctid as row_at from ledger.timeouts t
+        where t.tenant_id = tenant and t.hold_id = u.target_id
+        limit 1) l
+      where u.outcome = 0));
     if has_terms then
       insert into ledger.timeouts (tenant_id, hold_id, expires_at)
       select tenant, i.id, i.booked_at + make_interval(secs => (i.terms->>'timeout_seconds')::int)
@@ -2967,6 +2990,7 @@ grant execute on function events.tick(text,bigint,integer) to holdfast_relay;
 grant execute on function events.verify_lineage(pg_lsn,integer,boolean) to holdfast_relay;
 grant execute on function ledger.clock() to holdfast_app;
 grant execute on function ledger.clock() to holdfast_relay;
+grant execute on function ledger.drop_timeouts(tid[]) to holdfast_app;
 grant execute on function ledger.post_batch(uuid[],boolean[],uuid[],uuid[],uuid[],bigint[],jsonb[],uuid[],text[],text[],text[],text[],integer[]) to holdfast_app;
 grant execute on function ledger.post_items(uuid[],boolean[],uuid[],text[],uuid[],uuid[],integer[],integer[],bigint[],jsonb[],jsonb[],boolean[],boolean[],uuid[],text[],text[],text[],text[],integer[]) to holdfast_app;
 grant execute on function ledger.replay_items(uuid,boolean[],boolean[],uuid[],boolean[],uuid[],text[],uuid[],uuid[],integer[],integer[],bigint[],jsonb[],jsonb[]) to holdfast_app;

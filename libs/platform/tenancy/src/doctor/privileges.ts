@@ -87,6 +87,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'events.read_tenant_span',
       'events.take_page',
       'ledger.clock',
+      'ledger.drop_timeouts',
       'ledger.post_batch',
       'ledger.post_items',
       'ledger.replay_items',
