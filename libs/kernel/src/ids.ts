@@ -1,10 +1,32 @@
-import { createHash } from 'node:crypto';
-import { v7 } from 'uuid';
+import { createHash, randomUUID } from 'node:crypto';
 import { z } from 'zod';
 
-/** A UUIDv7 (RFC 9562): unique everywhere, and later ones sort behind earlier ones of the same process. */
+/** What the bits beside the time, version and variant hold of a counter; the other 48 are random. */
+const COUNTER_MAX = 2 ** 26 - 1;
+let millisecond = 0;
+let counter = 0;
+let time = '';
+
+/**
+ * A UUIDv7 (RFC 9562): unique everywhere, and later ones sort behind earlier ones of the same process.
+ *
+ * Within a millisecond it counts, from a random start (§6.2, method 1). Its own and no library's: those ask the kernel for
+ * randomness for each id, where Node keeps it for UUIDs in stock. A transfer takes three ids, and 2 µs each was a third of
+ * what it cost the process.
+ */
 export function newId(): string {
-  return v7();
+  const random = randomUUID();
+  const now = Date.now();
+  counter += 1;
+  if (now > millisecond || counter > COUNTER_MAX) {
+    millisecond = Math.max(now, millisecond + 1);
+    counter = Number.parseInt(random.slice(0, 6), 16);
+    const digits = millisecond.toString(16).padStart(12, '0');
+    time = `${digits.slice(0, 8)}-${digits.slice(8)}`;
+  }
+  const high = (0x7000 | (counter >>> 14)).toString(16);
+  const low = (0x8000 | (counter & 0x3fff)).toString(16);
+  return `${time}-${high}-${low}${random.slice(23)}`;
 }
 
 /** The shape of an id in requests. Any UUID, lower-cased: ids that clients choose need not be version 7. */
