@@ -21,6 +21,8 @@ import { type Filling, type Kind, type Place, type Route, type Wire, Yields } fr
 /** Levels of objects that a query asks for: a connection's nodes, and a connection of theirs. */
 const SELECTION_DEPTH_MAX = 7;
 const PAGING = new Set(['first', 'after']);
+/** What a mutation calls the version that its sender has read. */
+const VERSIONS = new Set(['version', 'revision']);
 
 /** Every root field of the schema. */
 export function graphqlRoutes(schema: GraphQLSchema, document: Document, kinds: Kinds): GraphqlRoute[] {
@@ -118,7 +120,7 @@ export class GraphqlRoute implements Route {
     for (const argument of this.field.args.filter(isRequiredArgument)) {
       const { name } = argument;
       if (name === 'idempotencyKey') variables[name] = idempotencyKey ?? randomUUID();
-      else if (name === 'version') variables[name] = '1';
+      else if (VERSIONS.has(name)) variables[name] = '1';
       else if (isInputObjectType(getNamedType(argument.type)))
         variables[name] = this.content(argument, mark, (pointer) => ids.get(`${name}${pointer}`));
       else variables[name] ??= ids.get(name) ?? this.plain(argument, mark);
@@ -143,7 +145,7 @@ export class GraphqlRoute implements Route {
   }
 
   versionAt({ body }: Wire): string | undefined {
-    if (!this.field.args.some(({ name }) => name === 'version')) return undefined;
+    if (!this.field.args.some(({ name }) => VERSIONS.has(name))) return undefined;
     const { id } = (body as { variables: { id?: string } }).variables;
     const input = this.field.args.map(({ type }) => getNamedType(type)).find(isInputObjectType);
     if (id === undefined) return input && this.rest.versionedPath(input);
@@ -153,7 +155,8 @@ export class GraphqlRoute implements Route {
 
   withVersion(wire: Wire, etag: string): Wire {
     const { variables, ...rest } = wire.body as { variables: object };
-    return { ...wire, body: { ...rest, variables: { ...variables, version: etag.replaceAll('"', '') } } };
+    const name = Object.keys(variables).find((each) => VERSIONS.has(each)) ?? 'version';
+    return { ...wire, body: { ...rest, variables: { ...variables, [name]: etag.replaceAll('"', '') } } };
   }
 
   yield(pointers: readonly string[]): boolean {

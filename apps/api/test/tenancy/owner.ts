@@ -74,7 +74,10 @@ export class Owner {
   /** Makes objects that belong to the one at the place, so that its lists are not empty. */
   async populate(kind: Kind, id: string): Promise<void> {
     for (const route of this.routes.filter((each) => each.audience === 'tenant' && each.isIdempotent)) {
-      const place = route.places().find((each) => each.kind === kind && !each.name.startsWith('path/'));
+      // What stands in the path, or is called `id`, is what the route changes, and may end: nothing is made for it.
+      const place = route
+        .places()
+        .find((each) => each.kind === kind && !each.name.startsWith('path/') && each.name !== 'id');
       if (!place) continue;
       const { ids } = await this.filling(route);
       await this.exercise(route, { ids: new Map([...ids, [place.name, id]]) });

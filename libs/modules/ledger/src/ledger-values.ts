@@ -10,6 +10,9 @@ export const instantView = z
   .string()
   .meta({ description: 'RFC 3339, UTC, to the microsecond.', examples: ['2026-11-20T17:28:19.123456Z'] });
 
+/** A day on its way out. */
+export const dayView = z.iso.date().meta({ description: 'A day, as YYYY-MM-DD.', examples: ['2026-11-20'] });
+
 /** Metadata as JSON at most: enough for references, and the 2,000 items of a batch stay below 8 MiB. */
 const METADATA_CHARACTERS_MAX = 4_096;
 

@@ -118,11 +118,18 @@ describe('The ledger over HTTP', () => {
     expect((await send('GET', `/v1/ledger/accounts/${sales}/entries`)).body.data).toEqual([
       {
         version: '1',
+        kind: 'transfer',
         direction: 'credit',
         amount: transfer.amount,
         counterpartyAccountId: cash,
         transferId: posted.body.id,
-        balancesAfter: { postedDebits: '0', postedCredits: transfer.amount },
+        balancesAfter: {
+          postedDebits: '0',
+          postedCredits: transfer.amount,
+          pendingDebits: '0',
+          pendingCredits: '0',
+        },
+        effectiveDate: posted.body.bookedAt.slice(0, 10),
         metadata: { note: 'a' },
         bookedAt: posted.body.bookedAt,
       },

@@ -5,6 +5,8 @@ import { AccountEntriesHandler } from './accounts/account-entries.query';
 import { AccountsController } from './accounts/accounts.controller';
 import { AccountsHandler } from './accounts/accounts.query';
 import { AccountsResolver } from './accounts/accounts.resolver';
+import { ChangeAccountHandler } from './accounts/change-account.command';
+import { CloseAccountHandler, ReopenAccountHandler } from './accounts/close-account.command';
 import { OpenAccountHandler } from './accounts/open-account.command';
 import { TrialBalanceHandler } from './accounts/trial-balance.query';
 import { Poster, posterOver } from './posting/poster';
@@ -21,6 +23,9 @@ import { TransfersResolver } from './transfers/transfers.resolver';
   providers: [
     { provide: Poster, useFactory: posterOver, inject: [TenantDatabase] },
     OpenAccountHandler,
+    CloseAccountHandler,
+    ReopenAccountHandler,
+    ChangeAccountHandler,
     AccountByIdHandler,
     AccountsHandler,
     AccountEntriesHandler,

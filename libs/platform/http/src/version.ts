@@ -49,12 +49,20 @@ export const ApiIfMatch = (): MethodDecorator =>
     }),
   );
 
-/** The answer is one object with a `version`, and carries it as its ETag. */
-export const Versioned = (): MethodDecorator => UseInterceptors(EtagInterceptor);
+/** The answer is one object with a `version`, or another field that counts its changes, and carries it as its ETag. */
+export const Versioned = (field: 'version' | 'revision' = 'version'): MethodDecorator =>
+  UseInterceptors(new EtagInterceptor(field));
 
 class EtagInterceptor implements NestInterceptor {
-  intercept(context: ExecutionContext, next: CallHandler<{ readonly version: string }>): Observable<unknown> {
+  constructor(private readonly field: string) {}
+
+  intercept(
+    context: ExecutionContext,
+    next: CallHandler<Readonly<Record<string, unknown>>>,
+  ): Observable<unknown> {
     const reply = context.switchToHttp().getResponse<FastifyReply>();
-    return next.handle().pipe(tap(({ version }) => void reply.header('etag', `"${version}"`)));
+    return next
+      .handle()
+      .pipe(tap(({ [this.field]: version }) => void reply.header('etag', `"${String(version)}"`)));
   }
 }

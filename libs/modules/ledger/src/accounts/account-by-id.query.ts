@@ -13,7 +13,7 @@ export class AccountById extends TenantQuery<{ readonly id: string }, AccountVie
 const FIND = statement<AccountRow>(
   'ledger.find_account',
   `select id, code, asset, normal_balance, limit_rule, posted_debits, posted_credits, pending_debits, pending_credits,
-     version, metadata,
+     version, revision, metadata,
      to_char(opened_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as opened_at,
      to_char(closed_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as closed_at
    from ledger.accounts

@@ -4,19 +4,25 @@ import { statement } from '@holdfast/database';
 import { TenantDatabase } from '@holdfast/tenancy';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
-import { digitsView, instantView, metadataSchema } from '../ledger-values';
+import { dayView, digitsView, instantView, metadataSchema } from '../ledger-values';
+import { balancesView, showBalances, type TotalsRow } from './account';
 
-/** The posted totals of the account as the entry left them. */
-export const balancesAfterView = z.object({ postedDebits: digitsView, postedCredits: digitsView });
+/** What an entry is: see the table above `ledger.post_items`. */
+export const entryKinds = ['transfer', 'hold', 'post', 'void', 'expiry', 'reversal'] as const;
 
-/** One side of a transfer, seen from one account. */
+/**
+ * One side of a transfer, seen from one account. A hold, a void and an expiry change what is pending and nothing posted; a
+ * post does both.
+ */
 export const entryView = z.object({
   version: digitsView,
+  kind: z.enum(entryKinds),
   direction: z.enum(['debit', 'credit']),
   amount: digitsView,
   counterpartyAccountId: z.guid(),
   transferId: z.guid(),
-  balancesAfter: balancesAfterView,
+  balancesAfter: balancesView,
+  effectiveDate: dayView,
   metadata: metadataSchema,
   bookedAt: instantView,
 });
@@ -32,14 +38,15 @@ export class AccountEntries extends TenantQuery<Input, Page<EntryView>> {
   readonly scope = 'ledger:read';
 }
 
-interface EntryRow {
+/** The columns of an entry, as its statements name them. */
+export interface EntryRow extends TotalsRow {
   readonly version: bigint;
+  readonly kind: EntryView['kind'];
   readonly direction: EntryView['direction'];
   readonly amount: bigint;
   readonly counterparty_account_id: string;
   readonly transfer_id: string;
-  readonly posted_debits: bigint;
-  readonly posted_credits: bigint;
+  readonly effective_date: string;
   readonly metadata: Record<string, unknown>;
   readonly booked_at: string;
 }
@@ -52,18 +59,22 @@ const FIND_ACCOUNT = statement<{ id: string }>(
 // Each leg is read from its own index, newest first; the two pages are merged by version.
 const LIST = statement<EntryRow>(
   'ledger.list_entries',
-  `select version, direction, amount, counterparty_account_id, transfer_id, posted_debits, posted_credits, metadata,
+  `select version, kind, direction, amount, counterparty_account_id, transfer_id, posted_debits, posted_credits,
+     coalesce(pending_debits, 0) as pending_debits, coalesce(pending_credits, 0) as pending_credits,
+     effective_date::text as effective_date, metadata,
      to_char(booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as booked_at
    from (
-     (select debit_version as version, 'debit' as direction, amount, credit_account_id as counterparty_account_id,
-        id as transfer_id, debit_account_debits as posted_debits, debit_account_credits as posted_credits, metadata, booked_at
+     (select debit_version as version, kind, 'debit' as direction, amount, credit_account_id as counterparty_account_id,
+        id as transfer_id, debit_account_debits as posted_debits, debit_account_credits as posted_credits,
+        debit_account_held_debits as pending_debits, debit_account_held_credits as pending_credits, effective_date, metadata,
+        booked_at
       from ledger.transfers
       where tenant_id = $1 and debit_account_id = $2 and debit_version < $3 and refusal is null
       order by debit_version desc
       limit $4)
      union all
-     (select credit_version, 'credit', amount, debit_account_id, id, credit_account_debits, credit_account_credits, metadata,
-        booked_at
+     (select credit_version, kind, 'credit', amount, debit_account_id, id, credit_account_debits, credit_account_credits,
+        credit_account_held_debits, credit_account_held_credits, effective_date, metadata, booked_at
       from ledger.transfers
       where tenant_id = $1 and credit_account_id = $2 and credit_version < $3 and refusal is null
       order by credit_version desc
@@ -95,14 +106,17 @@ export class AccountEntriesHandler implements IQueryHandler<AccountEntries> {
   }
 }
 
-function showEntry(row: EntryRow): EntryView {
+/** The entry as callers see it. */
+export function showEntry(row: EntryRow): EntryView {
   return {
     version: String(row.version),
+    kind: row.kind,
     direction: row.direction,
     amount: String(row.amount),
     counterpartyAccountId: row.counterparty_account_id,
     transferId: row.transfer_id,
-    balancesAfter: { postedDebits: String(row.posted_debits), postedCredits: String(row.posted_credits) },
+    balancesAfter: showBalances(row),
+    effectiveDate: row.effective_date,
     metadata: row.metadata,
     bookedAt: row.booked_at,
   };

@@ -29,12 +29,20 @@ export const accountView = z.object({
   normalBalance: normalBalanceSchema,
   limit: limitRuleSchema,
   balances: balancesView,
-  version: digitsView,
+  available: digitsView.meta({
+    description:
+      'What is free by the normal balance: posted less what goes the other way, holds included. Below 0: `-5`.',
+  }),
+  version: digitsView.meta({ description: 'Counts its entries.' }),
+  revision: digitsView.meta({ description: 'Counts what people change; the number in its ETag.' }),
   metadata: metadataSchema,
   openedAt: instantView,
   closedAt: instantView.nullable(),
 });
 export type AccountView = z.output<typeof accountView>;
+
+/** What PATCH takes: the metadata as a whole. */
+export const changeAccountInput = z.strictObject({ metadata: metadataSchema });
 
 /** The columns of an account, as its statements name them. */
 export interface AccountRow {
@@ -48,9 +56,35 @@ export interface AccountRow {
   readonly pending_debits: bigint;
   readonly pending_credits: bigint;
   readonly version: bigint;
+  readonly revision: bigint;
   readonly metadata: Record<string, unknown>;
   readonly opened_at: string;
   readonly closed_at: string | null;
+}
+
+/** The four totals of anything that has them. */
+export type TotalsRow = Pick<
+  AccountRow,
+  'posted_debits' | 'posted_credits' | 'pending_debits' | 'pending_credits'
+>;
+
+/** Totals as callers see them. */
+export function showBalances(row: TotalsRow): z.output<typeof balancesView> {
+  return {
+    postedDebits: String(row.posted_debits),
+    postedCredits: String(row.posted_credits),
+    pendingDebits: String(row.pending_debits),
+    pendingCredits: String(row.pending_credits),
+  };
+}
+
+/**
+ * What can still be taken from the account's normal side: holds that take from it count as taken, holds that bring to it do not
+ * count. `min_balance_after` is held against the same number.
+ */
+export function availableOf(normalBalance: AccountView['normalBalance'], row: TotalsRow): bigint {
+  const balance = row.posted_debits - row.posted_credits;
+  return normalBalance === 'debit' ? balance - row.pending_credits : -balance - row.pending_debits;
 }
 
 /** The account as callers see it. */
@@ -61,13 +95,10 @@ export function showAccount(row: AccountRow): AccountView {
     asset: row.asset,
     normalBalance: row.normal_balance,
     limit: row.limit_rule,
-    balances: {
-      postedDebits: String(row.posted_debits),
-      postedCredits: String(row.posted_credits),
-      pendingDebits: String(row.pending_debits),
-      pendingCredits: String(row.pending_credits),
-    },
+    balances: showBalances(row),
+    available: String(availableOf(row.normal_balance, row)),
     version: String(row.version),
+    revision: String(row.revision),
     metadata: row.metadata,
     openedAt: row.opened_at,
     closedAt: row.closed_at,

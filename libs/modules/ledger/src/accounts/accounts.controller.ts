@@ -1,14 +1,30 @@
 import { type Caller, idSchema } from '@holdfast/kernel';
 import { type Idempotency, type Page, pageOf } from '@holdfast/cqrs';
-import { ApiIdempotencyKey, CallerOf, IdempotencyKey, Needs } from '@holdfast/http';
-import { Body, Controller, Get, Param, Post, Query } from '@nestjs/common';
+import {
+  ApiIdempotencyKey,
+  ApiIfMatch,
+  CallerOf,
+  IdempotencyKey,
+  IfMatch,
+  Needs,
+  Versioned,
+} from '@holdfast/http';
+import { Body, Controller, Get, HttpCode, Param, Patch, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
-import { accountView, type AccountView, openAccountInput, type OpenAccountInput } from './account';
+import {
+  accountView,
+  type AccountView,
+  changeAccountInput,
+  openAccountInput,
+  type OpenAccountInput,
+} from './account';
 import { AccountById } from './account-by-id.query';
 import { AccountEntries, entriesInput, entryView, type EntryView } from './account-entries.query';
 import { Accounts, accountsInput } from './accounts.query';
+import { ChangeAccount } from './change-account.command';
+import { CloseAccount, ReopenAccount } from './close-account.command';
 import { OpenAccount } from './open-account.command';
 import { TrialBalance, trialBalanceView, type TrialBalanceView } from './trial-balance.query';
 
@@ -22,6 +38,7 @@ export class AccountsController {
 
   @Post('accounts')
   @Needs('ledger:write')
+  @Versioned('revision')
   @ApiOperation({ summary: 'Open an account' })
   @ApiIdempotencyKey()
   @ApiCreatedResponse({ standardSchema: accountView })
@@ -46,10 +63,60 @@ export class AccountsController {
 
   @Get('accounts/:id')
   @Needs('ledger:read')
+  @Versioned('revision')
   @ApiOperation({ summary: 'Read an account with its totals' })
   @ApiOkResponse({ standardSchema: accountView })
   read(@CallerOf() caller: Caller, @Param('id', { schema: idSchema }) id: string): Promise<AccountView> {
     return this.queries.execute(new AccountById(caller, { id }));
+  }
+
+  @Patch('accounts/:id')
+  @Needs('ledger:write')
+  @Versioned('revision')
+  @ApiOperation({ summary: 'Replace an account’s metadata' })
+  @ApiIdempotencyKey()
+  @ApiIfMatch()
+  @ApiOkResponse({ standardSchema: accountView })
+  change(
+    @CallerOf() caller: Caller,
+    @IdempotencyKey() idempotency: Idempotency,
+    @IfMatch() revision: string,
+    @Param('id', { schema: idSchema }) id: string,
+    @Body({ schema: changeAccountInput }) input: z.output<typeof changeAccountInput>,
+  ): Promise<AccountView> {
+    return this.commands.execute(new ChangeAccount(caller, { ...input, id, revision }, idempotency));
+  }
+
+  @Post('accounts/:id/close')
+  @Needs('ledger:write')
+  @HttpCode(200)
+  @Versioned('revision')
+  @ApiOperation({
+    summary: 'Close an account: it takes nothing new, and holds that are open still end on it',
+  })
+  @ApiIdempotencyKey()
+  @ApiOkResponse({ standardSchema: accountView })
+  close(
+    @CallerOf() caller: Caller,
+    @IdempotencyKey() idempotency: Idempotency,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<AccountView> {
+    return this.commands.execute(new CloseAccount(caller, { id }, idempotency));
+  }
+
+  @Post('accounts/:id/reopen')
+  @Needs('ledger:write')
+  @HttpCode(200)
+  @Versioned('revision')
+  @ApiOperation({ summary: 'Open a closed account again' })
+  @ApiIdempotencyKey()
+  @ApiOkResponse({ standardSchema: accountView })
+  reopen(
+    @CallerOf() caller: Caller,
+    @IdempotencyKey() idempotency: Idempotency,
+    @Param('id', { schema: idSchema }) id: string,
+  ): Promise<AccountView> {
+    return this.commands.execute(new ReopenAccount(caller, { id }, idempotency));
   }
 
   @Get('accounts/:id/entries')

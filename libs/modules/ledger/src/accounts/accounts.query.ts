@@ -17,7 +17,7 @@ export class Accounts extends TenantQuery<z.output<typeof accountsInput>, Page<A
 const LIST = statement<AccountRow>(
   'ledger.list_accounts',
   `select id, code, asset, normal_balance, limit_rule, posted_debits, posted_credits, pending_debits, pending_credits,
-     version, metadata,
+     version, revision, metadata,
      to_char(opened_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as opened_at,
      to_char(closed_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as closed_at
    from ledger.accounts

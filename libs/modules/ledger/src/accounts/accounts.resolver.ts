@@ -23,10 +23,12 @@ import {
   Resolver,
 } from '@nestjs/graphql';
 import { z } from 'zod';
-import { accountView, balancesView, openAccountInput } from './account';
+import { accountView, balancesView, changeAccountInput, openAccountInput } from './account';
 import { AccountById } from './account-by-id.query';
-import { AccountEntries, balancesAfterView, entryView } from './account-entries.query';
+import { AccountEntries, entryView } from './account-entries.query';
 import { Accounts } from './accounts.query';
+import { ChangeAccount } from './change-account.command';
+import { CloseAccount, ReopenAccount } from './close-account.command';
 import { OpenAccount } from './open-account.command';
 import { assetTotalsView, TrialBalance } from './trial-balance.query';
 
@@ -42,11 +44,6 @@ export class Account extends dto(accountView, 'output') {}
 export class AccountConnection extends connectionOf(Account) {}
 
 @ObjectType()
-export class EntryBalances extends dto(balancesAfterView, 'output') {}
-
-represent(balancesAfterView, 'output', () => EntryBalances);
-
-@ObjectType()
 export class Entry extends dto(entryView, 'output') {}
 
 @ObjectType()
@@ -60,6 +57,18 @@ export class OpenAccountArgs extends dto(openAccountInput, 'input') {}
 
 @ArgsType()
 export class AccountArgs extends dto(z.strictObject({ id: idSchema }), 'args') {}
+
+@ArgsType()
+export class AccountCommandArgs extends dto(
+  z.strictObject({ id: idSchema, idempotencyKey: z.string() }),
+  'args',
+) {}
+
+@ArgsType()
+export class ChangeAccountArgs extends dto(
+  changeAccountInput.extend({ id: idSchema, revision: z.string().max(20), idempotencyKey: z.string() }),
+  'args',
+) {}
 
 @Resolver(() => Account)
 export class AccountsResolver {
@@ -105,5 +114,32 @@ export class AccountsResolver {
     @Args('idempotencyKey') idempotencyKey: string,
   ): Promise<Account> {
     return this.commands.execute(new OpenAccount(caller, input, idempotencyOf(idempotencyKey)));
+  }
+
+  @Mutation(() => Account, { description: 'Replaces an account’s metadata.' })
+  @Needs('ledger:write')
+  changeAccount(
+    @CallerOf() caller: Caller,
+    @Args() { idempotencyKey, ...change }: ChangeAccountArgs,
+  ): Promise<Account> {
+    return this.commands.execute(new ChangeAccount(caller, change, idempotencyOf(idempotencyKey)));
+  }
+
+  @Mutation(() => Account, { description: 'Closes an account for what is new.' })
+  @Needs('ledger:write')
+  closeAccount(
+    @CallerOf() caller: Caller,
+    @Args() { id, idempotencyKey }: AccountCommandArgs,
+  ): Promise<Account> {
+    return this.commands.execute(new CloseAccount(caller, { id }, idempotencyOf(idempotencyKey)));
+  }
+
+  @Mutation(() => Account, { description: 'Opens a closed account again.' })
+  @Needs('ledger:write')
+  reopenAccount(
+    @CallerOf() caller: Caller,
+    @Args() { id, idempotencyKey }: AccountCommandArgs,
+  ): Promise<Account> {
+    return this.commands.execute(new ReopenAccount(caller, { id }, idempotencyOf(idempotencyKey)));
   }
 }

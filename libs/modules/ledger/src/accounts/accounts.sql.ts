@@ -1,6 +1,7 @@
+import { NotFound } from '@holdfast/kernel';
 import { statement } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
-import type { AccountRow, OpenAccountInput } from './account';
+import type { AccountRow, AccountView, OpenAccountInput } from './account';
 
 const INSERT_ACCOUNT = statement<AccountRow>(
   'ledger.insert_account',
@@ -8,7 +9,30 @@ const INSERT_ACCOUNT = statement<AccountRow>(
    values ($1, $2, $3, $4, $5, $6, $7)
    on conflict (tenant_id, code) do nothing
    returning id, code, asset, normal_balance, limit_rule, posted_debits, posted_credits, pending_debits, pending_credits,
-     version, metadata,
+     version, revision, metadata,
+     to_char(opened_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as opened_at,
+     to_char(closed_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as closed_at`,
+);
+
+// The lock that posting takes, too: what is booked before the account closes has ended, and what comes later sees it closed.
+const LOCK = statement<AccountRow>(
+  'ledger.lock_account',
+  `select id, code, asset, normal_balance, limit_rule, posted_debits, posted_credits, pending_debits, pending_credits,
+     version, revision, metadata,
+     to_char(opened_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as opened_at,
+     to_char(closed_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as closed_at
+   from ledger.accounts
+   where tenant_id = $1 and id = $2
+   for no key update`,
+);
+
+const UPDATE = statement<AccountRow>(
+  'ledger.update_account',
+  `update ledger.accounts
+   set closed_at = case when $3 then coalesce(closed_at, ledger.clock()) end, metadata = $4, revision = revision + 1
+   where tenant_id = $1 and id = $2
+   returning id, code, asset, normal_balance, limit_rule, posted_debits, posted_credits, pending_debits, pending_credits,
+     version, revision, metadata,
      to_char(opened_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as opened_at,
      to_char(closed_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as closed_at`,
 );
@@ -32,4 +56,22 @@ export function insertAccount(
     limit,
     JSON.stringify(metadata),
   ]);
+}
+
+/** The account, locked against posting and against other changes until the commit. Throws NotFound. */
+export async function lockAccount(tx: TenantTx, id: string): Promise<AccountRow> {
+  const row = await tx.row(LOCK, [tx.tenantId, id]);
+  if (!row) throw new NotFound();
+  return row;
+}
+
+/** Writes what people change of an account that is locked, and counts its revision. */
+export async function updateAccount(
+  tx: TenantTx,
+  id: string,
+  { isClosed, metadata }: { readonly isClosed: boolean; readonly metadata: AccountView['metadata'] },
+): Promise<AccountRow> {
+  const row = await tx.row(UPDATE, [tx.tenantId, id, isClosed, JSON.stringify(metadata)]);
+  if (!row) throw new NotFound();
+  return row;
 }
