@@ -7,6 +7,16 @@ import type { Tenant } from './tenancy/owner';
 import { deliverEvents, rowsOf } from './tenancy/stored';
 import { TestApi, trusting } from './test-api';
 
+/** What a hold is made by. */
+const HOLD = { pending: true };
+/** Routes that are about what is in one state alone. */
+const STATES = {
+  'POST /v1/ledger/transfers/{id}/post': HOLD,
+  'POST /v1/ledger/transfers/{id}/void': HOLD,
+  'mutation postHold': HOLD,
+  'mutation voidHold': HOLD,
+};
+
 /** Rows 24 and 25 of the isolation table: no route shows or changes what is another tenant's, or says that it is there. */
 describe('Every route', () => {
   let api: TestApi;
@@ -51,6 +61,7 @@ describe('Every route', () => {
       },
       rowsOf: (tenantId) => rowsOf(api, tenantId),
       work,
+      states: STATES,
     });
     const { operations, fields, requests, canaries, leaks, times } = report;
     process.stdout.write(

@@ -5,7 +5,7 @@ import { Canaries, describeReply } from './answers';
 import { Attacker, type Sent, type Target } from './attacker';
 import { readCatalogue } from './catalogue';
 import { Findings } from './findings';
-import { Owner, type Tenant, Unexercised } from './owner';
+import { Owner, type Tenant, Unexercised, type Ways } from './owner';
 import { Client, codeOf, type Filling, isDone, type Reply, type Route } from './route';
 
 /** What the matrix is run against, and with. */
@@ -24,6 +24,8 @@ export interface MatrixOptions {
   readonly rowsOf?: (tenantId: string) => Promise<unknown>;
   /** Routes to look at; all by default. */
   readonly only?: (name: string) => boolean;
+  /** States of objects that routes are about, by the route's name; see `Ways`. */
+  readonly states?: Ways['states'];
   /** Refusals that are a route's proper answer to its owner, by the route's name. */
   readonly refusals?: Readonly<Record<string, string>>;
 }
@@ -68,11 +70,11 @@ class Matrix {
     routes: readonly Route[],
     private readonly options: MatrixOptions,
   ) {
-    const { refusals = {}, only = () => true, victim, attacker, work } = options;
+    const { refusals = {}, states = {}, only = () => true, victim, attacker, work } = options;
     this.chosen = routes.filter(({ name }) => only(name));
     const see = (reply: Reply): void => this.findings.canaries.learn(reply);
-    this.victim = new Owner(client, routes, victim, { mark: VICTIMS_MARK, refusals, work, see });
-    const self = new Owner(client, routes, attacker, { mark: 'canary-attacker', refusals, work });
+    this.victim = new Owner(client, routes, victim, { mark: VICTIMS_MARK, refusals, states, work, see });
+    const self = new Owner(client, routes, attacker, { mark: 'canary-attacker', refusals, states, work });
     this.attacker = new Attacker(client, self, victim.id, this.findings, options.credentials);
   }
 

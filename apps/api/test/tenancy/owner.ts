@@ -26,6 +26,8 @@ export interface Ways {
   readonly mark: string;
   /** Refusals that are a route's proper answer to its owner, in the state that the generator can bring about. */
   readonly refusals: Readonly<Record<string, string>>;
+  /** What the body says that makes an object for a route, by the route's name: some are about objects in one state alone. */
+  readonly states?: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
   /** Does what an answer of 202 has promised. */
   readonly work?: (() => Promise<void>) | undefined;
   /** Sees every answer. */
@@ -61,13 +63,14 @@ export class Owner {
   async filling(route: Route): Promise<Filling> {
     const places = route.places();
     const ids = new Map<string, string>();
+    const state = this.ways.states?.[route.name];
     const inPath = places.filter(({ name }) => name.startsWith('path/'));
     const deepest = inPath.at(-1);
     if (deepest) {
-      const { parents, id } = await this.make(deepest.kind);
+      const { parents, id } = await this.make(deepest.kind, state);
       for (const [index, { name }] of inPath.entries()) ids.set(name, [...parents, id][index] ?? id);
     }
-    for (const { name, kind } of places) if (!ids.has(name)) ids.set(name, (await this.make(kind)).id);
+    for (const { name, kind } of places) if (!ids.has(name)) ids.set(name, (await this.make(kind, state)).id);
     return { mark: this.ways.mark, ids };
   }
 
@@ -86,7 +89,7 @@ export class Owner {
   }
 
   /** Makes an object of the kind, or finds one where the service makes them by itself. */
-  async make(kind: Kind): Promise<Made> {
+  async make(kind: Kind, state?: Filling['fields']): Promise<Made> {
     // An object that refers to one of its own kind, as a reply does: the first refers to none.
     if (this.underWay.has(kind)) return { id: LEFT_OUT, parents: [] };
     this.underWay.add(kind);
@@ -95,7 +98,8 @@ export class Owner {
       const above = deepest && (await this.make(deepest));
       const parents = above ? [...above.parents, above.id] : [];
       const create = this.route(`POST ${kind.collection}`);
-      const id = (create && (await this.create(create, kind, parents))) ?? (await this.first(kind, parents));
+      const id =
+        (create && (await this.create(create, kind, parents, state))) ?? (await this.first(kind, parents));
       if (parents.length > 0) this.above.set(id, parents);
       return { id, parents };
     } finally {
@@ -127,10 +131,18 @@ export class Owner {
       if (!kept.includes(id) && !above.has(id)) await this.end(kind, { id, parents: [] });
   }
 
-  private async create(route: Route, kind: Kind, parents: readonly string[]): Promise<string | undefined> {
+  private async create(
+    route: Route,
+    kind: Kind,
+    parents: readonly string[],
+    fields: Filling['fields'],
+  ): Promise<string | undefined> {
     if (route.audience !== 'tenant') return undefined;
     const { ids } = await this.filling(route);
-    const reply = await this.exercise(route, { ids: new Map([...ids, ...this.path(route, parents)]) });
+    const reply = await this.exercise(route, {
+      ids: new Map([...ids, ...this.path(route, parents)]),
+      ...(fields && { fields }),
+    });
     if (reply.status === 202) await this.ways.work?.();
     return identityOf(kind, reply.body);
   }

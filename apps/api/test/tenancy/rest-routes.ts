@@ -139,7 +139,12 @@ export class RestRoute implements Route {
         ...(this.isIdempotent && { 'idempotency-key': filling.idempotencyKey ?? randomUUID() }),
         ...(this.takes('header', 'if-match') && { 'if-match': FIRST_VERSION }),
       },
-      ...(this.body && { body: this.content(mark, (pointer) => ids.get(`body${pointer}`)) }),
+      ...(this.body && {
+        body: withFields(
+          this.content(mark, (pointer) => ids.get(`body${pointer}`)),
+          filling.fields,
+        ),
+      }),
       ...(this.isEndless && { isEndless: true }),
     };
   }
@@ -171,6 +176,10 @@ export class RestRoute implements Route {
   private takes(place: Parameter['in'], name: string): boolean {
     return this.parameters(place).some((parameter) => parameter.name.toLowerCase() === name);
   }
+}
+
+function withFields(body: unknown, fields: Filling['fields']): unknown {
+  return fields ? { ...(body as object), ...fields } : body;
 }
 
 function audienceOf({ security, tags }: Operation): Audience {

@@ -44,6 +44,8 @@ export interface Filling {
   /** Query parameters, or arguments, that may be left out. */
   readonly options?: Readonly<Record<string, unknown>>;
   readonly idempotencyKey?: string;
+  /** What the body has to say, where the state of what it makes depends on it. */
+  readonly fields?: Readonly<Record<string, unknown>>;
 }
 
 /** One operation of OpenAPI, or one root field of GraphQL. */

@@ -13,6 +13,15 @@ export const instantView = z
 /** A day on its way out. */
 export const dayView = z.iso.date().meta({ description: 'A day, as YYYY-MM-DD.', examples: ['2026-11-20'] });
 
+/** A day that something counts for. The years are those that a ledger can have, and every one of them PostgreSQL knows. */
+export const effectiveDateSchema = z.iso
+  .date()
+  .refine((day) => day >= '1900-01-01' && day < '2200-01-01', 'A day lies in the years 1900 to 2199.')
+  .meta({
+    description: 'The day that it counts for, otherwise that of booking in UTC.',
+    examples: ['2026-11-20'],
+  });
+
 /** Metadata as JSON at most: enough for references, and the 2,000 items of a batch stay below 8 MiB. */
 const METADATA_CHARACTERS_MAX = 4_096;
 

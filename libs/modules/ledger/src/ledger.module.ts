@@ -2,6 +2,7 @@ import { TenantDatabase } from '@holdfast/tenancy';
 import { Module } from '@nestjs/common';
 import { AccountByIdHandler } from './accounts/account-by-id.query';
 import { AccountEntriesHandler } from './accounts/account-entries.query';
+import { AccountsByIdsHandler } from './accounts/accounts-by-ids.query';
 import { AccountsController } from './accounts/accounts.controller';
 import { AccountsHandler } from './accounts/accounts.query';
 import { AccountsResolver } from './accounts/accounts.resolver';
@@ -9,13 +10,17 @@ import { ChangeAccountHandler } from './accounts/change-account.command';
 import { CloseAccountHandler, ReopenAccountHandler } from './accounts/close-account.command';
 import { OpenAccountHandler } from './accounts/open-account.command';
 import { TrialBalanceHandler } from './accounts/trial-balance.query';
+import { LedgerLoaders } from './ledger-loaders';
 import { Poster, posterOver } from './posting/poster';
+import { PostHoldHandler } from './transfers/post-hold.command';
 import { PostTransferHandler } from './transfers/post-transfer.command';
 import { PostTransfersHandler } from './transfers/post-transfers.command';
-import { TransferByIdHandler } from './transfers/transfer-by-id.query';
+import { ReverseTransferHandler } from './transfers/reverse-transfer.command';
+import { TransferByIdHandler, TransfersByIdsHandler } from './transfers/transfer-by-id.query';
 import { TransfersController } from './transfers/transfers.controller';
 import { TransfersHandler } from './transfers/transfers.query';
-import { TransfersResolver } from './transfers/transfers.resolver';
+import { EntryTransferResolver, TransfersResolver } from './transfers/transfers.resolver';
+import { VoidHoldHandler } from './transfers/void-hold.command';
 
 /** Accounts, transfers, and the poster between them. Needs the application's TenantDatabase. */
 @Module({
@@ -28,14 +33,21 @@ import { TransfersResolver } from './transfers/transfers.resolver';
     ChangeAccountHandler,
     AccountByIdHandler,
     AccountsHandler,
+    AccountsByIdsHandler,
+    LedgerLoaders,
     AccountEntriesHandler,
     TrialBalanceHandler,
     AccountsResolver,
     PostTransferHandler,
     PostTransfersHandler,
+    PostHoldHandler,
+    VoidHoldHandler,
+    ReverseTransferHandler,
     TransferByIdHandler,
+    TransfersByIdsHandler,
     TransfersHandler,
     TransfersResolver,
+    EntryTransferResolver,
   ],
 })
 export class LedgerModule {}

@@ -82,7 +82,8 @@ export function toConnection<Node>(page: Page<Node>): Connection<Node> {
     hasNextPage: page.nextCursor !== null,
     hasPreviousPage: false,
     startCursor: edges.at(0)?.cursor ?? null,
-    endCursor: edges.at(-1)?.cursor ?? null,
+    // A page of filtered items may be short, or empty, and yet have a next one.
+    endCursor: page.nextCursor ?? edges.at(-1)?.cursor ?? null,
   };
   return { edges, pageInfo };
 }

@@ -1,3 +1,4 @@
+export { Batches } from './batches';
 export { closeHttpApplication, createHttpApplication, type HttpOptions } from './application';
 export {
   connectionOf,

@@ -7,7 +7,7 @@ import { openAccountInput } from '../accounts/account';
 import { OpenAccount } from '../accounts/open-account.command';
 import { LedgerModule } from '../ledger.module';
 import { PostTransfer } from './post-transfer.command';
-import { postTransferInput } from './transfer';
+import { postTransferInput } from './transfer-input';
 
 describe('PostTransfer', () => {
   let database: TestDatabase;

@@ -7,7 +7,7 @@ import { openAccountInput } from '../accounts/account';
 import { OpenAccount } from '../accounts/open-account.command';
 import { LedgerModule } from '../ledger.module';
 import { PostTransfers } from './post-transfers.command';
-import { postTransfersInput } from './transfer';
+import { postTransfersInput } from './transfer-input';
 
 describe('PostTransfers', () => {
   let database: TestDatabase;
@@ -54,11 +54,28 @@ describe('PostTransfers', () => {
     expect(await post()).toEqual(['ledger.exceeds_credits', 'exists', 'exists', 'ledger.exceeds_credits']);
   });
 
-  it('takes items without links only', () => {
-    const item = { id: newId(), debitAccountId: newId(), creditAccountId: newId(), amount: '1' };
-    expect(postTransfersInput.safeParse({ items: [{ ...item, linked: false }] }).success).toBe(true);
-    expect(postTransfersInput.safeParse({ items: [{ ...item, linked: true }] }).success).toBe(false);
-    expect(postTransfersInput.safeParse({ items: [{ ...item, id: undefined }] }).success).toBe(false);
-    expect(postTransfersInput.safeParse({ items: [] }).success).toBe(false);
+  it('posts a chain whole or not at all, with holds and their ends in it', async () => {
+    const [cash, wallet] = [await open('none'), await open('debits_must_not_exceed_credits')];
+    const fund = { debitAccountId: cash, creditAccountId: wallet, amount: '5' };
+    const spend = { debitAccountId: wallet, creditAccountId: cash, amount: '5' };
+    const post = async (...items: object[]): Promise<string[]> => {
+      const input = postTransfersInput.parse({ items: items.map((item) => ({ id: newId(), ...item })) });
+      return (await commands.execute(new PostTransfers(caller, input))).results.map(({ result }) => result);
+    };
+    const failed = ['ledger.linked_item_failed', 'ledger.exceeds_credits'];
+    expect(await post({ ...fund, linked: true }, { ...spend, amount: '6' }, spend)).toEqual([
+      ...failed,
+      'ledger.exceeds_credits',
+    ]);
+    const hold = newId();
+    expect(
+      await post(
+        { ...fund, linked: true },
+        { ...spend, id: hold, pending: true, linked: true },
+        { kind: 'post', targetId: hold, amount: '3', linked: true },
+        { ...spend, amount: '2' },
+        { kind: 'void', targetId: hold },
+      ),
+    ).toEqual(['created', 'created', 'created', 'created', 'ledger.hold_posted']);
   });
 });
