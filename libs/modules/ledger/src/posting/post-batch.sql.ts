@@ -104,6 +104,8 @@ const POST_ITEMS = statement<ResultRow>(
  * posting and commit cross the network together, so a single transfer costs one round trip.
  */
 export async function postBatch(tx: TenantTx, postings: readonly Posting[]): Promise<PostingResult[]> {
+  // A chain that was cut would take effect in parts.
+  if (postings.at(-1)?.terms?.linked) throw new Error('the last posting of a batch is linked');
   const rows = await tx.last(POST_ITEMS, valuesOf(postings));
   const results = postings.map(({ id }): PostingResult => ({ ...CREATED, id }));
   for (const row of rows) results[row.place - 1] = showResult(row);
