@@ -58,11 +58,15 @@ class GatedLedger {
     }, limits);
   }
 
+  /** Items by their ids; one that ends in a plus is linked with the next. */
   submit(tenantId: string, ...ids: string[]): Promise<PostingResult[]> {
-    const caller = callerOf(tenantId);
+    return this.submitBy(callerOf(tenantId), ...ids);
+  }
+
+  submitBy(caller: Caller, ...ids: string[]): Promise<PostingResult[]> {
     return this.poster.submit(
       caller,
-      ids.map((id) => postingOf(id, caller)),
+      ids.map((id) => ({ ...postingOf(id, caller), terms: id.endsWith('+') ? { linked: true } : null })),
     );
   }
 
@@ -218,13 +222,88 @@ describe('Poster', () => {
     );
   });
 
-  it('drains when it stops, and takes no more', async () => {
+  it('never splits a chain over two batches', async () => {
+    const ledger = new GatedLedger({ batchMax: 4 });
+    const answer = ledger.submit('one', 'a', 'b+', 'c+', 'd', 'e', 'f+', 'g', 'h', 'i+', 'j');
+    const longer = ledger.submit('one', 'k+', 'l+', 'm+', 'n+', 'o', 'p');
+    await ledger.finish();
+    expect(ledger.batches).toEqual([
+      ['a', 'b+', 'c+', 'd'],
+      ['e', 'f+', 'g', 'h'],
+      ['i+', 'j'],
+      ['k+', 'l+', 'm+', 'n+', 'o'],
+      ['p'],
+    ]);
+    expect((await answer).map(({ id }) => id).join('')).toBe('ab+c+def+ghi+j');
+    expect(await longer).toHaveLength(6);
+    expect(ledger.poster.load).toEqual({ queued: 0, flights: 0 });
+  });
+
+  it('fills a batch with chains of several requests, and keeps them apart', async () => {
     const ledger = new GatedLedger();
-    const answers = ['a', 'b'].map((id) => ledger.submit('one', id));
+    const answers = [ledger.submit('one', 'a'), ledger.submit('one', 'b+', 'c+'), ledger.submit('one', 'd')];
+    await ledger.finish();
+    await Promise.all(answers);
+    expect(ledger.batches).toEqual([['a'], ['b+', 'c+', 'd']]);
+  });
+
+  it('never splits a chain when it halves, and fails it as a whole', async () => {
+    const ledger = new GatedLedger({}, (ids) => (ids.includes('d+') ? new Error('culprit') : undefined));
+    const first = ledger.submit('one', 'first');
+    const answers = [['a', 'b'], ['c+', 'd+', 'e'], ['f']].map((ids) => ledger.submit('one', ...ids));
+    const outcomes = Promise.allSettled(answers);
+    await ledger.finish();
+    await first;
+    expect((await outcomes).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    expect(ledger.batches.slice(1)).toEqual([
+      ['a', 'b', 'c+', 'd+', 'e', 'f'],
+      ['a', 'b'],
+      ['c+', 'd+', 'e', 'f'],
+      ['c+', 'd+', 'e'],
+      ['f'],
+    ]);
+  });
+
+  it('refuses a chain whole whose grant ended while it waited', async () => {
+    const ledger = new GatedLedger();
+    const first = ledger.submit('one', 'first');
+    const chain = ledger.submitBy(callerOf('one', Date.now() + 30), 'a+', 'b+', 'c');
+    const outcome = Promise.allSettled([chain]);
+    const other = ledger.submit('one', 'd');
+    await sleep(40);
+    await ledger.finish();
+    expect(await outcome).toEqual([{ status: 'rejected', reason: new GrantExpired() }]);
+    await Promise.all([first, other]);
+    expect(ledger.batches).toEqual([['first'], ['d']]);
+  });
+
+  it('takes a chain into the queue whole or not at all', async () => {
+    const ledger = new GatedLedger({ queuedPerTenantMax: 3 });
+    const first = ledger.submit('one', 'first');
+    const waiting = ledger.submit('one', 'a', 'b');
+    await expect(ledger.submit('one', 'c+', 'd')).rejects.toThrow(LedgerOverloaded);
+    expect(ledger.poster.load.queued).toBe(2);
+    await ledger.finish();
+    await Promise.all([first, waiting]);
+    expect(ledger.batches).toEqual([['first'], ['a', 'b']]);
+  });
+
+  it('lets a tenant of single items take its turn between the chains of another', async () => {
+    const ledger = new GatedLedger({ batchMax: 2, flightsMax: 1 });
+    const answers = [ledger.submit('big', 'a+', 'b', 'c+', 'd', 'e+', 'f'), ledger.submit('small', 'x')];
+    await ledger.finish();
+    await Promise.all(answers);
+    expect(ledger.batches).toEqual([['a+', 'b'], ['x'], ['c+', 'd'], ['e+', 'f']]);
+  });
+
+  it('drains when it stops, also what waits for its turn, and takes no more', async () => {
+    const ledger = new GatedLedger({ batchMax: 1, flightsMax: 1 });
+    const answers = ['one', 'two'].map((tenant) => ledger.submit(tenant, tenant, `${tenant}+`, `${tenant}.`));
     const stopped = ledger.poster.stop();
-    await expect(ledger.submit('one', 'c')).rejects.toThrow(LedgerOverloaded);
+    await expect(ledger.submit('three', 'c')).rejects.toThrow(LedgerOverloaded);
     await ledger.finish();
     await stopped;
-    expect((await Promise.all(answers)).flat()).toHaveLength(2);
+    expect((await Promise.all(answers)).flat()).toHaveLength(6);
+    expect(ledger.poster.load).toEqual({ queued: 0, flights: 0 });
   });
 });

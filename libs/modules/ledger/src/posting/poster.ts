@@ -8,7 +8,10 @@ import { postBatch, type Posting, type PostingResult } from './post-batch.sql';
 
 /** The bounds of a poster. */
 export interface PosterLimits {
-  /** Items of one batch. Beyond some 2,000 the cost per item no longer falls, and locks are held for longer. */
+  /**
+   * Items of one batch. Beyond some 2,000 the cost per item no longer falls, and locks are held for longer. A chain that is
+   * longer is a batch by itself.
+   */
   readonly batchMax: number;
   /** Batches in flight in this process: each holds a connection, and the reads need some as well. */
   readonly flightsMax: number;
@@ -34,6 +37,15 @@ interface Waiting {
   readonly reject: (error: unknown) => void;
 }
 
+/** Items that take effect together: one, or those that are linked. They are of one request, and so of one caller. */
+type Chain = readonly Waiting[];
+
+/** What waits of one tenant. */
+interface Queue {
+  readonly chains: Chain[];
+  items: number;
+}
+
 const batchItems = histogram({
   name: 'holdfast_ledger_batch_items',
   help: 'Transfers posted together in one transaction.',
@@ -51,12 +63,13 @@ const queuedItems = gauge({
  * One batch per tenant is in flight, so a tenant's transfers are posted in the order of their arrival; at most
  * `flightsMax` of all tenants, which take turns. Beyond the limits of the queue LedgerOverloaded refuses. A batch that
  * fails is halved until the item that makes it fail stands alone; an error that says nothing about the items (lost
- * connection, unknown outcome, busy database) goes to each of them as it is. An item whose grant has ended, by this
- * process's clock or by the database's, fails with GrantExpired. `post` is any function that posts a batch
- * of one tenant in one transaction.
+ * connection, unknown outcome, busy database) goes to each of them as it is. Items that are linked stay together through all
+ * of that: in the queue, in a batch and in its halves. An item whose grant has ended, by this process's clock or by the
+ * database's, fails with GrantExpired, and its chain with it. `post` is any function that posts a batch of one tenant in one
+ * transaction; other processes may post for the same tenant.
  */
 export class Poster implements OnApplicationShutdown {
-  private readonly queues = new Map<string, Waiting[]>();
+  private readonly queues = new Map<string, Queue>();
   /** Tenants that have work and no batch in flight, in the order of their turns. */
   private readonly turns = new Set<string>();
   private readonly flights = new Map<string, Promise<void>>();
@@ -78,15 +91,20 @@ export class Poster implements OnApplicationShutdown {
 
   /** Posts transfers of one caller, in their order; the results are in the same order. Takes all into the queue or none. */
   async submit(caller: Caller, postings: readonly Posting[]): Promise<PostingResult[]> {
-    const queue = this.queues.get(caller.tenantId) ?? [];
+    const queue = this.queues.get(caller.tenantId) ?? { chains: [], items: 0 };
     const { queuedMax, queuedPerTenantMax } = this.limits;
-    const room = Math.min(queuedMax - this.queued, queuedPerTenantMax - queue.length);
+    const room = Math.min(queuedMax - this.queued, queuedPerTenantMax - queue.items);
     if (this.stopped || postings.length > room) throw new LedgerOverloaded();
-    const results = postings.map((posting) => {
-      const { promise, resolve, reject } = Promise.withResolvers<PostingResult>();
-      queue.push({ posting, resolve, reject });
-      return promise;
-    });
+    const results: Promise<PostingResult>[] = [];
+    for (const chain of chainsOf(postings)) {
+      const waiting = chain.map((posting) => {
+        const { promise, resolve, reject } = Promise.withResolvers<PostingResult>();
+        results.push(promise);
+        return { posting, resolve, reject };
+      });
+      queue.chains.push(waiting);
+      queue.items += waiting.length;
+    }
     this.queues.set(caller.tenantId, queue);
     this.count(postings.length);
     if (!this.flights.has(caller.tenantId)) this.turns.add(caller.tenantId);
@@ -114,28 +132,42 @@ export class Poster implements OnApplicationShutdown {
   }
 
   private async fly(tenantId: string): Promise<void> {
-    const queue = this.queues.get(tenantId) ?? [];
-    const batch = queue.splice(0, this.limits.batchMax);
-    this.count(-batch.length);
+    const queue = this.queues.get(tenantId) ?? { chains: [], items: 0 };
+    const batch = this.take(queue);
     await this.settle(batch, { failures: 0 });
     this.flights.delete(tenantId);
-    if (queue.length > 0) this.turns.add(tenantId);
+    if (queue.items > 0) this.turns.add(tenantId);
     else this.queues.delete(tenantId);
     this.dispatch();
   }
 
+  /** Takes whole chains off the queue, as many as a batch holds and one at least. */
+  private take(queue: Queue): Chain[] {
+    let items = 0;
+    let chains = 0;
+    for (const { length } of queue.chains) {
+      if (chains > 0 && items + length > this.limits.batchMax) break;
+      items += length;
+      chains += 1;
+    }
+    queue.items -= items;
+    this.count(-items);
+    return queue.chains.splice(0, chains);
+  }
+
   /** Gives each of the batch its result or its error; never throws. */
-  private async settle(batch: readonly Waiting[], tally: { failures: number }): Promise<void> {
-    const live = batch.filter((waiting) => !refuseExpired(waiting));
-    if (live.length === 0) return;
+  private async settle(batch: readonly Chain[], tally: { failures: number }): Promise<void> {
+    const live = batch.filter((chain) => !refuseExpired(chain));
+    const items = live.flat();
+    if (items.length === 0) return;
     try {
-      const results = await this.post(live.map(({ posting }) => posting));
-      batchItems.observe(live.length);
-      for (const [index, result] of results.entries()) live[index]?.resolve(result);
+      const results = await this.post(items.map(({ posting }) => posting));
+      batchItems.observe(items.length);
+      for (const [index, result] of results.entries()) items[index]?.resolve(result);
     } catch (error) {
       tally.failures += 1;
       if (live.length === 1 || concernsAll(error) || tally.failures > this.limits.failuresMax) {
-        for (const { reject } of live) reject(shown(error));
+        for (const { reject } of items) reject(shown(error));
         return;
       }
       const middle = Math.ceil(live.length / 2);
@@ -162,10 +194,23 @@ function shown(error: unknown): unknown {
   return error instanceof TenantContextRefused ? new GrantExpired({ cause: error }) : error;
 }
 
-function refuseExpired({ posting, reject }: Waiting): boolean {
-  const expired = readGrant(posting.caller.grant).expiresAtMs <= Date.now();
-  if (expired) reject(new GrantExpired());
+function refuseExpired(chain: Chain): boolean {
+  const [first] = chain;
+  const expired = first !== undefined && readGrant(first.posting.caller.grant).expiresAtMs <= Date.now();
+  if (expired) for (const { reject } of chain) reject(new GrantExpired());
   return expired;
+}
+
+/** The postings, each with those that it takes effect with. */
+function chainsOf(postings: readonly Posting[]): Posting[][] {
+  const chains: Posting[][] = [];
+  let isOpen = false;
+  for (const posting of postings) {
+    if (isOpen) chains.at(-1)?.push(posting);
+    else chains.push([posting]);
+    isOpen = posting.terms?.linked === true;
+  }
+  return chains;
 }
 
 /** A poster whose batches are one transaction of the ledger each, in the name of the first item's caller. */
