@@ -9,8 +9,8 @@ export function addBench(program: Command): void {
     'bench delivery --quick',
   ])
     .argument('[names...]', 'ledger, rls, events, delivery, noisy')
-    .option('--seconds <number>', 'delivery: how long a transaction stays open beside the load', '60')
-    .option('--quick', 'delivery: the same as --seconds 6')
+    .option('--seconds <number>', 'delivery: how long a transaction stays open; ledger: twenty windows', '60')
+    .option('--quick', 'delivery and ledger: the same as --seconds 6')
     .action(async (names: readonly string[], { seconds, quick }: { seconds: string; quick?: boolean }) => {
       const { runBenches } = await import('../benches.js');
       await runBenches(names, { seconds: quick ? 6 : Math.max(1, Number(seconds) || 60) });
