@@ -9,6 +9,7 @@ export { benchLedger } from './ledger.bench';
 export { accountOpened, transferPosted } from './ledger.events';
 export { LedgerModule } from './ledger.module';
 export { PostHold } from './transfers/post-hold.command';
+export { type PostedItem, postInTransaction } from './transfers/post-in-transaction';
 export { PostTransfer } from './transfers/post-transfer.command';
 export { PostTransfers } from './transfers/post-transfers.command';
 export { ReverseTransfer } from './transfers/reverse-transfer.command';

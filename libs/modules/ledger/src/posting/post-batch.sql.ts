@@ -104,9 +104,22 @@ const POST_ITEMS = statement<ResultRow>(
  * posting and commit cross the network together, so a single transfer costs one round trip.
  */
 export async function postBatch(tx: TenantTx, postings: readonly Posting[]): Promise<PostingResult[]> {
-  // A chain that was cut would take effect in parts.
+  refuseOpenChain(postings);
+  return resultsOf(postings, await tx.last(POST_ITEMS, valuesOf(postings)));
+}
+
+/** The same in the middle of a transaction. */
+export async function postWithin(tx: TenantTx, postings: readonly Posting[]): Promise<PostingResult[]> {
+  refuseOpenChain(postings);
+  return resultsOf(postings, await tx.rows(POST_ITEMS, valuesOf(postings)));
+}
+
+/** A chain that was cut would take effect in parts. */
+function refuseOpenChain(postings: readonly Posting[]): void {
   if (postings.at(-1)?.terms?.linked) throw new Error('the last posting of a batch is linked');
-  const rows = await tx.last(POST_ITEMS, valuesOf(postings));
+}
+
+function resultsOf(postings: readonly Posting[], rows: readonly ResultRow[]): PostingResult[] {
   const results = postings.map(({ id }): PostingResult => ({ ...CREATED, id }));
   for (const row of rows) results[row.place - 1] = showResult(row);
   return results;

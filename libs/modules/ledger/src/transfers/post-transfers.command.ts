@@ -3,7 +3,7 @@ import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { Poster } from '../posting/poster';
 import type { PostedItemsView } from './transfer';
 import type { PostTransfersInput } from './transfer-input';
-import { wantedOfItem } from './transfer-posting';
+import { postingOfItem } from './transfer-posting';
 
 /**
  * Posts many items in their order, each seeing those before it. A refused item leaves the others alone, but for those that
@@ -19,10 +19,7 @@ export class PostTransfersHandler implements ICommandHandler<PostTransfers> {
   constructor(private readonly poster: Poster) {}
 
   async execute({ caller, input }: PostTransfers): Promise<PostedItemsView> {
-    const postings = input.items.map((item) => {
-      const { id } = item;
-      return { caller, id, idGiven: true, idempotencyKey: null, detailed: false, ...wantedOfItem(item) };
-    });
+    const postings = input.items.map((item) => postingOfItem(caller, item, false));
     const results = await this.poster.submit(caller, postings);
     return { results: results.map(({ id, result }) => ({ id, result })) };
   }

@@ -101,6 +101,9 @@ const itemInput = z.discriminatedUnion('kind', [
 ]);
 export type ItemInput = z.output<typeof itemInput>;
 
+/** An item as it is written: amounts are decimal strings, and what has a default may be left out. */
+export type WrittenItem = z.input<typeof itemInput>;
+
 /** Transfers to post in their order. The item ids are the idempotency. */
 export const postTransfersInput = z
   .strictObject({ items: z.array(itemInput).min(1).max(ITEMS_MAX) })

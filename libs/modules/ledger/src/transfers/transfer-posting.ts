@@ -1,4 +1,4 @@
-import { deterministicId, newId } from '@holdfast/kernel';
+import { type Caller, deterministicId, newId } from '@holdfast/kernel';
 import type { TenantCommand } from '@holdfast/cqrs';
 import { refusalOf } from '../ledger.errors';
 import type { Poster } from '../posting/poster';
@@ -62,6 +62,11 @@ export function reversalOf(transferId: string, input: ReverseTransferInput, link
     ...(linked && LINKED),
   });
   return { ...following('reversal', transferId), amount: 0n, metadata, terms };
+}
+
+/** The posting of an item, under the client's own id. */
+export function postingOfItem(caller: Caller, item: ItemInput, detailed: boolean): Posting {
+  return { caller, id: item.id, idGiven: true, idempotencyKey: null, detailed, ...wantedOfItem(item) };
 }
 
 /** What an item of a batch asks for. */
