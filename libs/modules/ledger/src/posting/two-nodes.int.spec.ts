@@ -15,6 +15,7 @@ const IS_LONG = Boolean(process.env['HOLDFAST_TEST_LONG']);
 /** The short run draws the same items each time; the order in which they meet is new every time. */
 const SEED = Number(process.env['HOLDFAST_TEST_SEED'] ?? (IS_LONG ? Date.now() % 1_000_000 : 1));
 const ROUNDS = IS_LONG ? 1_000 : 100;
+const ROUNDS_OF_OTHERS = IS_LONG ? 200 : 30;
 const BATCHES = IS_LONG ? 600 : 40;
 const PROCESSES = 2;
 const WRITERS = 4;
@@ -82,7 +83,7 @@ describe('Posting on two nodes', () => {
   }, 300_000);
 
   it('lets one of two end a hold that is posted and voided at once', async () => {
-    const { shop, ids } = await wallets(ROUNDS);
+    const { shop, ids } = await wallets(ROUNDS_OF_OTHERS);
     const legs = { kind: 'hold', creditAccountId: shop } as const;
     const holds = await ledger.post(
       caller,
@@ -104,7 +105,7 @@ describe('Posting on two nodes', () => {
   }, 300_000);
 
   it('gives an id one effect: twice in a batch, on two nodes at once, and there with other accounts', async () => {
-    const { cash, shop, ids } = await wallets(Math.min(ROUNDS, 50));
+    const { cash, shop, ids } = await wallets(ROUNDS_OF_OTHERS);
     for (const wallet of ids) {
       const spent = posting({ idGiven: true, debitAccountId: wallet, creditAccountId: shop, amount: 10n });
       const [twice] = nodes;
@@ -123,7 +124,7 @@ describe('Posting on two nodes', () => {
 
   it('never waits in a circle for ids that are taken and refused on both', async () => {
     const [cash, shop, bank, till] = await Promise.all(Array.from({ length: 4 }, () => ledger.open(caller)));
-    for (let round = 0; round < ROUNDS; round += 1) {
+    for (let round = 0; round < ROUNDS_OF_OTHERS; round += 1) {
       const ids = [newId(), newId(), newId(), newId()];
       // What takes effect on one node is refused on the other, whose accounts are others.
       const batch = (debitAccountId = '', creditAccountId = '', refuses = 0): Posting[] =>

@@ -1,0 +1,194 @@
+import { statement } from '@holdfast/database';
+import { type Caller, newId } from '@holdfast/kernel';
+import type { TenantDatabase } from '@holdfast/tenancy';
+import { TestLedger } from '../../test/test-ledger';
+import { PLAIN, postBatch, type Posting } from './post-batch.sql';
+
+const FLUSH = statement('test.flush_statistics', 'select pg_stat_force_next_flush()');
+
+describe('Storage of the ledger', () => {
+  let ledger: TestLedger;
+  let caller: Caller;
+
+  beforeAll(async () => void (ledger = await TestLedger.start()));
+  beforeEach(async () => {
+    caller = await ledger.database.caller();
+  });
+  afterAll(() => ledger.close());
+
+  const posting = (changes: Partial<Posting>): Posting => ({
+    ...{ ...PLAIN, caller, id: newId(), idGiven: false, idempotencyKey: newId() },
+    ...{ debitAccountId: null, creditAccountId: null, amount: 1n, metadata: {} },
+    ...changes,
+  });
+
+  /** Posts through one session and has it tell its statistics. */
+  const post = (session: TenantDatabase, postings: readonly Posting[]): Promise<unknown> =>
+    session.transaction(caller, async (tx) => {
+      await tx.rows(FLUSH, []);
+      return postBatch(tx, postings);
+    });
+
+  const accounts = (count: number): Promise<string[]> =>
+    Promise.all(Array.from({ length: count }, () => ledger.open(caller)));
+
+  it('has no index on what transfers change of an account', async () => {
+    const changed = [
+      'posted_debits',
+      'posted_credits',
+      'pending_debits',
+      'pending_credits',
+      'version',
+      'last_booked_at',
+    ];
+    const rows = await ledger.database.admin(
+      `select i.indexrelid::regclass::text as index from pg_index i
+       where i.indrelid = 'ledger.accounts'::regclass
+         and pg_get_indexdef(i.indexrelid) ~ ('\\m(' || array_to_string($1::text[], '|') || ')\\M')`,
+      [changed],
+    );
+    expect(rows).toEqual([]);
+  });
+
+  it('has no whole index that is newer than the primary key, which plans made over an empty table would take', async () => {
+    const rows = await ledger.database.admin(
+      `select i.indexrelid::regclass::text as index from pg_index i
+       join pg_class c on c.oid = i.indrelid
+       join pg_index p on p.indrelid = c.oid and p.indisprimary
+       where c.oid = any (array['ledger.accounts', 'ledger.transfers', 'ledger.keys', 'ledger.timeouts']::regclass[])
+         and i.indpred is null and i.indexrelid > p.indexrelid`,
+    );
+    expect(rows).toEqual([]);
+  });
+
+  it('updates accounts in their page, without touching an index', async () => {
+    const session = ledger.database.tenants(1);
+    const ids = await accounts(150);
+    const read = async (): Promise<{ all: number; hot: number }> => {
+      const [row] = await ledger.database.admin<{ all: number; hot: number }>(
+        `select n_tup_upd::int as all, n_tup_hot_upd::int as hot from pg_stat_user_tables where relid = 'ledger.accounts'::regclass`,
+      );
+      return row ?? { all: 0, hot: 0 };
+    };
+    const before = await read();
+    for (let round = 0; round < 20; round += 1) {
+      const legs = ids.map((id, place) => ({
+        debitAccountId: id,
+        creditAccountId: ids[(place + 1) % ids.length] ?? '',
+      }));
+      await post(session, legs.map(posting));
+    }
+    const after = await read();
+    expect(after.all - before.all).toBeGreaterThanOrEqual(20 * ids.length);
+    // Where a page is full and somebody may still read its old rows, there is no room.
+    expect((after.hot - before.hot) / (after.all - before.all)).toBeGreaterThan(0.75);
+  });
+
+  it('looks everything up by primary keys, in a session that has made its plans when nearly nothing was there', async () => {
+    const [cash = '', sales = ''] = await accounts(2);
+    const legs = { debitAccountId: cash, creditAccountId: sales };
+    const batchOf = (size: number): Posting[] => {
+      const holds = Array.from({ length: size }, () =>
+        posting({ ...legs, kind: 'hold', terms: { timeout_seconds: 3_600 } }),
+      );
+      const ends = holds
+        .slice(0, size / 4)
+        .map(({ id }) =>
+          posting({ kind: 'void', targetId: id, amount: 0n, debitAccountId: null, creditAccountId: null }),
+        );
+      return [...holds, ...ends, ...holds.slice(0, size / 4), posting(legs)];
+    };
+    const one = posting({ ...legs, kind: 'hold', terms: { timeout_seconds: 3_600 } });
+    const end = posting({ kind: 'void', targetId: one.id, amount: 0n });
+    await post(ledger.tenants, [one]);
+    await post(ledger.tenants, [end]);
+    await ledger.database.admin(
+      'vacuum analyze ledger.accounts, ledger.transfers, ledger.keys, ledger.timeouts',
+    );
+    const session = ledger.database.tenants(1);
+    const read = async (): Promise<{ entries: number; rows: number }> => {
+      const [row] = await ledger.database.admin<{ entries: number; rows: number }>(
+        `select sum(idx_tup_read)::int as entries,
+           (select sum(seq_tup_read)::int from pg_stat_user_tables where schemaname = 'ledger' and relname <> 'books') as rows
+         from pg_stat_user_indexes where schemaname = 'ledger'`,
+      );
+      return row ?? { entries: 0, rows: 0 };
+    };
+    const batches = [batchOf(4), batchOf(400), batchOf(400), batchOf(400)];
+    for (const batch of batches) await post(session, batch);
+    const before = await read();
+    const last = batchOf(400);
+    await post(session, last);
+    const after = await read();
+    // Of an item: its accounts, its key, itself, its target with what has ended that, and its timeout; each once or twice.
+    expect((after.entries - before.entries) / last.length).toBeLessThan(12);
+    expect(after.rows - before.rows).toBe(0);
+  });
+
+  describe('refuses, whatever code runs,', () => {
+    let wallet: string;
+    const ids: Record<string, string> = {};
+
+    beforeEach(async () => {
+      const [cash = '', sales = ''] = await accounts(2);
+      wallet = await ledger.open(caller, { limit: 'debits_must_not_exceed_credits' });
+      const [plain, hold] = await ledger.post(caller, [cash, sales], {}, { kind: 'hold' });
+      const [end] = await ledger.post(caller, [null, null], {
+        kind: 'void',
+        targetId: hold?.id ?? '',
+        amount: 0n,
+      });
+      Object.assign(ids, { plain: plain?.id, hold: hold?.id, end: end?.id });
+    });
+
+    /** Another row like one that there is, but for the changes; its versions are the next ones. */
+    const insertLike = (id: string, changes: Record<string, unknown>): Promise<unknown> =>
+      ledger.database.admin(
+        `insert into ledger.transfers
+         select r.* from ledger.transfers t
+         cross join lateral jsonb_populate_record(t, jsonb_build_object('debit_version', 1000, 'credit_version', 1000) || $2) r
+         where t.id = $1`,
+        [id, JSON.stringify({ id: newId(), ...changes })],
+      );
+
+    it('takes a row that breaks nothing, so that the rest says something', async () => {
+      await insertLike(ids['plain'] ?? '', {});
+      const rows = await ledger.database.admin(
+        'select id from ledger.transfers where tenant_id = $1 and debit_version = 1000',
+        [caller.tenantId],
+      );
+      expect(rows).toHaveLength(1);
+    });
+
+    it.each([
+      ['a version twice on the debited account', 'plain', { debit_version: 1 }, 'debit_version_key'],
+      ['a version twice on the credited account', 'plain', { credit_version: 1 }, 'credit_version_key'],
+      ['a second end of a hold', 'end', {}, 'target_id_key'],
+      ['an amount of nothing', 'plain', { amount: 0 }, 'amount_check'],
+      ['one leg', 'plain', { credit_account_id: null }, 'effect_is_whole'],
+      ['a total that leaves the amount out', 'plain', { debit_account_debits: 99 }, 'moved_counts'],
+      [
+        'a refusal with an effect',
+        'plain',
+        { refusal: 'ledger.overflow', actor: 'a' },
+        'refusal_has_no_effect',
+      ],
+      ['a follower without a target', 'end', { target_id: null }, 'follower_has_target'],
+      ['a transfer with a target', 'plain', { target_id: newId() }, 'follower_has_target'],
+      ['a transfer that expires', 'plain', { expires_at: '2026-01-01' }, 'hold_expires'],
+      ['a kind that there is not', 'plain', { kind: 'gift' }, 'kind_check'],
+    ])('%s', async (_name, like, changes, constraint) => {
+      await expect(insertLike(ids[like] ?? '', changes)).rejects.toThrow(constraint);
+    });
+
+    it.each([
+      ['a posted total beyond the limit', 'posted_debits = 1'],
+      ['a pending total beyond the limit', 'pending_debits = 1'],
+      ['a total below zero', 'posted_credits = -1'],
+    ])('%s', async (_name, change) => {
+      await expect(
+        ledger.database.admin(`update ledger.accounts set ${change} where id = $1`, [wallet]),
+      ).rejects.toThrow('violates check constraint');
+    });
+  });
+});
