@@ -969,52 +969,22 @@ alter function auth.end_membership(uuid) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.grant_for_key(secret text)
  RETURNS text
- LANGUAGE plpgsql
+ LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  c auth.credentials;
-  of_member text[];
-begin
-  select * into c from auth.credentials k
-  where k.secret_hash = sha256(convert_to(secret, 'utf8'))
-    and k.revoked_at is null and (k.expires_at is null or k.expires_at > clock_timestamp());
-  if not found then
-    return null;
-  end if;
-  if c.actor like 'member:%' then
-    select m.scopes into of_member from auth.memberships m
-    where m.tenant_id = c.tenant_id and m.member_id = substr(c.actor, 8)::uuid;
-    if not found then
-      return null;
-    end if;
-    if not '*' = any (of_member) then
-      c.scopes := array(select scope from unnest(c.scopes) scope where scope = any (of_member));
-    end if;
-  end if;
-  perform auth.refuse_closed(c.tenant_id, false);
-  return tenancy.mint(c.tenant_id, coalesce(c.actor, 'api_key:' || c.api_key_id), c.scopes,
-    least(clock_timestamp() + interval '5 minutes', c.expires_at), '', c.act);
-end $function$;
+  select auth.mint_for_key(secret, false)
+$function$;
 alter function auth.grant_for_key(text) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.grant_for_member(issuer text, subject text, tenant uuid)
  RETURNS text
- LANGUAGE plpgsql
+ LANGUAGE sql
  STABLE SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
-declare
-  m auth.memberships;
-begin
-  select * into m from auth.memberships s where s.issuer = $1 and s.subject = $2 and s.tenant_id = $3;
-  if not found then
-    return null;
-  end if;
-  perform auth.refuse_closed(m.tenant_id, false);
-  return tenancy.mint(m.tenant_id, 'member:' || m.member_id, m.scopes, clock_timestamp() + interval '5 minutes');
-end $function$;
+  select auth.mint_for_member(issuer, subject, tenant, false)
+$function$;
 alter function auth.grant_for_member(text,text,uuid) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.grant_for_system(consumer text, tenant uuid, cause text, act text DEFAULT ''::text)
@@ -1033,6 +1003,63 @@ begin
   return tenancy.mint(tenant, 'system:' || consumer, array['*'], clock_timestamp() + interval '5 minutes', cause, act);
 end $function$;
 alter function auth.grant_for_system(text,uuid,text,text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.mint_for_key(secret text, settling boolean)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  c auth.credentials;
+  of_member text[];
+  posts boolean;
+begin
+  select * into c from auth.credentials k
+  where k.secret_hash = sha256(convert_to(secret, 'utf8'))
+    and k.revoked_at is null and (k.expires_at is null or k.expires_at > clock_timestamp());
+  if not found then
+    return null;
+  end if;
+  if c.actor like 'member:%' then
+    select m.scopes into of_member from auth.memberships m
+    where m.tenant_id = c.tenant_id and m.member_id = substr(c.actor, 8)::uuid;
+    if not found then
+      return null;
+    end if;
+    if not '*' = any (of_member) then
+      c.scopes := array(select scope from unnest(c.scopes) scope where scope = any (of_member));
+    end if;
+  end if;
+  posts := c.scopes && array['*', 'ledger:write'];
+  perform auth.refuse_closed(c.tenant_id, settling and posts);
+  return tenancy.mint(c.tenant_id, coalesce(c.actor, 'api_key:' || c.api_key_id),
+    case when not settling then c.scopes when posts then array['ledger:settle'] else '{}' end,
+    least(clock_timestamp() + interval '5 minutes', c.expires_at), '', c.act);
+end $function$;
+alter function auth.mint_for_key(text,boolean) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.mint_for_member(issuer text, subject text, tenant uuid, settling boolean)
+ RETURNS text
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  m auth.memberships;
+  posts boolean;
+begin
+  select * into m from auth.memberships s where s.issuer = $1 and s.subject = $2 and s.tenant_id = $3;
+  if not found then
+    return null;
+  end if;
+  posts := m.scopes && array['*', 'ledger:write'];
+  perform auth.refuse_closed(m.tenant_id, settling and posts);
+  return tenancy.mint(m.tenant_id, 'member:' || m.member_id,
+    case when not settling then m.scopes when posts then array['ledger:settle'] else '{}' end,
+    clock_timestamp() + interval '5 minutes');
+end $function$;
+alter function auth.mint_for_member(text,text,uuid,boolean) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.note_revocation()
  RETURNS void
@@ -1281,6 +1308,26 @@ begin
   perform auth.note_revocation();
 end $function$;
 alter function auth.set_tenant(text,text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.settling_grant_for_key(secret text)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select auth.mint_for_key(secret, true)
+$function$;
+alter function auth.settling_grant_for_key(text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.settling_grant_for_member(issuer text, subject text, tenant uuid)
+ RETURNS text
+ LANGUAGE sql
+ STABLE SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select auth.mint_for_member(issuer, subject, tenant, true)
+$function$;
+alter function auth.settling_grant_for_member(text,text,uuid) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.store_credential(api_key_id uuid, secret_hash bytea, scopes text[], expires_at timestamp with time zone)
  RETURNS void
@@ -2974,6 +3021,8 @@ grant execute on function auth.revoke_credential(uuid) to holdfast_ops;
 grant execute on function auth.rotate_credential(uuid,bytea,interval) to holdfast_app;
 grant execute on function auth.set_memberships(uuid[],text[]) to holdfast_app;
 grant execute on function auth.set_tenant(text,text) to holdfast_app;
+grant execute on function auth.settling_grant_for_key(text) to holdfast_auth;
+grant execute on function auth.settling_grant_for_member(text,text,uuid) to holdfast_auth;
 grant execute on function auth.store_credential(uuid,bytea,text[],timestamp with time zone) to holdfast_app;
 grant execute on function auth.store_credential(uuid,bytea,text[],timestamp with time zone) to holdfast_ops;
 grant execute on function auth.store_membership(text,text,uuid,text[]) to holdfast_app;

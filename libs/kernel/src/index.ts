@@ -7,6 +7,7 @@ export {
   PERMISSIONS,
   type Scope,
   scopesOfRole,
+  SETTLE,
 } from './permissions';
 export { type Feature, type Plan, PLAN_NAMES, type PlanName, planOf, PLANS, type Quotas } from './plans';
 export { type TenantSettings, tenantSettings, tenantSettingsChange } from './settings';

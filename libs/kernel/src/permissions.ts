@@ -45,8 +45,14 @@ export const PERMISSIONS = [
 /** A permission, such as `ledger:write`. */
 export type Permission = (typeof PERMISSIONS)[number]['name'];
 
-/** What a message asks of its caller: a permission, or `operator`, which only the operator’s own grants hold. */
-export type Scope = Permission | 'operator';
+/**
+ * What the credentials of a suspended tenant are still good for, if they may post: ending the holds that it has. No role and
+ * no key can have it; the database puts it, and nothing else, into grants for suspended tenants.
+ */
+export const SETTLE = 'ledger:settle';
+
+/** What a message asks of its caller: a permission, `operator`, which only the operator’s own grants hold, or `SETTLE`. */
+export type Scope = Permission | 'operator' | typeof SETTLE;
 
 /** The names of all permissions, in the order of the table. */
 export const PERMISSION_NAMES = PERMISSIONS.map(({ name }) => name) as readonly Permission[];

@@ -1,6 +1,6 @@
-import type { Caller, Principal } from '@holdfast/kernel';
-import { requestOf } from '@holdfast/http';
-import { callerOf, type Grant, Grants } from '@holdfast/tenancy';
+import { type Caller, type Principal, SETTLE } from '@holdfast/kernel';
+import { isOpenWhileSuspended, requestOf } from '@holdfast/http';
+import { callerOf, type Grant, type GrantPurpose, Grants, TenantSuspended } from '@holdfast/tenancy';
 import {
   applyDecorators,
   type CanActivate,
@@ -50,7 +50,7 @@ export class AuthenticationGuard implements CanActivate {
     const credential = bearerOf(request);
     if (audience === 'operator') this.admitOperator(request, credential);
     else if (audience === 'principal') request.principal = await this.principalOf(credential);
-    else await this.admitTenant(request, credential);
+    else await this.admitTenant(request, credential, isOpenWhileSuspended(this.reflector, context));
     return true;
   }
 
@@ -60,24 +60,33 @@ export class AuthenticationGuard implements CanActivate {
     request.operator = operator;
   }
 
-  private async admitTenant(request: FastifyRequest, credential: string): Promise<void> {
-    // A GraphQL request runs this guard once per root field.
-    if (request.caller) return;
+  private async admitTenant(request: FastifyRequest, credential: string, isOpen: boolean): Promise<void> {
+    // A GraphQL request runs this guard once per root field. One that was admitted to end a hold is to nothing else.
+    if (request.caller && !request.caller.scopes.includes(SETTLE)) return;
     request.readmit = () => this.callerBy(credential, request);
-    request.caller = await request.readmit();
+    try {
+      request.caller = await request.readmit();
+    } catch (error) {
+      if (!isOpen || !(error instanceof TenantSuspended)) throw error;
+      request.caller = await this.callerBy(credential, request, 'settling');
+    }
   }
 
-  private async callerBy(credential: string, request: FastifyRequest): Promise<Caller> {
+  private async callerBy(
+    credential: string,
+    request: FastifyRequest,
+    purpose?: GrantPurpose,
+  ): Promise<Caller> {
     const chosen = tenantChosenBy(request);
     const origin = { requestId: request.id, traceparent: request.traceparent };
     const grant = isApiKey(credential)
-      ? await this.grantOfKey(credential, chosen)
-      : await this.principals.grantFor(await this.principalOf(credential), chosen, origin);
+      ? await this.grantOfKey(credential, chosen, purpose)
+      : await this.principals.grantFor(await this.principalOf(credential), chosen, origin, purpose);
     return callerOf(grant, origin);
   }
 
-  private async grantOfKey(key: string, chosen: string | undefined): Promise<Grant> {
-    const grant = await this.grants.forKey(key);
+  private async grantOfKey(key: string, chosen: string | undefined, purpose?: GrantPurpose): Promise<Grant> {
+    const grant = await this.grants.forKey(key, purpose);
     if (!grant) throw new Unauthenticated();
     requireSameTenant(grant.tenantId, chosen);
     return grant;

@@ -19,8 +19,8 @@ export const reasonSchema = z
 export const suspendTenantInput = z.strictObject({ reason: reasonSchema });
 
 /**
- * Closes the tenant to its own credentials: every process refuses them within five seconds. What was committed before is
- * still delivered.
+ * Closes the tenant to its own credentials: every process refuses them within five seconds, but for the end of holds. What was
+ * committed before is still delivered.
  */
 export class SuspendTenant extends TenantCommand<z.output<typeof suspendTenantInput>, ListedTenantView> {
   readonly scope = 'operator';

@@ -1,8 +1,8 @@
 import { WrongState } from './tenants.errors';
 
 /**
- * `active`: everything goes on. `suspended`: its credentials open nothing, consumers go on. `closing`: the same, and it
- * waits for its erasure. `erasing`: nobody but the eraser works in it. `erased`: nothing is left but the receipt.
+ * `active`: everything goes on. `suspended`: its credentials end holds and open nothing else, consumers go on. `closing`: the
+ * same, and it waits for its erasure. `erasing`: nobody but the eraser works in it. `erased`: nothing is left but the receipt.
  */
 export const TENANT_STATES = ['active', 'suspended', 'closing', 'erasing', 'erased'] as const;
 

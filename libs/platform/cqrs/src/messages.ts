@@ -13,6 +13,8 @@ export interface Idempotency {
  */
 export abstract class TenantCommand<Input, Answer> extends Command<Answer> {
   abstract readonly scope: Scope;
+  /** Another scope that is enough for it. */
+  readonly otherScope?: Scope;
 
   constructor(
     readonly caller: Caller,

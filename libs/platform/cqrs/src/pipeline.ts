@@ -22,7 +22,7 @@ export class Pipeline {
     const attributes = { 'holdfast.tenant_id': caller.tenantId, 'holdfast.actor': caller.actor };
     const stop = messageSeconds.startTimer({ message: name });
     try {
-      if (!holds(caller, scope)) throw new Forbidden(scope);
+      if (!isAllowed(message)) throw new Forbidden(scope);
       const answer = await inSpan(name, attributes, handle, caller.traceparent);
       stop({ outcome: 'ok' });
       return answer;
@@ -31,4 +31,10 @@ export class Pipeline {
       throw error;
     }
   }
+}
+
+function isAllowed(message: TenantCommand<unknown, unknown> | TenantQuery<unknown, unknown>): boolean {
+  const { caller, scope } = message;
+  const other = message instanceof TenantCommand ? message.otherScope : undefined;
+  return holds(caller, scope) || (other !== undefined && holds(caller, other));
 }

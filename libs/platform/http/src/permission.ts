@@ -1,5 +1,6 @@
 import type { Permission } from '@holdfast/kernel';
-import { applyDecorators } from '@nestjs/common';
+import { applyDecorators, type ExecutionContext, SetMetadata } from '@nestjs/common';
+import type { Reflector } from '@nestjs/core';
 import { Extensions } from '@nestjs/graphql';
 import { ApiExtension } from '@nestjs/swagger';
 import { type GraphQLSchema, isObjectType } from 'graphql';
@@ -10,6 +11,19 @@ import { type GraphQLSchema, isObjectType } from 'graphql';
  */
 export const Needs = (permission: Permission): MethodDecorator =>
   applyDecorators(ApiExtension('x-permission', permission), Extensions({ permission }));
+
+const OPEN_WHILE_SUSPENDED = 'holdfast:open-while-suspended';
+
+/**
+ * A route that a suspended tenant may still use, by a grant for nothing else: the command behind it has to take the scope
+ * `SETTLE`. Everything else of a suspended tenant is refused.
+ */
+export const OpenWhileSuspended = (): MethodDecorator => SetMetadata(OPEN_WHILE_SUSPENDED, true);
+
+/** Whether the handler is such a route. */
+export function isOpenWhileSuspended(reflector: Reflector, context: ExecutionContext): boolean {
+  return reflector.get<boolean | undefined>(OPEN_WHILE_SUSPENDED, context.getHandler()) === true;
+}
 
 /** Writes each field's permission into its description, which is what a GraphQL client sees of a schema. */
 export function describePermissions(schema: GraphQLSchema): GraphQLSchema {

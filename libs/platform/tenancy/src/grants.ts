@@ -25,6 +25,14 @@ const GRANT_FOR_MEMBER = statement<Minted>(
   'auth.grant_for_member',
   'select auth.grant_for_member($1, $2, $3) as signed, extract(epoch from clock_timestamp())::float8 * 1000 as now_ms',
 );
+const SETTLING_GRANT_FOR_KEY = statement<Minted>(
+  'auth.settling_grant_for_key',
+  'select auth.settling_grant_for_key($1) as signed, extract(epoch from clock_timestamp())::float8 * 1000 as now_ms',
+);
+const SETTLING_GRANT_FOR_MEMBER = statement<Minted>(
+  'auth.settling_grant_for_member',
+  'select auth.settling_grant_for_member($1, $2, $3) as signed, extract(epoch from clock_timestamp())::float8 * 1000 as now_ms',
+);
 const GRANT_FOR_SYSTEM = statement<Minted>(
   'auth.grant_for_system',
   'select auth.grant_for_system($1, $2, $3, $4) as signed, extract(epoch from clock_timestamp())::float8 * 1000 as now_ms',
@@ -45,6 +53,9 @@ const REVOCATION_COUNTER = statement<{ counter: bigint }>(
   'auth.revocation_counter',
   'select auth.revocation_counter() as counter',
 );
+
+/** What a grant is for: everything that the credential allows, or only the end of holds, which suspension does not forbid. */
+export type GrantPurpose = 'everything' | 'settling';
 
 /** A grant is used until a minute before it ends, so that a slow transaction never meets an expired one. */
 const EXPIRY_MARGIN_MS = 60_000;
@@ -72,21 +83,25 @@ export class Grants {
   constructor(private readonly auth: Database) {}
 
   /** The grant of an API key, or undefined when the key is unknown, revoked or expired. Throws TenantSuspended or TenantClosed. */
-  forKey(secret: string): Promise<Grant | undefined> {
+  forKey(secret: string, purpose: GrantPurpose = 'everything'): Promise<Grant | undefined> {
     const fingerprint = createHash('sha256').update(secret).digest('base64');
-    return this.cached(`key ${fingerprint}`, GRANT_FOR_KEY, [secret]);
+    const minting = purpose === 'settling' ? SETTLING_GRANT_FOR_KEY : GRANT_FOR_KEY;
+    return this.cached(`${minting.name} ${fingerprint}`, minting, [secret]);
   }
 
   /**
    * The grant of a person whose token the caller has verified, or undefined without a membership in the tenant. Throws
    * TenantSuspended or TenantClosed.
    */
-  forMember(issuer: string, subject: string, tenantId: string): Promise<Grant | undefined> {
-    return this.cached(JSON.stringify(['member', issuer, subject, tenantId]), GRANT_FOR_MEMBER, [
-      issuer,
-      subject,
-      tenantId,
-    ]);
+  forMember(
+    issuer: string,
+    subject: string,
+    tenantId: string,
+    purpose: GrantPurpose = 'everything',
+  ): Promise<Grant | undefined> {
+    const minting = purpose === 'settling' ? SETTLING_GRANT_FOR_MEMBER : GRANT_FOR_MEMBER;
+    const values = [issuer, subject, tenantId];
+    return this.cached(JSON.stringify([minting.name, ...values]), minting, values);
   }
 
   /**

@@ -17,7 +17,7 @@ export {
   upcastPayload,
 } from './event-types';
 export { callerOf, type Grant, readGrant } from './grant';
-export { Grants, type KeyOwner } from './grants';
+export { type GrantPurpose, Grants, type KeyOwner } from './grants';
 export { FeatureNotInPlan, QuotaExceeded, requireFeature, requireQuota } from './plan-limits';
 export { benchRls, formatRlsFigures, type RlsBenchOptions } from './rls.bench';
 export { settingsOf } from './settings.sql';

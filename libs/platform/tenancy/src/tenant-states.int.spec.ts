@@ -41,11 +41,11 @@ describe('The state of a tenant', () => {
   const systemCaller = async (consumer: string, tenantId: string, act = ''): Promise<Caller> =>
     callerOf(await grants.forSystem(consumer, tenantId, '', act), { requestId: 'r' });
 
-  const keyOf = async (tenantId: string): Promise<string> => {
+  const keyOf = async (tenantId: string, scopes = ['*']): Promise<string> => {
     const secret = randomBytes(24).toString('hex');
     const hash = createHash('sha256').update(secret).digest();
     const caller = await database.caller(tenantId);
-    await database.tenants(1).transaction(caller, (tx) => tx.rows(STORE, [newId(), hash, ['*']]));
+    await database.tenants(1).transaction(caller, (tx) => tx.rows(STORE, [newId(), hash, scopes]));
     return secret;
   };
 
@@ -62,8 +62,20 @@ describe('The state of a tenant', () => {
     await expect(grants.forKey(secret)).rejects.toBeInstanceOf(TenantSuspended);
     expect(await grants.forKey(`${secret}x`)).toBeUndefined();
     expect(await grants.forSystem('usage', tenantId)).toMatchObject({ tenantId });
+    const settling = { tenantId, scopes: ['ledger:settle'] };
+    expect(await grants.forKey(secret, 'settling')).toMatchObject(settling);
+    expect(await grants.forKey(`${secret}x`, 'settling')).toBeUndefined();
     await set(tenantId, 'active');
+    expect(await grants.forKey(secret, 'settling')).toMatchObject(settling);
     expect(await grants.forKey(secret)).toMatchObject({ tenantId });
+  });
+
+  it('lets no key end holds that may not post', async () => {
+    const tenantId = newId();
+    const secret = await keyOf(tenantId, ['ledger:read']);
+    expect(await grants.forKey(secret, 'settling')).toMatchObject({ scopes: [] });
+    await set(tenantId, 'suspended');
+    await expect(grants.forKey(secret, 'settling')).rejects.toBeInstanceOf(TenantSuspended);
   });
 
   it.each(['erasing', 'erased'])('%s refuses everybody but the eraser', async (state) => {
@@ -71,6 +83,7 @@ describe('The state of a tenant', () => {
     const secret = await keyOf(tenantId);
     await set(tenantId, state);
     await expect(grants.forKey(secret)).rejects.toBeInstanceOf(TenantClosed);
+    await expect(grants.forKey(secret, 'settling')).rejects.toBeInstanceOf(TenantClosed);
     await expect(grants.forSystem('operator', tenantId)).rejects.toBeInstanceOf(TenantClosed);
     expect(await grants.forSystem('eraser', tenantId)).toMatchObject({ actor: 'system:eraser' });
   });

@@ -1,5 +1,5 @@
 import type { Caller, Principal } from '@holdfast/kernel';
-import { type Grant, Grants } from '@holdfast/tenancy';
+import { type Grant, type GrantPurpose, Grants } from '@holdfast/tenancy';
 import { Injectable } from '@nestjs/common';
 import { SignIns } from '../issuers/sign-ins';
 import { NoMembership, TenantNotChosen, TenantNotYours } from './tokens.errors';
@@ -22,10 +22,11 @@ export class PrincipalGrants {
     principal: Principal,
     chosen: string | undefined,
     origin: Pick<Caller, 'requestId' | 'traceparent'>,
+    purpose?: GrantPurpose,
   ): Promise<Grant> {
     const tenantId = await this.tenantOf(principal, chosen);
     await this.signIns.follow(principal, tenantId, origin);
-    const grant = await this.grants.forMember(principal.issuer, principal.subject, tenantId);
+    const grant = await this.grants.forMember(principal.issuer, principal.subject, tenantId, purpose);
     if (!grant) throw new TenantNotYours();
     this.signIns.record(principal, grant, origin);
     return grant;

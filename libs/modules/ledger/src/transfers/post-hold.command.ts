@@ -1,3 +1,4 @@
+import { SETTLE } from '@holdfast/kernel';
 import { TenantCommand } from '@holdfast/cqrs';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { Poster } from '../posting/poster';
@@ -11,6 +12,7 @@ import { postAlone, postingOf, postOf } from './transfer-posting';
  */
 export class PostHold extends TenantCommand<PostHoldInput & { readonly holdId: string }, TransferView> {
   readonly scope = 'ledger:write';
+  override readonly otherScope = SETTLE;
 }
 
 @CommandHandler(PostHold)

@@ -1,6 +1,6 @@
 import { type Caller, idSchema } from '@holdfast/kernel';
 import { type Idempotency, type Page, pageOf } from '@holdfast/cqrs';
-import { ApiIdempotencyKey, CallerOf, IdempotencyKey, Needs } from '@holdfast/http';
+import { ApiIdempotencyKey, CallerOf, IdempotencyKey, Needs, OpenWhileSuspended } from '@holdfast/http';
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { RouteConfig } from '@nestjs/platform-fastify';
@@ -53,6 +53,7 @@ export class TransfersController {
 
   @Post('transfers/:id/post')
   @Needs('ledger:write')
+  @OpenWhileSuspended()
   @ApiOperation({ summary: 'Post a hold, in part or whole; answers the transfer that posted it' })
   @ApiIdempotencyKey()
   @ApiCreatedResponse({ standardSchema: transferView })
@@ -67,6 +68,7 @@ export class TransfersController {
 
   @Post('transfers/:id/void')
   @Needs('ledger:write')
+  @OpenWhileSuspended()
   @ApiOperation({ summary: 'Give a hold back; answers what ended it' })
   @ApiIdempotencyKey()
   @ApiCreatedResponse({ standardSchema: transferView })

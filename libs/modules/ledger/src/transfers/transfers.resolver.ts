@@ -5,6 +5,7 @@ import {
   dto,
   idempotencyOf,
   Needs,
+  OpenWhileSuspended,
   PageArgs,
   pageInputOf,
   represent,
@@ -162,6 +163,7 @@ export class TransfersResolver {
     description: 'Posts a hold, in part or whole; answers the transfer that posted it.',
   })
   @Needs('ledger:write')
+  @OpenWhileSuspended()
   postHold(
     @CallerOf() caller: Caller,
     @Args() { id: holdId, input, idempotencyKey }: PostHoldArgs,
@@ -172,6 +174,7 @@ export class TransfersResolver {
 
   @Mutation(() => Transfer, { description: 'Gives a hold back; answers what ended it.' })
   @Needs('ledger:write')
+  @OpenWhileSuspended()
   voidHold(
     @CallerOf() caller: Caller,
     @Args() { id: holdId, input, idempotencyKey }: VoidHoldArgs,

@@ -1,3 +1,4 @@
+import { SETTLE } from '@holdfast/kernel';
 import { TenantCommand } from '@holdfast/cqrs';
 import { CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { Poster } from '../posting/poster';
@@ -8,6 +9,7 @@ import { postAlone, postingOf, voidOf } from './transfer-posting';
 /** Gives a hold back. What is said of PostHold is true of it. */
 export class VoidHold extends TenantCommand<VoidHoldInput & { readonly holdId: string }, TransferView> {
   readonly scope = 'ledger:write';
+  override readonly otherScope = SETTLE;
 }
 
 @CommandHandler(VoidHold)

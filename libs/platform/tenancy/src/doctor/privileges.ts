@@ -115,6 +115,8 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'auth.grant_for_system',
       'auth.owners_of_keys',
       'auth.revocation_counter',
+      'auth.settling_grant_for_key',
+      'auth.settling_grant_for_member',
       'auth.tenant_named',
       'auth.tenants_of',
     ],
