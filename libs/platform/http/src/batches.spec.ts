@@ -37,6 +37,14 @@ describe('Batches', () => {
     expect(asked).toEqual(['a: x', 'a: x']);
   });
 
+  it('looks up very many in parts, and finds each', async () => {
+    const asked: string[] = [];
+    const found = batches(asked);
+    const keys = Array.from({ length: 2_500 }, (_, index) => String(index));
+    expect(await Promise.all(keys.map((key) => found.get(one, key)))).toEqual(keys.map((key) => `a${key}`));
+    expect(asked.map((keysAsked) => keysAsked.split(' ').length - 1)).toEqual([1_000, 1_000, 500]);
+  });
+
   it('fails for all who asked', async () => {
     const found = batches([], true);
     const answers = await Promise.allSettled([found.get(one, 'x'), found.get(one, 'y')]);

@@ -1,5 +1,8 @@
 import type { Caller } from '@holdfast/kernel';
 
+/** Keys of one look-up. Pages of pages can name tens of thousands of objects, and statements have a limit. */
+const KEYS_MAX = 1_000;
+
 interface Batch<Value> {
   readonly keys: Set<string>;
   readonly values: Promise<ReadonlyMap<string, Value>>;
@@ -14,6 +17,7 @@ export class Batches<Value> {
   private readonly waiting = new WeakMap<Caller, Batch<Value>>();
 
   constructor(
+    /** Looks up to a thousand keys up. */
     private readonly lookUp: (caller: Caller, keys: readonly string[]) => Promise<ReadonlyMap<string, Value>>,
   ) {}
 
@@ -31,10 +35,19 @@ export class Batches<Value> {
     setImmediate(resolve);
     const values = promise.then(() => {
       this.waiting.delete(caller);
-      return this.lookUp(caller, [...keys]);
+      return this.lookUpAll(caller, [...keys]);
     });
     const batch = { keys, values };
     this.waiting.set(caller, batch);
     return batch;
+  }
+
+  /** One look-up after the other, so that no request takes many connections. */
+  private async lookUpAll(caller: Caller, keys: readonly string[]): Promise<ReadonlyMap<string, Value>> {
+    const found = new Map<string, Value>();
+    for (let start = 0; start < keys.length; start += KEYS_MAX)
+      for (const [key, value] of await this.lookUp(caller, keys.slice(start, start + KEYS_MAX)))
+        found.set(key, value);
+    return found;
   }
 }
