@@ -593,6 +593,43 @@ alter table ledger.books force row level security;
 create policy tenant_access on ledger.books as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on ledger.books as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
+create table ledger.breaks (
+  tenant_id uuid not null,
+  id uuid not null,
+  rule text not null,
+  relation text not null,
+  row_id text not null,
+  expected text not null,
+  found_at timestamp with time zone default clock_timestamp() not null,
+  last_seen_at timestamp with time zone default clock_timestamp() not null,
+  constraint breaks_pkey PRIMARY KEY (tenant_id, id),
+  constraint breaks_tenant_id_rule_relation_row_id_key UNIQUE (tenant_id, rule, relation, row_id)
+);
+alter table ledger.breaks owner to holdfast_owner;
+alter table ledger.breaks enable row level security;
+alter table ledger.breaks force row level security;
+create policy holdfast_relay_reads on ledger.breaks as permissive for select to holdfast_relay using (true);
+create policy tenant_access on ledger.breaks as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on ledger.breaks as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table ledger.controls (
+  tenant_id uuid not null,
+  verified_through timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  verified_id uuid default '00000000-0000-0000-0000-000000000000'::uuid not null,
+  tick bigint default 0 not null,
+  full_due_at timestamp with time zone default clock_timestamp() not null,
+  full_progress jsonb,
+  holder uuid,
+  lease_until timestamp with time zone,
+  constraint controls_pkey PRIMARY KEY (tenant_id)
+);
+alter table ledger.controls owner to holdfast_owner;
+alter table ledger.controls enable row level security;
+alter table ledger.controls force row level security;
+create policy holdfast_relay_reads on ledger.controls as permissive for select to holdfast_relay using (true);
+create policy tenant_access on ledger.controls as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on ledger.controls as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
 create table ledger.keys (
   tenant_id uuid not null,
   idempotency_key uuid not null,
@@ -3173,6 +3210,14 @@ grant insert, select on table ledger.books to holdfast_app;
 grant select on table ledger.books to holdfast_ops;
 grant update on table ledger.books (closed_through) to holdfast_app;
 grant update on table ledger.books (revision) to holdfast_app;
+grant delete, insert, select on table ledger.breaks to holdfast_app;
+grant update on table ledger.breaks (last_seen_at) to holdfast_app;
+grant select on table ledger.breaks (tenant_id) to holdfast_relay;
+grant insert, select, update on table ledger.controls to holdfast_app;
+grant select on table ledger.controls (full_due_at) to holdfast_relay;
+grant select on table ledger.controls (lease_until) to holdfast_relay;
+grant select on table ledger.controls (tenant_id) to holdfast_relay;
+grant select on table ledger.controls (tick) to holdfast_relay;
 grant insert, select on table ledger.keys to holdfast_app;
 grant select on table ledger.keys to holdfast_ops;
 grant delete, insert, select on table ledger.timeouts to holdfast_app;

@@ -42,6 +42,8 @@ export interface Operator {
   readonly groups: OperatedGroups;
   /** In the role holdfast_ops. */
   readonly ops: Database;
+  /** In the role holdfast_app. */
+  readonly tenants: TenantDatabase;
   /** The operator acting in a tenant. */
   readonly callerFor: (tenantId: string) => Promise<Caller>;
 }
@@ -55,7 +57,8 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
   const auth = open(system.databaseAuthUrl, 'DATABASE_AUTH_URL');
   const ops = open(system.databaseOpsUrl, 'DATABASE_OPS_URL');
   const grants = new Grants(auth);
-  const module = OperatorModule.forRoot(new TenantDatabase(app), grants, ops);
+  const tenants = new TenantDatabase(app);
+  const module = OperatorModule.forRoot(tenants, grants, ops);
   const context = await NestFactory.createApplicationContext(module, {
     logger: ['error', 'fatal'],
     abortOnError: false,
@@ -70,6 +73,7 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
       directory: context.get(TenantDirectory, { strict: false }),
       groups: context.get(OperatedGroups, { strict: false }),
       ops,
+      tenants,
       callerFor: async (tenantId) =>
         callerOf(await grants.forSystem('operator', tenantId, '', act), { requestId }),
     });

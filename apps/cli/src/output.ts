@@ -23,6 +23,8 @@ export function columns(heading: readonly string[], rows: readonly (readonly str
 export interface Step {
   /** How much of it is done; drawn as a bar on a terminal and left out elsewhere. */
   progress(done: number, total: number): void;
+  /** The same where nobody knows how much there is: what it is at, in a few words. */
+  note(text: string): void;
 }
 
 const BAR_WIDTH = 24;
@@ -42,7 +44,12 @@ export async function showStep(label: string, work: (step: Step) => Promise<stri
     process.stderr.write(`${isTTY ? '' : '  '}${label}: ${outcome} (${seconds} s)\n`);
   };
   try {
-    end(await work({ progress: (done, total) => draw(`${label} ${bar(done, total)}`) }));
+    end(
+      await work({
+        progress: (done, total) => draw(`${label} ${bar(done, total)}`),
+        note: (text) => draw(`${label} ${text}`),
+      }),
+    );
   } catch (error) {
     end('failed');
     throw error;

@@ -5,6 +5,7 @@ import { addBench } from './verbs/bench-verb';
 import { addDev } from './verbs/dev-verb';
 import { addEvents } from './verbs/events';
 import { addKeys } from './verbs/keys';
+import { addLedger } from './verbs/ledger';
 import { addProcesses } from './verbs/processes';
 import { addTenants } from './verbs/tenants';
 
@@ -21,6 +22,7 @@ export function createProgram(): Command {
   addAdministration(program);
   addTenants(program);
   addKeys(program);
+  addLedger(program);
   addEvents(program);
   addBench(program);
   for (const verb of verbsUnder(program)) verb.exitOverride();

@@ -140,6 +140,30 @@ describe('The verbs, beside a running holdfast dev', () => {
     expect(found.stdout).toContain('ledger.accounts');
     expect((await run('doctor')).code).toBe(0);
   });
+
+  test('find a ledger sound, and name the row of one that is not', async () => {
+    const { id } = await json<{ id: string }>('tenant', 'create', 'vandelay');
+    expect(await json('ledger', 'verify', '--tenant', 'vandelay', '--full')).toMatchObject([
+      { tenantId: id, slug: 'vandelay', breaks: [] },
+    ]);
+    const client = new Client({ connectionString: running.database.admin });
+    await client.connect();
+    // Money that no transfer has moved.
+    const { rows } = await client.query<{ id: string }>(
+      `insert into ledger.accounts (tenant_id, id, code, asset, normal_balance, limit_rule, posted_debits)
+       values ($1, gen_random_uuid(), 'spoilt', 'EUR/2', 'debit', 'none', 7) returning id`,
+      [id],
+    );
+    const found = await run('ledger', 'verify', '--full');
+    await client.query('delete from ledger.accounts where tenant_id = $1', [id]);
+    await client.end();
+    expect(found.code).toBe(1);
+    expect(found.stdout).toMatch(
+      new RegExp(`vandelay +posted +ledger.accounts +${rows[0]?.id} +posted debits 0 and credits 0`),
+    );
+    expect(found.stdout).toMatch(/2 breaks/);
+    expect((await run('ledger', 'verify', '--full')).code).toBe(0);
+  });
 });
 
 describe('The verbs, without a system', () => {

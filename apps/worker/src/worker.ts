@@ -10,7 +10,7 @@ import {
   type TenantConsumer,
 } from '@holdfast/events';
 import { checkQueueBackend, QueueBackendAway, type QueueBackend } from '@holdfast/jobs';
-import { HoldSweeper } from '@holdfast/ledger';
+import { HoldSweeper, LedgerControls } from '@holdfast/ledger';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
 import type { TelemetryStore } from '@holdfast/telemetry';
 import { Grants, TenantDatabase } from '@holdfast/tenancy';
@@ -108,22 +108,13 @@ async function composeDelivery(
   }: WorkerResources & { readonly kafka: KafkaStore | undefined },
 ): Promise<{ start(): void; verify(): Promise<void>; stop(): Promise<void> }> {
   const report = reportTo(logger);
-  const tenants = new TenantDatabase(app);
+  const shared = { tenants: new TenantDatabase(app), relay, grants, report };
   const settings = { keys: config.webhookKeys, allowedNetworks: config.webhookNetworks };
-  const webhooks = new WebhookDelivery({
-    tenants: new TenantDatabase(sending),
-    relay,
-    grants,
-    settings,
-    report,
-  });
+  const webhooks = new WebhookDelivery({ ...shared, tenants: new TenantDatabase(sending), settings });
   const consumers = new Consumers({
-    tenants,
-    relay,
-    grants,
+    ...shared,
     backend: queueBackend(config),
     consumers: [...consumersOf({ config, telemetry, kafka: kafka?.consumer, webhooks }), ...others],
-    report,
   });
   const sequencer: Sequencer = new Sequencer({
     relay,
@@ -133,23 +124,26 @@ async function composeDelivery(
     continueOnFailover: config.eventsOnFailover === 'continue',
   });
   const kinds = await taskKinds({ config, relay, telemetry, consumers, eraseAfterSeconds });
-  const tasks = new TaskRunner({ tenants, relay, grants, kinds, report });
-  const holds = new HoldSweeper({ tenants, relay, grants, report });
+  // What looks for its own work, and is told of none.
+  const rounds = [
+    new TaskRunner({ ...shared, kinds }),
+    new HoldSweeper(shared),
+    new LedgerControls(shared),
+    webhooks,
+  ];
   const waker = new Relay({ relay, groups: consumers.groups, isLeading: () => sequencer.isLeading, report });
   return {
     start: () => {
       consumers.start();
       waker.start();
-      tasks.start();
-      holds.start();
-      webhooks.start();
+      for (const each of rounds) each.start();
       sequencer.start();
     },
     verify: () => (sequencer.halt ? Promise.reject(sequencer.halt) : Promise.resolve()),
     // The lease goes first, so that another worker leads while this one finishes its deliveries.
     stop: async () => {
       await sequencer.stop();
-      await Promise.all([waker.stop(), tasks.stop(), holds.stop(), webhooks.stop(), consumers.drain()]);
+      await Promise.all([waker.stop(), ...rounds.map((each) => each.stop()), consumers.drain()]);
       await consumers.stop();
     },
   };

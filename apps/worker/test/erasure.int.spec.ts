@@ -63,14 +63,19 @@ const PEOPLE = `
   insert into identity.credential_addresses (tenant_id, credential, address, first_used_at, last_used_at)
   select $1, credential, '127.0.0.1', now(), now() from used`;
 
-/** What the ledger keeps besides accounts and transfers. The timeouts are far away, so that no sweeper comes for them. */
+/** What the ledger keeps besides accounts and transfers. The timeouts are far away, so that no sweeper comes for them; nor does a control. */
 const LEDGER = `
   with key as (
     insert into ledger.keys (tenant_id, idempotency_key, transfer_id, id_given, fingerprint)
     select $1::uuid, gen_random_uuid(), gen_random_uuid(), false, sha256('x') from generate_series(1, 100) n),
   timeout as (
     insert into ledger.timeouts (tenant_id, hold_id, expires_at)
-    select $1, gen_random_uuid(), now() + interval '1 year' from generate_series(1, 10) n)
+    select $1, gen_random_uuid(), now() + interval '1 year' from generate_series(1, 10) n),
+  control as (
+    insert into ledger.controls (tenant_id, tick, full_due_at) values ($1, 9223372036854775807, 'infinity')),
+  break as (
+    insert into ledger.breaks (tenant_id, id, rule, relation, row_id, expected)
+    select $1, gen_random_uuid(), 'sum', 'ledger.accounts', 'EUR/' || n, 'none' from generate_series(1, 5) n)
   insert into ledger.books (tenant_id, closed_through) values ($1, '2020-01-01')`;
 
 /** Webhooks with what was delivered to them; all is under way elsewhere, so that no worker sends to nowhere or tidies up. */

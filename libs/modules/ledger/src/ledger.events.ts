@@ -139,3 +139,18 @@ export const holdExpired = eventType('ledger.hold.expired', {
   schema: z.strictObject(endedFields),
   example: endedExample,
 });
+
+/** Announced once of each row that the controls find broken. */
+export const controlBroken = eventType('ledger.control.broken', {
+  version: 1,
+  description:
+    'A row of the ledger does not hold what its controls demand of it. `table` and `rowId` name it (of a sum, `rowId` is the ' +
+    'asset), `rule` is what does not hold, and `expected` what would. Announced once, until it is mended.',
+  schema: z.strictObject({ rule: z.string(), table: z.string(), rowId: z.string(), expected: z.string() }),
+  example: {
+    rule: 'posted',
+    table: 'ledger.accounts',
+    rowId: '019a0000-0000-7000-8000-000000000001',
+    expected: 'posted debits 200 and credits 100, as version 3 left them',
+  },
+});

@@ -34,6 +34,21 @@ export class TestLedger {
       as $$ select clock_timestamp() + make_interval(secs => ${seconds}) $$`);
   }
 
+  /** Has the tenant look as it does while an export is read into it. */
+  async beginImport({ tenantId }: Caller): Promise<void> {
+    await this.database.admin(
+      `insert into tenants.tenants (tenant_id, slug, name, import_sha256)
+       values ($1::uuid, 'import-' || substr($1::uuid::text, 25), 'imported', repeat('0', 64))`,
+      [tenantId],
+    );
+  }
+
+  async endImport({ tenantId }: Caller): Promise<void> {
+    await this.database.admin('update tenants.tenants set imported_at = now() where tenant_id = $1', [
+      tenantId,
+    ]);
+  }
+
   async open(caller: Caller, account: Partial<OpenAccountInput> = {}): Promise<string> {
     const id = newId();
     const fields = { code: id, asset: 'EUR/2', normalBalance: 'debit', limit: 'none', metadata: {} } as const;

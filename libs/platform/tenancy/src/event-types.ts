@@ -39,7 +39,7 @@ export interface EventTypeDeclaration<S extends z.ZodType> extends EventVersion<
 const NAME = /^[a-z][a-z0-9]*(?:_[a-z0-9]+)*(?:\.[a-z][a-z0-9]*(?:_[a-z0-9]+)*){2}$/;
 /** Participles that do not end in -ed, as far as they are likely to happen to anything here. */
 const IRREGULAR = new Set(
-  'begun bought built cut drawn fallen found given gone held kept left lost made met paid put read run sent set sold spent split taken won withdrawn written'.split(
+  'begun bought broken built cut drawn fallen found given gone held kept left lost made met paid put read run sent set sold spent split taken won withdrawn written'.split(
     ' ',
   ),
 );

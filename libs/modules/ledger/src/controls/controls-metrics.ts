@@ -17,3 +17,14 @@ export const overdueHoldSeconds = gauge({
   name: 'holdfast_ledger_overdue_hold_seconds',
   help: 'For how long the oldest open hold has been due, over all tenants, when this process last looked.',
 });
+
+/** Each has an event and stands in the log with its row. */
+export const breaksFound = gauge({
+  name: 'holdfast_ledger_breaks',
+  help: 'Rows of ledgers that do not hold, over all tenants, at most 10000, when this process last looked; 0 in health.',
+});
+
+export const verifiedRowsTotal = counter({
+  name: 'holdfast_ledger_verified_rows_total',
+  help: 'Transfers, accounts, timeouts and events that this process has verified.',
+});

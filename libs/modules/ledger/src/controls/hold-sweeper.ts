@@ -11,6 +11,7 @@ import type { Report } from '@holdfast/events';
 import { callerOf, type Grants, TenantClosed, type TenantDatabase } from '@holdfast/tenancy';
 import { postBatch, type Posting } from '../posting/post-batch.sql';
 import { expiredHoldsTotal, overdueHoldSeconds, staleTimeoutsTotal } from './controls-metrics';
+import { isImporting } from './imports.sql';
 import {
   deleteTimeouts,
   type DueHold,
@@ -40,6 +41,9 @@ const LANES = 3;
 const PAGE_SIZE = 500;
 /** Pages of one tenant in one sweep; then the others have their turn. */
 const PAGES_MAX = 4;
+/** A hold that cannot be ended is tried again after so long; a process remembers so many of them. */
+const AGAIN_AFTER_MS = 60_000;
+const FAILED_MAX = 10_000;
 const NO_TENANT = '00000000-0000-0000-0000-000000000000';
 const BEGINNING: DueHold = { holdId: NO_TENANT, expiresAt: '-infinity' };
 
@@ -62,6 +66,8 @@ export class HoldSweeper {
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
   private sweptTo = NO_TENANT;
+  /** Holds that could not be ended, and when they are tried again. */
+  private readonly failed = new Map<string, number>();
 
   constructor(private readonly options: HoldSweeperOptions) {}
 
@@ -129,8 +135,11 @@ export class HoldSweeper {
       const caller = callerOf(await grants.forSystem('ledger', tenantId), { requestId: newId() });
       let after = BEGINNING;
       for (let pages = 0; pages < PAGES_MAX && !this.stopping.signal.aborted; pages += 1) {
-        const page = await tenants.reading(caller, (tx) => listDueHolds(tx, after, pageSize));
-        expired += await this.expire(caller, page);
+        const page = await tenants.reading(caller, async (tx) =>
+          (await isImporting(tx)) ? [] : listDueHolds(tx, after, pageSize),
+        );
+        const due = page.filter(({ holdId }) => (this.failed.get(holdId) ?? 0) <= Date.now());
+        expired += await this.expire(caller, due);
         after = page.at(-1) ?? after;
         if (page.length < pageSize) break;
       }
@@ -148,6 +157,7 @@ export class HoldSweeper {
     } catch (error) {
       if (holds.length === 1 || concernsAll(error)) {
         this.options.report(error, `ending ${holds.length} holds from ${holds[0]?.holdId}`);
+        if (!concernsAll(error)) this.postpone(holds);
         return 0;
       }
       const middle = Math.ceil(holds.length / 2);
@@ -155,6 +165,11 @@ export class HoldSweeper {
         (await this.expire(caller, holds.slice(0, middle))) + (await this.expire(caller, holds.slice(middle)))
       );
     }
+  }
+
+  private postpone(holds: readonly DueHold[]): void {
+    if (this.failed.size >= FAILED_MAX) this.failed.clear();
+    for (const { holdId } of holds) this.failed.set(holdId, Date.now() + AGAIN_AFTER_MS);
   }
 
   private async postExpiries(caller: Caller, holds: readonly DueHold[]): Promise<number> {

@@ -40,11 +40,13 @@ export interface DueHold {
   readonly expiresAt: string;
 }
 
+// The clock is read once, by itself: a volatile function in its place would be no condition of an index, and the look would go
+// on through every open hold of the tenant.
 const LIST_DUE = statement<DueHold>(
   'ledger.list_due_holds',
   `select t.hold_id as "holdId", t.expires_at::text as "expiresAt"
    from ledger.timeouts t
-   where t.tenant_id = $1 and t.expires_at <= ledger.clock() and t.expires_at >= $2::timestamptz
+   where t.tenant_id = $1 and t.expires_at <= (select ledger.clock()) and t.expires_at >= $2::timestamptz
      and (t.expires_at, t.hold_id) > ($2::timestamptz, $3::uuid)
    order by t.expires_at, t.hold_id
    limit $4`,
