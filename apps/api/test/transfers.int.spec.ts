@@ -238,7 +238,7 @@ describe('Transfers of the API', () => {
     });
   });
 
-  it('are read with their accounts in two statements, however many there are', async () => {
+  it('are read with their accounts in two statements, however many there are, and accounts with entries in one a level', async () => {
     for (let count = 0; count < 5; count += 1) await made('', transfer());
     const reads = jest.spyOn(api.app.get(TenantDatabase).database, 'transaction');
     const counted = async (query: string): Promise<[number, string]> => {
@@ -250,6 +250,9 @@ describe('Transfers of the API', () => {
     const accounts = 'debitAccount { code } creditAccount { code }';
     const [statements, text] = await counted(`{ transfers(first: 5) { edges { node { id ${accounts} } } } }`);
     expect([statements, text.split('"wallet"').length]).toEqual([2, 6]);
+    const entries = 'entries(first: 3) { edges { node { transfer { id } } } }';
+    const [levels, shown] = await counted(`{ accounts { edges { node { code ${entries} } } } }`);
+    expect([levels, shown.split('"transfer"').length]).toEqual([3, 7]);
     reads.mockRestore();
   });
 });

@@ -2,7 +2,9 @@ import { Batches } from '@holdfast/http';
 import { type Caller, NotFound } from '@holdfast/kernel';
 import { Injectable } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
+import type { Page } from '@holdfast/cqrs';
 import type { AccountView } from './accounts/account';
+import { EntriesOfAccounts, type EntryView } from './accounts/account-entries.query';
 import { AccountsByIds } from './accounts/accounts-by-ids.query';
 import type { TransferView } from './transfers/transfer';
 import { TransfersByIds } from './transfers/transfer-by-id.query';
@@ -12,6 +14,8 @@ import { TransfersByIds } from './transfers/transfer-by-id.query';
 export class LedgerLoaders {
   private readonly accounts: Batches<AccountView>;
   private readonly transfers: Batches<TransferView>;
+  /** By how many and of which account. */
+  private readonly pages: Batches<Page<EntryView>>;
 
   constructor(queries: QueryBus) {
     this.accounts = new Batches(async (caller, ids) =>
@@ -20,6 +24,20 @@ export class LedgerLoaders {
     this.transfers = new Batches(async (caller, ids) =>
       byId(await queries.execute(new TransfersByIds(caller, { ids }))),
     );
+    this.pages = new Batches(async (caller, keys) => {
+      const found = new Map<string, Page<EntryView>>();
+      for (const [limit, group] of Map.groupBy(keys.map(keyParts), (parts) => parts.limit)) {
+        const accountIds = group.map(({ accountId }) => accountId);
+        const pages = await queries.execute(new EntriesOfAccounts(caller, { accountIds, limit }));
+        for (const [id, entries] of pages) found.set(`${limit} ${id}`, entries);
+      }
+      return found;
+    });
+  }
+
+  /** The newest entries of an account, at most `limit`. */
+  async entries(caller: Caller, accountId: string, limit: number): Promise<Page<EntryView>> {
+    return present(await this.pages.get(caller, `${limit} ${accountId}`));
   }
 
   /** Throws NotFound. */
@@ -35,6 +53,11 @@ export class LedgerLoaders {
 
 function byId<Value extends { readonly id: string }>(values: readonly Value[]): Map<string, Value> {
   return new Map(values.map((value) => [value.id, value]));
+}
+
+function keyParts(key: string): { readonly limit: number; readonly accountId: string } {
+  const [limit = '', accountId = ''] = key.split(' ');
+  return { limit: Number(limit), accountId };
 }
 
 function present<Value>(value: Value | undefined): Value {

@@ -1,7 +1,7 @@
 import { TenantDatabase } from '@holdfast/tenancy';
 import { Module } from '@nestjs/common';
 import { AccountByIdHandler } from './accounts/account-by-id.query';
-import { AccountEntriesHandler } from './accounts/account-entries.query';
+import { AccountEntriesHandler, EntriesOfAccountsHandler } from './accounts/account-entries.query';
 import { AccountsByIdsHandler } from './accounts/accounts-by-ids.query';
 import { AccountsController } from './accounts/accounts.controller';
 import { AccountsHandler } from './accounts/accounts.query';
@@ -36,6 +36,7 @@ import { VoidHoldHandler } from './transfers/void-hold.command';
     AccountsByIdsHandler,
     LedgerLoaders,
     AccountEntriesHandler,
+    EntriesOfAccountsHandler,
     TrialBalanceHandler,
     AccountsResolver,
     PostTransferHandler,

@@ -1,4 +1,4 @@
-import { NotFound } from '@holdfast/kernel';
+import { type Caller, NotFound } from '@holdfast/kernel';
 import { Cursors, page, type Page, pageInput, TenantQuery } from '@holdfast/cqrs';
 import { statement } from '@holdfast/database';
 import { TenantDatabase } from '@holdfast/tenancy';
@@ -38,6 +38,14 @@ export class AccountEntries extends TenantQuery<Input, Page<EntryView>> {
   readonly scope = 'ledger:read';
 }
 
+/** The newest entries of several accounts, at most `limit` of each, by account. */
+export class EntriesOfAccounts extends TenantQuery<
+  { readonly accountIds: readonly string[]; readonly limit: number },
+  ReadonlyMap<string, Page<EntryView>>
+> {
+  readonly scope = 'ledger:read';
+}
+
 /** The columns of an entry, as its statements name them. */
 export interface EntryRow extends TotalsRow {
   readonly version: bigint;
@@ -56,31 +64,36 @@ const FIND_ACCOUNT = statement<{ id: string }>(
   'select id from ledger.accounts where tenant_id = $1 and id = $2',
 );
 
-// Each leg is read from its own index, newest first; the two pages are merged by version.
-const LIST = statement<EntryRow>(
+// Of each account each leg is read from its own index, newest first; the two pages are merged by version.
+const LIST = statement<EntryRow & { readonly account_id: string }>(
   'ledger.list_entries',
-  `select version, kind, direction, amount, counterparty_account_id, transfer_id, posted_debits, posted_credits,
-     coalesce(pending_debits, 0) as pending_debits, coalesce(pending_credits, 0) as pending_credits,
-     effective_date::text as effective_date, metadata,
-     to_char(booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as booked_at
-   from (
-     (select debit_version as version, kind, 'debit' as direction, amount, credit_account_id as counterparty_account_id,
-        id as transfer_id, debit_account_debits as posted_debits, debit_account_credits as posted_credits,
-        debit_account_held_debits as pending_debits, debit_account_held_credits as pending_credits, effective_date, metadata,
-        booked_at
-      from ledger.transfers
-      where tenant_id = $1 and debit_account_id = $2 and debit_version < $3 and refusal is null
-      order by debit_version desc
-      limit $4)
-     union all
-     (select credit_version, kind, 'credit', amount, debit_account_id, id, credit_account_debits, credit_account_credits,
-        credit_account_held_debits, credit_account_held_credits, effective_date, metadata, booked_at
-      from ledger.transfers
-      where tenant_id = $1 and credit_account_id = $2 and credit_version < $3 and refusal is null
-      order by credit_version desc
-      limit $4)) legs
-   order by version desc
-   limit $4`,
+  `select a.id as account_id, e.version, e.kind, e.direction, e.amount, e.counterparty_account_id, e.transfer_id,
+     e.posted_debits, e.posted_credits, e.pending_debits, e.pending_credits, e.effective_date, e.metadata, e.booked_at
+   from unnest($2::uuid[], $3::bigint[]) a (id, before)
+   cross join lateral (
+     select version, kind, direction, amount, counterparty_account_id, transfer_id, posted_debits, posted_credits,
+       coalesce(pending_debits, 0) as pending_debits, coalesce(pending_credits, 0) as pending_credits,
+       effective_date::text as effective_date, metadata,
+       to_char(booked_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as booked_at
+     from (
+       (select debit_version as version, kind, 'debit' as direction, amount, credit_account_id as counterparty_account_id,
+          id as transfer_id, debit_account_debits as posted_debits, debit_account_credits as posted_credits,
+          debit_account_held_debits as pending_debits, debit_account_held_credits as pending_credits, effective_date, metadata,
+          booked_at
+        from ledger.transfers
+        where tenant_id = $1 and debit_account_id = a.id and debit_version < a.before and refusal is null
+        order by debit_version desc
+        limit $4)
+       union all
+       (select credit_version, kind, 'credit', amount, debit_account_id, id, credit_account_debits, credit_account_credits,
+          credit_account_held_debits, credit_account_held_credits, effective_date, metadata, booked_at
+        from ledger.transfers
+        where tenant_id = $1 and credit_account_id = a.id and credit_version < a.before and refusal is null
+        order by credit_version desc
+        limit $4)) legs
+     order by version desc
+     limit $4) e
+   order by a.id, e.version desc`,
 );
 
 /** Above every version: where the first page begins. */
@@ -98,12 +111,34 @@ export class AccountEntriesHandler implements IQueryHandler<AccountEntries> {
     const [account, rows] = await this.tenants.reading(caller, (tx) =>
       Promise.all([
         tx.row(FIND_ACCOUNT, [tx.tenantId, accountId]),
-        tx.rows(LIST, [tx.tenantId, accountId, before, limit + 1]),
+        tx.rows(LIST, [tx.tenantId, [accountId], [before], limit + 1]),
       ]),
     );
     if (!account) throw new NotFound();
-    return page(rows, limit, showEntry, (row) => cursors.encode(caller, [accountId, String(row.version)]));
+    return pageOf(caller, accountId, rows, limit);
   }
+}
+
+@QueryHandler(EntriesOfAccounts)
+export class EntriesOfAccountsHandler implements IQueryHandler<EntriesOfAccounts> {
+  constructor(private readonly tenants: TenantDatabase) {}
+
+  async execute({ caller, input }: EntriesOfAccounts): Promise<ReadonlyMap<string, Page<EntryView>>> {
+    const { accountIds, limit } = input;
+    const before = accountIds.map(() => LAST_VERSION);
+    const rows = await this.tenants.rows(caller, LIST, [caller.tenantId, accountIds, before, limit + 1]);
+    const byAccount = Map.groupBy(rows, ({ account_id: id }) => id);
+    return new Map(accountIds.map((id) => [id, pageOf(caller, id, byAccount.get(id) ?? [], limit)]));
+  }
+}
+
+function pageOf(
+  caller: Caller,
+  accountId: string,
+  rows: readonly EntryRow[],
+  limit: number,
+): Page<EntryView> {
+  return page(rows, limit, showEntry, ({ version }) => cursors.encode(caller, [accountId, String(version)]));
 }
 
 /** The entry as callers see it. */

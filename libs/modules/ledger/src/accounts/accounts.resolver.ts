@@ -23,6 +23,7 @@ import {
   Resolver,
 } from '@nestjs/graphql';
 import { z } from 'zod';
+import { LedgerLoaders } from '../ledger-loaders';
 import { accountView, balancesView, changeAccountInput, openAccountInput } from './account';
 import { AccountById } from './account-by-id.query';
 import { AccountEntries, entryView } from './account-entries.query';
@@ -75,6 +76,7 @@ export class AccountsResolver {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
+    private readonly loaders: LedgerLoaders,
   ) {}
 
   @Query(() => AccountConnection, { description: 'Accounts, newest first.' })
@@ -97,6 +99,7 @@ export class AccountsResolver {
     @Args() args: PageArgs,
   ): Promise<EntryConnection> {
     const input = { ...pageInputOf(args), accountId: id };
+    if (input.after === undefined) return toConnection(await this.loaders.entries(caller, id, input.limit));
     return toConnection(await this.queries.execute(new AccountEntries(caller, input)));
   }
 
