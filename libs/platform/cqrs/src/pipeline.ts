@@ -23,7 +23,7 @@ export class Pipeline {
     const stop = messageSeconds.startTimer({ message: name });
     try {
       if (!isAllowed(message)) throw new Forbidden(scope);
-      const answer = await inSpan(name, attributes, handle, caller.traceparent);
+      const answer = await inSpan(name, attributes, handle, caller);
       stop({ outcome: 'ok' });
       return answer;
     } catch (error) {

@@ -1,3 +1,4 @@
+import { inStepSpan } from '@holdfast/observability';
 import type { PoolClient, QueryResult } from 'pg';
 import {
   DatabaseUnavailable,
@@ -213,7 +214,10 @@ export class Transaction {
   }
 
   private send({ name, text, values = [] }: Step): Promise<QueryResult> {
-    return this.connection.query({ ...EXTENDED, ...(!this.isPooled && { name }), text, values: [...values] });
+    const attributes = { 'db.system.name': 'postgresql', 'db.query.summary': name };
+    return inStepSpan(`sql ${name}`, attributes, () =>
+      this.connection.query({ ...EXTENDED, ...(!this.isPooled && { name }), text, values: [...values] }),
+    );
   }
 
   private track<T>(sent: Promise<T>): Promise<T> {

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database } from '@holdfast/database';
 import { newId } from '@holdfast/kernel';
+import { recordSpan } from '@holdfast/observability';
 import {
   leading,
   sequencedTotal,
@@ -117,6 +118,11 @@ export class Sequencer {
     sequencedTotal.inc(Number(tick.eventCount));
     tickEvents.observe(Number(tick.eventCount));
     tickSeconds.observe(tookMs / 1_000);
+    recordSpan(
+      'tick',
+      { 'holdfast.tick': String(tick.id), 'holdfast.events': Number(tick.eventCount) },
+      tookMs,
+    );
     this.options.onTick(tick);
     return Math.min(ACTIVE_MAX_MS, Math.max(ACTIVE_MS, tookMs));
   }

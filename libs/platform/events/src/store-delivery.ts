@@ -4,6 +4,7 @@ import { BatchRefused } from './batch-refused';
 import { type ConsumerDeclaration, declarationOf, type StoreConsumer, wants } from './consumer';
 import { withDeadline } from './deadline';
 import { isTickGone, reasonOf } from './delivery-failures';
+import { inDeliverySpan } from './delivery-span';
 import { countDelivered, failuresTotal } from './delivery-metrics';
 import { type RecordedEvent, tokenOf } from './recorded-event';
 import type { Report } from './report';
@@ -162,9 +163,11 @@ export class StoreDelivery {
     if (!event) return 'stored';
     try {
       const confirm = (): Promise<void> => confirmStoreCursor(tx, this.declaration.group);
-      await withDeadline(
-        this.consumer.deliver(events, tokenOf(events, generation), confirm),
-        DELIVERY_TIMEOUT_MS,
+      await inDeliverySpan(this.declaration.group, events, () =>
+        withDeadline(
+          this.consumer.deliver(events, tokenOf(events, generation), confirm),
+          DELIVERY_TIMEOUT_MS,
+        ),
       );
     } catch (error) {
       if (!(error instanceof BatchRefused)) throw error;

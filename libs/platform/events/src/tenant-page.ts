@@ -5,6 +5,7 @@ import { withDeadline } from './deadline';
 import { assertRoomFor, GroupTooSlow, reasonOf, retryInMs } from './delivery-failures';
 import { parkedTotal } from './delivery-metrics';
 import type { FailingKeys } from './failing-keys';
+import { inDeliverySpan } from './delivery-span';
 import { keyOf } from './keys';
 import { appendParked, countParked, listParkedAmong, parkKey, type ParkedIn } from './parked.sql';
 import type { RecordedEvent } from './recorded-event';
@@ -68,7 +69,9 @@ export class TenantPage {
 
   private async deliver(events: readonly RecordedEvent[]): Promise<void> {
     if (events.length === 0) return;
-    await withDeadline(this.consumer.deliver(this.tx, events.map(upcast)), DELIVERY_TIMEOUT_MS);
+    await inDeliverySpan(this.declaration.group, events, () =>
+      withDeadline(this.consumer.deliver(this.tx, events.map(upcast)), DELIVERY_TIMEOUT_MS),
+    );
   }
 
   private async deliverByKey(events: readonly KeyedEvent[], failing: FailingKeys): Promise<void> {

@@ -6,7 +6,7 @@ import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import {
   answerHealth,
-  continueTrace,
+  openServerSpan,
   counter,
   type Health,
   healthPaths,
@@ -153,7 +153,12 @@ function accompanyRequests(fastify: FastifyInstance, health: Health): void {
   });
   fastify.addHook('onRequest', async (request, reply) => {
     const { traceparent } = request.headers;
-    request.traceparent = continueTrace(typeof traceparent === 'string' ? traceparent : undefined);
+    const { method, routeOptions } = request;
+    const route = routeOptions.url ?? 'unknown';
+    const attributes = { 'http.request.method': method, 'http.route': route };
+    const came = typeof traceparent === 'string' ? traceparent : undefined;
+    request.span = openServerSpan(`${method} ${route}`, attributes, came);
+    request.traceparent = request.span.traceparent;
     reply.header('x-request-id', request.id);
   });
   fastify.addHook('onSend', async (request, reply) => {
@@ -167,6 +172,7 @@ function accompanyRequests(fastify: FastifyInstance, health: Health): void {
     const status = reply.statusCode;
     requestSeconds.observe({ method, route, status: String(status) }, reply.elapsedTime / 1_000);
     for (const { code } of request.refusals ?? []) refused.inc({ code, route });
+    request.span?.end({ 'http.response.status_code': status });
     const traceId = readTraceparent(request.traceparent ?? '')?.traceId;
     const { tenantId, actor, act = request.operator } = request.caller ?? {};
     const code = request.refusals?.[0]?.code;

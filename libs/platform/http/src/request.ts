@@ -1,5 +1,6 @@
 import { type Caller, DomainError, type Principal } from '@holdfast/kernel';
 import type { Idempotency } from '@holdfast/cqrs';
+import type { OpenSpan } from '@holdfast/observability';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { GqlExecutionContext } from '@nestjs/graphql';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -20,6 +21,8 @@ declare module 'fastify' {
     idempotency?: Idempotency;
     /** W3C trace context of the request: the client's, or one that begins here. */
     traceparent?: string;
+    /** The span of the request. */
+    span?: OpenSpan;
     /** Takes from the address what a refused credential costs, where no answer says 401. */
     chargeGuess?: () => Promise<void>;
     /** How many ordinary requests this one stands for, where its input says so. */

@@ -5,6 +5,6 @@ export { counter, gauge, histogram, metricsText, type MetricNotes } from './metr
 export { type MetricsServer, startMetricsServer } from './metrics-server';
 export { NestLogger } from './nest-logger';
 export { scrub } from './scrub';
-export { inSpan } from './span';
+export { inSpan, inStepSpan, openServerSpan, type OpenSpan, recordSpan, type SpanPlace } from './span';
 export { continueTrace, readTraceparent, type TraceContext, writeTraceparent } from './traceparent';
 export { runProcess, type Stop } from './run-process';
