@@ -215,6 +215,20 @@ describe('Transfers of the API', () => {
     });
   });
 
+  it('take effect once and are answered the same by two processes that are asked at once', async () => {
+    const pod = await api.pod();
+    const asked = { key, body: transfer({ id: randomUUID() }) };
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        (index % 2 ? pod : api).ask('POST', '/v1/ledger/transfers', asked),
+      ),
+    );
+    await pod.close();
+    expect(new Set(answers.map(({ status, text }) => `${status} ${text}`)).size).toBe(1);
+    expect(answers.filter(({ headers }) => headers['idempotency-replayed'] === undefined)).toHaveLength(1);
+    expect(await read(`accounts/${cash}`)).toMatchObject({ version: '1', balances: { postedDebits: '100' } });
+  });
+
   it('do the same over GraphQL, with the same codes', async () => {
     const ask = async (name: string, type: string, id: string, input: object): Promise<Json> => {
       const query = `mutation ($id: ID!, $input: ${type}!, $key: String!) {
