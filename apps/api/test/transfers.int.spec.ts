@@ -88,7 +88,7 @@ describe('Transfers of the API', () => {
     expect(all).toMatchObject({ status: 201, body: { amount: '30' } });
   });
 
-  it('take a day with more digits, and a balance in another form, for no such thing', async () => {
+  it('refuse every other form of an amount, a balance, a day and a time, at its place', async () => {
     const bad = {
       amount: ['0', '-1', '9223372036854775808', '1e3', '１２', '0.1', '01', '+1', '', ' 1', 5, null],
       minBalanceAfter: [
@@ -267,6 +267,11 @@ describe('Transfers of the API', () => {
     const entries = 'entries(first: 3) { edges { node { transfer { id } } } }';
     const [levels, shown] = await counted(`{ accounts { edges { node { code ${entries} } } } }`);
     expect([levels, shown.split('"transfer"').length]).toEqual([3, 7]);
+    // One statement reads no more than 5,000 entries.
+    for (let count = 0; count < 24; count += 1) await api.account(key, `more-${count}`);
+    expect(
+      (await counted('{ accounts { edges { node { entries(first: 200) { edges { cursor } } } } } }'))[0],
+    ).toBe(3);
     reads.mockRestore();
   });
 });

@@ -9,6 +9,9 @@ import { AccountsByIds } from './accounts/accounts-by-ids.query';
 import type { TransferView } from './transfers/transfer';
 import { TransfersByIds } from './transfers/transfer-by-id.query';
 
+/** Entries that one statement reads: with the longest metadata 20 MB, and far from its deadline. */
+const ENTRIES_MAX = 5_000;
+
 /** What GraphQL's fields look up by id, one statement for all fields of a level. Asks the bus, which authorises each. */
 @Injectable()
 export class LedgerLoaders {
@@ -26,8 +29,7 @@ export class LedgerLoaders {
     );
     this.pages = new Batches(async (caller, keys) => {
       const found = new Map<string, Page<EntryView>>();
-      for (const [limit, group] of Map.groupBy(keys.map(keyParts), (parts) => parts.limit)) {
-        const accountIds = group.map(({ accountId }) => accountId);
+      for (const { limit, accountIds } of readsOf(keys)) {
         const pages = await queries.execute(new EntriesOfAccounts(caller, { accountIds, limit }));
         for (const [id, entries] of pages) found.set(`${limit} ${id}`, entries);
       }
@@ -55,9 +57,17 @@ function byId<Value extends { readonly id: string }>(values: readonly Value[]): 
   return new Map(values.map((value) => [value.id, value]));
 }
 
-function keyParts(key: string): { readonly limit: number; readonly accountId: string } {
-  const [limit = '', accountId = ''] = key.split(' ');
-  return { limit: Number(limit), accountId };
+/** The statements that read pages of entries: for one size of page each, and for as many accounts as one may. */
+function* readsOf(
+  keys: readonly string[],
+): Generator<{ readonly limit: number; readonly accountIds: string[] }> {
+  const asked = keys.map((key) => key.split(' ') as [string, string]);
+  for (const [size, group] of Map.groupBy(asked, ([limit]) => limit)) {
+    const limit = Number(size);
+    const accountsMax = Math.max(1, Math.floor(ENTRIES_MAX / limit));
+    for (let start = 0; start < group.length; start += accountsMax)
+      yield { limit, accountIds: group.slice(start, start + accountsMax).map(([, id]) => id) };
+  }
 }
 
 function present<Value>(value: Value | undefined): Value {
