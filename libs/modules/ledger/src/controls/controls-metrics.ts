@@ -26,5 +26,5 @@ export const breaksFound = gauge({
 
 export const verifiedRowsTotal = counter({
   name: 'holdfast_ledger_verified_rows_total',
-  help: 'Transfers, accounts, timeouts and events that this process has verified.',
+  help: 'Transfers, accounts, timeouts, keys and events that this process has verified.',
 });

@@ -104,6 +104,19 @@ export const CHECK_LOGGED = statement<FoundBreak>(
    limit 100`,
 );
 
+/** Each idempotency key beside what came of its request, which every repetition is answered with. */
+export const CHECK_KEYS = statement<FoundBreak>(
+  'ledger.check_keys',
+  `select 'key' as rule, k.idempotency_key::text as "rowId", format('a transfer %s, refused or not', k.transfer_id) as expected
+   from unnest($2::uuid[]) i (id)
+   cross join lateral (
+     select k.idempotency_key, k.transfer_id from ledger.keys k where k.tenant_id = $1 and k.idempotency_key = i.id limit 1) k
+   left join lateral (
+     select t.id from ledger.transfers t where t.tenant_id = $1 and t.id = k.transfer_id limit 1) t on true
+   where t.id is null
+   limit 100`,
+);
+
 /** Debits and credits of each asset, posted and pending. All accounts at once: a million take half a second. */
 export const CHECK_SUMS = statement<FoundBreak>(
   'ledger.check_sums',
@@ -157,6 +170,14 @@ export const LIST_TIMEOUTS = statement<Listed>(
    from ledger.timeouts o
    where o.tenant_id = $1 and o.hold_id > $2
    order by o.hold_id
+   limit $4`,
+);
+export const LIST_KEYS = statement<Listed>(
+  'ledger.list_keys_to_verify',
+  `select k.idempotency_key as id, k.attempted_at >= $3::timestamptz as "isLater"
+   from ledger.keys k
+   where k.tenant_id = $1 and k.idempotency_key > $2
+   order by k.idempotency_key
    limit $4`,
 );
 /** Of all streams, those of the ledger and others: what a page reads is bounded by its limit. */

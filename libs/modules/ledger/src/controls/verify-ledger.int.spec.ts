@@ -147,6 +147,12 @@ const MUTATIONS: readonly Mutation[] = [
     ...{ rule: 'timeout', relation: 'ledger.timeouts', row: 'postedHold', fullOnly: true },
   },
   {
+    what: 'a key whose request left nothing',
+    sql: `update ledger.keys set transfer_id = '${STRAY}' where tenant_id = '{tenant}'`,
+    ...{ rule: 'key', relation: 'ledger.keys', fullOnly: true },
+    row: "select idempotency_key as id from ledger.keys where tenant_id = '{tenant}'",
+  },
+  {
     what: 'an event that is gone',
     sql: `delete from events.log ${EVENT_OF_TRANSFER}`,
     ...{ rule: 'event', relation: 'ledger.transfers', row: 'transfer' },
@@ -230,11 +236,12 @@ describe('Verifying a ledger', () => {
          (select count(*) from ledger.transfers where tenant_id = $1 and refusal is null)::int as effective,
          (select count(*) from ledger.accounts where tenant_id = $1)::int as accounts,
          (select count(*) from ledger.timeouts where tenant_id = $1)::int as timeouts,
+         (select count(*) from ledger.keys where tenant_id = $1)::int as keys,
          (select count(*) from events.log where tenant_id = $1)::int as events`,
       [caller.tenantId],
     );
-    const { transfers = 0, effective = 0, accounts = 0, timeouts = 0, events = 0 } = rows ?? {};
-    expect(full.checked).toBe(transfers + accounts + timeouts + events);
+    const { transfers = 0, effective = 0, accounts = 0, timeouts = 0, keys = 0, events = 0 } = rows ?? {};
+    expect(full.checked).toBe(transfers + accounts + timeouts + keys + events);
     expect(recent.checked).toBe(effective);
     expect(transfers).toBeGreaterThan(effective);
     expect(timeouts).toBeGreaterThan(0);

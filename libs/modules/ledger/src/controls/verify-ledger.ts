@@ -3,6 +3,7 @@ import type { TenantTx } from '@holdfast/tenancy';
 import {
   type Booked,
   CHECK_ACCOUNTS,
+  CHECK_KEYS,
   CHECK_LOGGED,
   CHECK_SUMS,
   CHECK_TIMEOUTS,
@@ -10,6 +11,7 @@ import {
   LOOK_UP,
   LIST_ACCOUNTS,
   LIST_BOOKED,
+  LIST_KEYS,
   LIST_LOGGED,
   LIST_TIMEOUTS,
   LIST_TRANSFERS,
@@ -37,6 +39,7 @@ const SUBJECTS: readonly {
   },
   { relation: 'ledger.accounts', list: LIST_ACCOUNTS, checks: [CHECK_ACCOUNTS] },
   { relation: 'ledger.timeouts', list: LIST_TIMEOUTS, checks: [CHECK_TIMEOUTS] },
+  { relation: 'ledger.keys', list: LIST_KEYS, checks: [CHECK_KEYS] },
   { relation: 'events.log', list: LIST_LOGGED, checks: [CHECK_LOGGED] },
 ];
 const NO_ID = '00000000-0000-0000-0000-000000000000';
@@ -75,8 +78,8 @@ export async function beginFull(tx: TenantTx): Promise<FullProgress> {
 }
 
 /**
- * Verifies the next page of everything that was there when the run began: transfers, accounts, timeouts and events by their
- * ids. What comes later is verified by going through what was booked since.
+ * Verifies the next page of everything that was there when the run began: transfers, accounts, timeouts, keys and events by
+ * their ids. What comes later is verified by going through what was booked since.
  */
 export async function verifyPage(
   tx: TenantTx,
