@@ -76,6 +76,11 @@ export class DevProcess {
     });
   }
 
+  /** Whether it has ended, by itself or by a signal. */
+  get isOver(): boolean {
+    return this.child.exitCode !== null || this.child.signalCode !== null;
+  }
+
   /** Waits for dev.json and answers it. */
   async ready(): Promise<DevFile> {
     const file = join(this.checkout, '.holdfast/dev.json');
