@@ -66,6 +66,11 @@ describe('The ledger', () => {
       [...[id, isClosed]],
     );
 
+  const stopClock = (at: string): Promise<unknown> =>
+    ledger.database.admin(
+      `create or replace function ledger.clock() returns timestamptz language sql volatile as $$ select ${at} $$`,
+    );
+
   const closePeriod = (through: string): Promise<unknown> =>
     ledger.database.admin('insert into ledger.books (tenant_id, closed_through) values ($1, $2)', [
       ...[caller.tenantId, through],
@@ -180,6 +185,14 @@ describe('The ledger', () => {
       await results(end('post', late), end('void', late), end('expiry', swept), end('void', swept)),
     ).toEqual([...['ledger.hold_expired', 'ledger.hold_expired', 'created', 'ledger.hold_expired']]);
     expect(await totals(cash)).toBe('100 100 0 0 5');
+    // Its last microsecond is the one before.
+    const [before, at] = await post({ kind: 'hold', terms }, { kind: 'hold', terms });
+    await stopClock(`'${at?.expiresAt}'::timestamptz - interval '1 microsecond'`);
+    expect(await results(end('post', before?.id ?? ''), end('expiry', at?.id ?? ''))).toEqual([
+      ...['created', 'ledger.hold_not_due'],
+    ]);
+    await stopClock(`'${at?.expiresAt}'::timestamptz`);
+    expect(await results(end('post', at?.id ?? ''))).toEqual(['ledger.hold_expired']);
   });
 
   it('ends holds on closed accounts, in a closed period and of a suspended tenant', async () => {
