@@ -228,6 +228,8 @@ describe('The ledger', () => {
     expect(await results(fromWallet(30n, leaving('21')), fromWallet(30n, leaving('20')))).toEqual([
       ...['ledger.balance_below_minimum', 'created'],
     ]);
+    const held = (debit: string): Partial<Posting> => ({ kind: 'hold', ...fromWallet(10n, leaving(debit)) });
+    expect(await results(held('11'), held('10'))).toEqual(['ledger.balance_below_minimum', 'created']);
     expect(await results({ terms: { min_balance_after: { credit: '1000' } } })).toEqual([
       'ledger.balance_below_minimum',
     ]);

@@ -70,16 +70,22 @@ describe('Storage of the ledger', () => {
       );
       return row ?? { all: 0, hot: 0 };
     };
+    const rounds = async (): Promise<void> => {
+      for (let first = 0; first < ids.length; first += 15) {
+        const some = ids.slice(first, first + 15);
+        const next = (place: number): string => some[(place + 1) % some.length] ?? '';
+        await post(
+          session,
+          some.map((id, place) => posting({ debitAccountId: id, creditAccountId: next(place) })),
+        );
+      }
+    };
+    // Rows that were opened together fill their pages to 70 %, and spread as they are updated.
+    for (let times = 0; times < 3; times += 1) await rounds();
     const before = await read();
-    for (let round = 0; round < 20; round += 1) {
-      const legs = ids.map((id, place) => ({
-        debitAccountId: id,
-        creditAccountId: ids[(place + 1) % ids.length] ?? '',
-      }));
-      await post(session, legs.map(posting));
-    }
+    for (let times = 0; times < 3; times += 1) await rounds();
     const after = await read();
-    expect(after.all - before.all).toBeGreaterThanOrEqual(20 * ids.length);
+    expect(after.all - before.all).toBeGreaterThanOrEqual(3 * ids.length);
     // Where a page is full and somebody may still read its old rows, there is no room.
     expect((after.hot - before.hot) / (after.all - before.all)).toBeGreaterThan(0.75);
   });
