@@ -1823,6 +1823,35 @@ begin
 end $function$;
 alter function events.verify_lineage(pg_lsn,integer,boolean) owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION ledger.balances_at(account uuid, account_version bigint)
+ RETURNS TABLE(posted_debits bigint, posted_credits bigint, pending_debits bigint, pending_credits bigint)
+ LANGUAGE plpgsql
+ STABLE ROWS 1
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+AS $function$
+#variable_conflict use_column
+declare
+  tenant constant uuid := tenancy.tenant_id();
+begin
+  return query
+  select t.debit_account_debits, t.debit_account_credits, coalesce(t.debit_account_held_debits, 0),
+    coalesce(t.debit_account_held_credits, 0)
+  from ledger.transfers t
+  where t.tenant_id = tenant and t.debit_account_id = account and t.debit_version = account_version and t.refusal is null
+  union all
+  select t.credit_account_debits, t.credit_account_credits, coalesce(t.credit_account_held_debits, 0),
+    coalesce(t.credit_account_held_credits, 0)
+  from ledger.transfers t
+  where t.tenant_id = tenant and t.credit_account_id = account and t.credit_version = account_version and t.refusal is null
+  union all
+  select 0, 0, 0, 0
+  where account_version = 0;
+end $function$;
+alter function ledger.balances_at(uuid,bigint) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION ledger.clock()
  RETURNS timestamp with time zone
  LANGUAGE sql
@@ -2522,6 +2551,45 @@ AS $function$
 $function$;
 alter function ledger.request_text(text,uuid,uuid,uuid,bigint,jsonb,jsonb) owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION ledger.version_before(account uuid, instant timestamp with time zone)
+ RETURNS bigint
+ LANGUAGE plpgsql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+ SET enable_bitmapscan TO 'off'
+AS $function$
+declare
+  tenant constant uuid := tenancy.tenant_id();
+  earlier bigint; -- The last version that is known to be booked before the instant.
+  later bigint; -- The first that is known not to be, or the one that there is not yet.
+  middle bigint;
+  middle_at timestamptz;
+begin
+  select case when a.last_booked_at < instant then a.version else 0 end, a.version + 1 into earlier, later
+  from ledger.accounts a
+  where a.tenant_id = tenant and a.id = account;
+  while earlier + 1 < later loop
+    middle := earlier + (later - earlier) / 2;
+    select l.booked_at into middle_at
+    from (
+      select t.booked_at from ledger.transfers t
+      where t.tenant_id = tenant and t.debit_account_id = account and t.debit_version = middle and t.refusal is null
+      union all
+      select t.booked_at from ledger.transfers t
+      where t.tenant_id = tenant and t.credit_account_id = account and t.credit_version = middle and t.refusal is null) l
+    limit 1;
+    if middle_at < instant then
+      earlier := middle;
+    else
+      later := middle;
+    end if;
+  end loop;
+  return earlier;
+end $function$;
+alter function ledger.version_before(uuid,timestamp with time zone) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION ledger.write_totals(rows_at tid[], versions bigint[], debits bigint[], credits bigint[], held_debits bigint[], held_credits bigint[], last_booked timestamp with time zone[])
  RETURNS void
  LANGUAGE plpgsql
@@ -3074,6 +3142,7 @@ grant execute on function events.read_tenant_span(uuid,pg_snapshot,pg_snapshot,b
 grant execute on function events.take_page(uuid,text,integer) to holdfast_app;
 grant execute on function events.tick(text,bigint,integer) to holdfast_relay;
 grant execute on function events.verify_lineage(pg_lsn,integer,boolean) to holdfast_relay;
+grant execute on function ledger.balances_at(uuid,bigint) to holdfast_app;
 grant execute on function ledger.clock() to holdfast_app;
 grant execute on function ledger.clock() to holdfast_relay;
 grant execute on function ledger.drop_timeouts(tid[]) to holdfast_app;
@@ -3081,6 +3150,7 @@ grant execute on function ledger.post_batch(uuid[],boolean[],uuid[],uuid[],uuid[
 grant execute on function ledger.post_items(uuid[],boolean[],uuid[],text[],uuid[],uuid[],integer[],integer[],bigint[],jsonb[],jsonb[],boolean[],boolean[],uuid[],text[],text[],text[],text[],integer[]) to holdfast_app;
 grant execute on function ledger.replay_items(uuid,boolean[],boolean[],uuid[],boolean[],uuid[],text[],uuid[],uuid[],integer[],integer[],bigint[],jsonb[],jsonb[]) to holdfast_app;
 grant execute on function ledger.request_text(text,uuid,uuid,uuid,bigint,jsonb,jsonb) to holdfast_app;
+grant execute on function ledger.version_before(uuid,timestamp with time zone) to holdfast_app;
 grant execute on function ledger.write_totals(tid[],bigint[],bigint[],bigint[],bigint[],bigint[],timestamp with time zone[]) to holdfast_app;
 grant execute on function tenancy.act() to holdfast_app;
 grant execute on function tenancy.act() to holdfast_log;

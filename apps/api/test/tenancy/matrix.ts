@@ -178,8 +178,8 @@ class Matrix {
     for (const { route, theirs } of targets.filter((target) => !target.route.writes)) {
       const reply = await this.client.send(route.request(theirs), victim.key);
       // When a key was last used is told to its owner, who uses one to look.
-      // The cursor of a stream says how far the log has come for all.
-      const seen = reply.text.replaceAll(/"(?:lastUsed\w*|nextCursor)":(?:"[^"]*"|null)/g, '');
+      // The cursor of a stream says how far the log has come for all; a statement goes up to the instant at which it is read.
+      const seen = reply.text.replaceAll(/"(?:lastUsed\w*|\w*[cC]ursor|to)":(?:"[^"]*"|null)/g, '');
       all.set(route.name, isDone(reply) ? seen : String(codeOf(reply)));
     }
     return all;
@@ -254,8 +254,11 @@ function recordsIn(body: unknown): Json[] {
   if (Array.isArray(data)) return data as Json[];
   return Object.values((data ?? {}) as Json).flatMap((field) => {
     if (Array.isArray(field)) return field as Json[];
-    const { edges = [] } = (field ?? {}) as { edges?: readonly { readonly node: Json }[] };
-    return edges.map(({ node }) => node);
+    // The field is a list itself, or an object with one, as a statement is.
+    return [field, ...Object.values(field ?? {})].flatMap((each) => {
+      const { edges = [] } = (each ?? {}) as { edges?: readonly { readonly node: Json }[] };
+      return edges.map(({ node }) => node);
+    });
   });
 }
 

@@ -198,6 +198,16 @@ export class CodeTaken extends DomainError {
   }
 }
 
+/** The statement has more entries than its format takes. */
+export class StatementTooLong extends DomainError {
+  readonly code = 'ledger.statement_too_long';
+  readonly kind = 'refused';
+
+  constructor() {
+    super('The statement has too many entries for this format. Ask for a shorter time, or for JSON.');
+  }
+}
+
 /** More transfers are waiting than can be posted soon. Nothing was changed. */
 export class LedgerOverloaded extends DomainError {
   readonly code = 'ledger.overloaded';

@@ -11,6 +11,9 @@ import { CloseAccountHandler, ReopenAccountHandler } from './accounts/close-acco
 import { OpenAccountHandler } from './accounts/open-account.command';
 import { TrialBalanceHandler } from './accounts/trial-balance.query';
 import { LedgerLoaders } from './ledger-loaders';
+import { AccountStatementHandler } from './statements/account-statement.query';
+import { StatementsController } from './statements/statements.controller';
+import { StatementsResolver } from './statements/statements.resolver';
 import { Poster, posterOver } from './posting/poster';
 import { PostHoldHandler } from './transfers/post-hold.command';
 import { PostTransferHandler } from './transfers/post-transfer.command';
@@ -24,7 +27,7 @@ import { VoidHoldHandler } from './transfers/void-hold.command';
 
 /** Accounts, transfers, and the poster between them. Needs the application's TenantDatabase. */
 @Module({
-  controllers: [AccountsController, TransfersController],
+  controllers: [AccountsController, StatementsController, TransfersController],
   providers: [
     { provide: Poster, useFactory: posterOver, inject: [TenantDatabase] },
     OpenAccountHandler,
@@ -39,6 +42,8 @@ import { VoidHoldHandler } from './transfers/void-hold.command';
     EntriesOfAccountsHandler,
     TrialBalanceHandler,
     AccountsResolver,
+    AccountStatementHandler,
+    StatementsResolver,
     PostTransferHandler,
     PostTransfersHandler,
     PostHoldHandler,

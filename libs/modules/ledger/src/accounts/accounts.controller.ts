@@ -20,13 +20,18 @@ import {
   openAccountInput,
   type OpenAccountInput,
 } from './account';
-import { AccountById } from './account-by-id.query';
+import { AccountById, accountInput } from './account-by-id.query';
 import { AccountEntries, entriesInput, entryView, type EntryView } from './account-entries.query';
 import { Accounts, accountsInput } from './accounts.query';
 import { ChangeAccount } from './change-account.command';
 import { CloseAccount, ReopenAccount } from './close-account.command';
 import { OpenAccount } from './open-account.command';
-import { TrialBalance, trialBalanceView, type TrialBalanceView } from './trial-balance.query';
+import {
+  TrialBalance,
+  trialBalanceInput,
+  trialBalanceView,
+  type TrialBalanceView,
+} from './trial-balance.query';
 
 @ApiTags('ledger')
 @Controller('v1/ledger')
@@ -64,10 +69,14 @@ export class AccountsController {
   @Get('accounts/:id')
   @Needs('ledger:read')
   @Versioned('revision')
-  @ApiOperation({ summary: 'Read an account with its totals' })
+  @ApiOperation({ summary: 'Read an account with its totals, as of now or of a past instant' })
   @ApiOkResponse({ standardSchema: accountView })
-  read(@CallerOf() caller: Caller, @Param('id', { schema: idSchema }) id: string): Promise<AccountView> {
-    return this.queries.execute(new AccountById(caller, { id }));
+  read(
+    @CallerOf() caller: Caller,
+    @Param('id', { schema: idSchema }) id: string,
+    @Query({ schema: accountInput }) input: z.output<typeof accountInput>,
+  ): Promise<AccountView> {
+    return this.queries.execute(new AccountById(caller, { ...input, id }));
   }
 
   @Patch('accounts/:id')
@@ -133,9 +142,12 @@ export class AccountsController {
 
   @Get('trial-balance')
   @Needs('ledger:read')
-  @ApiOperation({ summary: 'Add up all accounts, by asset' })
+  @ApiOperation({ summary: 'Add up all accounts, by asset, as of now or of a past instant' })
   @ApiOkResponse({ standardSchema: trialBalanceView })
-  trialBalance(@CallerOf() caller: Caller): Promise<TrialBalanceView> {
-    return this.queries.execute(new TrialBalance(caller, {}));
+  trialBalance(
+    @CallerOf() caller: Caller,
+    @Query({ schema: trialBalanceInput }) input: z.output<typeof trialBalanceInput>,
+  ): Promise<TrialBalanceView> {
+    return this.queries.execute(new TrialBalance(caller, input));
   }
 }

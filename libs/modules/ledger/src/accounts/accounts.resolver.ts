@@ -25,13 +25,13 @@ import {
 import { z } from 'zod';
 import { LedgerLoaders } from '../ledger-loaders';
 import { accountView, balancesView, changeAccountInput, openAccountInput } from './account';
-import { AccountById } from './account-by-id.query';
+import { AccountById, accountInput } from './account-by-id.query';
 import { AccountEntries, entryView } from './account-entries.query';
 import { Accounts } from './accounts.query';
 import { ChangeAccount } from './change-account.command';
 import { CloseAccount, ReopenAccount } from './close-account.command';
 import { OpenAccount } from './open-account.command';
-import { assetTotalsView, TrialBalance } from './trial-balance.query';
+import { assetTotalsView, TrialBalance, trialBalanceInput } from './trial-balance.query';
 
 @ObjectType()
 export class AccountBalances extends dto(balancesView, 'output') {}
@@ -57,7 +57,16 @@ export class AssetTotals extends dto(assetTotalsView, 'output') {}
 export class OpenAccountArgs extends dto(openAccountInput, 'input') {}
 
 @ArgsType()
-export class AccountArgs extends dto(z.strictObject({ id: idSchema }), 'args') {}
+export class AccountArgs extends dto(
+  z.strictObject({ id: idSchema, at: accountInput.shape.at.nullish() }),
+  'args',
+) {}
+
+@ArgsType()
+export class TrialBalanceArgs extends dto(
+  z.strictObject({ at: trialBalanceInput.shape.at.nullish() }),
+  'args',
+) {}
 
 @ArgsType()
 export class AccountCommandArgs extends dto(
@@ -85,10 +94,10 @@ export class AccountsResolver {
     return toConnection(await this.queries.execute(new Accounts(caller, pageInputOf(args))));
   }
 
-  @Query(() => Account, { description: 'An account with its totals.' })
+  @Query(() => Account, { description: 'An account with its totals, as of now or of a past instant.' })
   @Needs('ledger:read')
-  account(@CallerOf() caller: Caller, @Args() { id }: AccountArgs): Promise<Account> {
-    return this.queries.execute(new AccountById(caller, { id }));
+  account(@CallerOf() caller: Caller, @Args() { id, at }: AccountArgs): Promise<Account> {
+    return this.queries.execute(new AccountById(caller, { id, at: at ?? undefined }));
   }
 
   @ResolveField(() => EntryConnection, { description: 'Its entries, newest first.' })
@@ -103,10 +112,12 @@ export class AccountsResolver {
     return toConnection(await this.queries.execute(new AccountEntries(caller, input)));
   }
 
-  @Query(() => [AssetTotals], { description: 'What all accounts add up to, by asset.' })
+  @Query(() => [AssetTotals], {
+    description: 'What all accounts add up to, by asset, as of now or of a past instant.',
+  })
   @Needs('ledger:read')
-  async trialBalance(@CallerOf() caller: Caller): Promise<AssetTotals[]> {
-    return (await this.queries.execute(new TrialBalance(caller, {}))).data;
+  async trialBalance(@CallerOf() caller: Caller, @Args() { at }: TrialBalanceArgs): Promise<AssetTotals[]> {
+    return (await this.queries.execute(new TrialBalance(caller, { at: at ?? undefined }))).data;
   }
 
   @Mutation(() => Account, { description: 'Opens an account.' })
