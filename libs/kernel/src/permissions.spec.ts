@@ -4,7 +4,7 @@ describe('The table of permissions', () => {
   it('names each permission once, as area:verb, with its meaning', () => {
     expect(new Set(PERMISSION_NAMES).size).toBe(PERMISSIONS.length);
     for (const { name, meaning } of PERMISSIONS) {
-      expect(name).toMatch(/^[a-z]+:(read|write)$/);
+      expect(name).toMatch(/^[a-z]+:(read|write|close)$/);
       expect(meaning.length).toBeGreaterThan(5);
     }
   });

@@ -35,6 +35,7 @@ export const PERMISSIONS = [
   permission('exports:write', 'Export everything that the tenant has', ADMINS),
   permission('ledger:read', 'See accounts, transfers and balances', EVERYBODY),
   permission('ledger:write', 'Open accounts and post transfers', WORKERS),
+  permission('ledger:close', 'Close and reopen periods for what is dated back', ADMINS),
   permission('audit:read', 'Read the audit trail', WATCHERS),
   permission('events:read', 'See which events there are, and follow them as they come', WATCHERS),
   permission('webhooks:read', 'See webhooks and what was delivered to them', WATCHERS),

@@ -14,6 +14,10 @@ import { LedgerLoaders } from './ledger-loaders';
 import { AccountStatementHandler } from './statements/account-statement.query';
 import { StatementsController } from './statements/statements.controller';
 import { StatementsResolver } from './statements/statements.resolver';
+import { ClosePeriodHandler, ReopenPeriodHandler } from './periods/close-period.command';
+import { PeriodHandler } from './periods/period.query';
+import { PeriodsController } from './periods/periods.controller';
+import { PeriodsResolver } from './periods/periods.resolver';
 import { Poster, posterOver } from './posting/poster';
 import { PostHoldHandler } from './transfers/post-hold.command';
 import { PostTransferHandler } from './transfers/post-transfer.command';
@@ -27,7 +31,7 @@ import { VoidHoldHandler } from './transfers/void-hold.command';
 
 /** Accounts, transfers, and the poster between them. Needs the application's TenantDatabase. */
 @Module({
-  controllers: [AccountsController, StatementsController, TransfersController],
+  controllers: [AccountsController, StatementsController, PeriodsController, TransfersController],
   providers: [
     { provide: Poster, useFactory: posterOver, inject: [TenantDatabase] },
     OpenAccountHandler,
@@ -44,6 +48,10 @@ import { VoidHoldHandler } from './transfers/void-hold.command';
     AccountsResolver,
     AccountStatementHandler,
     StatementsResolver,
+    ClosePeriodHandler,
+    ReopenPeriodHandler,
+    PeriodHandler,
+    PeriodsResolver,
     PostTransferHandler,
     PostTransfersHandler,
     PostHoldHandler,
