@@ -98,6 +98,43 @@ async function makeLedger(client: Client, slug: string, onPosted: (posted: numbe
     await Promise.all(numbers.map(post));
     onPosted(number + numbers.length);
   }
+  await makeExamples(client, slug, (code) => accounts.get(code));
+}
+
+/** An open hold gives its amount back after a week, in seconds: a demo that is left alone tidies itself up. */
+const OPEN_HOLD_SECONDS = 604_800;
+
+/** One of each thing that is more than a transfer: six rows in all, with ids that are the same at each start. */
+async function makeExamples(
+  client: Client,
+  slug: string,
+  account: (code: AccountCode) => string | undefined,
+): Promise<void> {
+  const idOf = (name: string): string => deterministicId('demo', slug, name);
+  const sale = { debitAccountId: account('cash'), creditAccountId: account('sales') };
+  const rent = { debitAccountId: account('rent'), creditAccountId: account('cash') };
+  const post = (name: string, path: string, body: object): Promise<Made> =>
+    client.post(`/v1/ledger/transfers${path}`, `demo ${name}`, body);
+
+  const hold = { id: idOf('hold'), ...sale, amount: '12000', pending: true, metadata: { order: 'D-1001' } };
+  await post('hold', '', hold);
+  await post('part', `/${hold.id}/post`, {
+    id: idOf('part'),
+    amount: '7500',
+    metadata: { delivered: 'in part' },
+  });
+  const reserved = { id: idOf('open hold'), ...rent, amount: '85000', metadata: { month: 'the next one' } };
+  await post('open hold', '', { ...reserved, pending: true, timeoutSeconds: OPEN_HOLD_SECONDS });
+  await post('linked', ':batch', {
+    items: [
+      { id: idOf('takings'), ...sale, amount: '25000', metadata: { fair: 'takings' }, linked: true },
+      { id: idOf('pitch'), ...rent, amount: '4000', metadata: { fair: 'rent of the pitch' } },
+    ],
+  });
+  await post('reversal', `/${idOf('1')}/reverse`, {
+    id: idOf('reversal'),
+    metadata: { reason: 'goods returned' },
+  });
 }
 
 /** Capital once, then sales, and the rent at each tenth. In cents. */

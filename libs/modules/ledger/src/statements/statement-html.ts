@@ -16,6 +16,7 @@ table { width: 100%; border-collapse: collapse; }
 th { text-align: left; font-size: .8rem; font-weight: 600; color: #57606a; border-bottom: 2px solid #1b1f24; padding: .4rem .5rem; }
 td { border-bottom: 1px solid #e4e8ec; padding: .4rem .5rem; vertical-align: top; overflow-wrap: anywhere; }
 td small { display: block; color: #57606a; }
+td:first-child { white-space: nowrap; }
 .number { text-align: right; white-space: nowrap; font-variant-numeric: tabular-nums; }
 .edge td { font-weight: 600; }
 .held { color: #57606a; font-style: italic; }
