@@ -11,7 +11,10 @@ import { refuseFuture } from './instants.sql';
 export const accountInput = z.strictObject({
   at: instantSchema
     .optional()
-    .meta({ description: 'Totals and version as of this instant, what was booked at it included.' }),
+    .meta({
+      description:
+        'Totals and version as of this instant, what was booked at it included. Of the last moments some may not be committed yet.',
+    }),
 });
 
 type Input = z.output<typeof accountInput> & { readonly id: string };

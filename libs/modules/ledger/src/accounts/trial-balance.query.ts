@@ -11,7 +11,7 @@ import { refuseFuture } from './instants.sql';
 export const trialBalanceInput = z.strictObject({
   at: instantSchema.optional().meta({
     description:
-      'As of this instant, what was booked at it included. Takes as long as there is booked since.',
+      'As of this instant, what was booked at it included. Of the last moments some may not be committed yet. Takes as long as there is booked since.',
   }),
 });
 

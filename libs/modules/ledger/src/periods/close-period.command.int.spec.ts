@@ -101,8 +101,8 @@ describe('ClosePeriod and ReopenPeriod', () => {
     );
     const stream = { stream_type: 'ledger.period', stream_id: caller.tenantId };
     expect(events).toEqual([
-      { ...stream, type: 'ledger.period.closed', stream_version: 2, data: { closedThrough: '2026-10-31' } },
-      { ...stream, type: 'ledger.period.reopened', stream_version: 3, data: { closedThrough: null } },
+      { ...stream, type: 'ledger.period.closed', stream_version: 1, data: { closedThrough: '2026-10-31' } },
+      { ...stream, type: 'ledger.period.reopened', stream_version: 2, data: { closedThrough: null } },
     ]);
   });
 

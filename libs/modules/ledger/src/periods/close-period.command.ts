@@ -31,8 +31,13 @@ export class ClosePeriodHandler extends TenantCommandHandler<ClosePeriod> {
       throw new InvalidInput([{ pointer: '/through', code: 'not_over', message }]);
     }
     const books = await updateBooks(tx, through);
+    // The first revision is the one that nobody made.
     await tx.announce(
-      announcement(periodClosed, { id: tx.tenantId, version: books.revision }, { closedThrough: through }),
+      announcement(
+        periodClosed,
+        { id: tx.tenantId, version: books.revision - 1n },
+        { closedThrough: through },
+      ),
     );
     return showPeriod(books);
   }
@@ -46,7 +51,11 @@ export class ReopenPeriodHandler extends TenantCommandHandler<ReopenPeriod> {
     if (closedThrough === null || (through !== null && through >= closedThrough)) return showPeriod(locked);
     const books = await updateBooks(tx, through);
     await tx.announce(
-      announcement(periodReopened, { id: tx.tenantId, version: books.revision }, { closedThrough: through }),
+      announcement(
+        periodReopened,
+        { id: tx.tenantId, version: books.revision - 1n },
+        { closedThrough: through },
+      ),
     );
     return showPeriod(books);
   }

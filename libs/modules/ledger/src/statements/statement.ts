@@ -12,9 +12,10 @@ export const statementInput = z
     from: instantSchema
       .optional()
       .meta({ description: 'What was booked at this instant or later. Otherwise from the beginning.' }),
-    to: instantSchema
-      .optional()
-      .meta({ description: 'What was booked before this instant. Otherwise, and at most, until now.' }),
+    to: instantSchema.optional().meta({
+      description:
+        'What was booked before this instant. Otherwise, and at most, until now. What is booked is seen once it is committed, so the last moments before now may still get entries.',
+    }),
     ...pageInput,
   })
   .refine(({ from, to }) => from === undefined || to === undefined || Date.parse(from) <= Date.parse(to), {
