@@ -78,6 +78,12 @@ export class PostgresPair {
     await this.untilInSync();
   }
 
+  /** Brings a standby back that was left away. */
+  async mend(): Promise<void> {
+    if (await this.isFollowed()) return;
+    await (this.standby ? this.startStandby() : this.join());
+  }
+
   /** Takes the standby away as a crash does. From here on no commit is answered. */
   async stopStandby(): Promise<void> {
     await this.needStandby().server.stop('immediate');

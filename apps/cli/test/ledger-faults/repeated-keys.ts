@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from '@holdfast/testing';
 import { type Answer, batch, type Entry, isFinal, type LedgerTenant, type Wanted } from './ledger-client';
 import { until } from './postgres-pair';
 import type { Row } from './row';
@@ -7,6 +8,8 @@ import type { Scene } from './scene';
 
 /** Requests with one key at once. */
 const AT_ONCE = 50;
+/** Kills until one comes in the middle of them. */
+const ATTEMPTS_MAX = 5;
 
 /** Sends the same request often at once, to both APIs; answers the entry in the journal and every answer. */
 async function atOnce(
@@ -77,32 +80,40 @@ const repeated: Row = {
   },
 };
 
+/** Kills an API under requests with one key, and repeats them; answers how many were not answered. */
+async function crashUnder(scene: Scene, random: Random): Promise<number> {
+  const { clients, stage, tenants } = scene;
+  const since = clients.journal.length;
+  const sending = kindsOf(scene, tenants[0]).map((wanted) => atOnce(scene, wanted));
+  const firsts = clients.journal.slice(since);
+  // Before anybody is answered, or when the first is.
+  if (random.next() < 0.5) await sleep(random.between(0, 20));
+  else await until('an answer', () => firsts.some(({ heardAtMs }) => heardAtMs > 0));
+  await stage.apis[0].kill();
+  const all = await Promise.all(sending);
+  await stage.apis[0].start();
+  for (const { entry, answers } of all) {
+    // From the process that came back and from the one that lived on, what the first of them was told.
+    const again = [
+      await clients.settle(entry),
+      await clients.repeat(entry, 0),
+      await clients.repeat(entry, 1),
+    ];
+    expectOneAnswer([...answers, ...again]);
+  }
+  return all.flatMap(({ answers }) => answers).filter(({ status }) => status === 0).length;
+}
+
 const repeatedAfterCrash: Row = {
   row: 18,
   name: 'one key: fifty at once while an API is killed',
   strike: async (scene, random) => {
-    const { clients, stage, tenants } = scene;
-    const since = clients.journal.length;
-    const sending = kindsOf(scene, tenants[0]).map((wanted) => atOnce(scene, wanted));
-    const firsts = clients.journal.slice(since);
-    // Before anybody is answered, or when the first is.
-    if (random.next() < 0.5) await sleep(random.between(0, 40));
-    else await until('an answer', () => firsts.some(({ heardAtMs }) => heardAtMs > 0));
-    await stage.apis[0].kill();
-    const all = await Promise.all(sending);
-    const unanswered = all.flatMap(({ answers }) => answers).filter(({ status }) => status === 0).length;
+    let unanswered = 0;
+    // A fast machine may have answered all of them by then.
+    for (let n = 0; unanswered === 0 && n < ATTEMPTS_MAX; n += 1)
+      unanswered = await crashUnder(scene, random);
     expect(unanswered).toBeGreaterThan(0);
-    await stage.apis[0].start();
-    for (const { entry, answers } of all) {
-      // From the process that came back and from the one that lived on, what the first of them was told.
-      const again = [
-        await clients.settle(entry),
-        await clients.repeat(entry, 0),
-        await clients.repeat(entry, 1),
-      ];
-      expectOneAnswer([...answers, ...again]);
-    }
-    return `${unanswered} of ${AT_ONCE * all.length} requests unanswered, then one answer to all`;
+    return `${unanswered} of ${AT_ONCE * 4} requests unanswered, then one answer to all`;
   },
 };
 

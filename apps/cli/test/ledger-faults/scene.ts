@@ -29,7 +29,7 @@ export class Scene {
   ) {}
 
   static async open(stage: Stage, seed: number): Promise<Scene> {
-    await Promise.all(stage.apis.map((api) => api.revive()));
+    await stage.mend();
     const tenants = [await ledgerTenant(stage), await ledgerTenant(stage)] as const;
     const urls = stage.apis.map(({ url }) => url);
     const clients = new LedgerClients(tenants, urls);

@@ -107,6 +107,13 @@ export class Stage {
     return this.parts.apis;
   }
 
+  /** Puts right what a run that failed has left broken, so that the next one tells of itself. */
+  async mend(): Promise<void> {
+    await this.wire.set('pass');
+    await this.pair.mend();
+    await Promise.all(this.apis.map((api) => api.revive()));
+  }
+
   /** The proxies lead to whoever is the primary. */
   followPrimary(): void {
     for (const proxy of [this.wire, this.parts.door]) proxy.retarget(this.pair.port);
