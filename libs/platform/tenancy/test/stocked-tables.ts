@@ -38,6 +38,8 @@ const VALUES: Readonly<Record<string, string>> = {
   interval: `'1 second'::interval`,
   xid8: `'1'::xid8`,
   pg_snapshot: `'1:1:'::pg_snapshot`,
+  // The first row of a page, whosever it is.
+  tid: `'(0,1)'::tid`,
 };
 
 /** The value of a type for whoever has the id, as SQL. Throws for a type that no table has had so far. */
