@@ -94,8 +94,11 @@ const REQUESTS = 40;
           () => false,
         );
     const endsAt = Date.now() + 15_000;
-    do await ask();
-    while (!((await answers()) && isShared) && Date.now() < endsAt);
+    const sharesAgain = async (): Promise<boolean> => {
+      await ask();
+      return (await answers()) && isShared;
+    };
+    while (!(await sharesAgain()) && Date.now() < endsAt);
   });
 
   async function ask(): Promise<number> {

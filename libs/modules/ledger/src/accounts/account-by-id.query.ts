@@ -9,12 +9,10 @@ import { refuseFuture } from './instants.sql';
 
 /** As of when an account is read; now, where nothing is given. */
 export const accountInput = z.strictObject({
-  at: instantSchema
-    .optional()
-    .meta({
-      description:
-        'Totals and version as of this instant, what was booked at it included. Of the last moments some may not be committed yet.',
-    }),
+  at: instantSchema.optional().meta({
+    description:
+      'Totals and version as of this instant, what was booked at it included. Of the last moments some may not be committed yet.',
+  }),
 });
 
 type Input = z.output<typeof accountInput> & { readonly id: string };
