@@ -1,6 +1,6 @@
--- The whole ledger: holds, linked groups, balancing, reversals, effective dates and closed periods, in one function that
--- is also faster than its predecessor. What was asked for under an id, and what came of it, is now one row of
--- ledger.transfers, refused or not; before, each item had a second row in ledger.attempts, which took a third of a batch.
+-- The whole ledger: holds, linked groups, balancing, reversals, effective dates and closed periods, in one function.
+-- What was asked for under an id, and what came of it, is now one row of
+-- ledger.transfers, refused or not; before, each item had a second row in ledger.attempts.
 --
 -- Safe under load but for posting, which waits: every row of ledger.transfers is written anew with its effective date, refusals
 -- and keys are copied, and the unique indexes are built again, so it takes about as long as restoring the table. The release
