@@ -318,9 +318,12 @@ export class Postings {
       const bookedUs = Math.max(this.nowUs, ...legs.map(({ bookedAtUs }) => bookedAtUs));
       return expiresAt === null ? !isOver : bookedUs >= microseconds(expiresAt) === isOver;
     });
+    // The same goes for those of this batch: one that is placed now may meet the latest time when it ends.
+    const latestUs = Math.max(this.nowUs, ...this.model.accounts.map(({ bookedAtUs }) => bookedAtUs));
     const fresh = this.batch
       .filter((posting) => !this.repeated.has(posting))
-      .filter(({ kind, terms }) => !isOver && kind === 'hold' && !terms?.balancing);
+      .filter(({ kind, terms }) => !isOver && kind === 'hold' && !terms?.balancing)
+      .filter(({ terms }) => this.nowUs + (terms?.timeout_seconds ?? Infinity) * 1_000_000 > latestUs);
     return [...placed.map(({ id, amount }) => ({ id, amount: amount ?? 0n })), ...fresh].filter(
       ({ id }) => !targeted.has(id),
     );

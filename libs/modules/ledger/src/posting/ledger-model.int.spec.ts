@@ -47,8 +47,7 @@ describe('ledger.post_items and its model', () => {
   afterAll(() => database.drop());
 
   it.each([
-    // But for a hold here and there whose time is over at the very instant at which it is posted.
-    ['none', 0, [0, 0.001]],
+    ['none', 0, [0, 0]],
     ['a few', 5, [0.02, 0.1]],
     ['half', 60, [0.4, 0.6]],
   ] as const)(
