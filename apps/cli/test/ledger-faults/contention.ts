@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Random } from '@holdfast/testing';
-import { Client } from 'pg';
+import { Client, DatabaseError } from 'pg';
 import { underLoad } from './crashes';
 import { type Entry, single } from './ledger-client';
 import { until } from './postgres-pair';
@@ -14,6 +14,8 @@ const HOSTILE_SESSIONS = 4;
 const LONGER_THAN_LOCK_TIMEOUT_MS = 2_500;
 /** Enough for two processes to meet at one id several times. */
 const ROUNDS = 20;
+
+const DEADLOCK_DETECTED = '40P01';
 
 const LOCK = 'select from ledger.accounts where tenant_id = $1 and id = $2 for update';
 
@@ -49,8 +51,10 @@ class Hostile {
     return this.asAdmin(async (client) => {
       while (!this.stopping.signal.aborted) {
         await client.query('begin');
-        // One of two that lock in opposite orders is told to end.
-        await this.lockSome(client, random).catch(() => {});
+        await this.lockSome(client, random).catch((error: unknown) => {
+          // Of two that lock in opposite orders one is told to end.
+          if (!(error instanceof DatabaseError && error.code === DEADLOCK_DETECTED)) throw error;
+        });
         await client.query('rollback');
         await sleep(random.between(0, 30));
       }

@@ -1,5 +1,7 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Caller, newId } from '@holdfast/kernel';
 import { type Idempotency, MessagesModule } from '@holdfast/cqrs';
+import type { TenantDatabase } from '@holdfast/tenancy';
 import { TestDatabase } from '@holdfast/testing';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { Test, type TestingModule } from '@nestjs/testing';
@@ -8,6 +10,7 @@ import { type AccountView, openAccountInput } from '../src/accounts/account';
 import { AccountById } from '../src/accounts/account-by-id.query';
 import { OpenAccount } from '../src/accounts/open-account.command';
 import { LedgerModule } from '../src/ledger.module';
+import { postBatch, type Posting } from '../src/posting/post-batch.sql';
 import { PostHold } from '../src/transfers/post-hold.command';
 import { PostTransfer } from '../src/transfers/post-transfer.command';
 import { PostTransfers } from '../src/transfers/post-transfers.command';
@@ -21,6 +24,7 @@ import {
   voidHoldInput,
 } from '../src/transfers/transfer-input';
 import { VoidHold } from '../src/transfers/void-hold.command';
+import { plainPosting } from './test-ledger';
 
 /** The ledger without HTTP, in a database of its own, as a tenant that `enter` makes anew. */
 export class LedgerApp {
@@ -30,6 +34,7 @@ export class LedgerApp {
 
   private constructor(
     readonly database: TestDatabase,
+    readonly tenants: TenantDatabase,
     readonly module: TestingModule,
   ) {
     this.commands = module.get(CommandBus);
@@ -39,10 +44,11 @@ export class LedgerApp {
   /** `more` are modules beside the ledger. */
   static async start(more: readonly Type[] = []): Promise<LedgerApp> {
     const database = await TestDatabase.create();
-    const imports = [MessagesModule.forRoot(database.tenants()), LedgerModule, ...more];
+    const tenants = database.tenants();
+    const imports = [MessagesModule.forRoot(tenants), LedgerModule, ...more];
     const module = await Test.createTestingModule({ imports }).compile();
     await module.init();
-    return new LedgerApp(database, module);
+    return new LedgerApp(database, tenants, module);
   }
 
   async close(): Promise<void> {
@@ -85,6 +91,19 @@ export class LedgerApp {
   reverse(transferId: string, fields: object = {}, key: Idempotency = fresh()): Promise<TransferView> {
     const input = { ...reverseTransferInput.parse(fields), transferId };
     return this.commands.execute(new ReverseTransfer(this.caller, input, key));
+  }
+
+  /** Posts past the commands and answers the results: a batch of whatever the database takes. */
+  async book(...changes: readonly Partial<Posting>[]): Promise<string[]> {
+    const postings = changes.map((change) => plainPosting(this.caller, change));
+    const results = await this.tenants.transaction(this.caller, (tx) => postBatch(tx, postings));
+    return results.map(({ result }) => result);
+  }
+
+  /** Until so many connections wait for a lock: nobody else uses this database. */
+  async untilWaiting(wanted: number): Promise<void> {
+    const find = `select 1 from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'`;
+    while ((await this.database.admin(find, [this.database.name])).length < wanted) await sleep(10);
   }
 
   /** The results of a batch. */

@@ -5,6 +5,13 @@ import type { OpenAccountInput } from '../src/accounts/account';
 import { insertAccount } from '../src/accounts/accounts.sql';
 import { PLAIN, postBatch, type Posting, type PostingResult } from '../src/posting/post-batch.sql';
 
+/** Between no accounts and of nothing, but for what is given: a posting as the API would make it. */
+export function plainPosting(caller: Caller, changes: Partial<Posting>): Posting {
+  const named = { id: newId(), idGiven: false, idempotencyKey: null };
+  const fields = { debitAccountId: null, creditAccountId: null, amount: 0n, metadata: {} };
+  return { ...PLAIN, caller, ...named, ...fields, ...changes };
+}
+
 /** A ledger without a transport, over a database of a spec file's own whose clock can be moved. */
 export class TestLedger {
   private constructor(
@@ -62,11 +69,9 @@ export class TestLedger {
     [debitAccountId, creditAccountId]: readonly [string | null, string | null],
     ...changes: Partial<Posting>[]
   ): Promise<PostingResult[]> {
-    const plain = { ...PLAIN, caller, idGiven: false, idempotencyKey: null, metadata: {} };
-    const postings = changes.map((change) => ({
-      ...{ ...plain, id: newId(), debitAccountId, creditAccountId, amount: 100n },
-      ...change,
-    }));
+    const postings = changes.map((change) =>
+      plainPosting(caller, { debitAccountId, creditAccountId, amount: 100n, ...change }),
+    );
     return this.tenants.transaction(caller, (tx) => postBatch(tx, postings));
   }
 

@@ -64,6 +64,13 @@ export function isRetryable(error: unknown): boolean {
   return state === SERIALIZATION_FAILURE || state === DEADLOCK_DETECTED;
 }
 
+/** Whether the error is about the database or the connection, and so says nothing about the work that met it. */
+export function isOutage(error: unknown): boolean {
+  return (
+    error instanceof OutcomeUnknown || error instanceof DatabaseUnavailable || error instanceof DatabaseBusy
+  );
+}
+
 /** Whether the statement failed in a way that leaves the connection sound: the server answered, and will go on. */
 export function leavesConnectionSound(error: unknown): boolean {
   if (error instanceof DomainError)

@@ -4,6 +4,7 @@ export {
   DatabaseUnavailable,
   OutcomeUnknown,
   TenantContextRefused,
+  isOutage,
   sqlState,
   violates,
 } from './database-errors';

@@ -1,61 +1,28 @@
-import { type Caller, newId } from '@holdfast/kernel';
-import { MessagesModule } from '@holdfast/cqrs';
-import type { TenantDatabase } from '@holdfast/tenancy';
-import { TestDatabase } from '@holdfast/testing';
-import { QueryBus } from '@nestjs/cqrs';
-import { Test, type TestingModule } from '@nestjs/testing';
-import { LedgerModule } from '../ledger.module';
-import { PLAIN, postBatch, type Posting } from '../posting/post-batch.sql';
+import { LedgerApp } from '../../test/ledger-app';
+import { plainPosting } from '../../test/test-ledger';
+import type { Posting } from '../posting/post-batch.sql';
 import type { AccountView } from './account';
 import { AccountById } from './account-by-id.query';
 import { AccountEntries, type EntryView } from './account-entries.query';
-import { insertAccount } from './accounts.sql';
 import { TrialBalance, type TrialBalanceView } from './trial-balance.query';
 
 const ZEROS = { postedDebits: '0', postedCredits: '0', pendingDebits: '0', pendingCredits: '0' };
 const MICROSECOND = 1n;
 
 describe('Balances at past instants', () => {
-  let database: TestDatabase;
-  let tenants: TenantDatabase;
-  let module: TestingModule;
-  let queries: QueryBus;
-  let caller: Caller;
+  let app: LedgerApp;
   let accounts: string[];
 
   beforeAll(async () => {
-    database = await TestDatabase.create();
-    tenants = database.tenants();
-    module = await Test.createTestingModule({
-      imports: [MessagesModule.forRoot(database.tenants()), LedgerModule],
-    }).compile();
-    await module.init();
-    queries = module.get(QueryBus);
-    caller = await database.caller();
-    accounts = [newId(), newId(), newId()];
-    await tenants.transaction(caller, async (tx) => {
-      for (const id of accounts)
-        await insertAccount(tx, id, {
-          code: id,
-          asset: 'EUR/2',
-          normalBalance: 'debit',
-          limit: 'none',
-          metadata: {},
-        });
-    });
-    for (let round = 0; round < 12; round += 1) await post(...roundOf(round));
+    app = await LedgerApp.start();
+    await app.enter();
+    accounts = [await app.open(), await app.open(), await app.open()];
+    for (let round = 0; round < 12; round += 1) await app.book(...roundOf(round));
   });
-  afterAll(async () => {
-    await module.close();
-    await database.drop();
-  });
+  afterAll(() => app.close());
 
-  const posting = (changes: Partial<Posting>): Posting => ({
-    ...PLAIN,
-    ...{ caller, id: newId(), idGiven: true, idempotencyKey: null, metadata: {}, amount: 0n },
-    ...{ debitAccountId: null, creditAccountId: null },
-    ...changes,
-  });
+  const posting = (changes: Partial<Posting>): Posting =>
+    plainPosting(app.caller, { idGiven: true, ...changes });
   const between = (from: number, to: number): Pick<Posting, 'debitAccountId' | 'creditAccountId'> => ({
     debitAccountId: accounts[from % 3] ?? null,
     creditAccountId: accounts[to % 3] ?? null,
@@ -78,16 +45,12 @@ describe('Balances at past instants', () => {
     ];
   }
 
-  async function post(...postings: Posting[]): Promise<void> {
-    await tenants.transaction(caller, (tx) => postBatch(tx, postings));
-  }
-
   const read = (id: string, at?: string): Promise<AccountView> =>
-    queries.execute(new AccountById(caller, { id, at }));
+    app.queries.execute(new AccountById(app.caller, { id, at }));
   const trialBalance = (at?: string): Promise<TrialBalanceView> =>
-    queries.execute(new TrialBalance(caller, { at }));
+    app.queries.execute(new TrialBalance(app.caller, { at }));
   const entriesOf = async (accountId: string): Promise<readonly EntryView[]> =>
-    (await queries.execute(new AccountEntries(caller, { accountId, limit: 200 }))).data;
+    (await app.queries.execute(new AccountEntries(app.caller, { accountId, limit: 200 }))).data;
 
   const microsOf = (instant: string): bigint =>
     BigInt(Date.parse(instant)) * 1_000n + BigInt(instant.slice(23, 26));
@@ -112,7 +75,7 @@ describe('Balances at past instants', () => {
   });
 
   it('are those of now at an instant behind the last entry, and zeros before the first', async () => {
-    const { now } = (await database.admin<{ now: Date }>('select clock_timestamp() as now'))[0] ?? {};
+    const { now } = (await app.database.admin<{ now: Date }>('select clock_timestamp() as now'))[0] ?? {};
     for (const id of accounts) {
       expect(await read(id, now?.toISOString())).toEqual(await read(id));
       expect(await read(id, '2020-01-01T00:00:00Z')).toMatchObject({ version: '0', balances: ZEROS });
@@ -148,8 +111,8 @@ describe('Balances at past instants', () => {
   });
 
   it('are of no account of another tenant', async () => {
-    const other = await database.caller();
+    const other = await app.database.caller();
     const query = new AccountById(other, { id: accounts[0] ?? '', at: '2026-01-01T00:00:00Z' });
-    await expect(queries.execute(query)).rejects.toMatchObject({ code: 'resource.not_found' });
+    await expect(app.queries.execute(query)).rejects.toMatchObject({ code: 'resource.not_found' });
   });
 });

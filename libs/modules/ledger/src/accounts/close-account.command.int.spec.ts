@@ -1,68 +1,27 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Caller, newId, NotFound } from '@holdfast/kernel';
-import { MessagesModule } from '@holdfast/cqrs';
-import type { TenantDatabase } from '@holdfast/tenancy';
-import { TestDatabase } from '@holdfast/testing';
-import { CommandBus } from '@nestjs/cqrs';
-import { Test, type TestingModule } from '@nestjs/testing';
-import { LedgerModule } from '../ledger.module';
-import { PLAIN, postBatch, type Posting } from '../posting/post-batch.sql';
+import { newId, NotFound } from '@holdfast/kernel';
+import { LedgerApp } from '../../test/ledger-app';
+import type { Posting } from '../posting/post-batch.sql';
 import type { AccountView } from './account';
-import { insertAccount, lockAccount, updateAccount } from './accounts.sql';
+import { lockAccount, updateAccount } from './accounts.sql';
 import { CloseAccount, ReopenAccount } from './close-account.command';
 
 describe('CloseAccount and ReopenAccount', () => {
-  let database: TestDatabase;
-  let tenants: TenantDatabase;
-  let module: TestingModule;
-  let commands: CommandBus;
-  let caller: Caller;
+  let app: LedgerApp;
   let cash: string;
   let sales: string;
 
-  beforeAll(async () => {
-    database = await TestDatabase.create();
-    tenants = database.tenants();
-    module = await Test.createTestingModule({
-      imports: [MessagesModule.forRoot(database.tenants()), LedgerModule],
-    }).compile();
-    await module.init();
-    commands = module.get(CommandBus);
-  });
+  beforeAll(async () => void (app = await LedgerApp.start()));
   beforeEach(async () => {
-    caller = await database.caller();
-    [cash, sales] = [newId(), newId()];
-    await tenants.transaction(caller, async (tx) => {
-      for (const id of [cash, sales])
-        await insertAccount(tx, id, {
-          code: id,
-          asset: 'EUR/2',
-          normalBalance: 'debit',
-          limit: 'none',
-          metadata: {},
-        });
-    });
+    await app.enter();
+    [cash, sales] = [await app.open(), await app.open()];
   });
-  afterAll(async () => {
-    await module.close();
-    await database.drop();
-  });
+  afterAll(() => app.close());
 
-  const post = async (changes: Partial<Posting> = {}): Promise<string | undefined> => {
-    const legs = { debitAccountId: cash, creditAccountId: sales, amount: 5n };
-    const fields = { ...PLAIN, caller, id: newId(), idGiven: false, idempotencyKey: null, metadata: {} };
-    const posting = { ...fields, ...legs, ...changes };
-    const [answer] = await tenants.transaction(caller, (tx) => postBatch(tx, [posting]));
-    return answer?.result;
-  };
-  const close = (): Promise<AccountView> => commands.execute(new CloseAccount(caller, { id: cash }));
-  const reopen = (): Promise<AccountView> => commands.execute(new ReopenAccount(caller, { id: cash }));
-
-  /** Until so many connections wait for a lock: nobody else uses this database. */
-  async function waiting(wanted: number): Promise<void> {
-    const find = `select 1 from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'`;
-    while ((await database.admin(find, [database.name])).length < wanted) await sleep(10);
-  }
+  const post = async (changes: Partial<Posting> = {}): Promise<string | undefined> =>
+    (await app.book({ debitAccountId: cash, creditAccountId: sales, amount: 5n, ...changes }))[0];
+  const close = (): Promise<AccountView> => app.commands.execute(new CloseAccount(app.caller, { id: cash }));
+  const reopen = (): Promise<AccountView> =>
+    app.commands.execute(new ReopenAccount(app.caller, { id: cash }));
 
   it('refuse what is new on a closed account, and take it again on one that was reopened', async () => {
     expect(await post()).toBe('created');
@@ -89,25 +48,26 @@ describe('CloseAccount and ReopenAccount', () => {
     expect(await close()).toEqual(closed);
     const open = await reopen();
     expect(await reopen()).toEqual(open);
-    const events = await database.admin(
+    const events = await app.database.admin(
       'select type, stream_type, stream_version::int, data from events.log where stream_id = $1 order by seq',
       [cash],
     );
     const stream = { stream_type: 'ledger.account', data: {} };
     expect(events).toEqual([
+      expect.objectContaining({ type: 'ledger.account.opened', stream_version: 1 }),
       { ...stream, type: 'ledger.account.closed', stream_version: 2 },
       { ...stream, type: 'ledger.account.reopened', stream_version: 3 },
     ]);
   });
 
   it('wait for a posting that is under way, whose entry is before the close', async () => {
-    const ordered = await tenants.transaction(caller, async (tx) => {
+    const ordered = await app.tenants.transaction(app.caller, async (tx) => {
       // The posting has the lock of one account, and waits here for that of the other.
       await lockAccount(tx, sales);
       const booked = post();
-      await waiting(1);
+      await app.untilWaiting(1);
       const closed = close();
-      await waiting(2);
+      await app.untilWaiting(2);
       return { booked, closed };
     });
     expect(await ordered.booked).toBe('created');
@@ -115,17 +75,17 @@ describe('CloseAccount and ReopenAccount', () => {
   });
 
   it('are waited for by a posting, which then sees the account closed', async () => {
-    const ordered = await tenants.transaction(caller, async (tx) => {
+    const ordered = await app.tenants.transaction(app.caller, async (tx) => {
       await updateAccount(tx, cash, { isClosed: true, metadata: {} });
       const booked = post();
-      await waiting(1);
+      await app.untilWaiting(1);
       return { booked };
     });
     expect(await ordered.booked).toBe('ledger.account_closed');
   });
 
   it('know no account of another tenant', async () => {
-    caller = await database.caller();
+    await app.enter();
     await expect(close()).rejects.toThrow(NotFound);
     await expect(reopen()).rejects.toThrow(NotFound);
   });

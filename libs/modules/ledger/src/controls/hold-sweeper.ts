@@ -1,12 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Caller, newId } from '@holdfast/kernel';
-import {
-  type Database,
-  DatabaseBusy,
-  DatabaseUnavailable,
-  OutcomeUnknown,
-  SystemTx,
-} from '@holdfast/database';
+import { type Database, isOutage, SystemTx } from '@holdfast/database';
 import type { Report } from '@holdfast/events';
 import { callerOf, type Grants, TenantClosed, type TenantDatabase } from '@holdfast/tenancy';
 import { postBatch, type Posting } from '../posting/post-batch.sql';
@@ -210,10 +204,5 @@ function expiryOf(caller: Caller, holdId: string): Posting {
 
 /** Whether the error says nothing about any of the holds: then halving would only repeat it. */
 function concernsAll(error: unknown): boolean {
-  return (
-    error instanceof OutcomeUnknown ||
-    error instanceof DatabaseUnavailable ||
-    error instanceof DatabaseBusy ||
-    error instanceof TenantClosed
-  );
+  return isOutage(error) || error instanceof TenantClosed;
 }

@@ -1,78 +1,31 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { type Caller, newId } from '@holdfast/kernel';
-import { MessagesModule } from '@holdfast/cqrs';
-import type { TenantDatabase } from '@holdfast/tenancy';
-import { TestDatabase } from '@holdfast/testing';
-import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { Test, type TestingModule } from '@nestjs/testing';
-import { insertAccount, lockAccount } from '../accounts/accounts.sql';
-import { LedgerModule } from '../ledger.module';
-import { PLAIN, postBatch } from '../posting/post-batch.sql';
+import { lockAccount } from '../accounts/accounts.sql';
+import { LedgerApp } from '../../test/ledger-app';
 import { ClosePeriod, ReopenPeriod } from './close-period.command';
 import type { PeriodView } from './period';
 import { Period } from './period.query';
 import { lockBooks, updateBooks } from './periods.sql';
 
 describe('ClosePeriod and ReopenPeriod', () => {
-  let database: TestDatabase;
-  let tenants: TenantDatabase;
-  let module: TestingModule;
-  let commands: CommandBus;
-  let queries: QueryBus;
-  let caller: Caller;
+  let app: LedgerApp;
   let cash: string;
   let sales: string;
 
-  beforeAll(async () => {
-    database = await TestDatabase.create();
-    tenants = database.tenants();
-    module = await Test.createTestingModule({
-      imports: [MessagesModule.forRoot(database.tenants()), LedgerModule],
-    }).compile();
-    await module.init();
-    commands = module.get(CommandBus);
-    queries = module.get(QueryBus);
-  });
+  beforeAll(async () => void (app = await LedgerApp.start()));
   beforeEach(async () => {
-    caller = await database.caller();
-    [cash, sales] = [newId(), newId()];
-    await tenants.transaction(caller, async (tx) => {
-      for (const id of [cash, sales])
-        await insertAccount(tx, id, {
-          code: id,
-          asset: 'EUR/2',
-          normalBalance: 'debit',
-          limit: 'none',
-          metadata: {},
-        });
-    });
+    await app.enter();
+    [cash, sales] = [await app.open(), await app.open()];
   });
-  afterAll(async () => {
-    await module.close();
-    await database.drop();
-  });
+  afterAll(() => app.close());
 
   const close = (through: string): Promise<PeriodView> =>
-    commands.execute(new ClosePeriod(caller, { through }));
+    app.commands.execute(new ClosePeriod(app.caller, { through }));
   const reopen = (through: string | null): Promise<PeriodView> =>
-    commands.execute(new ReopenPeriod(caller, { through }));
-  const read = (): Promise<PeriodView> => queries.execute(new Period(caller, {}));
-
-  async function post(effectiveDate?: string): Promise<string | undefined> {
+    app.commands.execute(new ReopenPeriod(app.caller, { through }));
+  const read = (): Promise<PeriodView> => app.queries.execute(new Period(app.caller, {}));
+  const post = async (effectiveDate?: string): Promise<string | undefined> => {
     const terms = effectiveDate === undefined ? null : { effective_date: effectiveDate };
-    const legs = { debitAccountId: cash, creditAccountId: sales, amount: 5n };
-    const fields = { ...PLAIN, caller, id: newId(), idGiven: false, idempotencyKey: null, metadata: {} };
-    const [answer] = await tenants.transaction(caller, (tx) =>
-      postBatch(tx, [{ ...fields, ...legs, terms }]),
-    );
-    return answer?.result;
-  }
-
-  /** Until so many connections wait for a lock: nobody else uses this database. */
-  async function waiting(wanted: number): Promise<void> {
-    const find = `select 1 from pg_stat_activity where datname = $1 and wait_event_type = 'Lock'`;
-    while ((await database.admin(find, [database.name])).length < wanted) await sleep(10);
-  }
+    return (await app.book({ debitAccountId: cash, creditAccountId: sales, amount: 5n, terms }))[0];
+  };
 
   it('refuse what is dated into closed days, and nothing else', async () => {
     expect(await read()).toMatchObject({ closedThrough: null, revision: '1' });
@@ -95,11 +48,12 @@ describe('ClosePeriod and ReopenPeriod', () => {
     expect(await reopen('2026-10-31')).toEqual(closed);
     const open = await reopen(null);
     expect(await reopen('2026-09-30')).toEqual(open);
-    const events = await database.admin(
-      `select type, stream_type, stream_id, stream_version::int, data from events.log where tenant_id = $1 order by seq`,
-      [caller.tenantId],
+    const events = await app.database.admin(
+      `select type, stream_type, stream_id, stream_version::int, data from events.log
+       where tenant_id = $1 and stream_type = 'ledger.period' order by seq`,
+      [app.caller.tenantId],
     );
-    const stream = { stream_type: 'ledger.period', stream_id: caller.tenantId };
+    const stream = { stream_type: 'ledger.period', stream_id: app.caller.tenantId };
     expect(events).toEqual([
       { ...stream, type: 'ledger.period.closed', stream_version: 1, data: { closedThrough: '2026-10-31' } },
       { ...stream, type: 'ledger.period.reopened', stream_version: 2, data: { closedThrough: null } },
@@ -108,7 +62,7 @@ describe('ClosePeriod and ReopenPeriod', () => {
 
   it('close a day an hour after it has ended, and not before', async () => {
     const at = (instant: string): Promise<unknown> =>
-      database.admin(
+      app.database.admin(
         `create or replace function ledger.clock() returns timestamptz language sql volatile
          set search_path = pg_catalog, pg_temp as $$ select '${instant}'::timestamptz $$`,
       );
@@ -122,7 +76,7 @@ describe('ClosePeriod and ReopenPeriod', () => {
       await at('2026-11-01T01:00:00Z');
       expect(await close('2026-10-31')).toMatchObject({ closedThrough: '2026-10-31' });
     } finally {
-      await database.admin(
+      await app.database.admin(
         `create or replace function ledger.clock() returns timestamptz language sql volatile
          set search_path = pg_catalog, pg_temp as $$ select clock_timestamp() $$`,
       );
@@ -130,13 +84,13 @@ describe('ClosePeriod and ReopenPeriod', () => {
   });
 
   it('wait for what is being dated back, which is booked then', async () => {
-    const ordered = await tenants.transaction(caller, async (tx) => {
+    const ordered = await app.tenants.transaction(app.caller, async (tx) => {
       // The posting has seen open books, and waits here for the lock of an account.
       await lockAccount(tx, sales);
       const booked = post('2026-10-31');
-      await waiting(1);
+      await app.untilWaiting(1);
       const closed = close('2026-10-31');
-      await waiting(2);
+      await app.untilWaiting(2);
       return { booked, closed };
     });
     expect(await ordered.booked).toBe('created');
@@ -144,11 +98,11 @@ describe('ClosePeriod and ReopenPeriod', () => {
   });
 
   it('are waited for by what is dated back, which then sees the day closed', async () => {
-    const ordered = await tenants.transaction(caller, async (tx) => {
+    const ordered = await app.tenants.transaction(app.caller, async (tx) => {
       await lockBooks(tx);
       await updateBooks(tx, '2026-10-31');
       const booked = post('2026-10-31');
-      await waiting(1);
+      await app.untilWaiting(1);
       return { booked };
     });
     expect(await ordered.booked).toBe('ledger.period_closed');
@@ -156,12 +110,12 @@ describe('ClosePeriod and ReopenPeriod', () => {
 
   it('are of one tenant', async () => {
     await close('2026-10-31');
-    caller = await database.caller();
+    await app.enter();
     expect(await read()).toMatchObject({ closedThrough: null });
   });
 
   it('ask for ledger:close', async () => {
-    caller = { ...caller, scopes: ['ledger:read', 'ledger:write'] };
+    app.caller = { ...app.caller, scopes: ['ledger:read', 'ledger:write'] };
     await expect(close('2026-10-31')).rejects.toMatchObject({ code: 'auth.forbidden' });
     await expect(reopen(null)).rejects.toMatchObject({ code: 'auth.forbidden' });
   });

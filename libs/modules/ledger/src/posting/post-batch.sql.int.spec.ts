@@ -1,4 +1,5 @@
 import { type Caller, newId } from '@holdfast/kernel';
+import { statement } from '@holdfast/database';
 import { TestDatabase } from '@holdfast/testing';
 import { readGrant, type TenantDatabase } from '@holdfast/tenancy';
 import type { OpenAccountInput } from '../accounts/account';
@@ -7,7 +8,15 @@ import { refusalOf } from '../ledger.errors';
 import { transferPosted } from '../ledger.events';
 import { PLAIN, postBatch, type Posting, type PostingResult } from './post-batch.sql';
 
-describe('ledger.post_batch', () => {
+/** As processes of the release before call it; it goes with the wrapper. */
+const RELEASE_BEFORE = statement<{ result: string; id: string; replayed: boolean }>(
+  'test.release_before',
+  `select result, id, replayed from ledger.post_batch($1::uuid[], $2::boolean[], $3::uuid[], $4::uuid[], $5::uuid[],
+     $6::bigint[], $7::jsonb[], $8::uuid[], $9::text[], $10::text[], $11::text[], $12::text[], $13::int[])
+   order by place`,
+);
+
+describe('ledger.post_items', () => {
   let database: TestDatabase;
   let tenants: TenantDatabase;
   let caller: Caller;
@@ -283,6 +292,33 @@ describe('ledger.post_batch', () => {
       ]);
       expect(await count('events.log')).toBe(1);
     });
+  });
+
+  it('answers what the release before asks as it asks itself, and knows its ids and keys', async () => {
+    const fresh = posting({ idempotencyKey: newId() });
+    const asked = (ids: readonly string[]): Promise<{ result: string; id: string; replayed: boolean }[]> =>
+      tenants.transaction(caller, (tx) =>
+        tx.rows(RELEASE_BEFORE, [
+          ...[ids, [false, true], [fresh.idempotencyKey, null], [cash, sales], [sales, cash], [100, 100]],
+          ...[['{}', '{}'], ids.map(() => newId()), ['a', 'b'], [null, null], [null, null]],
+          ...[[caller.grant], [1, 1]],
+        ]),
+      );
+    const chosen = newId();
+    const first = await asked([fresh.id, chosen]);
+    expect(first).toEqual([
+      { result: 'created', id: fresh.id, replayed: false },
+      { result: 'created', id: chosen, replayed: false },
+    ]);
+    const again = [
+      { result: 'exists', id: fresh.id, replayed: true },
+      { result: 'exists', id: chosen, replayed: true },
+    ];
+    expect(await asked([newId(), chosen])).toEqual(again);
+    const back = { debitAccountId: sales, creditAccountId: cash };
+    expect(
+      await post({ ...fresh, id: newId() }, posting({ ...back, id: chosen, idGiven: true })),
+    ).toMatchObject(again);
   });
 
   describe('with callers of its own tenant', () => {

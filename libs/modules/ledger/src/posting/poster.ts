@@ -1,5 +1,5 @@
 import type { Caller } from '@holdfast/kernel';
-import { DatabaseBusy, DatabaseUnavailable, OutcomeUnknown, TenantContextRefused } from '@holdfast/database';
+import { isOutage, TenantContextRefused } from '@holdfast/database';
 import { gauge, histogram } from '@holdfast/observability';
 import { readGrant, type TenantDatabase } from '@holdfast/tenancy';
 import type { OnApplicationShutdown } from '@nestjs/common';
@@ -166,7 +166,7 @@ export class Poster implements OnApplicationShutdown {
       for (const [index, result] of results.entries()) items[index]?.resolve(result);
     } catch (error) {
       tally.failures += 1;
-      if (live.length === 1 || concernsAll(error) || tally.failures > this.limits.failuresMax) {
+      if (live.length === 1 || isOutage(error) || tally.failures > this.limits.failuresMax) {
         for (const { reject } of items) reject(shown(error));
         return;
       }
@@ -180,13 +180,6 @@ export class Poster implements OnApplicationShutdown {
     this.queued += more;
     queuedItems.set(this.queued);
   }
-}
-
-/** Whether the error is about the database or the connection, and so says nothing about any item. */
-function concernsAll(error: unknown): boolean {
-  return (
-    error instanceof OutcomeUnknown || error instanceof DatabaseUnavailable || error instanceof DatabaseBusy
-  );
 }
 
 /** Callers come with grants of the database's own making: one that it no longer takes has ended in the meantime. */

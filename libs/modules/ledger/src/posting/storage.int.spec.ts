@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { statement } from '@holdfast/database';
 import { type Caller, newId } from '@holdfast/kernel';
 import type { TenantDatabase } from '@holdfast/tenancy';
@@ -81,17 +82,24 @@ describe('Storage of the ledger', () => {
         );
       }
     };
+    // A transaction that is open anywhere on the server, in the database of another spec as well, keeps old rows in their pages.
+    const untilRemovable = async (): Promise<void> => {
+      const [now] = await ledger.database.admin<{ xid: string }>('select pg_current_xact_id()::text as xid');
+      const isPast = 'select pg_snapshot_xmin(pg_current_snapshot()) > $1::xid8 as past';
+      const asked = (): Promise<{ past: boolean }[]> => ledger.database.admin(isPast, [now?.xid]);
+      while (!(await asked())[0]?.past) await sleep(20);
+    };
     // Rows that were opened together fill their pages to 70 %, and spread as they are updated.
     for (let times = 0; times < 3; times += 1) await rounds();
     const stayed: boolean[] = [];
     for (let times = 0; times < 3; times += 1) {
       const before = await pages();
+      await untilRemovable();
       await rounds();
       const after = await pages();
       stayed.push(...ids.map((id) => before.get(id) === after.get(id)));
     }
-    // No index has a changing column, so whoever stays in its page touches none. Where a page is full and somebody may still
-    // read its old rows, there is no room.
+    // No index has a changing column, so whoever stays in its page touches none.
     expect(stayed.filter(Boolean).length / stayed.length).toBeGreaterThan(0.9);
   });
 
