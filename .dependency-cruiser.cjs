@@ -16,6 +16,7 @@ const platform = {
   events: ['kernel', 'database', 'jobs', 'observability', 'tenancy'],
   kafka: ['kernel', 'config', 'events', 'observability'],
   embedded: ['kernel', 'database'],
+  tlog: [],
   testing: [
     'kernel',
     'config',
@@ -28,6 +29,7 @@ const platform = {
     'observability',
     'resilience',
     'tenancy',
+    'tlog',
   ],
 };
 
@@ -43,6 +45,7 @@ const underModules = [
   'observability',
   'resilience',
   'tenancy',
+  'tlog',
 ];
 
 /** Modules that a module may use besides the platform. */
