@@ -1,4 +1,7 @@
 import type { TlogErrorCode } from '../src/tlog.errors';
 
 /** What a test expects to be thrown: the library's error with this code. */
-export const refused = (code: TlogErrorCode): Error => expect.objectContaining({ name: 'TlogError', code });
+export function refused(code: TlogErrorCode): Error {
+  const matcher: unknown = expect.objectContaining({ name: 'TlogError', code });
+  return matcher as Error;
+}
