@@ -21,6 +21,7 @@ create role holdfast_sealer login;
 
 -- Schemas
 
+create schema audit authorization holdfast_owner;
 create schema auth authorization holdfast_owner;
 create schema events authorization holdfast_owner;
 create schema idempotency authorization holdfast_owner;
@@ -43,6 +44,127 @@ create sequence events.lineage_id_seq as bigint increment 1 minvalue 1 maxvalue 
 create sequence events.log_seq as bigint increment 1 minvalue 1 maxvalue 9223372036854775807 start 1 cache 1;
 
 -- Tables, each with its constraints, indexes, policies and triggers
+
+create table audit.checkpoints (
+  tenant_id uuid not null,
+  epoch integer not null,
+  hour timestamp with time zone not null,
+  size bigint not null,
+  root bytea not null,
+  note text not null,
+  signed_at timestamp with time zone default clock_timestamp() not null,
+  constraint checkpoints_pkey PRIMARY KEY (tenant_id, epoch, hour),
+  constraint checkpoints_root_check CHECK ((length(root) = 32)),
+  constraint checkpoints_size_check CHECK ((size >= 1))
+) with (autovacuum_vacuum_scale_factor=0.02, fillfactor=50);
+alter table audit.checkpoints owner to holdfast_owner;
+alter table audit.checkpoints enable row level security;
+alter table audit.checkpoints force row level security;
+create policy holdfast_sealer_reads on audit.checkpoints as permissive for select to holdfast_sealer using (true);
+create policy holdfast_sealer_seals on audit.checkpoints as permissive for all to holdfast_sealer using (true) with check (true);
+create policy tenant_access on audit.checkpoints as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.checkpoints as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table audit.epochs (
+  tenant_id uuid not null,
+  epoch integer not null,
+  entry text not null,
+  begun_at timestamp with time zone default clock_timestamp() not null,
+  pruned_to bigint default 0 not null,
+  constraint epochs_epoch_check CHECK ((epoch >= 1)),
+  constraint epochs_pkey PRIMARY KEY (tenant_id, epoch)
+);
+alter table audit.epochs owner to holdfast_owner;
+alter table audit.epochs enable row level security;
+alter table audit.epochs force row level security;
+create policy holdfast_sealer_reads on audit.epochs as permissive for select to holdfast_sealer using (true);
+create policy holdfast_sealer_seals on audit.epochs as permissive for all to holdfast_sealer using (true) with check (true);
+create policy tenant_access on audit.epochs as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.epochs as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table audit.leaves (
+  tenant_id uuid not null,
+  epoch integer not null,
+  tile bigint not null,
+  event_ids uuid[] not null,
+  prints bytea not null,
+  first_seq bigint,
+  last_seq bigint,
+  high_seq bigint default 0 not null,
+  constraint leaves_check CHECK ((length(prints) = (cardinality(event_ids) * 32))),
+  constraint leaves_pkey PRIMARY KEY (tenant_id, epoch, tile),
+  constraint leaves_tile_check CHECK ((tile >= 0))
+) with (autovacuum_vacuum_scale_factor=0.02);
+alter table audit.leaves owner to holdfast_owner;
+CREATE INDEX leaves_tenant_id_epoch_high_seq_idx ON audit.leaves USING btree (tenant_id, epoch, high_seq);
+alter table audit.leaves enable row level security;
+alter table audit.leaves force row level security;
+create policy holdfast_sealer_reads on audit.leaves as permissive for select to holdfast_sealer using (true);
+create policy holdfast_sealer_seals on audit.leaves as permissive for all to holdfast_sealer using (true) with check (true);
+create policy tenant_access on audit.leaves as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.leaves as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table audit.log_keys (
+  public_key bytea not null,
+  first_used_at timestamp with time zone default clock_timestamp() not null,
+  last_used_at timestamp with time zone default clock_timestamp() not null,
+  constraint log_keys_pkey PRIMARY KEY (public_key),
+  constraint log_keys_public_key_check CHECK ((length(public_key) = 32))
+);
+alter table audit.log_keys owner to holdfast_owner;
+
+create table audit.sealer (
+  name text not null,
+  holder text,
+  fence bigint default 0 not null,
+  expires_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  constraint sealer_name_check CHECK ((name = 'sealer'::text)),
+  constraint sealer_pkey PRIMARY KEY (name)
+) with (fillfactor=50);
+alter table audit.sealer owner to holdfast_owner;
+
+create table audit.tiles (
+  tenant_id uuid not null,
+  epoch integer not null,
+  level integer not null,
+  tile bigint not null,
+  width integer not null,
+  hashes bytea not null,
+  constraint tiles_check CHECK ((length(hashes) = (width * 32))),
+  constraint tiles_level_check CHECK (((level >= 0) AND (level <= 7))),
+  constraint tiles_pkey PRIMARY KEY (tenant_id, epoch, level, tile),
+  constraint tiles_tile_check CHECK ((tile >= 0)),
+  constraint tiles_width_check CHECK (((width >= 1) AND (width <= 256)))
+) with (autovacuum_vacuum_scale_factor=0.02);
+alter table audit.tiles owner to holdfast_owner;
+alter table audit.tiles enable row level security;
+alter table audit.tiles force row level security;
+create policy holdfast_sealer_reads on audit.tiles as permissive for select to holdfast_sealer using (true);
+create policy holdfast_sealer_seals on audit.tiles as permissive for all to holdfast_sealer using (true) with check (true);
+create policy tenant_access on audit.tiles as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.tiles as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table audit.trees (
+  tenant_id uuid not null,
+  epoch integer not null,
+  lineage integer not null,
+  size bigint not null,
+  earlier pg_snapshot not null,
+  later pg_snapshot,
+  after_seq bigint default 0 not null,
+  tick bigint default 0 not null,
+  sealed_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
+  constraint trees_epoch_check CHECK ((epoch >= 1)),
+  constraint trees_pkey PRIMARY KEY (tenant_id),
+  constraint trees_size_check CHECK ((size >= 0))
+) with (autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000, fillfactor=50);
+alter table audit.trees owner to holdfast_owner;
+alter table audit.trees enable row level security;
+alter table audit.trees force row level security;
+create policy holdfast_sealer_reads on audit.trees as permissive for select to holdfast_sealer using (true);
+create policy holdfast_sealer_seals on audit.trees as permissive for all to holdfast_sealer using (true) with check (true);
+create policy tenant_access on audit.trees as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.trees as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
 create table auth.credentials (
   secret_hash bytea not null,
@@ -3139,6 +3261,7 @@ grant execute on function events.bump_epoch(text,text) to holdfast_ops;
 grant execute on function events.read_range(bigint,bigint,bigint,bigint,integer) to holdfast_relay;
 grant execute on function events.read_tenant_range(uuid,bigint,bigint,bigint,integer) to holdfast_app;
 grant execute on function events.read_tenant_span(uuid,pg_snapshot,pg_snapshot,bigint,integer) to holdfast_app;
+grant execute on function events.read_tenant_span(uuid,pg_snapshot,pg_snapshot,bigint,integer) to holdfast_sealer;
 grant execute on function events.take_page(uuid,text,integer) to holdfast_app;
 grant execute on function events.tick(text,bigint,integer) to holdfast_relay;
 grant execute on function events.verify_lineage(pg_lsn,integer,boolean) to holdfast_relay;
@@ -3185,6 +3308,9 @@ grant execute on function tenancy.tenant_id() to holdfast_log;
 grant execute on function tenancy.tenant_id() to holdfast_ops;
 grant execute on function tenancy.tenant_tables() to holdfast_app;
 grant execute on function tenancy.verified_principal() to holdfast_log;
+grant usage on schema audit to holdfast_app;
+grant usage on schema audit to holdfast_ops;
+grant usage on schema audit to holdfast_sealer;
 grant usage on schema auth to holdfast_app;
 grant usage on schema auth to holdfast_auth;
 grant usage on schema auth to holdfast_ops;
@@ -3208,6 +3334,25 @@ grant usage on schema tenants to holdfast_ops;
 grant usage on schema tenants to holdfast_relay;
 grant usage on schema webhooks to holdfast_app;
 grant usage on schema webhooks to holdfast_relay;
+grant select on table audit.checkpoints to holdfast_app;
+grant select on table audit.checkpoints to holdfast_ops;
+grant insert, select, update on table audit.checkpoints to holdfast_sealer;
+grant select on table audit.epochs to holdfast_app;
+grant select on table audit.epochs to holdfast_ops;
+grant insert, select on table audit.epochs to holdfast_sealer;
+grant select on table audit.leaves to holdfast_app;
+grant select on table audit.leaves to holdfast_ops;
+grant delete, insert, select, update on table audit.leaves to holdfast_sealer;
+grant select on table audit.log_keys to holdfast_app;
+grant select on table audit.log_keys to holdfast_ops;
+grant insert, select, update on table audit.log_keys to holdfast_sealer;
+grant select, update on table audit.sealer to holdfast_sealer;
+grant select on table audit.tiles to holdfast_app;
+grant select on table audit.tiles to holdfast_ops;
+grant delete, insert, select, update on table audit.tiles to holdfast_sealer;
+grant select on table audit.trees to holdfast_app;
+grant select on table audit.trees to holdfast_ops;
+grant insert, select, update on table audit.trees to holdfast_sealer;
 grant select on table auth.tenants to holdfast_ops;
 grant insert, select on table events.group_actions to holdfast_ops;
 grant select on table events.group_actions to holdfast_relay;
@@ -3228,9 +3373,11 @@ grant update on table events.groups (paused_at) to holdfast_ops;
 grant update on table events.groups (paused_by) to holdfast_ops;
 grant update on table events.groups (paused_reason) to holdfast_ops;
 grant insert, select, update on table events.heads to holdfast_relay;
+grant select on table events.heads to holdfast_sealer;
 grant select, update on table events.leases to holdfast_relay;
 grant select on table events.lineage to holdfast_ops;
 grant select on table events.lineage to holdfast_relay;
+grant select on table events.lineage to holdfast_sealer;
 grant select on table events.lineage (id) to holdfast_app;
 grant select on table events.lineage (server_started_at) to holdfast_app;
 grant select on table events.lineage (stopped_at) to holdfast_app;
@@ -3251,7 +3398,10 @@ grant delete, insert, select on table events.ticks to holdfast_relay;
 grant select on table events.ticks (created_at) to holdfast_ops;
 grant select on table events.ticks (id) to holdfast_app;
 grant select on table events.ticks (id) to holdfast_ops;
+grant select on table events.ticks (id) to holdfast_sealer;
 grant select on table events.ticks (snapshot) to holdfast_app;
+grant select on table events.ticks (snapshot) to holdfast_sealer;
+grant select on table events.ticks (wal_lsn) to holdfast_sealer;
 grant delete, insert, select, update on table idempotency.answers to holdfast_app;
 grant delete, insert, select, update on table idempotency.answers to holdfast_ops;
 grant insert, select, update on table identity.api_keys to holdfast_app;

@@ -30,8 +30,24 @@ const CONTEXT_FUNCTIONS = [
 export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
   // Business SQL under row-level security. Mints no grant, reads no credential, and writes to the log only by events.append.
   holdfast_app: {
-    schemas: ['auth', 'events', 'idempotency', 'identity', 'ledger', 'tenancy', 'tenants', 'webhooks'],
+    schemas: [
+      'audit',
+      'auth',
+      'events',
+      'idempotency',
+      'identity',
+      'ledger',
+      'tenancy',
+      'tenants',
+      'webhooks',
+    ],
     tables: {
+      'audit.checkpoints': ['select'],
+      'audit.epochs': ['select'],
+      'audit.leaves': ['select'],
+      'audit.log_keys': ['select'],
+      'audit.tiles': ['select'],
+      'audit.trees': ['select'],
       'events.group_actions': ['select (group_name, generation, to_tick)'],
       'events.groups': ['select (name, from_tick, paused_at, generation)'],
       'events.lineage': ['select (id, stopped_at, server_started_at)'],
@@ -152,15 +168,35 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
     functions: ['events.read_range', 'events.tick', 'events.verify_lineage', 'ledger.clock'],
   },
 
+  // Seals the logs of all tenants: reads events, writes trees.
   holdfast_sealer: {
-    schemas: ['events'],
-    tables: { 'events.log': ['select'] },
+    schemas: ['audit', 'events'],
+    tables: {
+      'audit.checkpoints': ['select', 'insert', 'update'],
+      'audit.epochs': ['select', 'insert'],
+      'audit.leaves': ['select', 'insert', 'update', 'delete'],
+      'audit.log_keys': ['select', 'insert', 'update'],
+      'audit.sealer': ['select', 'update'],
+      'audit.tiles': ['select', 'insert', 'update', 'delete'],
+      'audit.trees': ['select', 'insert', 'update'],
+      'events.heads': ['select'],
+      'events.lineage': ['select'],
+      'events.log': ['select'],
+      'events.ticks': ['select (id, snapshot, wal_lsn)'],
+    },
+    functions: ['events.read_tenant_span'],
   },
 
   // The operator: lists tenants, and works in one tenant at a time for the rest.
   holdfast_ops: {
-    schemas: ['auth', 'events', 'idempotency', 'identity', 'ledger', 'tenancy', 'tenants'],
+    schemas: ['audit', 'auth', 'events', 'idempotency', 'identity', 'ledger', 'tenancy', 'tenants'],
     tables: {
+      'audit.checkpoints': ['select'],
+      'audit.epochs': ['select'],
+      'audit.leaves': ['select'],
+      'audit.log_keys': ['select'],
+      'audit.tiles': ['select'],
+      'audit.trees': ['select'],
       'auth.tenants': ['select'],
       'events.group_actions': ['select', 'insert'],
       'events.group_lags': ['select'],
