@@ -71,6 +71,16 @@ describe('the entry of an event', () => {
     expect(withData(`{"a": "${'x'.repeat(60_000)}", "n": 1.0}`)).toContain('"dataTextSha256"');
   });
 
+  // The sealer may not stop at an event, whatever is in it.
+  it('has an entry for every payload that PostgreSQL takes', () => {
+    const nested = (depth: number): string => `${'['.repeat(depth)}${']'.repeat(depth)}`;
+    expect(withData(nested(64))).toContain('"data":[[');
+    expect(withData(nested(65))).toContain('"dataText":"[[');
+    expect(withData(nested(6_000))).toContain('"dataText":"[[');
+    expect(withData(nested(100_000))).toContain('"dataTextSha256"');
+    expect(withData(String.raw`{"a": "${'x'.repeat(5_000_000)}\" 1.0 [[[ "}`)).toContain('"dataSha256"');
+  });
+
   it('takes a payload whose key is __proto__ as it is', () => {
     expect(withData('{"__proto__": {"a": 1}}')).toContain('"data":{"__proto__":{"a":1}}');
   });

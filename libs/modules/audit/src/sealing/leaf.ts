@@ -55,8 +55,11 @@ const TEXT_MAX = 512;
 /** The same for the payload. With every other field at its longest an entry stays under the 65,535 bytes of a bundle. */
 const DATA_MAX = 49_152;
 
-/** Strings, which are skipped, and numbers. */
-const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
+/** Values within values, beyond which a payload stands as its text: readers of JSON and their stacks differ. */
+const DEPTH_MAX = 64;
+
+/** Strings, which are skipped, numbers, and what opens and closes. */
+const TOKENS = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d[\d.eE+-]*|[{}[\]]/g;
 
 /**
  * The entry of an event's leaf, version 1: an object in canonical JSON (RFC 8785) with `v`, `kind` ("event") and a member for
@@ -65,7 +68,8 @@ const STRING_OR_NUMBER = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*/g;
  * Every row has exactly one entry, and no two different rows have the same: a text of more than 512 bytes stands as
  * `<field>Sha256`, the hexadecimal SHA-256 of its UTF-8; a payload whose canonical form is longer than 48 KiB as
  * `dataSha256`, that of its canonical form; and a payload with a number that JSON readers would change (`1.0`, or beyond
- * 2^53) as `dataText`, PostgreSQL's text of it, or its digest as `dataTextSha256`.
+ * 2^53 - 1), or with more than 64 values within each other, as `dataText`, PostgreSQL's text of it, or, where that is longer
+ * than 48 KiB, as its digest `dataTextSha256`.
  */
 export function eventEntry(row: LeafRow): string {
   const members: Record<string, unknown> = { v: 1, kind: 'event' };
@@ -83,20 +87,27 @@ export function eventEntry(row: LeafRow): string {
 function payloadMember(text: string): Record<string, unknown> {
   // The canonical form is never longer than PostgreSQL's text, which has the same escapes and spaces besides.
   const isShort = Buffer.byteLength(text) <= DATA_MAX;
-  if (!hasCanonicalNumbers(text)) return isShort ? { dataText: text } : { dataTextSha256: sha256(text) };
+  if (!isPlain(text)) return isShort ? { dataText: text } : { dataTextSha256: sha256(text) };
   const data: unknown = JSON.parse(text);
   if (isShort) return { data };
   const canonical = canonicalJson(data);
   return Buffer.byteLength(canonical) > DATA_MAX ? { dataSha256: sha256(canonical) } : { data };
 }
 
-function hasCanonicalNumbers(text: string): boolean {
-  for (const [token] of text.matchAll(STRING_OR_NUMBER)) {
-    if (!token.startsWith('"') && (!Number.isSafeInteger(Number(token)) || String(Number(token)) !== token))
-      return false;
+/** Whether every reader of JSON reads the same from it. */
+function isPlain(text: string): boolean {
+  let depth = 0;
+  for (const [token] of text.matchAll(TOKENS)) {
+    if (token === '{' || token === '[') depth += 1;
+    else if (token === '}' || token === ']') depth -= 1;
+    else if (!token.startsWith('"') && !isPlainNumber(token)) return false;
+    if (depth > DEPTH_MAX) return false;
   }
   return true;
 }
+
+const isPlainNumber = (token: string): boolean =>
+  Number.isSafeInteger(Number(token)) && String(Number(token)) === token;
 
 /**
  * Two bytes for each field: the lower half of the CRC-32 of its text, 0 for null. They name the field that was changed where
