@@ -1,8 +1,8 @@
 import { Module } from '@nestjs/common';
-import { AuditEventHandler } from './audit-event.query';
-import { AuditTrailHandler } from './audit-trail.query';
-import { AuditController } from './audit.controller';
-import { AuditResolver } from './audit.resolver';
+import { AuditEventHandler } from './trail/audit-event.query';
+import { AuditTrailHandler } from './trail/audit-trail.query';
+import { AuditController } from './trail/trail.controller';
+import { AuditResolver } from './trail/trail.resolver';
 
 /** Reading the audit trail. */
 @Module({

@@ -1,3 +1,3 @@
-export { AuditEvent } from './audit-event.query';
-export { AuditTrail } from './audit-trail.query';
+export { AuditEvent } from './trail/audit-event.query';
+export { AuditTrail } from './trail/audit-trail.query';
 export { AuditModule } from './audit.module';

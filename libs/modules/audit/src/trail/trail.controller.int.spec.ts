@@ -8,7 +8,7 @@ import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { z } from 'zod';
-import { AuditModule } from './audit.module';
+import { AuditModule } from '../audit.module';
 
 const OPENED = eventType('test.gate.opened', {
   version: 1,
