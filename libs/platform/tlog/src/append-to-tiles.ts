@@ -19,7 +19,7 @@ export const tileId = ({ level, index, hashes }: Tile): TileId => ({
 });
 
 /** The root of a full tile, which is one hash of the level above. Level by level, since a full tile is perfect. */
-function fullTileHash(hashes: Buffer): Buffer {
+export function fullTileHash(hashes: Buffer): Buffer {
   let row = splitHashes(hashes);
   while (row.length > 1) {
     const above: Buffer[] = [];

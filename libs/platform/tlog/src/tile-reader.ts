@@ -51,13 +51,17 @@ export class ReadTiles {
     return new ReadTiles(new Map(named));
   }
 
+  /** The hashes of a tile, as many as were asked for. */
+  tile({ level, index }: Omit<HashTileId, 'width'>): Buffer {
+    const hashes = this.tiles.get(nameOf(level, index));
+    check(hashes !== undefined, 'missing_hashes', `Tile ${nameOf(level, index)} was not read`);
+    return hashes;
+  }
+
   /** The hash at a place of a level. */
   at(level: number, place: number): Buffer {
-    const name = nameOf(level, Math.floor(place / TILE_WIDTH));
     const from = (place % TILE_WIDTH) * HASH_BYTES;
-    const hash = this.tiles.get(name)?.subarray(from, from + HASH_BYTES);
-    check(hash?.length === HASH_BYTES, 'missing_hashes', `Tile ${name} was not read`);
-    return hash;
+    return this.tile({ level, index: Math.floor(place / TILE_WIDTH) }).subarray(from, from + HASH_BYTES);
   }
 }
 

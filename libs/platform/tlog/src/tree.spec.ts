@@ -3,6 +3,7 @@ import { refused } from '../test/refused';
 import { MemoryTiles } from '../test/memory-tiles';
 import { entriesOf, NaiveTree } from '../test/naive-tree';
 import { appendToTiles } from './append-to-tiles';
+import { checkTiles } from './check-tiles';
 import { Frontier } from './frontier';
 import { leafHash } from './hashing';
 import { verifyConsistency, verifyInclusion } from './proof-verification';
@@ -74,6 +75,25 @@ describe('A tree', () => {
     expect(() => appendToTiles(3, [], leaves)).toThrow(refused('bad_argument'));
     expect(() => appendToTiles(3, [edge, { ...edge, level: 1 }], leaves)).toThrow(refused('bad_argument'));
     expect(() => appendToTiles(3, [edge], [Buffer.alloc(31)])).toThrow(refused('bad_argument'));
+  });
+});
+
+describe('All tiles of a tree', () => {
+  test.each([0, 1, 255, 256, 600, 66_000])('of %i leaves are of one piece', async (size) => {
+    expect(hex(await checkTiles(treeOf(size), size))).toBe(hex(naive.root(0, size)));
+  });
+
+  test('are not, when a bit of any of them differs, but for those that the root tells', async () => {
+    const tiles = treeOf(66_000);
+    for (const tile of [...tiles.tiles.values()].filter((_, at) => at % 16 === 0 || at > 255)) {
+      const isEdge = tile.hashes.length < 256 * 32;
+      const at = (tile.index * 37 + tile.level) % tile.hashes.length;
+      tile.hashes[at] = (tile.hashes[at] ?? 0) ^ 4;
+      const outcome = await checkTiles(tiles, 66_000).catch((error: unknown) => error);
+      if (!isEdge || tile.level > 0) expect(outcome).toEqual(refused('wrong_tiles'));
+      else expect(hex(outcome as Buffer)).not.toBe(hex(naive.root(0, 66_000)));
+      tile.hashes[at] = (tile.hashes[at] ?? 0) ^ 4;
+    }
   });
 });
 
