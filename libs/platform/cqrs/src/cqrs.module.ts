@@ -3,6 +3,9 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { CommandBus, CqrsModule, QueryBus } from '@nestjs/cqrs';
 import { IdempotentTransactions } from './idempotent-transactions';
 import { Pipeline } from './pipeline';
+import { Readings } from './readings';
+import { Refusals } from './refusals';
+import { Tallies } from './tallies';
 
 /** The buses, with the pipeline in front of every handler, and the tenant's database: global to the application. */
 @Module({})
@@ -17,8 +20,15 @@ export class MessagesModule {
       module: MessagesModule,
       global: true,
       imports: [CqrsModule.forRoot()],
-      providers: [{ provide: TenantDatabase, useValue: tenants }, IdempotentTransactions, Pipeline],
-      exports: [CqrsModule, TenantDatabase, IdempotentTransactions],
+      providers: [
+        { provide: TenantDatabase, useValue: tenants },
+        Tallies,
+        Refusals,
+        Readings,
+        IdempotentTransactions,
+        Pipeline,
+      ],
+      exports: [CqrsModule, TenantDatabase, IdempotentTransactions, Readings],
     };
   }
 }

@@ -6,6 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { IdempotencyInFlight, IdempotencyKeyReused, StoredRefusal } from './idempotency.errors';
 import { IdempotentTransactions } from './idempotent-transactions';
 import { type Idempotency, TenantCommand } from './messages';
+import { Refusals } from './refusals';
+import { Tallies } from './tallies';
 
 class AddUsage extends TenantCommand<{ readonly type: string }, { readonly added: string }> {
   readonly scope = 'ledger:write';
@@ -30,7 +32,8 @@ describe('IdempotentTransactions', () => {
   beforeAll(async () => {
     database = await TestDatabase.create();
     const tenants = database.tenants(20);
-    for (let pod = 0; pod < 2; pod += 1) pods.push(new IdempotentTransactions(tenants));
+    for (let pod = 0; pod < 2; pod += 1)
+      pods.push(new IdempotentTransactions(tenants, new Refusals(new Tallies(tenants))));
     transactions = pods[0]!;
   });
   beforeEach(async () => {

@@ -6,6 +6,7 @@ import { Injectable } from '@nestjs/common';
 import { type AnswerKey, claimAnswer, findAnswer, storeAnswer } from './answers.sql';
 import { IdempotencyInFlight, IdempotencyKeyReused, StoredRefusal } from './idempotency.errors';
 import type { AnswerOf, Idempotency, TenantCommand } from './messages';
+import { Refusals } from './refusals';
 
 type AnyCommand = TenantCommand<unknown, unknown>;
 type Outcome<Answer> = { readonly answer: Answer } | { readonly refusal: DomainError };
@@ -24,7 +25,10 @@ const LOCK_NOT_AVAILABLE = '55P03';
 export class IdempotentTransactions {
   private readonly inFlight = new Set<string>();
 
-  constructor(private readonly tenants: TenantDatabase) {}
+  constructor(
+    private readonly tenants: TenantDatabase,
+    private readonly refusals: Refusals,
+  ) {}
 
   async run<C extends AnyCommand>(
     command: C,
@@ -74,6 +78,7 @@ export class IdempotentTransactions {
       refused,
       refused ? encodeRefusal(outcome.refusal) : encodeJson(outcome.answer ?? null),
     );
+    if (refused) await this.refusals.tellWithin(tx, command, outcome.refusal);
     return outcome;
   }
 

@@ -2,6 +2,7 @@ import { DomainError, Forbidden, holds } from '@holdfast/kernel';
 import { histogram, inSpan } from '@holdfast/observability';
 import { Injectable } from '@nestjs/common';
 import { TenantCommand, TenantQuery } from './messages';
+import { Refusals } from './refusals';
 
 const messageSeconds = histogram({
   name: 'holdfast_message_duration_seconds',
@@ -9,9 +10,11 @@ const messageSeconds = histogram({
   labels: ['message', 'outcome'],
 });
 
-/** What every command and query passes through, whatever its handler: authorisation, a span, a metric. */
+/** What every command and query passes through, whatever its handler: authorisation, a span, a metric, the trail of refusals. */
 @Injectable()
 export class Pipeline {
+  constructor(private readonly refusals: Refusals) {}
+
   /** Runs `handle` for a message. Anything that is not a TenantCommand or TenantQuery is refused: it names no scope. */
   async run<T>(message: unknown, handle: () => Promise<T>): Promise<T> {
     if (!(message instanceof TenantCommand || message instanceof TenantQuery)) {
@@ -28,6 +31,7 @@ export class Pipeline {
       return answer;
     } catch (error) {
       stop({ outcome: error instanceof DomainError ? error.code : 'failed' });
+      this.refusals.note(message, error);
       throw error;
     }
   }

@@ -125,10 +125,13 @@ export class TestDatabase {
     return asAdmin(this.adminUrl, async (client) => (await client.query(text, [...values])).rows as Row[]);
   }
 
-  /** A caller with every scope for a tenant (a fresh one when none is named), with a grant minted by the database. */
-  async caller(tenantId: string = newId()): Promise<Caller> {
+  /**
+   * A caller with every scope for a tenant (a fresh one when none is named), with a grant minted by the database. It is a part
+   * of the system, or, with `act`, the operator of that name.
+   */
+  async caller(tenantId: string = newId(), act = ''): Promise<Caller> {
     this.grants ??= new Grants(this.as('holdfast_auth', 2));
-    return callerOf(await this.grants.forSystem('test', tenantId), { requestId: newId() });
+    return callerOf(await this.grants.forSystem('test', tenantId, '', act), { requestId: newId() });
   }
 
   /** Closes the pools and removes the database. */

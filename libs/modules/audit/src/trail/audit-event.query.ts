@@ -1,5 +1,5 @@
 import { NotFound } from '@holdfast/kernel';
-import { TenantQuery } from '@holdfast/cqrs';
+import { Readings, TenantQuery } from '@holdfast/cqrs';
 import { statement } from '@holdfast/database';
 import { TenantDatabase } from '@holdfast/tenancy';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
@@ -20,11 +20,15 @@ const FIND = statement<AuditEventRow>(
 
 @QueryHandler(AuditEvent)
 export class AuditEventHandler implements IQueryHandler<AuditEvent> {
-  constructor(private readonly tenants: TenantDatabase) {}
+  constructor(
+    private readonly tenants: TenantDatabase,
+    private readonly readings: Readings,
+  ) {}
 
   async execute({ caller, input }: AuditEvent): Promise<AuditEventView> {
     const [row] = await this.tenants.rows(caller, FIND, [caller.tenantId, input.id]);
     if (!row) throw new NotFound();
+    await this.readings.record(caller, { what: 'event', of: [input.id] });
     return showAuditEvent(row);
   }
 }

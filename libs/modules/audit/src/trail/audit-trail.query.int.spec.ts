@@ -1,5 +1,5 @@
 import { type Caller, newId } from '@holdfast/kernel';
-import { CursorInvalid } from '@holdfast/cqrs';
+import { CursorInvalid, Readings, Tallies } from '@holdfast/cqrs';
 import { registeredStatements } from '@holdfast/database';
 import { announcement, earlierVersion, eventType, type TenantDatabase } from '@holdfast/tenancy';
 import { TestDatabase } from '@holdfast/testing';
@@ -33,12 +33,14 @@ const MENDED = eventType('test.fence.mended', {
 describe('The audit trail', () => {
   let database: TestDatabase;
   let tenants: TenantDatabase;
+  let readings: Readings;
   let handler: AuditTrailHandler;
 
   beforeAll(async () => {
     database = await TestDatabase.create();
     tenants = database.tenants();
-    handler = new AuditTrailHandler(tenants);
+    readings = new Readings(new Tallies(tenants));
+    handler = new AuditTrailHandler(tenants, readings);
   });
   afterAll(() => database.drop());
 
@@ -129,7 +131,7 @@ describe('The audit trail', () => {
     expect((await list(other)).data).toEqual([]);
     expect((await list(other, { stream: `test.fence/${fence}` })).data).toEqual([]);
     await expect(list(other, { after: nextCursor! })).rejects.toBeInstanceOf(CursorInvalid);
-    const one = new AuditEventHandler(tenants);
+    const one = new AuditEventHandler(tenants, readings);
     const { id } = data[0]!;
     expect(await one.execute(new AuditEvent(caller, { id }))).toEqual(data[0]);
     await expect(one.execute(new AuditEvent(other, { id }))).rejects.toMatchObject({

@@ -1,5 +1,5 @@
 import { instantSchema, streamNameSchema } from '@holdfast/kernel';
-import { Cursors, page, type Page, pageInput, TenantQuery } from '@holdfast/cqrs';
+import { Cursors, page, type Page, pageInput, Readings, TenantQuery } from '@holdfast/cqrs';
 import { statement } from '@holdfast/database';
 import { TenantDatabase } from '@holdfast/tenancy';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
@@ -74,7 +74,10 @@ const cursors = new Cursors('audit.events', z.tuple([z.guid()]));
 
 @QueryHandler(AuditTrail)
 export class AuditTrailHandler implements IQueryHandler<AuditTrail> {
-  constructor(private readonly tenants: TenantDatabase) {}
+  constructor(
+    private readonly tenants: TenantDatabase,
+    private readonly readings: Readings,
+  ) {}
 
   async execute({ caller, input }: AuditTrail): Promise<Page<AuditEventView>> {
     const { actor, type, from, to, limit } = input;
@@ -92,6 +95,10 @@ export class AuditTrailHandler implements IQueryHandler<AuditTrail> {
     const rows = stream
       ? await this.tenants.rows(caller, LIST_OF_STREAM, [...values, ...stream])
       : await this.tenants.rows(caller, LIST, values);
+    await this.readings.record(caller, {
+      what: 'events',
+      filters: { actor, type, stream: input.stream, from, to },
+    });
     return page(rows, limit, showAuditEvent, (row) => cursors.encode(caller, [row.id]));
   }
 }

@@ -21,7 +21,7 @@ export class AccessWatch implements OnModuleInit {
     const fastify = this.host.httpAdapter?.getInstance<FastifyInstance>();
     fastify?.addHook('onResponse', async (request) => {
       if (request.caller) this.uses.record(request.caller, addressKey(request.ip));
-      for (const [code, status] of accessCodes(request.refusals)) this.noteRefusal(request, code, status);
+      for (const [code, status] of accessCodes(request)) this.noteRefusal(request, code, status);
     });
   }
 
@@ -39,8 +39,13 @@ export class AccessWatch implements OnModuleInit {
   }
 }
 
-/** Of a request's refusals those of access, each once: a GraphQL document may be refused the same thing thirty times. */
-function accessCodes(refusals: readonly Refusal[] = []): Map<string, number> {
-  const ofAccess = refusals.filter(({ status }) => status === 401 || status === 403 || status === 429);
+/**
+ * Of a request's refusals those of access, each once: a GraphQL document may be refused the same thing thirty times. What a
+ * caller who is known may not do is refused by the bus, which records it.
+ */
+function accessCodes({ refusals = [], caller }: FastifyRequest): Map<string, number> {
+  const isOfAccess = ({ status }: Refusal): boolean =>
+    status === 401 || status === 429 || (status === 403 && !caller);
+  const ofAccess = refusals.filter(isOfAccess);
   return new Map(ofAccess.map(({ code, status }) => [code, status]));
 }
