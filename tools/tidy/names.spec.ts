@@ -26,7 +26,7 @@ const abbreviations = new Set(
 );
 const kinds = new Set(
   [
-    'command query saga listener job controller resolver module sql events errors config spec bench',
+    'command query saga listener job controller resolver module sql events aggregates errors config spec bench',
     // What Nest itself calls the parts of its request pipeline.
     'filter guard interceptor pipe',
     'int.spec e2e.spec command.spec command.int.spec query.spec query.int.spec sql.spec sql.int.spec d',

@@ -25,7 +25,7 @@ function sqlTexts(file: TreeFile): Text[] {
 
 const sqlPlaces: Rule = (files) =>
   files
-    .filter(({ path }) => inModules(path) && !/\.(sql|query)\.ts$/.test(path))
+    .filter(({ path }) => inModules(path) && !/\.(sql|query|aggregates)\.ts$/.test(path))
     .flatMap((file) => sqlTexts(file).map((node) => placeOf(file, node)));
 
 const isConcatenated = (node: ts.Node): boolean =>

@@ -8,6 +8,7 @@ import { TailStreams } from './tail/tail-streams';
 import { TailController } from './tail/tail.controller';
 import { TailResolver } from './tail/tail.resolver';
 import { TickWatch } from './tail/tick-watch';
+import './delivery.aggregates';
 
 /** What those outside see of the event log: its types, and the events as they come. */
 @Module({

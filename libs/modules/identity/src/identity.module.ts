@@ -24,6 +24,7 @@ import { SupportAccessesResolver } from './support/support-accesses.resolver';
 import { AccessRefusals } from './watch/access-refusals';
 import { AccessWatch } from './watch/access-watch';
 import { CredentialUses } from './watch/credential-uses';
+import './identity.aggregates';
 
 /** Who may call: API keys, members and their roles, and the guard that turns a credential into a caller. */
 @Module({})

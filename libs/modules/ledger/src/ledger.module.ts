@@ -28,6 +28,7 @@ import { TransfersController } from './transfers/transfers.controller';
 import { TransfersHandler } from './transfers/transfers.query';
 import { EntryTransferResolver, TransfersResolver } from './transfers/transfers.resolver';
 import { VoidHoldHandler } from './transfers/void-hold.command';
+import './ledger.aggregates';
 
 /** Accounts, transfers, and the poster between them. Needs the application's TenantDatabase. */
 @Module({

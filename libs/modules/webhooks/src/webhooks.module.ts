@@ -16,6 +16,7 @@ import { WebhooksResolver } from './endpoints/webhooks.resolver';
 import { SecretKeyring } from './secrets/secret-keyring';
 import { AddressPolicy } from './sending/address-policy';
 import type { WebhookSettings } from './webhook-settings';
+import './webhooks.aggregates';
 
 /** Webhooks and what is delivered to them. Sending is the worker's: see WebhookSender. */
 @Module({})

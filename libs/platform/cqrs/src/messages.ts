@@ -1,5 +1,6 @@
 import type { Caller, Scope } from '@holdfast/kernel';
 import { Command, Query } from '@nestjs/cqrs';
+import './trail.aggregates';
 
 /** The idempotency key of one request. Whoever answers from the store sets `replayed`, and the transport says so. */
 export interface Idempotency {

@@ -1,21 +1,15 @@
+export { aggregate, EventNotFoldable, factsOnly, findAggregate, foldEvent, foldStream } from './aggregates';
+export { listAggregates, payloadOf, reasonForFacts } from './aggregates';
+export type { Aggregate, AggregateRow, FoldContext, FoldedEvent, FoldedState } from './aggregates';
 export { announcement, type Announcement } from './announcement';
 export type { Finding } from './doctor/catalogue-check';
 export { type Diagnosis, formatDiagnosis, formatFindings, holesIn } from './doctor/diagnosis';
 export { type DoctorOptions, runDoctor } from './doctor/doctor';
 export type { Exemption } from './doctor/exemptions';
 export { ISOLATION_RULES, type IsolationRule } from './doctor/rules';
-export {
-  earlierVersion,
-  type EarlierVersion,
-  type EventType,
-  eventType,
-  type EventTypeDeclaration,
-  type EventVersion,
-  findEventType,
-  latestVersionOf,
-  listEventTypes,
-  upcastPayload,
-} from './event-types';
+export { earlierVersion, eventType, findEventType, latestVersionOf, listEventTypes } from './event-types';
+export { upcastPayload } from './event-types';
+export type { EarlierVersion, EventType, EventTypeDeclaration, EventVersion } from './event-types';
 export { callerOf, type Grant, readGrant } from './grant';
 export { type GrantPurpose, Grants, type KeyOwner } from './grants';
 export { FeatureNotInPlan, QuotaExceeded, requireFeature, requireQuota } from './plan-limits';

@@ -1,0 +1,29 @@
+import { statement } from '@holdfast/database';
+import { aggregate, type AggregateRow } from '@holdfast/tenancy';
+import { webhookChanged, webhookCreated, webhookDisabled, webhookEnabled } from './webhooks.events';
+import { webhookRemoved, webhookSecretRotated, webhookTested } from './webhooks.events';
+
+interface Webhook {
+  readonly disabledReason: 'tenant' | 'gone' | 'failing' | null;
+  readonly isRemoved: boolean;
+}
+
+aggregate<Webhook>('webhooks.endpoint', {
+  rows: statement<AggregateRow<Webhook>>(
+    'webhooks.list_folded_endpoints',
+    `select id, version as "streamVersion", disabled_reason as "disabledReason", removed_at is not null as "isRemoved"
+     from webhooks.endpoints
+     where tenant_id = $1 and id > $2
+     order by id
+     limit $3`,
+  ),
+  on: (on) => [
+    on(webhookCreated, () => ({ disabledReason: null, isRemoved: false })),
+    on(webhookChanged, () => ({})),
+    on(webhookEnabled, () => ({ disabledReason: null })),
+    on(webhookDisabled, ({ reason }) => ({ disabledReason: reason })),
+    on(webhookSecretRotated, () => ({})),
+    on(webhookRemoved, () => ({ isRemoved: true })),
+    on(webhookTested, () => ({})),
+  ],
+});
