@@ -176,6 +176,13 @@ const general = [
     to: { dependencyTypes: ['npm-dev'], dependencyTypesNot: ['type-only', 'npm'] },
   },
   {
+    name: 'tlog-by-itself',
+    severity: 'error',
+    comment: "tlog can be taken out and used elsewhere: it imports Node's own modules and nothing else.",
+    from: { path: '^libs/platform/tlog/', pathNot: test },
+    to: { path: '(^|/)node_modules/' },
+  },
+  {
     name: 'declared',
     severity: 'error',
     comment: 'Every package that is imported stands in package.json.',

@@ -4,6 +4,7 @@ import { callerOf } from '@holdfast/tenancy';
 import { benchLedger } from '../../../libs/modules/ledger/src/ledger.bench';
 import { benchEvents } from '../../../libs/platform/events/src/events.bench';
 import { benchRls, formatRlsFigures } from '../../../libs/platform/tenancy/src/rls.bench';
+import { benchTlog, formatTlogFigures } from '../../../libs/platform/tlog/src/tlog.bench';
 import { type BenchSystem, withBenchSystem } from './bench-system';
 import { WrongUsage } from './failures';
 import { benchHttpReads } from './http-reads.bench';
@@ -42,6 +43,7 @@ const BENCHES: Readonly<Record<string, (system: BenchSystem, options: BenchOptio
   },
   events: deliveryText,
   delivery: againstPeers,
+  tlog: async () => formatTlogFigures(await benchTlog()),
   noisy: async (system) => noiseText(await benchNoisyNeighbour(system)),
 };
 

@@ -50,7 +50,7 @@ function partialsByLevel(size: number, edge: readonly Tile[]): Map<number, Tile>
 /**
  * The tiles that change when leaves are added to a tree of `size`, each with its whole content, level by level from the
  * leaves. `edge` are the tree's partial tiles (`edgeTiles(size)` names them); they grow in place, so a tile that is given
- * back replaces the one of the same level and index. The last tile of each level is the next `edge` if it is partial.
+ * back replaces the one of the same level and index. `edgeAfter` tells the partial tiles that the next append goes on from.
  *
  * Pure: what is given is not changed, and what is given back shares no memory with it.
  */
@@ -85,4 +85,11 @@ function fillTiles(level: number, first: number, parts: readonly Uint8Array[]): 
     index: first + at,
     hashes: hashes.subarray(at * tileBytes, (at + 1) * tileBytes),
   }));
+}
+
+/** The partial tiles of a tree after an append that gave `changed`: its `edge` from there on. */
+export function edgeAfter(edge: readonly Tile[], changed: readonly Tile[]): Tile[] {
+  // The later of a level is the one further to the right.
+  const last = new Map([...edge, ...changed].map((tile) => [tile.level, tile]));
+  return [...last.values()].filter(({ hashes }) => hashes.length < TILE_WIDTH * HASH_BYTES);
 }

@@ -17,6 +17,8 @@ import { openNote, signNote, signText } from './signed-note';
 import { bundlesOf, tilePath } from './tile-path';
 import { consistencyProof, inclusionProof, rootFromTiles } from './tile-proofs';
 import { TlogError } from './tlog.errors';
+import { Witness } from './witness';
+import { parseAddCheckpoint, parseCosignatures } from './witness-protocol';
 
 const readVectors = (name: string): unknown =>
   JSON.parse(readFileSync(path.join(__dirname, '../test/vectors', name), 'utf8'));
@@ -176,6 +178,37 @@ describe('Proof files of torchwood and transparency-dev/formats', () => {
     expect(parseProofFile(proofFile)).toEqual({ ...fields, index: BigInt(index) });
     const policy = { origin: log.name, logKeys: [log] };
     expect(verifyProofFile(proofFile, { entry: entries[index]! }, policy).index).toBe(BigInt(index));
+  });
+});
+
+interface WitnessVectors {
+  readonly logVerifier: string;
+  readonly witnessVerifier: string;
+  readonly exchanges: readonly Exchange[];
+}
+
+interface Exchange {
+  readonly what: string;
+  readonly request: string;
+  readonly status: number;
+  readonly contentType: string;
+  readonly body: string;
+}
+
+describe("Exchanges with torchwood's litewitness", () => {
+  const { logVerifier, witnessVerifier, exchanges } = readVectors('witness.json') as WitnessVectors;
+  const ours = new Witness(witness, new Map([[log.name, [parseVerifierKey(logVerifier)]]]));
+
+  // In their order: each finds the witness as the one before left it.
+  test.each(exchanges)('$what: $status', ({ request, status, contentType, body }) => {
+    const answer = ours.addCheckpoint(request);
+    expect([answer.status, answer.contentType]).toEqual([status, contentType]);
+    if (status === 409) expect(answer.body).toBe(body);
+    if (status !== 200) return;
+    const { checkpoint } = parseAddCheckpoint(request);
+    const [theirs] = parseCosignatures(body, checkpoint, [parseVerifierKey(witnessVerifier)]);
+    expect(theirs?.cosignedAt).toBeGreaterThan(1_700_000_000n);
+    expect(parseCosignatures(answer.body, checkpoint, [witness])).toHaveLength(1);
   });
 });
 

@@ -8,7 +8,7 @@ export { decodeEntryBundle, encodeEntryBundle, ENTRY_BYTES_MAX } from './entry-b
 export { type HashTileId, type TileReader, tileReader } from './tile-reader';
 export { consistencyProof, inclusionProof, rootFromTiles } from './tile-proofs';
 export { checkTiles } from './check-tiles';
-export { appendToTiles, type Tile, tileId } from './append-to-tiles';
+export { appendToTiles, edgeAfter, type Tile, tileId } from './append-to-tiles';
 export { type ConsistencyClaim, verifyConsistency } from './proof-verification';
 export { type InclusionClaim, rootFromInclusion, verifyInclusion } from './proof-verification';
 export { formatVerifierKey, parseVerifierKey, type VerifierKey, verifierKey } from './note-keys';

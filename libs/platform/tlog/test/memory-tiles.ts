@@ -1,4 +1,4 @@
-import { appendToTiles, type Tile, tileId } from '../src/append-to-tiles';
+import { appendToTiles, edgeAfter, type Tile, tileId } from '../src/append-to-tiles';
 import { tilePath } from '../src/tile-path';
 import type { HashTileId, TileReader } from '../src/tile-reader';
 
@@ -7,9 +7,11 @@ export class MemoryTiles implements TileReader {
   size = 0;
   readonly tiles = new Map<string, Tile>();
   readonly read: HashTileId[] = [];
+  private edge: Tile[] = [];
 
   append(leafHashes: readonly Uint8Array[]): Tile[] {
-    const changed = appendToTiles(this.size, this.edge(), leafHashes);
+    const changed = appendToTiles(this.size, this.edge, leafHashes);
+    this.edge = edgeAfter(this.edge, changed);
     for (const tile of changed) this.tiles.set(`${tile.level}/${tile.index}`, tile);
     this.size += leafHashes.length;
     return changed;
@@ -27,9 +29,5 @@ export class MemoryTiles implements TileReader {
         .map((tile): [string, string] => [tilePath(tileId(tile)), tile.hashes.toString('base64')])
         .toSorted(([one], [other]) => (one < other ? -1 : 1)),
     );
-  }
-
-  private edge(): Tile[] {
-    return [...this.tiles.values()].filter(({ hashes }) => hashes.length < 256 * 32);
   }
 }
