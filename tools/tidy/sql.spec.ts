@@ -51,8 +51,11 @@ const listedColumns: Rule = (files) =>
         .map((node) => placeOf(file, node)),
     );
 
-/** Tables without the column, or read by whoever sees all of them: an operator's lists, and the versions of a schema. */
-const global = String.raw`(?:tenants\.tenants|tenants\.erasure_receipts|telemetry\.schema_versions)\b`;
+/**
+ * Tables without the column, or read by whoever sees all of them: an operator's lists, the versions of a schema, and what the
+ * sealer knows of the whole log.
+ */
+const global = String.raw`(?:tenants\.tenants|tenants\.erasure_receipts|telemetry\.schema_versions|audit\.sealer|audit\.log_keys|events\.lineage|events\.ticks)\b`;
 
 /** A function call takes the tenant from the context; a table has to be asked for it. */
 const readsTable = new RegExp(

@@ -5,9 +5,12 @@ import { at, injectFaults, STEPS, UnknownStep } from './steps';
 describe('The steps of delivery', () => {
   afterEach(() => injectFaults([]));
 
-  const sources = readdirSync(__dirname, { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'))
-    .map((file) => readFileSync(join(__dirname, file), 'utf8'))
+  const sources = [__dirname, join(__dirname, '../../../modules/audit/src/sealing')]
+    .flatMap((folder) =>
+      readdirSync(folder, { recursive: true, encoding: 'utf8' })
+        .filter((file) => file.endsWith('.ts') && !file.endsWith('.spec.ts'))
+        .map((file) => readFileSync(join(folder, file), 'utf8')),
+    )
     .join('\n');
 
   it.each(STEPS)('are passed by the code: %s', (step) => {

@@ -35,6 +35,15 @@ export const STEPS = [
   'store-parking.settled',
   'store-parking.committed',
   'store-parking.failed',
+  'sealer.leased',
+  'sealer.read',
+  'sealer.hashed',
+  'sealer.written',
+  'sealer.committed',
+  'sealer.positioned',
+  'sealer.reread',
+  'sealer.remembered',
+  'sealer.stored',
 ] as const;
 
 /** The name of a step: `<part>.<what has just been done>`. */

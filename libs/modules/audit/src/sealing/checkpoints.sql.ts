@@ -1,0 +1,71 @@
+import { statement, type SystemTx } from '@holdfast/database';
+import { treeName, type TreeKey } from './trees.sql';
+
+/** A checkpoint as it is stored. */
+export interface StoredCheckpoint extends TreeKey {
+  readonly size: number;
+  readonly root: Buffer;
+  readonly note: string;
+}
+
+const UPSERT = statement(
+  'audit.upsert_checkpoints',
+  `insert into audit.checkpoints as c (tenant_id, epoch, hour, size, root, note)
+   select n.tenant_id, n.epoch, date_trunc('hour', clock_timestamp()), n.size, n.root, n.note
+   from unnest($1::uuid[], $2::int[], $3::bigint[], $4::bytea[], $5::text[]) n (tenant_id, epoch, size, root, note)
+   on conflict (tenant_id, epoch, hour) do update
+   set size = excluded.size, root = excluded.root, note = excluded.note, signed_at = clock_timestamp()
+   where c.size <= excluded.size`,
+);
+
+const FIND_NEWEST = statement<TreeKey & { size: bigint; root: Buffer; note: string }>(
+  'audit.find_newest_checkpoints',
+  `select n.tenant_id as "tenantId", n.epoch, c.size, c.root, c.note
+   from unnest($1::uuid[], $2::int[]) n (tenant_id, epoch)
+   cross join lateral (
+     select c.size, c.root, c.note
+     from audit.checkpoints c
+     where c.tenant_id = n.tenant_id and c.epoch = n.epoch
+     order by c.hour desc
+     limit 1
+   ) c`,
+);
+
+const RECORD_KEYS = statement(
+  'audit.record_log_keys',
+  `insert into audit.log_keys as k (public_key)
+   select unnest($1::bytea[])
+   on conflict (public_key) do update
+   set last_used_at = excluded.last_used_at`,
+);
+
+/** Stores checkpoints as the newest of their hour. One that is smaller than what is there changes nothing. */
+export async function upsertCheckpoints(
+  tx: SystemTx,
+  checkpoints: readonly StoredCheckpoint[],
+): Promise<void> {
+  await tx.execute(UPSERT, [
+    checkpoints.map(({ tenantId }) => tenantId),
+    checkpoints.map(({ epoch }) => epoch),
+    checkpoints.map(({ size }) => size),
+    checkpoints.map(({ root }) => root),
+    checkpoints.map(({ note }) => note),
+  ]);
+}
+
+/** The newest stored checkpoint of each tree, by tree. */
+export async function findNewestCheckpoints(
+  tx: SystemTx,
+  trees: readonly TreeKey[],
+): Promise<ReadonlyMap<string, StoredCheckpoint>> {
+  const rows = await tx.rows(FIND_NEWEST, [
+    trees.map(({ tenantId }) => tenantId),
+    trees.map(({ epoch }) => epoch),
+  ]);
+  return new Map(rows.map((row) => [treeName(row), { ...row, size: Number(row.size) }]));
+}
+
+/** Notes that these public keys (32 bytes each) sign. */
+export async function recordLogKeys(tx: SystemTx, publicKeys: readonly Buffer[]): Promise<void> {
+  await tx.execute(RECORD_KEYS, [publicKeys]);
+}

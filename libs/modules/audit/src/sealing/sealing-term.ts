@@ -1,0 +1,232 @@
+import type { Database } from '@holdfast/database';
+import { at, type Report } from '@holdfast/events';
+import { CheckpointSigner, type Unsigned } from './checkpoint-signer';
+import { recordLogKeys } from './checkpoints.sql';
+import { GrowingTree, NIL } from './growing-tree';
+import type { LogKeys } from './log-keys';
+import { LogRefused, Refusals } from './refusals';
+import { holdSealer, type SealedLineage, type SealerLease, sealing } from './sealer-lease.sql';
+import { lookAtLog, type SealingLook } from './sealing-look.sql';
+import { roundSeconds, roundsTotal, sealedTotal } from './sealing-metrics';
+import { begin, grow, type GrownTree, readPages, type TenantPage } from './sealing-round';
+import { SignerMemory } from './signer-memory';
+import { TreeCache } from './tree-cache';
+import { insertTrees, listDueTenants, listTrees, treeName, type Tree, writeChanges } from './trees.sql';
+
+/** What a term needs of its sealer. */
+export interface SealingTermOptions {
+  readonly database: Database;
+  readonly keys: LogKeys;
+  /** Where the signer remembers what it has signed: AUDIT_SIGNER_DIRECTORY. */
+  readonly directory: string;
+  readonly report: Report;
+  readonly warn: (message: string) => void;
+  /** A tenant that was sealed to the end rests so long, in milliseconds: a partial tile is not written anew for each event. */
+  readonly restMs: number;
+}
+
+/** What a round did. */
+export interface SealedRound {
+  readonly eventCount: number;
+  /** Whether another round finds something to do at once. */
+  readonly isMore: boolean;
+}
+
+const TENANTS_PER_ROUND = 200;
+const TREES_PER_SCAN = 1_000;
+
+/**
+ * What one holder of the lease does in one server process: everything that is kept in memory begins with it and ends with it,
+ * so that nothing outlives a lease, a failover or a failure.
+ */
+export class SealingTerm {
+  private readonly refusals: Refusals;
+  private readonly signer: CheckpointSigner;
+  private readonly cache: TreeCache;
+  /** Behind which tenant the scan for unsigned trees goes on; undefined when it is through. */
+  private scannedTo: string | undefined = NIL;
+  private tick: bigint | undefined;
+  /** When the newest tick was first seen: before everything has rested, its tenants may still become due. */
+  private tickSeenAtMs = 0;
+  private heldAtMs = 0;
+
+  private constructor(
+    private readonly options: SealingTermOptions,
+    private readonly lease: SealerLease,
+    private readonly lineage: SealedLineage,
+    private readonly memory: SignerMemory,
+  ) {
+    const { database, keys, report, warn } = options;
+    this.refusals = new Refusals(report);
+    this.signer = new CheckpointSigner({
+      database,
+      keys,
+      memory,
+      lease,
+      lineage,
+      refusals: this.refusals,
+      warn,
+    });
+    this.cache = new TreeCache(database, this.refusals);
+  }
+
+  /** Begins with what the signer remembers. */
+  static async begin(
+    options: SealingTermOptions,
+    lease: SealerLease,
+    lineage: SealedLineage,
+  ): Promise<SealingTerm> {
+    const memory = await SignerMemory.open(options.directory, lease.holder);
+    const term = new SealingTerm(options, lease, lineage, memory);
+    await sealing(options.database, async (tx) => {
+      await Promise.all([holdSealer(tx, lease, lineage), recordLogKeys(tx, options.keys.publicKeys)]);
+    });
+    term.heldAtMs = performance.now();
+    return term;
+  }
+
+  /** Gives the leaves of what is due their places, and signs what is safe. */
+  async round(): Promise<SealedRound> {
+    const startedAtMs = performance.now();
+    const { look, pages, isMore } = await this.read();
+    await at('sealer.read');
+    const grown = await this.grow(pages, look);
+    await at('sealer.hashed');
+    if (grown.length > 0) {
+      await this.write(grown);
+      roundsTotal.inc();
+      roundSeconds.observe((performance.now() - startedAtMs) / 1_000);
+    } else await this.stayHolder();
+    await this.scan();
+    await this.sign();
+    const eventCount = grown.reduce((sum, each) => sum + each.eventCount, 0);
+    return { eventCount, isMore: isMore || this.scannedTo !== undefined };
+  }
+
+  close(): Promise<void> {
+    return this.memory.close();
+  }
+
+  private async read(): Promise<{ look: SealingLook; pages: TenantPage[]; isMore: boolean }> {
+    const { database, restMs } = this.options;
+    return sealing(
+      database,
+      async (tx) => {
+        const look = await lookAtLog(tx, this.lineage);
+        if (this.isQuiet(look.tick)) return { look, pages: [], isMore: false };
+        const except = this.refusals.tenantIds;
+        const due = await listDueTenants(tx, { restMs, except, limit: TENANTS_PER_ROUND });
+        const ours = due.filter(({ tenantId, tree }) => this.isOurs(tenantId, tree));
+        const pages = await readPages(tx, ours, look);
+        const isMore = due.length === TENANTS_PER_ROUND || pages.some(({ isCut }) => isCut);
+        if (isMore) this.tickSeenAtMs = performance.now();
+        return { look, pages: pages.filter(({ tenant, rows }) => tenant.tree ?? rows.length > 0), isMore };
+      },
+      'read only',
+    );
+  }
+
+  /** Whether everything of the newest tick has been looked at, and rested since. */
+  private isQuiet(tick: bigint): boolean {
+    const isSeen = tick === this.tick;
+    this.tick = tick;
+    if (!isSeen) this.tickSeenAtMs = performance.now();
+    return isSeen && performance.now() - this.tickSeenAtMs > 2 * this.options.restMs + 1_000;
+  }
+
+  /** Refuses what was signed of a tree that the database does not have. */
+  private isOurs(tenantId: string, tree: Tree | undefined): boolean {
+    const newest = this.memory.newest(tenantId);
+    return (
+      this.refusals.guard(tenantId, () => {
+        if (newest && !tree)
+          throw new LogRefused(
+            'behind',
+            `epoch ${newest.epoch} was signed already, and the database has no tree`,
+          );
+        return true;
+      }) ?? false
+    );
+  }
+
+  private async grow(pages: readonly TenantPage[], look: SealingLook): Promise<GrownTree[]> {
+    const known = pages.flatMap(({ tenant }) => tenant.tree ?? []);
+    const edges = await this.cache.load(known);
+    const grown: GrownTree[] = [];
+    for (const page of pages) {
+      const { tree, tenantId } = page.tenant;
+      const begun = tree ? undefined : begin(tenantId, this.lineage);
+      const from = tree ? edges.get(treeName(tree)) : GrowingTree.empty();
+      const made = from && (await grow(page, from, look, begun));
+      if (made) grown.push(made);
+    }
+    return grown;
+  }
+
+  private async write(grown: readonly GrownTree[]): Promise<void> {
+    await sealing(this.options.database, async (tx) => {
+      const held = holdSealer(tx, this.lease, this.lineage);
+      const inserted = insertTrees(
+        tx,
+        grown.flatMap(({ begun }) => begun ?? []),
+      );
+      await Promise.all([
+        held,
+        inserted,
+        writeChanges(
+          tx,
+          grown.map(({ change }) => change),
+        ),
+      ]);
+      await at('sealer.written');
+    });
+    await at('sealer.committed');
+    this.heldAtMs = performance.now();
+    const unsigned: Unsigned[] = [];
+    for (const { change, growing, unsigned: added, eventCount, begun } of grown) {
+      this.cache.keep(change.after, growing);
+      if (eventCount > 0 || begun) unsigned.push(added);
+      sealedTotal.inc(eventCount);
+    }
+    this.signer.add(unsigned);
+  }
+
+  /** Finds trees that have grown since they were signed, a page at a time. */
+  private async scan(): Promise<void> {
+    if (this.refusals.expire()) this.scannedTo = NIL;
+    const from = this.scannedTo;
+    if (from === undefined) return;
+    const trees = await sealing(
+      this.options.database,
+      (tx) => listTrees(tx, from, TREES_PER_SCAN),
+      'read only',
+    );
+    const grown = trees.filter(
+      ({ tree, signed }) => tree.size !== (signed ?? 0) || tree.size !== this.memory.last(tree)?.size,
+    );
+    const edges = await this.cache.load(grown.map(({ tree }) => tree));
+    this.signer.add(
+      grown.flatMap(({ tree }) => {
+        const growing = edges.get(treeName(tree));
+        if (!growing) return [];
+        const { tenantId, epoch, size } = tree;
+        return [{ tenantId, epoch, size, root: growing.root(), oldestAtMs: undefined }];
+      }),
+    );
+    this.scannedTo = trees.length < TREES_PER_SCAN ? undefined : trees.at(-1)?.tree.tenantId;
+  }
+
+  private async sign(): Promise<void> {
+    if (!this.signer.isWaiting) return;
+    const look = await sealing(this.options.database, (tx) => lookAtLog(tx, this.lineage), 'read only');
+    await at('sealer.positioned');
+    await this.signer.sign(look.flushedHere, look.flushedTo);
+  }
+
+  /** Renews the lease when a third of it is gone. */
+  private async stayHolder(): Promise<void> {
+    if (performance.now() - this.heldAtMs < this.lease.leaseMs / 3) return;
+    await sealing(this.options.database, (tx) => holdSealer(tx, this.lease, this.lineage));
+    this.heldAtMs = performance.now();
+  }
+}
