@@ -67,6 +67,9 @@ function compile() {
   const outDir = `${builds}/${startedAt.getTime()}-${process.pid}`;
   const config = JSON.parse(fs.readFileSync(path.join(root, 'nest-cli.json'), 'utf8'));
   config.compilerOptions.builder.options.outDir = outDir;
+  // Files that are not compiled go there as well: nest would put them where tsconfig says.
+  const assets = config.compilerOptions.assets ?? [];
+  config.compilerOptions.assets = assets.map((include) => ({ include, outDir }));
   config.compilerOptions.deleteOutDir = false;
   fs.writeFileSync(path.join(root, `${outDir}.json`), JSON.stringify(config));
   const options = { cwd: root, encoding: 'utf8' };
