@@ -35,6 +35,9 @@ secret clickhouse_users.xml "<clickhouse><users><holdfast>
 # API and workers seal the secrets of webhooks with it.
 secret webhook_secrets_key "1=$(head -c 32 /dev/urandom | base64 | tr -d '\n')"
 
+# The worker signs the checkpoints of the audit logs with it. Keep it, and nowhere near the database's backups.
+secret audit_log_key "$(openssl genpkey -algorithm ed25519)"
+
 operator=hfo_$(password)
 secret operator_key_hash "$(sha256 "$operator")"
 echo "Operator key, shown once: $operator"

@@ -97,9 +97,14 @@ describe('compose.yaml', () => {
     for (const left of Object.keys(service.environment ?? {})) {
       const { [left]: _, ...others } = environmentOf(service, directory);
       const variable = left.replace(/_FILE$/, '');
-      // Without its hash the operator's routes are off, without Redis each API process counts requests by itself, and
-      // without their URLs `migrate` sets fewer passwords.
-      const optional = ['OPERATOR_KEY_HASH', 'WEBHOOK_SECRETS_KEY', ...(name === 'api' ? ['REDIS_URL'] : [])];
+      // Without its hash the operator's routes are off, without Redis each API process counts requests by itself, without
+      // the log's key a worker seals nothing, and without their URLs `migrate` sets fewer passwords.
+      const optional = [
+        'OPERATOR_KEY_HASH',
+        'WEBHOOK_SECRETS_KEY',
+        'AUDIT_LOG_KEY_PRIVATE',
+        ...(name === 'api' ? ['REDIS_URL'] : []),
+      ];
       if (optional.includes(variable) || (name === 'migrate' && variable !== 'DATABASE_ADMIN_URL')) continue;
       expect(faultsOf(apps[name]!, others).join()).toContain(variable);
     }

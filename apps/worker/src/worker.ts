@@ -1,3 +1,4 @@
+import { Sealer } from '@holdfast/audit';
 import type { WorkerConfig } from '@holdfast/config';
 import { Database } from '@holdfast/database';
 import {
@@ -45,12 +46,16 @@ const WEBHOOK_CONNECTIONS = 6;
 const AUTH_CONNECTIONS = 2;
 /** The sequencer, the sweep, and two for each store: a batch holds one while it is sent. */
 const RELAY_CONNECTIONS = 6;
+/** The sealer does one thing after the other; the second is for a commit whose answer comes late. */
+const SEALER_CONNECTIONS = 2;
 
 interface Pools {
   readonly app: Database;
   readonly auth: Database;
   readonly relay: Database;
   readonly webhooks: Database;
+  /** Absent where this worker does not seal. */
+  readonly sealer: Database | undefined;
 }
 
 /** Starts a worker: a candidate for the sequencer's lease, and consumers of every group. Any number may run. */
@@ -75,14 +80,17 @@ export async function startWorker(config: WorkerConfig, resources: WorkerResourc
     if (kafka) health.watch('kafka', () => kafka.broker.ping());
     // Whether the log is the one that it was; what needs no events is served all the same.
     health.watch('events', () => delivery.verify());
+    const sealer = openSealer(config, pools.sealer, logger);
+    if (sealer) health.watch('sealer', () => (sealer.halt ? Promise.reject(sealer.halt) : Promise.resolve()));
     grants.watch();
     delivery.start();
+    sealer?.start();
     health.started();
     return {
       health,
       stop: async () => {
         health.drain();
-        await delivery.stop();
+        await Promise.all([delivery.stop(), sealer?.stop()]);
         await kafka?.broker.close();
         await closeAll(pools, grants);
         await metrics?.close();
@@ -180,12 +188,35 @@ function openPools(config: WorkerConfig, logger: Logger): Pools {
     auth: open('auth', config.databaseAuthUrl, AUTH_CONNECTIONS),
     relay: open('relay', config.databaseRelayUrl, RELAY_CONNECTIONS),
     webhooks: open('webhooks', config.databaseUrl, WEBHOOK_CONNECTIONS),
+    sealer:
+      config.databaseSealerUrl && config.auditLogKeys
+        ? open('sealer', config.databaseSealerUrl, SEALER_CONNECTIONS)
+        : undefined,
   };
 }
 
 async function closeAll(pools: Pools, grants: Grants): Promise<void> {
   grants.close();
-  await Promise.all(Object.values(pools).map((pool: Database) => pool.close()));
+  const opened = Object.values(pools).filter((pool: Database | undefined) => pool !== undefined);
+  await Promise.all(opened.map((pool: Database) => pool.close()));
+}
+
+/** A candidate for sealing the audit logs, where the configuration makes it one. */
+function openSealer(
+  config: WorkerConfig,
+  database: Database | undefined,
+  logger: Logger,
+): Sealer | undefined {
+  const { auditLogName, auditLogKeys, auditSignerDirectory } = config;
+  if (!database || !auditLogKeys || auditSignerDirectory === undefined) return undefined;
+  return new Sealer({
+    database,
+    logName: auditLogName,
+    privateKeys: auditLogKeys,
+    directory: auditSignerDirectory,
+    report: reportTo(logger),
+    warn: (message) => logger.warn({ context: 'sealer' }, message),
+  });
 }
 
 /** Between two log lines about the same trouble: a server that is away fails a hundred times a second. */

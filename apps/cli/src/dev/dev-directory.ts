@@ -32,6 +32,9 @@ export const postgresIn = (directory: string): string => join(directory, 'postgr
 /** Where ClickHouse in process keeps its tables. */
 export const clickhouseIn = (directory: string): string => join(directory, 'clickhouse');
 
+/** Where the sealer remembers what it has signed. */
+export const signerIn = (directory: string): string => join(directory, 'signer');
+
 /** Removes everything, so that the next start is a first one. A server left behind by a killed process is stopped first. */
 export async function resetDevDirectory(directory: string): Promise<void> {
   if (existsSync(postgresIn(directory))) await stopLeftover(postgresIn(directory));

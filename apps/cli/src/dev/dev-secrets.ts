@@ -13,6 +13,8 @@ export interface DevSecrets {
   readonly receiptKey: string;
   /** Seals the secrets of webhooks: `id=key`. */
   readonly webhookKey: string;
+  /** Signs the checkpoints of the audit logs. */
+  readonly auditLogKey: string;
   /** The demo's tenants with their keys, which the API shows once and stores hashed. */
   readonly tenants: readonly DemoTenant[];
   /** Whether the demo's data are complete. */
@@ -32,7 +34,8 @@ export function openDevSecrets(directory: string): DevSecrets {
   const fresh: DevSecrets = {
     adminPassword: randomBytes(24).toString('base64url'),
     operatorKey: `hfo_${randomBytes(24).toString('base64url')}`,
-    receiptKey: newReceiptKey(),
+    receiptKey: newSigningKey(),
+    auditLogKey: newSigningKey(),
     webhookKey: newWebhookKey(),
     tenants: [],
     demoDone: false,
@@ -41,11 +44,11 @@ export function openDevSecrets(directory: string): DevSecrets {
   return fresh;
 }
 
-/** A directory of a release that had no receipts or no webhooks; what is made is kept, since things are sealed with it. */
+/** A directory of a release that had fewer secrets; what is made is kept, since things are sealed with it. */
 function withMissing(directory: string, known: DevSecrets): DevSecrets {
-  const { receiptKey = newReceiptKey(), webhookKey = newWebhookKey() } = known as Partial<DevSecrets>;
-  const complete = { ...known, receiptKey, webhookKey };
-  if (known.receiptKey !== receiptKey || known.webhookKey !== webhookKey) saveDevSecrets(directory, complete);
+  const made = { receiptKey: newSigningKey(), auditLogKey: newSigningKey(), webhookKey: newWebhookKey() };
+  const complete = { ...made, ...known };
+  if (Object.keys(made).some((name) => !(name in known))) saveDevSecrets(directory, complete);
   return complete;
 }
 
@@ -53,7 +56,7 @@ function newWebhookKey(): string {
   return `dev=${randomBytes(32).toString('base64')}`;
 }
 
-function newReceiptKey(): string {
+function newSigningKey(): string {
   const { privateKey } = generateKeyPairSync('ed25519');
   return privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64');
 }

@@ -2,7 +2,7 @@ import { type Configs, readConfig } from '@holdfast/config';
 import { createLogger } from '@holdfast/observability';
 import { printOutcome, showStep } from '../output';
 import { makeDemo } from './demo';
-import { DevRefused, openDevDirectory, resetDevDirectory } from './dev-directory';
+import { DevRefused, openDevDirectory, resetDevDirectory, signerIn } from './dev-directory';
 import { type DevFile, removeDevFile, writeDevFile } from './dev-file';
 import { takeDevLock } from './dev-lock';
 import { choosePort } from './dev-ports';
@@ -71,6 +71,8 @@ async function start(dev: Dev): Promise<void> {
     operatorKey: secrets.operatorKey,
     receiptKey: secrets.receiptKey,
     webhookKey: secrets.webhookKey,
+    auditLogKey: secrets.auditLogKey,
+    signerDirectory: signerIn(directory),
   });
   stop.throwIfAborted();
   const { tenants, operatorKey } = await withDemo(dev, running.api, secrets);
@@ -157,6 +159,8 @@ async function startServers(
     readonly operatorKey: string;
     readonly receiptKey: string;
     readonly webhookKey: string;
+    readonly auditLogKey: string;
+    readonly signerDirectory: string;
   },
 ): Promise<Omit<DevFile, 'tenants'>> {
   const logger = createLogger({ app: 'dev', level: config.logLevel ?? 'warn' });

@@ -22,6 +22,9 @@ export interface PartsOptions extends DevPorts {
   readonly operatorKey: string;
   readonly receiptKey: string;
   readonly webhookKey: string;
+  readonly auditLogKey: string;
+  /** Where the sealer remembers what it has signed. */
+  readonly signerDirectory: string;
   readonly logger: Logger;
   /** Takes up how each part is stopped, as soon as it runs. */
   readonly undo: AsyncDisposableStack;
@@ -95,6 +98,8 @@ function environmentOf({
   operatorKey,
   receiptKey,
   webhookKey,
+  auditLogKey,
+  signerDirectory,
   ...ports
 }: PartsOptions): ReturnType<typeof environmentWith> {
   return environmentWith({
@@ -110,6 +115,8 @@ function environmentOf({
     OPERATOR_KEY_HASH: createHash('sha256').update(operatorKey).digest('hex'),
     RECEIPT_KEY_PRIVATE: receiptKey,
     WEBHOOK_SECRETS_KEY: webhookKey,
+    AUDIT_LOG_KEY_PRIVATE: auditLogKey,
+    AUDIT_SIGNER_DIRECTORY: signerDirectory,
     WEBHOOK_ALLOWED_NETWORKS: THIS_MACHINE,
     HOLDFAST_HOST: config.host,
     HOLDFAST_PORT: String(ports.port),

@@ -1,7 +1,9 @@
 import { z } from 'zod';
+import { auditLog } from './audit-log';
 import { kafka } from './kafka';
 import {
   addressRequestsPerSecond,
+  auditLogName,
   clickhouseUrl,
   eventsOnFailover,
   databaseAdminUrl,
@@ -59,6 +61,7 @@ const everyDatabase = {
 const api = z.object({
   ...everyProcess,
   port,
+  auditLogName,
   databaseUrl: databases.databaseUrl,
   databaseAuthUrl: databases.databaseAuthUrl,
   databaseOpsUrl: databases.databaseOpsUrl,
@@ -78,9 +81,11 @@ const api = z.object({
 
 const worker = z.object({
   ...everyProcess,
+  auditLogName,
   databaseUrl: databases.databaseUrl,
   databaseAuthUrl: databases.databaseAuthUrl,
   databaseRelayUrl: databases.databaseRelayUrl,
+  databaseSealerUrl,
   databaseJobsUrl,
   redisUrl,
   clickhouseUrl,
@@ -89,6 +94,7 @@ const worker = z.object({
   faults,
   webhookKeys,
   webhookNetworks,
+  ...auditLog,
   ...kafka,
 });
 
@@ -116,6 +122,7 @@ const cli = z.object({
   directory,
   nodeEnv,
   operatorName,
+  auditLogName,
   databaseAdminUrl: optional(databaseAdminUrl),
   ...everyDatabase,
   redisUrl,

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -199,6 +200,28 @@ describe('readConfig', () => {
     expect(readConfig('api', local).oidcIssuers).toHaveLength(1);
     expect(refusalOf(() => readConfig('api', { ...local, NODE_ENV: 'production' })).faults).toEqual([
       { variable: 'OIDC_ISSUERS', message: 'has to be https:// addresses in production' },
+    ]);
+  });
+
+  test('insists that a worker that signs reaches the logs and remembers', () => {
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+    const base64 = privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64');
+    const worker = { ...api, REDIS_URL: 'redis://r:6379' };
+    const signing = { ...worker, AUDIT_LOG_KEY_PRIVATE: `${pem},${base64}` };
+    expect(refusalOf(() => readConfig('worker', signing)).faults).toEqual([
+      { variable: 'AUDIT_SIGNER_DIRECTORY', message: 'is missing: AUDIT_LOG_KEY_PRIVATE is set' },
+      { variable: 'DATABASE_SEALER_URL', message: 'is missing: AUDIT_LOG_KEY_PRIVATE is set' },
+    ]);
+    const complete = {
+      AUDIT_SIGNER_DIRECTORY: '/signer',
+      DATABASE_SEALER_URL: 'postgres://holdfast_sealer:x@db/a',
+    };
+    expect(readConfig('worker', { ...signing, ...complete }).auditLogKeys).toHaveLength(2);
+    expect(readConfig('worker', worker).auditLogKeys).toBeUndefined();
+    const wrong = { ...worker, ...complete, AUDIT_LOG_KEY_PRIVATE: 'secret' };
+    expect(refusalOf(() => readConfig('worker', wrong)).faults).toMatchObject([
+      { variable: 'AUDIT_LOG_KEY_PRIVATE' },
     ]);
   });
 

@@ -41,6 +41,7 @@ export function readConfig<Name extends App>(
   }
   faults.push(
     ...queueFaults(app, values),
+    ...sealerFaults(app, values),
     ...issuerFaults(app, values),
     ...injectionFaults(values),
     ...kafkaFaults(app, values),
@@ -99,6 +100,14 @@ function deriveRoles(values: Map<string, string>): void {
 function queueFaults(app: App, values: ReadonlyMap<string, string>): ConfigFault[] {
   if (app !== 'worker' || values.has('REDIS_URL') || values.has('DATABASE_JOBS_URL')) return [];
   return [{ variable: 'REDIS_URL', message: 'or DATABASE_JOBS_URL is missing: the queues need one of them' }];
+}
+
+/** Whoever signs has to reach the logs, and to remember what it has signed. */
+function sealerFaults(app: App, values: ReadonlyMap<string, string>): ConfigFault[] {
+  if (app !== 'worker' || !values.has('AUDIT_LOG_KEY_PRIVATE')) return [];
+  return ['AUDIT_SIGNER_DIRECTORY', 'DATABASE_SEALER_URL']
+    .filter((variable) => !values.has(variable))
+    .map((variable) => ({ variable, message: 'is missing: AUDIT_LOG_KEY_PRIVATE is set' }));
 }
 
 /** Whoever can read or change what an issuer says over plain HTTP decides who is who. */

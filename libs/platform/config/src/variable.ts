@@ -1,3 +1,4 @@
+import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
 
 /** What is written down about a variable: the table in the README is made from it. */
@@ -52,3 +53,15 @@ export const portNumber = z
   })
   .transform(Number)
   .refine((port) => port <= 65_535, { error: 'has to be a port number from 0 to 65535' });
+
+/** Whether the text is an Ed25519 private key as PKCS #8, in PEM or base64. */
+export function isEd25519(text: string): boolean {
+  try {
+    const key = text.includes('BEGIN')
+      ? createPrivateKey(text)
+      : createPrivateKey({ key: Buffer.from(text, 'base64'), format: 'der', type: 'pkcs8' });
+    return key.asymmetricKeyType === 'ed25519';
+  } catch {
+    return false;
+  }
+}

@@ -1,7 +1,6 @@
-import { createPrivateKey } from 'node:crypto';
 import { z } from 'zod';
 import { issuersSchema } from './issuers';
-import { connectionString, isNetwork, portNumber, variable } from './variable';
+import { connectionString, isEd25519, isNetwork, portNumber, variable } from './variable';
 
 /**
  * Every variable that a process of Holdfast reads, under the name that code uses. Schemas of apps pick from here, so a
@@ -51,8 +50,9 @@ export const databaseJobsUrl = variable(postgresUrl.optional(), {
 export const databaseSealerUrl = variable(postgresUrl.optional(), {
   env: 'DATABASE_SEALER_URL',
   meaning:
-    'PostgreSQL as the role holdfast_sealer. `migrate` sets its password; no process connects with it yet.',
-  whenEmpty: 'The role keeps the password it has.',
+    'PostgreSQL as the role holdfast_sealer: a worker that seals the audit logs. `migrate` sets its password.',
+  whenEmpty:
+    'Fault for a worker with AUDIT_LOG_KEY_PRIVATE; at `migrate` the role keeps the password it has.',
   secret: true,
 });
 
@@ -186,6 +186,22 @@ export const signUp = variable(z.enum(['enabled', 'disabled']).default('disabled
     'Whether people with a JWT of a trusted issuer may begin tenants themselves: `enabled` or `disabled`.',
   whenEmpty: '`disabled`: the operator makes tenants.',
 });
+
+/** C2SP key names have no spaces and no plus; the longest of ours end in a path of two ids. */
+export const auditLogName = variable(
+  z
+    .string()
+    .regex(/^[\x21-\x2a\x2c-\x7e]{1,100}$/, {
+      error: 'has to be 1 to 100 printable ASCII characters without spaces and plus',
+    })
+    .default('holdfast'),
+  {
+    env: 'AUDIT_LOG_NAME',
+    meaning:
+      'What this installation’s audit logs are called: their origins are `<name>/<tenant>/<epoch>`, and receipts are signed under it. Choose it once: proofs name it.',
+    whenEmpty: '`holdfast`.',
+  },
+);
 
 export const metricsPort = variable(portNumber.prefault('9464'), {
   env: 'HOLDFAST_METRICS_PORT',
@@ -357,14 +373,3 @@ export const webhookNetworks = variable(
     whenEmpty: 'Webhooks go to public addresses only, by https. `holdfast dev` allows this machine.',
   },
 );
-
-function isEd25519(text: string): boolean {
-  try {
-    const key = text.includes('BEGIN')
-      ? createPrivateKey(text)
-      : createPrivateKey({ key: Buffer.from(text, 'base64'), format: 'der', type: 'pkcs8' });
-    return key.asymmetricKeyType === 'ed25519';
-  } catch {
-    return false;
-  }
-}
