@@ -8,7 +8,8 @@ const platform = {
   config: ['kernel'],
   observability: ['kernel', 'config'],
   database: ['kernel', 'config', 'observability'],
-  tenancy: ['kernel', 'database', 'observability'],
+  vault: ['kernel', 'database', 'tlog'],
+  tenancy: ['kernel', 'database', 'observability', 'vault'],
   cqrs: ['kernel', 'database', 'observability', 'tenancy'],
   http: ['kernel', 'config', 'cqrs', 'database', 'observability', 'tenancy'],
   jobs: ['kernel', 'config', 'observability'],
@@ -30,6 +31,7 @@ const platform = {
     'resilience',
     'tenancy',
     'tlog',
+    'vault',
   ],
 };
 
@@ -46,6 +48,7 @@ const underModules = [
   'resilience',
   'tenancy',
   'tlog',
+  'vault',
 ];
 
 /** Modules that a module may use besides the platform. */

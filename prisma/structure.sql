@@ -65,6 +65,21 @@ create policy holdfast_sealer_seals on audit.checkpoints as permissive for all t
 create policy tenant_access on audit.checkpoints as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.checkpoints as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
+create table audit.disclosures (
+  tenant_id uuid not null,
+  event_id uuid not null,
+  path text not null,
+  subject uuid not null,
+  sealed bytea not null,
+  constraint disclosures_pkey PRIMARY KEY (tenant_id, event_id, path)
+);
+alter table audit.disclosures owner to holdfast_owner;
+CREATE INDEX disclosures_tenant_id_subject_idx ON audit.disclosures USING btree (tenant_id, subject);
+alter table audit.disclosures enable row level security;
+alter table audit.disclosures force row level security;
+create policy tenant_access on audit.disclosures as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.disclosures as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
 create table audit.epochs (
   tenant_id uuid not null,
   epoch integer not null,
@@ -123,6 +138,20 @@ create table audit.sealer (
 ) with (fillfactor=50);
 alter table audit.sealer owner to holdfast_owner;
 
+create table audit.subject_keys (
+  tenant_id uuid not null,
+  subject uuid not null,
+  key_id uuid not null,
+  wrapped bytea,
+  constraint subject_keys_pkey PRIMARY KEY (tenant_id, subject)
+);
+alter table audit.subject_keys owner to holdfast_owner;
+CREATE INDEX subject_keys_tenant_id_key_id_idx ON audit.subject_keys USING btree (tenant_id, key_id) WHERE (wrapped IS NOT NULL);
+alter table audit.subject_keys enable row level security;
+alter table audit.subject_keys force row level security;
+create policy tenant_access on audit.subject_keys as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.subject_keys as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
 create table audit.tiles (
   tenant_id uuid not null,
   epoch integer not null,
@@ -165,6 +194,17 @@ create policy holdfast_sealer_reads on audit.trees as permissive for select to h
 create policy holdfast_sealer_seals on audit.trees as permissive for all to holdfast_sealer using (true) with check (true);
 create policy tenant_access on audit.trees as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.trees as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table audit.vaults (
+  tenant_id uuid not null,
+  key_id uuid not null,
+  constraint vaults_pkey PRIMARY KEY (tenant_id)
+);
+alter table audit.vaults owner to holdfast_owner;
+alter table audit.vaults enable row level security;
+alter table audit.vaults force row level security;
+create policy tenant_access on audit.vaults as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.vaults as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
 create table auth.credentials (
   secret_hash bytea not null,
@@ -3337,6 +3377,7 @@ grant usage on schema webhooks to holdfast_relay;
 grant select on table audit.checkpoints to holdfast_app;
 grant select on table audit.checkpoints to holdfast_ops;
 grant insert, select, update on table audit.checkpoints to holdfast_sealer;
+grant delete, insert, select on table audit.disclosures to holdfast_app;
 grant select on table audit.epochs to holdfast_app;
 grant select on table audit.epochs to holdfast_ops;
 grant insert, select on table audit.epochs to holdfast_sealer;
@@ -3347,12 +3388,14 @@ grant select on table audit.log_keys to holdfast_app;
 grant select on table audit.log_keys to holdfast_ops;
 grant insert, select, update on table audit.log_keys to holdfast_sealer;
 grant select, update on table audit.sealer to holdfast_sealer;
+grant insert, select, update on table audit.subject_keys to holdfast_app;
 grant select on table audit.tiles to holdfast_app;
 grant select on table audit.tiles to holdfast_ops;
 grant delete, insert, select, update on table audit.tiles to holdfast_sealer;
 grant select on table audit.trees to holdfast_app;
 grant select on table audit.trees to holdfast_ops;
 grant insert, select, update on table audit.trees to holdfast_sealer;
+grant insert, select, update on table audit.vaults to holdfast_app;
 grant select on table auth.tenants to holdfast_ops;
 grant insert, select on table events.group_actions to holdfast_ops;
 grant select on table events.group_actions to holdfast_relay;

@@ -34,6 +34,8 @@ secret clickhouse_users.xml "<clickhouse><users><holdfast>
 
 # API and workers seal the secrets of webhooks with it.
 secret webhook_secrets_key "1=$(head -c 32 /dev/urandom | base64 | tr -d '\n')"
+# And the keys of tenants, under which the personal values of events are.
+secret vault_key "1=$(head -c 32 /dev/urandom | base64 | tr -d '\n')"
 
 # The worker signs the checkpoints of the audit logs with it. Keep it, and nowhere near the database's backups.
 secret audit_log_key "$(openssl genpkey -algorithm ed25519)"

@@ -8,6 +8,7 @@ import { type TelemetryStore, TelemetryUnavailable } from '@holdfast/telemetry';
 import { Limits } from '@holdfast/resilience';
 import { formatFindings, Grants, holesIn, runDoctor, TenantDatabase } from '@holdfast/tenancy';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { openVault } from '@holdfast/vault';
 import { ApiModule, type ApiParts } from './api.module';
 
 /** What the process that runs the API gives it. */
@@ -133,7 +134,7 @@ function createApplication(
   { logger, telemetry, version, graphiql }: ApiResources,
   { app, ops, grants, limits, health }: Opened & { readonly health: Health },
 ): Promise<NestFastifyApplication> {
-  const tenants = new TenantDatabase(app);
+  const tenants = new TenantDatabase(app, openVault(config));
   const module = ApiModule.forRoot({
     tenants,
     grants,

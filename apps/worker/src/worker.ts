@@ -16,6 +16,7 @@ import { Health, type Logger, startMetricsServer } from '@holdfast/observability
 import type { TelemetryStore } from '@holdfast/telemetry';
 import { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TaskRunner } from '@holdfast/tenants';
+import { openVault } from '@holdfast/vault';
 import { WebhookDelivery } from '@holdfast/webhooks';
 import { type KafkaStore, openKafka } from './kafka-store';
 import { consumersOf, taskKinds } from './worker-groups';
@@ -116,7 +117,8 @@ async function composeDelivery(
   }: WorkerResources & { readonly kafka: KafkaStore | undefined },
 ): Promise<{ start(): void; verify(): Promise<void>; stop(): Promise<void> }> {
   const report = reportTo(logger);
-  const shared = { tenants: new TenantDatabase(app), relay, grants, report };
+  const vault = openVault(config);
+  const shared = { tenants: new TenantDatabase(app, vault), relay, grants, report };
   const settings = { keys: config.webhookKeys, allowedNetworks: config.webhookNetworks };
   const webhooks = new WebhookDelivery({ ...shared, tenants: new TenantDatabase(sending), settings });
   const consumers = new Consumers({

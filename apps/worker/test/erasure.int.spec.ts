@@ -50,6 +50,15 @@ const PEOPLE = `
   support as (
     insert into identity.support_accesses (tenant_id, id, operator, scopes, reason, expires_at)
     select $1, gen_random_uuid(), 'operator:ann', '{ledger:read}', 'to have rows to erase', now() from generate_series(1, 10) n),
+  vault as (
+    insert into audit.vaults (tenant_id, key_id) values ($1, gen_random_uuid())),
+  subject as (
+    insert into audit.subject_keys (tenant_id, subject, key_id, wrapped)
+    select $1, gen_random_uuid(), gen_random_uuid(), decode(repeat('00', 60), 'hex') from generate_series(1, 20) n
+    returning subject),
+  disclosure as (
+    insert into audit.disclosures (tenant_id, event_id, path, subject, sealed)
+    select $1, gen_random_uuid(), 'email', subject, decode(repeat('00', 90), 'hex') from subject),
   parked as (
     insert into events.parked_keys (tenant_id, group_name, key, state, attempts, event_count)
     select $1, 'usage', 'probe/' || n, 'quarantined', 8, 1 from generate_series(1, 10) n),

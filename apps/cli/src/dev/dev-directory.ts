@@ -35,6 +35,9 @@ export const clickhouseIn = (directory: string): string => join(directory, 'clic
 /** Where the sealer remembers what it has signed. */
 export const signerIn = (directory: string): string => join(directory, 'signer');
 
+/** Where the keys of tenants' personal values are. */
+export const vaultIn = (directory: string): string => join(directory, 'vault');
+
 /** Removes everything, so that the next start is a first one. A server left behind by a killed process is stopped first. */
 export async function resetDevDirectory(directory: string): Promise<void> {
   if (existsSync(postgresIn(directory))) await stopLeftover(postgresIn(directory));

@@ -15,6 +15,8 @@ export interface DevSecrets {
   readonly webhookKey: string;
   /** Signs the checkpoints of the audit logs. */
   readonly auditLogKey: string;
+  /** Seals the keys of tenants in the vault: `id=key`. */
+  readonly vaultKey: string;
   /** The demo's tenants with their keys, which the API shows once and stores hashed. */
   readonly tenants: readonly DemoTenant[];
   /** Whether the demo's data are complete. */
@@ -36,7 +38,8 @@ export function openDevSecrets(directory: string): DevSecrets {
     operatorKey: `hfo_${randomBytes(24).toString('base64url')}`,
     receiptKey: newSigningKey(),
     auditLogKey: newSigningKey(),
-    webhookKey: newWebhookKey(),
+    webhookKey: newSealingKey(),
+    vaultKey: newSealingKey(),
     tenants: [],
     demoDone: false,
   };
@@ -46,13 +49,18 @@ export function openDevSecrets(directory: string): DevSecrets {
 
 /** A directory of a release that had fewer secrets; what is made is kept, since things are sealed with it. */
 function withMissing(directory: string, known: DevSecrets): DevSecrets {
-  const made = { receiptKey: newSigningKey(), auditLogKey: newSigningKey(), webhookKey: newWebhookKey() };
+  const made = {
+    receiptKey: newSigningKey(),
+    auditLogKey: newSigningKey(),
+    webhookKey: newSealingKey(),
+    vaultKey: newSealingKey(),
+  };
   const complete = { ...made, ...known };
   if (Object.keys(made).some((name) => !(name in known))) saveDevSecrets(directory, complete);
   return complete;
 }
 
-function newWebhookKey(): string {
+function newSealingKey(): string {
   return `dev=${randomBytes(32).toString('base64')}`;
 }
 

@@ -2,7 +2,7 @@ import { type Configs, readConfig } from '@holdfast/config';
 import { createLogger } from '@holdfast/observability';
 import { printOutcome, showStep } from '../output';
 import { makeDemo } from './demo';
-import { DevRefused, openDevDirectory, resetDevDirectory, signerIn } from './dev-directory';
+import { DevRefused, openDevDirectory, resetDevDirectory, signerIn, vaultIn } from './dev-directory';
 import { type DevFile, removeDevFile, writeDevFile } from './dev-file';
 import { takeDevLock } from './dev-lock';
 import { choosePort } from './dev-ports';
@@ -73,6 +73,8 @@ async function start(dev: Dev): Promise<void> {
     webhookKey: secrets.webhookKey,
     auditLogKey: secrets.auditLogKey,
     signerDirectory: signerIn(directory),
+    vaultKey: secrets.vaultKey,
+    vaultDirectory: vaultIn(directory),
   });
   stop.throwIfAborted();
   const { tenants, operatorKey } = await withDemo(dev, running.api, secrets);
@@ -161,6 +163,8 @@ async function startServers(
     readonly webhookKey: string;
     readonly auditLogKey: string;
     readonly signerDirectory: string;
+    readonly vaultKey: string;
+    readonly vaultDirectory: string;
   },
 ): Promise<Omit<DevFile, 'tenants'>> {
   const logger = createLogger({ app: 'dev', level: config.logLevel ?? 'warn' });

@@ -25,6 +25,9 @@ export interface PartsOptions extends DevPorts {
   readonly auditLogKey: string;
   /** Where the sealer remembers what it has signed. */
   readonly signerDirectory: string;
+  readonly vaultKey: string;
+  /** Where the keys of tenants are. */
+  readonly vaultDirectory: string;
   readonly logger: Logger;
   /** Takes up how each part is stopped, as soon as it runs. */
   readonly undo: AsyncDisposableStack;
@@ -100,6 +103,8 @@ function environmentOf({
   webhookKey,
   auditLogKey,
   signerDirectory,
+  vaultKey,
+  vaultDirectory,
   ...ports
 }: PartsOptions): ReturnType<typeof environmentWith> {
   return environmentWith({
@@ -117,6 +122,8 @@ function environmentOf({
     WEBHOOK_SECRETS_KEY: webhookKey,
     AUDIT_LOG_KEY_PRIVATE: auditLogKey,
     AUDIT_SIGNER_DIRECTORY: signerDirectory,
+    VAULT_KEY: vaultKey,
+    VAULT_DIRECTORY: vaultDirectory,
     WEBHOOK_ALLOWED_NETWORKS: THIS_MACHINE,
     HOLDFAST_HOST: config.host,
     HOLDFAST_PORT: String(ports.port),

@@ -1,4 +1,4 @@
-import type { SealingKey } from './secrets/secret-keyring';
+import type { SealingKey } from '@holdfast/vault';
 
 /** What the configuration says of webhooks, to API and worker alike. */
 export interface WebhookSettings {

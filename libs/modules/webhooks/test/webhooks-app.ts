@@ -8,7 +8,7 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { Test } from '@nestjs/testing';
 import { CreateWebhook, createWebhookInput } from '../src/endpoints/create-webhook.command';
 import type { WebhookWithSecretView } from '../src/endpoints/webhook';
-import type { SealingKey } from '../src/secrets/secret-keyring';
+import type { SealingKey } from '@holdfast/vault';
 import { WebhooksModule } from '../src/webhooks.module';
 
 /** Seals the secrets of every test. */

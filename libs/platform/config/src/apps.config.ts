@@ -28,6 +28,8 @@ import {
   redisUrl,
   signUp,
   trustedProxies,
+  vaultDirectory,
+  vaultKeys,
   webhookKeys,
   webhookNetworks,
 } from './variables';
@@ -77,6 +79,8 @@ const api = z.object({
   trustedProxies,
   webhookKeys,
   webhookNetworks,
+  vaultKeys,
+  vaultDirectory,
 });
 
 const worker = z.object({
@@ -95,6 +99,8 @@ const worker = z.object({
   webhookKeys,
   webhookNetworks,
   ...auditLog,
+  vaultKeys,
+  vaultDirectory,
   ...kafka,
 });
 

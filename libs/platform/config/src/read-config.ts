@@ -45,6 +45,7 @@ export function readConfig<Name extends App>(
     ...issuerFaults(app, values),
     ...injectionFaults(values),
     ...kafkaFaults(app, values),
+    ...pairFaults(values, 'VAULT_KEY', 'VAULT_DIRECTORY'),
   );
   if (!parsed.success || faults.length > 0) throw new ConfigRefused(app, faults);
   return parsed.data as Configs[Name];
@@ -127,18 +128,20 @@ function injectionFaults(values: ReadonlyMap<string, string>): ConfigFault[] {
 /** What belongs together, and a password that would go over the network as it is. */
 function kafkaFaults(app: App, values: ReadonlyMap<string, string>): ConfigFault[] {
   if (app !== 'worker' || !values.has('KAFKA_BROKERS')) return [];
-  const faults: ConfigFault[] = [];
-  for (const [one, other] of [
-    ['KAFKA_USERNAME', 'KAFKA_PASSWORD'],
-    ['KAFKA_TLS_CERT', 'KAFKA_TLS_KEY'],
-  ] as const) {
-    if (values.has(one) === values.has(other)) continue;
-    const [missing, given] = values.has(one) ? [other, one] : [one, other];
-    faults.push({ variable: missing, message: `is missing: ${given} is set` });
-  }
+  const faults = [
+    ...pairFaults(values, 'KAFKA_USERNAME', 'KAFKA_PASSWORD'),
+    ...pairFaults(values, 'KAFKA_TLS_CERT', 'KAFKA_TLS_KEY'),
+  ];
   const isPlain = values.get('KAFKA_SASL_MECHANISM') === 'PLAIN' && values.has('KAFKA_USERNAME');
   if (isPlain && values.get('KAFKA_TLS') !== 'on') {
     faults.push({ variable: 'KAFKA_TLS', message: 'has to be on: PLAIN sends the password as it is' });
   }
   return faults;
+}
+
+/** Of two variables that say nothing without each other, the one that is missing. */
+function pairFaults(values: ReadonlyMap<string, string>, one: string, other: string): ConfigFault[] {
+  if (values.has(one) === values.has(other)) return [];
+  const [missing, given] = values.has(one) ? [other, one] : [one, other];
+  return [{ variable: missing, message: `is missing: ${given} is set` }];
 }

@@ -322,36 +322,57 @@ export const receiptKeyPrivate = variable(
   },
 );
 
-const WEBHOOK_KEY = /^(?<id>[A-Za-z0-9][A-Za-z0-9._-]{0,62})=(?<key>[A-Za-z0-9+/]{43}=)$/;
+const SEALING_KEY = /^(?<id>[A-Za-z0-9][A-Za-z0-9._-]{0,62})=(?<key>[A-Za-z0-9+/]{43}=)$/;
 
-export const webhookKeys = variable(
+const sealingKeys = z
+  .string()
+  .default('')
+  .transform((text) =>
+    text
+      .split(',')
+      .map((key) => key.trim())
+      .filter(Boolean),
+  )
+  .refine((keys) => keys.every((key) => SEALING_KEY.test(key)), {
+    error: 'has to be a list of id=key, each key being 32 bytes in base64 (openssl rand -base64 32)',
+  })
+  .transform((keys) =>
+    keys.map((text) => {
+      const { id = '', key = '' } = SEALING_KEY.exec(text)?.groups ?? {};
+      return { id, key };
+    }),
+  );
+
+export const vaultKeys = variable(sealingKeys, {
+  env: 'VAULT_KEY',
+  meaning:
+    'What the keys of tenants in VAULT_DIRECTORY are sealed with (AES-256-GCM), as `<id>=<32 bytes in base64>` (`openssl rand -base64 32`), for API and worker alike. Of several, separated by commas, the first seals and all of them open. Never kept with backups of the database.',
+  whenEmpty:
+    'Personal values of events are kept nowhere: the audit trail shows them as redacted. `holdfast dev` makes one.',
+  secret: true,
+});
+
+export const vaultDirectory = variable(
   z
     .string()
     .default('')
-    .transform((text) =>
-      text
-        .split(',')
-        .map((key) => key.trim())
-        .filter(Boolean),
-    )
-    .refine((keys) => keys.every((key) => WEBHOOK_KEY.test(key)), {
-      error: 'has to be a list of id=key, each key being 32 bytes in base64 (openssl rand -base64 32)',
-    })
-    .transform((keys) =>
-      keys.map((text) => {
-        const { id = '', key = '' } = WEBHOOK_KEY.exec(text)?.groups ?? {};
-        return { id, key };
-      }),
-    ),
+    .transform((text) => text || undefined),
   {
-    env: 'WEBHOOK_SECRETS_KEY',
+    env: 'VAULT_DIRECTORY',
     meaning:
-      'What the signing secrets of webhooks are sealed with (AES-256-GCM), as `<id>=<32 bytes in base64>` (`openssl rand -base64 32`), for API and worker alike. Of several, separated by commas, the first seals and all of them open.',
+      'Where each tenant’s key of personal values is: a directory that outlasts every pod, the same for all of API and worker, outside the database and its backups.',
     whenEmpty:
-      'No webhook is made (`webhooks.not_configured`), and nothing is sent. `holdfast dev` makes one.',
-    secret: true,
+      'Personal values of events are kept nowhere: the audit trail shows them as redacted. `holdfast dev` has one in its own directory.',
   },
 );
+
+export const webhookKeys = variable(sealingKeys, {
+  env: 'WEBHOOK_SECRETS_KEY',
+  meaning:
+    'What the signing secrets of webhooks are sealed with (AES-256-GCM), as `<id>=<32 bytes in base64>` (`openssl rand -base64 32`), for API and worker alike. Of several, separated by commas, the first seals and all of them open.',
+  whenEmpty: 'No webhook is made (`webhooks.not_configured`), and nothing is sent. `holdfast dev` makes one.',
+  secret: true,
+});
 
 export const webhookNetworks = variable(
   z

@@ -1,6 +1,8 @@
 import { newId } from '@holdfast/kernel';
+import type { PersonalValue } from '@holdfast/vault';
 import type { z } from 'zod';
 import type { EventType } from './event-types';
+import { committed } from './personal';
 
 /** An event on its way into the log. */
 export interface Announcement {
@@ -11,23 +13,31 @@ export interface Announcement {
   readonly streamId: string;
   readonly streamVersion: bigint;
   readonly payload: string;
+  /** What the payload has commitments to; absent: nothing. */
+  readonly personal?: readonly PersonalValue[];
 }
 
-/** Makes the event of `type` that takes its stream to `streamVersion` (1 for the first). The payload is checked. */
+/**
+ * Makes the event of `type` that takes its stream to `streamVersion` (1 for the first). The payload is checked; what of it names
+ * a person is left aside for the vault, with a commitment in its place.
+ */
 export function announcement<S extends z.ZodType>(
-  { type, schemaVersion, streamType, schema }: EventType<S>,
+  { type, schemaVersion, streamType, schema, personal }: EventType<S>,
   stream: { readonly id: string; readonly version: bigint },
   payload: z.input<S>,
 ): Announcement {
+  const id = newId();
+  const { stored, values } = committed(personal, { id, streamId: stream.id }, payload);
   // Encoded by the schema, so that what a consumer parses is what was announced.
-  const encoded = JSON.stringify(schema.parse(payload));
+  const encoded = JSON.stringify(schema.parse(stored));
   return {
-    id: newId(),
+    id,
     type,
     schemaVersion,
     streamType,
     streamId: stream.id,
     streamVersion: stream.version,
     payload: encoded,
+    personal: values,
   };
 }

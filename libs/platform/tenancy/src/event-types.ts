@@ -1,11 +1,12 @@
 import type { z } from 'zod';
+import { type PersonalField, personalFieldsOf } from './personal';
 
 /** One published version of an event type: the shape of its payload, for good. */
 export interface EventVersion<S extends z.ZodType = z.ZodType> {
   readonly version: number;
   readonly schema: S;
   /** A payload of this version, for whoever reads about the type. A test holds it to the schema. */
-  readonly example: z.input<S>;
+  readonly example: z.output<S>;
 }
 
 /** A version that events of the log may still have, though none is announced in it any more. */
@@ -23,6 +24,8 @@ export interface EventType<S extends z.ZodType = z.ZodType> {
   /** The version in which it is announced. */
   readonly schemaVersion: number;
   readonly schema: S;
+  /** What of the payload names a person, and is in the log as a commitment. */
+  readonly personal: readonly PersonalField[];
   /** All of them, 1 first. */
   readonly versions: readonly EventVersion[];
 }
@@ -55,7 +58,7 @@ const upcasting = new Map<string, Upcasting>();
 
 /**
  * Declares an event type, once, in a module's `*.events.ts`: `ledger.transfer.posted` on streams `ledger.transfer`. Its
- * last part says what has happened, in the past tense. Payloads hold ids, never names or addresses, and no floats.
+ * last part says what has happened, in the past tense. Payloads hold ids and no floats; what names a person is `personal`.
  *
  * Everything declared is served at `GET /v1/events/types` and recorded in libs/modules/delivery/event-types.json. What is
  * recorded stays: a payload changes its shape by another version, with the one before it among `earlier`. Throws when
@@ -72,7 +75,8 @@ export function eventType<S extends z.ZodType>(
   if (versions.some((each, index) => each.version !== index + 1))
     throw new Error(`${type} ${version} does not say how each of its earlier versions becomes the next`);
   const streamType = type.slice(0, type.lastIndexOf('.'));
-  const declaredType = { type, streamType, description, schemaVersion: version, schema, versions };
+  const personal = personalFieldsOf(schema);
+  const declaredType = { type, streamType, description, schemaVersion: version, schema, personal, versions };
   declared.set(type, declaredType);
   const steps = new Map(earlier.map((each) => [each.version, each.upcast]));
   upcasting.set(type, { latest: version, steps });

@@ -12,6 +12,7 @@ export { upcastPayload } from './event-types';
 export type { EarlierVersion, EventType, EventTypeDeclaration, EventVersion } from './event-types';
 export { callerOf, type Grant, readGrant } from './grant';
 export { type GrantPurpose, Grants, type KeyOwner } from './grants';
+export { personal, type PersonalField } from './personal';
 export { FeatureNotInPlan, QuotaExceeded, requireFeature, requireQuota } from './plan-limits';
 export { benchRls, formatRlsFigures, type RlsBenchOptions } from './rls.bench';
 export { settingsOf } from './settings.sql';

@@ -1,5 +1,6 @@
 import type { Caller } from '@holdfast/kernel';
 import { type Connection, statement, Transaction } from '@holdfast/database';
+import type { Vault } from '@holdfast/vault';
 
 import type { Announcement } from './announcement';
 
@@ -24,6 +25,8 @@ export class TenantTx extends Transaction {
     connection: Connection,
     readonly caller: Caller,
     access: 'read only' | 'read write' = 'read write',
+    /** Keeps personal values of events; without it they are kept nowhere, and the log has the commitments alone. */
+    readonly vault?: Vault,
   ) {
     super(connection, access);
     this.tenantId = caller.tenantId;
@@ -31,7 +34,8 @@ export class TenantTx extends Transaction {
 
   /**
    * Appends events to the log in this transaction. The caller holds a lock on each event's key (the aggregate's row)
-   * until the commit: that is what makes log order real order for the key. Throws Conflict when the stream has moved on.
+   * until the commit: that is what makes log order real order for the key. Throws Conflict when the stream has moved on, and
+   * VaultUnavailable when personal values cannot be kept.
    */
   async announce(...announcements: readonly Announcement[]): Promise<void> {
     if (announcements.length === 0) return;
@@ -48,6 +52,8 @@ export class TenantTx extends Transaction {
       each(() => this.caller.causationId ?? null),
       each(() => this.caller.traceparent ?? null),
     ]);
+    const values = announcements.flatMap((event) => event.personal ?? []);
+    if (values.length > 0) await this.vault?.keep(this, values);
   }
 
   protected override opening(

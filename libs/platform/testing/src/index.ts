@@ -11,5 +11,6 @@ export { type ProxyMode, TcpProxy } from './tcp-proxy';
 export { prepareTemplate, TestDatabase, type TestRole, type TestRoute, testRoutes } from './test-database';
 export { TestIssuer } from './test-issuer';
 export { type ConsumedMessage, TestKafka, whyNoKafka } from './test-kafka';
+export { TestVault } from './test-vault';
 export { TestWitness } from './test-witness';
 export { TestCluster } from './test-cluster';

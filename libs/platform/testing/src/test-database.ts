@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type Caller, newId } from '@holdfast/kernel';
 import { Database, migrate, setRolePasswords, setRoleSettings } from '@holdfast/database';
 import { callerOf, Grants, TenantDatabase } from '@holdfast/tenancy';
+import type { Vault } from '@holdfast/vault';
 import { Client } from 'pg';
 import { findUnbound } from './bound-role';
 import { hasPgBouncer, PgBouncer } from './pg-bouncer';
@@ -115,9 +116,9 @@ export class TestDatabase {
     return database;
   }
 
-  /** The pool for business SQL. */
-  tenants(connectionsMax = 5): TenantDatabase {
-    return new TenantDatabase(this.as('holdfast_app', connectionsMax));
+  /** The pool for business SQL; personal values of events are kept where a vault is given. */
+  tenants(connectionsMax = 5, vault?: Vault): TenantDatabase {
+    return new TenantDatabase(this.as('holdfast_app', connectionsMax), vault);
   }
 
   /** Runs SQL as the superuser, whom row-level security does not bind. */

@@ -49,7 +49,7 @@ export class CreateInvitationHandler extends TenantCommandHandler<CreateInvitati
     const { email = null, expiresInDays } = input;
     const row = await insertInvitation(tx, { id: newId(), hash: token.hash, email, role, expiresInDays });
     const shown = showInvitation(row);
-    const content = { role: input.role, expiresAt: shown.expiresAt };
+    const content = { role: input.role, expiresAt: shown.expiresAt, email: email ?? undefined };
     await tx.announce(announcement(invitationCreated, { id: row.id, version: 1n }, content));
     return shown;
   }

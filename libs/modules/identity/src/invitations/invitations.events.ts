@@ -1,11 +1,19 @@
-import { eventType } from '@holdfast/tenancy';
+import { eventType, personal } from '@holdfast/tenancy';
 import { z } from 'zod';
 
 export const invitationCreated = eventType('identity.invitation.created', {
   version: 1,
-  description: 'Somebody was invited. Whom stands in the row.',
-  schema: z.object({ role: z.string(), expiresAt: z.string() }),
-  example: { role: 'member', expiresAt: '2026-12-03T12:00:00.000Z' },
+  description: 'Somebody was invited.',
+  schema: z.object({
+    role: z.string(),
+    expiresAt: z.string(),
+    email: personal(z.string(), { subject: 'stream' }).optional(),
+  }),
+  example: {
+    role: 'member',
+    expiresAt: '2026-12-03T12:00:00.000Z',
+    email: { commitment: 'Zk3q0Yb9n1cW2dT6hS8mXvP4jL7oA5rE_uIyGfKtB-Q' },
+  },
 });
 
 export const invitationRevoked = eventType('identity.invitation.revoked', {

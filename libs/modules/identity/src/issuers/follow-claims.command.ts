@@ -3,7 +3,7 @@ import { TenantCommand, TenantCommandHandler } from '@holdfast/cqrs';
 import { announcement, type TenantTx } from '@holdfast/tenancy';
 import { CommandHandler } from '@nestjs/cqrs';
 import { admitMember } from '../members/admit-member';
-import { type MemberRow, roleOf } from '../members/member';
+import { announcedOf, type MemberRow, roleOf } from '../members/member';
 import { memberChanged, memberRemoved } from '../members/members.events';
 import { markMemberRemoved, updateMember } from '../members/members.sql';
 import type { HeldRole } from '../roles/role';
@@ -52,6 +52,6 @@ async function follow(tx: TenantTx, member: MemberRow, role: HeldRole | undefine
   } else if (roleOf(member) !== (role.builtIn ?? role.id)) {
     const changed = await updateMember(tx, id, { email, displayName, role, source });
     const stream = { id, version: changed.stream_version };
-    await tx.announce(announcement(memberChanged, stream, { role: roleOf(changed) ?? '' }));
+    await tx.announce(announcement(memberChanged, stream, announcedOf(changed)));
   }
 }

@@ -3,7 +3,7 @@ import { announcement, requireQuota, type TenantTx } from '@holdfast/tenancy';
 import { memberAdded } from './members.events';
 import type { HeldRole } from '../roles/role';
 import { getHeldRole } from '../roles/roles.sql';
-import { type MemberRow, type MemberSource, roleOf } from './member';
+import { announcedOf, type MemberRow, type MemberSource } from './member';
 import { COUNT_MEMBERS, insertMember } from './members.sql';
 
 /** Somebody who becomes a member. */
@@ -27,6 +27,6 @@ export async function admitMember(tx: TenantTx, newcomer: Newcomer): Promise<Mem
   const { issuer, subject, email = null, displayName = null, source } = newcomer;
   const member = await insertMember(tx, { id: newId(), issuer, subject, email, displayName, role, source });
   const stream = { id: member.id, version: member.stream_version };
-  await tx.announce(announcement(memberAdded, stream, { role: roleOf(member) ?? '', source }));
+  await tx.announce(announcement(memberAdded, stream, { ...announcedOf(member), source }));
   return member;
 }

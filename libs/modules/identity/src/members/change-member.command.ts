@@ -8,7 +8,7 @@ import { memberChanged } from './members.events';
 import { roleReference } from '../roles/role';
 import { getHeldRole } from '../roles/roles.sql';
 import { memberContent } from './add-member.command';
-import { type MemberRow, type MemberView, roleOf, showMember } from './member';
+import { announcedOf, type MemberRow, type MemberView, roleOf, showMember } from './member';
 import { lockMember, lockOwners, updateMember } from './members.sql';
 
 /** What PATCH /v1/members/{id} takes. */
@@ -31,7 +31,7 @@ export class ChangeMemberHandler extends TenantCommandHandler<ChangeMember> {
     const source = input.role !== undefined && locked.source === 'issuer' ? 'added' : locked.source;
     const member = await updateMember(tx, locked.id, { email, displayName, role, source });
     const stream = { id: member.id, version: member.stream_version };
-    await tx.announce(announcement(memberChanged, stream, { role: roleOf(member) ?? '' }));
+    await tx.announce(announcement(memberChanged, stream, announcedOf(member)));
     return showMember(member);
   }
 }

@@ -49,6 +49,19 @@ export function roleOf(row: Pick<MemberRow, 'built_in_role' | 'role_id'>): strin
   return row.built_in_role ?? row.role_id;
 }
 
+/** What events say of a member: who reads the trail may have the right to see it. */
+export function announcedOf(row: MemberRow): {
+  readonly role: string;
+  readonly email: string | undefined;
+  readonly displayName: string | undefined;
+} {
+  return {
+    role: roleOf(row) ?? '',
+    email: row.email ?? undefined,
+    displayName: row.display_name ?? undefined,
+  };
+}
+
 /** Shows a row. */
 export function showMember(row: MemberRow): MemberView {
   return {

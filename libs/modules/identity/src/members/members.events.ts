@@ -1,18 +1,25 @@
-import { eventType } from '@holdfast/tenancy';
+import { eventType, personal } from '@holdfast/tenancy';
 import { z } from 'zod';
+
+/** What a member is called. The member's id is their stream's: erasing it takes all of this away. */
+const called = {
+  email: personal(z.string(), { subject: 'stream' }).optional(),
+  displayName: personal(z.string(), { subject: 'stream' }).optional(),
+};
+const commitment = 'Zk3q0Yb9n1cW2dT6hS8mXvP4jL7oA5rE_uIyGfKtB-Q';
 
 export const memberAdded = eventType('identity.member.added', {
   version: 1,
   description: 'Somebody became a member. `role` is that of a built-in role or the id of the tenant’s own.',
-  schema: z.object({ role: z.string(), source: z.string() }),
-  example: { role: 'member', source: 'invitation' },
+  schema: z.object({ role: z.string(), source: z.string(), ...called }),
+  example: { role: 'member', source: 'invitation', email: { commitment } },
 });
 
 export const memberChanged = eventType('identity.member.changed', {
   version: 1,
   description: 'A member’s role was changed, or only what they are called (then `role` is as it was).',
-  schema: z.object({ role: z.string() }),
-  example: { role: 'admin' },
+  schema: z.object({ role: z.string(), ...called }),
+  example: { role: 'admin', email: { commitment }, displayName: { commitment } },
 });
 
 export const memberRemoved = eventType('identity.member.removed', {

@@ -1,6 +1,7 @@
 import { statement, type SystemTx } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
-import type { SealedSecret, SecretKeyring } from '../secrets/secret-keyring';
+import type { Sealed } from '@holdfast/vault';
+import type { SecretKeyring } from '../secrets/secret-keyring';
 import { KEPT_DAYS } from './retention';
 
 /** What one transaction deletes or cancels at most. */
@@ -123,7 +124,7 @@ export async function deleteDead(tx: TenantTx): Promise<number> {
   return old + removed + secrets + endpoints;
 }
 
-const LOCK_SEALED_OTHERWISE = statement<SealedSecret & { readonly id: string }>(
+const LOCK_SEALED_OTHERWISE = statement<Sealed & { readonly id: string }>(
   'webhooks.lock_secrets_sealed_otherwise',
   `select id, key_id as "keyId", sealed
    from webhooks.secrets

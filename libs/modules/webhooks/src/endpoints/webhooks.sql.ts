@@ -1,7 +1,7 @@
 import { NotFound, VersionMismatch } from '@holdfast/kernel';
 import { statement } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
-import type { SealedSecret } from '../secrets/secret-keyring';
+import type { Sealed } from '@holdfast/vault';
 import type { SigningScheme } from '../secrets/signing-secret';
 import type { DisabledReason, WebhookRow } from './webhook';
 
@@ -174,7 +174,7 @@ export async function insertSecret(
     readonly scheme: SigningScheme;
     readonly publicKey: string | null;
   },
-  { keyId, sealed }: SealedSecret,
+  { keyId, sealed }: Sealed,
 ): Promise<void> {
   const { id, endpointId, scheme, publicKey } = secret;
   await tx.execute(INSERT_SECRET, [tx.tenantId, id, endpointId, scheme, sealed, keyId, publicKey]);
