@@ -11,9 +11,16 @@ describe('Hashing', () => {
     expect(leafHash(entry).toString('hex')).toBe(sha256(Buffer.of(0), entry));
   });
 
-  test.each(['', 'plain', 'é — 😀', 'a'.repeat(2_730), 'ü'.repeat(2_731), '漢'.repeat(30_000)])(
-    'a text is hashed as its UTF-8',
-    (text) => expect(leafHash(text).toString('hex')).toBe(sha256(Buffer.of(0), Buffer.from(text))),
+  test.each([
+    '',
+    'plain',
+    'é — 😀',
+    'a'.repeat(2_730),
+    'ü'.repeat(2_731),
+    '漢'.repeat(2_731),
+    '漢'.repeat(30_000),
+  ])('a text is hashed as its UTF-8', (text) =>
+    expect(leafHash(text).toString('hex')).toBe(sha256(Buffer.of(0), Buffer.from(text))),
   );
 
   test('a node, and the tree without leaves', () => {

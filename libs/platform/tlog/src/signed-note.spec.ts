@@ -1,3 +1,4 @@
+import { cosignatureAt } from '../test/cosignature-at';
 import { refused } from '../test/refused';
 import { createPublicKey, generateKeyPairSync, randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
@@ -146,8 +147,12 @@ describe('A note', () => {
     }
   });
 
-  test('counts one signature of a key once', () =>
-    expect(openNote(`${proverb}\n${peterSignature.repeat(3)}`, [peter]).signatures).toHaveLength(1));
+  test('counts one signature of a key once, and refuses it beside one that is not good', () => {
+    expect(openNote(`${proverb}\n${peterSignature.repeat(3)}`, [peter]).signatures).toHaveLength(1);
+    const bad = { ...peter, signature: Buffer.alloc(64) };
+    const both = formatNote({ text: proverb, signatures: [signText(proverb, peter), bad] });
+    expect(() => openNote(both, [peter])).toThrow(refused('bad_signature'));
+  });
 
   test('has its signatures behind the last blank line', () =>
     expect(openNote(signNote(text, [peter]), [peter]).text).toBe(text));
@@ -245,6 +250,10 @@ describe('A cosignature', () => {
   test('has a time between 1 and 2^63 - 1', () => {
     expect(() => signText(checkpoint, witness, 0n)).toThrow(refused('bad_argument'));
     expect(() => signText(checkpoint, witness, 2n ** 63n)).toThrow(refused('bad_argument'));
+    const late = cosignatureAt(2n ** 63n, checkpoint, witness);
+    expect(() => openNote(formatNote({ text: checkpoint, signatures: [late] }), [witness])).toThrow(
+      refused('bad_signature'),
+    );
     expect(formatSignature(signText(checkpoint, witness, 2n ** 63n - 1n))).toContain('witness.example/w1');
   });
 

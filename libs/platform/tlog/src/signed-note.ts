@@ -86,7 +86,7 @@ function verifySignature(text: string, one: NoteSignature, key: VerifierKey): Ve
 
 /**
  * Verifies signatures over a text as a note has them, and tells those of known keys from the others. Throws
- * `bad_signature` if one of a known key is not good; of several by one key the first counts.
+ * `bad_signature` if one of a known key is not good; of several good ones by one key the first counts.
  */
 export function verifySignatures(
   text: string,
@@ -99,11 +99,13 @@ export function verifySignatures(
   const unknown: NoteSignature[] = [];
   for (const one of signatures) {
     const key = keys.find((each) => isOfSameKey(each, one));
-    if (!key) unknown.push(one);
-    if (!key || verified.has(key)) continue;
+    if (!key) {
+      unknown.push(one);
+      continue;
+    }
     const good = verifySignature(text, one, key);
     check(good !== undefined, 'bad_signature', `The signature of ${key.name} is not good`);
-    verified.set(key, good);
+    if (!verified.has(key)) verified.set(key, good);
   }
   return { signatures: [...verified.values()], unknown };
 }

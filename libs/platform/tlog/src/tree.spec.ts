@@ -74,6 +74,7 @@ describe('A tree', () => {
     expect(() => appendToTiles(4, [edge], leaves)).toThrow(refused('bad_argument'));
     expect(() => appendToTiles(3, [], leaves)).toThrow(refused('bad_argument'));
     expect(() => appendToTiles(3, [edge, { ...edge, level: 1 }], leaves)).toThrow(refused('bad_argument'));
+    expect(() => appendToTiles(3, [{ ...edge, index: 1 }], leaves)).toThrow(refused('bad_argument'));
     expect(() => appendToTiles(3, [edge], [Buffer.alloc(31)])).toThrow(refused('bad_argument'));
   });
 });
@@ -173,6 +174,35 @@ describe('Proofs from tiles', () => {
         const [oldRoot, newRoot] = [naive.root(0, oldSize), naive.root(0, newSize)];
         verifyConsistency({ oldSize, oldRoot, newSize, newRoot, proof });
       }
+    }
+  });
+
+  test('do not verify with a bit changed, nor with the root of another tree', async () => {
+    const tiles = treeOf(70);
+    for (const [oldSize, newSize] of [
+      [1, 2],
+      [6, 7],
+      [7, 40],
+      [8, 40],
+      [63, 64],
+      [33, 70],
+    ] as const) {
+      const proof = await consistencyProof(tiles, oldSize, newSize);
+      const claim = {
+        oldSize,
+        oldRoot: naive.root(0, oldSize),
+        newSize,
+        newRoot: naive.root(0, newSize),
+        proof,
+      };
+      const broken = [
+        { ...claim, oldRoot: leaves[69]! },
+        { ...claim, newRoot: leaves[69]! },
+        { ...claim, proof: [...proof, leaves[69]!] },
+        { ...claim, proof: proof.slice(1) },
+        ...proof.map((_, at) => ({ ...claim, proof: proof.with(at, leaves[69]!) })),
+      ];
+      for (const each of broken) expect(() => verifyConsistency(each)).toThrow(refused('wrong_proof'));
     }
   });
 

@@ -1,10 +1,12 @@
 import { hash } from 'node:crypto';
+import { cosignatureAt } from '../test/cosignature-at';
 import { MemoryTiles } from '../test/memory-tiles';
 import { entriesOf } from '../test/naive-tree';
 import { refused } from '../test/refused';
 import { formatCheckpoint } from './checkpoint';
 import { emptyRoot, leafHash } from './hashing';
 import { generateSignerKey, type SignerKey } from './note-keys';
+import { formatSignature } from './note-text';
 import { type OfferOutcome, offerCheckpoint, type WitnessTransport } from './offer-checkpoint';
 import { openCheckpoint } from './open-checkpoint';
 import { addSignatures, signNote } from './signed-note';
@@ -157,6 +159,14 @@ describe('A request to a witness', () => {
     for (const body of ['', '\n', 'nothing\n', '— a AAAA\n', 'é\ud800']) {
       expect(() => parseCosignatures(body, checkpoint, [witnessKey])).toThrow(refused('malformed_response'));
     }
+    const timeless = cosignatureAt(
+      0n,
+      formatCheckpoint({ origin: log.name, size: 3, root: await rootFromTiles(tiles, 3) }),
+      witnessKey,
+    );
+    expect(() => parseCosignatures(formatSignature(timeless), checkpoint, [witnessKey])).toThrow(
+      refused('malformed_response'),
+    );
     expect(() => parseCosignatures('x'.repeat(100_001), checkpoint, [witnessKey])).toThrow(
       refused('too_large'),
     );
