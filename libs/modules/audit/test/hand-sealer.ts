@@ -38,7 +38,7 @@ export class HandSealer {
   readonly logName = LOG;
 
   constructor(
-    private readonly database: TestDatabase,
+    private readonly database: Pick<TestDatabase, 'admin'>,
     readonly key: SignerKey = generateSignerKey(LOG),
   ) {}
 

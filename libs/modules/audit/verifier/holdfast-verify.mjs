@@ -272,12 +272,21 @@ class Report {
     if (this.redactions.length < LISTED_MAX) this.redactions.push(redaction);
   }
 
-  /** The report as JSON has it; the findings in the order of the log, those without a place last. */
+  /**
+   * The report as JSON has it; the findings in the order of the log, those without a place last. A root says of many leaves
+   * that one of them is wrong, so it comes behind what names a leaf.
+   */
   outcome() {
-    const place = (value) => value ?? Number.POSITIVE_INFINITY;
-    const findings = this.findings.toSorted(
-      (one, other) => place(one.epoch) - place(other.epoch) || place(one.index) - place(other.index) || 0,
-    );
+    const placeOf = ({ kind, epoch, index }) => [
+      epoch ?? Infinity,
+      kind === 'root' ? 1 : 0,
+      index ?? Infinity,
+    ];
+    const findings = this.findings.toSorted((one, other) => {
+      const [before, after] = [placeOf(one), placeOf(other)];
+      const at = before.findIndex((each, place) => each !== after[place]);
+      return at < 0 ? 0 : before[at] - after[at];
+    });
     const { findingCount, redactions, redactionCount, pruned, notes, facts } = this;
     return {
       intact: findingCount === 0,
@@ -394,7 +403,8 @@ class Tree {
 
   /** The next leaf's hash, as the tile has it, goes into the tree; whoever claims a root of this size is compared. */
   append(hashed, eventId) {
-    if (this.frontier.size === this.sound.size) this.sound.eventId = eventId;
+    // Leaf 0 is no event's.
+    if (this.frontier.size === Math.max(this.sound.size, 1)) this.sound.eventId = eventId;
     this.frontier.append(hashed);
     const claims = this.claims.get(this.frontier.size);
     if (!claims) return;

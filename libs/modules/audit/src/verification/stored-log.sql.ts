@@ -97,6 +97,16 @@ const LIST_UPPER = statement<UpperTile>(
    limit $5`,
 );
 
+const FIND_UPPER = statement<{ readonly hashes: Buffer }>(
+  'audit.find_upper_tile',
+  'select hashes from audit.tiles where tenant_id = $1 and epoch = $2 and level = $3 and tile = $4',
+);
+
+const COUNT_TILES = statement<{ readonly count: number }>(
+  'audit.count_stored_tiles',
+  'select count(*)::float8 as count from audit.tiles where tenant_id = $1 and epoch = $2',
+);
+
 const LIST_ROWS = statement<LeafRow>(
   'audit.list_leaf_rows',
   `select e.seq::text, e.xid::text, e.tenant_id::text, e.id::text, e.stream_type, e.stream_id::text,
@@ -171,6 +181,21 @@ export function listUpperTiles(
   limit: number,
 ): Promise<UpperTile[]> {
   return tx.rows(LIST_UPPER, [tx.tenantId, epoch, after.level, after.tile, limit]);
+}
+
+/** The hashes of a tile above the leaves. */
+export async function findUpperTile(
+  tx: TenantTx,
+  epoch: number,
+  level: number,
+  tile: number,
+): Promise<Buffer | undefined> {
+  return (await tx.row(FIND_UPPER, [tx.tenantId, epoch, level, tile]))?.hashes;
+}
+
+/** How many tiles an epoch has, of all levels. */
+export async function countTiles(tx: TenantTx, epoch: number): Promise<number> {
+  return (await tx.row(COUNT_TILES, [tx.tenantId, epoch]))?.count ?? 0;
 }
 
 /** The rows of events by their ids. Those that are gone are not among them. */

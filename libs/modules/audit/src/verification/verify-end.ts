@@ -1,0 +1,71 @@
+import type { TenantTx } from '@holdfast/tenancy';
+import type { LeafRow } from '../sealing/leaf';
+import type { LogFinding } from './log-finding';
+import { readUnsealed } from './log-window';
+import { withLeaves } from './stored-log.sql';
+import type { LogPage, LogProgress, LogTrust } from './log-progress';
+
+const PAGE = 1_000;
+/** Long after any lag of a sealer that works: the alert on its lag comes first. */
+const LAG_SECONDS = 300;
+
+/** Verifies a page of what has no leaf behind the last tree, and behind the last page what is missing. */
+export async function verifyEnd(tx: TenantTx, progress: LogProgress, trust: LogTrust): Promise<LogPage> {
+  const rows = await readUnsealed(tx, progress.at.seq, PAGE);
+  const sealed = await withLeaves(tx, { epoch: 0, tile: 0 }, rows);
+  const strays = rows.filter(({ id }) => !sealed.has(id) && !progress.changed.includes(id));
+  const findings = strays.flatMap((row) => judge(progress, row, trust) ?? []);
+  const last = rows.length === PAGE ? rows.at(-1) : undefined;
+  const next = last && { ...progress, at: { ...progress.at, seq: last.seq } };
+  if (!next) findings.push(...missingOf(progress));
+  return { checked: strays.length, findings, next };
+}
+
+/** Whether the event is one of those that all have their leaves. */
+export const isSealedIn = ({ sealed }: LogProgress, { xid }: LeafRow): boolean =>
+  sealed !== null && isVisible(sealed, xid);
+
+function isVisible(snapshot: string, xid: string): boolean {
+  const [xmin = '0', xmax = '0', open = ''] = snapshot.split(':');
+  const id = BigInt(xid);
+  return id < BigInt(xmin) || (id < BigInt(xmax) && !open.split(',').includes(xid));
+}
+
+function judge(
+  progress: LogProgress,
+  row: LeafRow,
+  { lagSeconds = LAG_SECONDS }: LogTrust,
+): LogFinding | undefined {
+  const epoch = progress.epochs.at(-1)?.epoch ?? 1;
+  if (isSealedIn(progress, row)) {
+    const message = 'no leaf is that of this event, and all events up to it are sealed';
+    return { kind: 'inserted', epoch, eventId: row.id, message };
+  }
+  const age = (Date.parse(progress.startedAt) - Date.parse(row.occurred_at)) / 1_000;
+  if (age <= lagSeconds) return undefined;
+  return {
+    kind: 'unsealed',
+    epoch,
+    eventId: row.id,
+    message: `it has waited ${Math.round(age)} s for its leaf`,
+  };
+}
+
+/** Leaves without events that no sealed event accounts for. */
+function missingOf({ missing, prunedTo, epochs }: LogProgress): LogFinding[] {
+  const overstated = epochs.filter(({ epoch, prunedTo: said }) => said > (prunedTo[epoch] ?? 0));
+  const gone = missing.flatMap(({ epoch, from, to, eventId }): LogFinding[] => {
+    const first = Math.max(from, prunedTo[epoch] ?? 0);
+    if (first > to) return [];
+    const message = to > first ? `the events of leaves ${first} to ${to} are gone` : 'the event is gone';
+    return [{ kind: 'missing', epoch, index: first, ...(first === from ? { eventId } : {}), message }];
+  });
+  return [
+    ...overstated.map(({ epoch, prunedTo: said }): LogFinding => {
+      const index = prunedTo[epoch] ?? 0;
+      const message = `it is said to be pruned up to leaf ${said}, and a sealed event says ${index}`;
+      return { kind: 'pruned', epoch, index, message };
+    }),
+    ...gone,
+  ];
+}

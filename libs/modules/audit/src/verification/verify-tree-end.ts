@@ -1,0 +1,124 @@
+import type { TenantTx } from '@holdfast/tenancy';
+import { TILE_WIDTH } from '@holdfast/tlog';
+import { originOf } from '../sealing/log-keys';
+import { partsOfOrigin, readCheckpoint } from './log-claims';
+import type { LogFinding } from './log-finding';
+import {
+  countTiles,
+  findLastCheckpoint,
+  findStoredTree,
+  listStoredCheckpoints,
+  type StoredCheckpoint,
+} from './stored-log.sql';
+import { namedByNext } from './tree-claims';
+import type { LogProgress, LogTrust } from './log-progress';
+
+const CHECKPOINTS_MAX = 200_000;
+
+type Trust = LogTrust & { readonly known: readonly Buffer[] };
+type Find = (kind: LogFinding['kind'], message: string, index?: number) => void;
+
+/** What does not hold of a tree as a whole, once its leaves are verified. */
+export async function endOfTree(
+  tx: TenantTx,
+  progress: LogProgress,
+  trust: Trust,
+  verified: number,
+): Promise<LogFinding[]> {
+  const { epoch } = progress.at;
+  const findings: LogFinding[] = [];
+  const find: Find = (kind, message, index) =>
+    void findings.push({ kind, epoch, ...(index === undefined ? {} : { index }), message });
+  const size = progress.epochs.find((each) => each.epoch === epoch)?.size ?? 0;
+  if (verified < size)
+    find('cut', `the tiles end at leaf ${verified}, and the tree has ${size} leaves`, verified);
+  checkEpochs(tx.tenantId, progress, trust, find);
+  await checkSignatures(tx, progress, trust, find);
+  const named = namedByNext(progress, epoch);
+  for (const claim of trust.claims ?? []) {
+    // A restore lost leaves, and the next epoch says so in its first leaf.
+    if (claim.epoch === epoch && claim.size > size && !named)
+      find('cut', `${claim.by} has ${claim.size} leaves: those from ${size} on are gone`, size);
+  }
+  if (size > 0 && (await countTiles(tx, epoch)) !== expectedTiles(await sizeNow(tx, progress)))
+    find('tile', 'there are more or fewer tiles than a tree of this size has');
+  return findings;
+}
+
+async function sizeNow(tx: TenantTx, { at, epochs }: LogProgress): Promise<number> {
+  const tree = await findStoredTree(tx);
+  return tree?.epoch === at.epoch ? tree.size : (epochs.find(({ epoch }) => epoch === at.epoch)?.size ?? 0);
+}
+
+/** Counted level by level: the tiles of a tree of a billion leaves are too many to list. */
+function expectedTiles(size: number): number {
+  let count = 0;
+  for (let hashes = size; hashes > 0; hashes = Math.floor(hashes / TILE_WIDTH))
+    count += Math.ceil(hashes / TILE_WIDTH);
+  return count;
+}
+
+/** That the epochs are counted without a gap, and each continues the one before. */
+function checkEpochs(tenantId: string, progress: LogProgress, { known }: Trust, find: Find): void {
+  const { at, epochs } = progress;
+  const position = epochs.findIndex(({ epoch }) => epoch === at.epoch);
+  if (at.epoch !== position + 1) find('epoch', `epoch ${position + 1} is not there`);
+  const named = namedByNext(progress, at.epoch);
+  const isLast = position === epochs.length - 1;
+  if (isLast) return;
+  if (!named) return find('epoch', `the first leaf of epoch ${at.epoch + 1} names no checkpoint of this one`);
+  const size = epochs[position]?.size ?? 0;
+  if (Number(named.kept) !== size)
+    find(
+      'epoch',
+      `epoch ${at.epoch + 1} continues this one from ${named.kept} leaves on, and it has ${size}`,
+      size,
+    );
+  const checkpoint = readCheckpoint(named.checkpoint, known);
+  const { tenantId: ofTenant, epoch } = partsOfOrigin(checkpoint?.origin ?? '');
+  if (checkpoint?.isSigned !== true || ofTenant !== tenantId || epoch !== at.epoch)
+    find(
+      'signature',
+      `the checkpoint that the first leaf of epoch ${at.epoch + 1} names is not one of this log`,
+    );
+  return undefined;
+}
+
+async function checkSignatures(tx: TenantTx, progress: LogProgress, trust: Trust, find: Find): Promise<void> {
+  const { epoch } = progress.at;
+  const stored = await listStoredCheckpoints(tx, { epoch, above: 0, limit: CHECKPOINTS_MAX });
+  for (const each of stored) checkNote(tx.tenantId, each, trust, find);
+  const isNewest = progress.epochs.at(-1)?.epoch === epoch;
+  const size = progress.epochs.find((each) => each.epoch === epoch)?.size ?? 0;
+  const newest = await findLastCheckpoint(tx, epoch);
+  if (!newest) return size > 0 ? find('signature', 'the tree has no checkpoint', 0) : undefined;
+  if (!isNewest || !trust.publicKeys) return undefined;
+  if (readCheckpoint(newest.note, trust.publicKeys)?.isSigned !== true)
+    find(
+      'signature',
+      `the newest checkpoint, of size ${newest.size}, is not signed by a key that was given`,
+      newest.size - 1,
+    );
+  return undefined;
+}
+
+/** That a stored checkpoint is what its columns say, and is signed by a key of the log. */
+function checkNote(
+  tenantId: string,
+  { epoch, size, root, note }: StoredCheckpoint,
+  { known, publicKeys = [] }: Trust,
+  find: Find,
+): void {
+  const name = `the checkpoint of size ${size}`;
+  const checkpoint = readCheckpoint(note, [
+    ...known,
+    ...publicKeys.filter((key) => !known.some((each) => each.equals(key))),
+  ]);
+  if (!checkpoint) return find('signature', `${name} cannot be read`, size - 1);
+  const { log } = partsOfOrigin(checkpoint.origin);
+  const isItsOwn = checkpoint.origin === originOf(log, { tenantId, epoch });
+  if (!isItsOwn || checkpoint.size !== size || !checkpoint.root.equals(root))
+    find('signature', `${name} is not what its columns say`, size - 1);
+  if (checkpoint.isSigned !== true) find('signature', `${name} is not signed by a key of the log`, size - 1);
+  return undefined;
+}

@@ -1,0 +1,43 @@
+import { statement } from '@holdfast/database';
+import type { TenantTx } from '@holdfast/tenancy';
+import type { LeafRow } from '../sealing/leaf';
+import type { LogFinding } from './log-finding';
+
+const FIND_GAPS = statement<{ readonly id: string }>(
+  'audit.find_version_gaps',
+  `select n.id
+   from unnest($2::uuid[], $3::text[], $4::uuid[], $5::bigint[]) n (id, stream_type, stream_id, stream_version)
+   where n.stream_version > 1 and not exists (
+     select from events.log e
+     where e.tenant_id = $1 and e.stream_type = n.stream_type and e.stream_id = n.stream_id
+       and e.stream_version = n.stream_version - 1)
+   limit 1000`,
+);
+const HAS_PRUNED = statement<{ readonly exists: boolean }>(
+  'audit.has_pruned_rows',
+  'select exists (select from audit.epochs where tenant_id = $1 and pruned_to > 0) as exists',
+);
+
+/** Events whose stream has no version before theirs. Where rows were pruned, streams begin later than with 1. */
+export async function findVersionGaps(
+  tx: TenantTx,
+  epoch: number,
+  leaves: readonly { readonly index: number; readonly row: LeafRow }[],
+): Promise<LogFinding[]> {
+  const column = (pick: (row: LeafRow) => string): string[] => leaves.map(({ row }) => pick(row));
+  const gaps = await tx.rows(FIND_GAPS, [
+    tx.tenantId,
+    column(({ id }) => id),
+    column((row) => row.stream_type),
+    column((row) => row.stream_id),
+    column((row) => row.stream_version),
+  ]);
+  if (gaps.length === 0 || (await tx.row(HAS_PRUNED, [tx.tenantId]))?.exists) return [];
+  const ids = new Set(gaps.map(({ id }) => id));
+  return leaves
+    .filter(({ row }) => ids.has(row.id))
+    .map(({ index, row }) => ({
+      ...{ kind: 'gap', epoch, index, eventId: row.id },
+      message: `version ${Number(row.stream_version) - 1} of the stream ${row.stream_type}/${row.stream_id} is missing`,
+    }));
+}
