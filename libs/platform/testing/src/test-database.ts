@@ -87,16 +87,30 @@ export class TestDatabase {
 
   /** The same on a server of the suite's own, which it may stop; `prepareTemplate` has made the template there. */
   static async createOn(serverUrl: string): Promise<TestDatabase> {
+    return TestDatabase.copyOf(TEMPLATE, serverUrl);
+  }
+
+  private static async copyOf(template: string, serverUrl: string): Promise<TestDatabase> {
     const name = `test_${randomUUID().replaceAll('-', '')}`;
     await asAdmin(serverUrl, async (client) => {
       // A copy needs the template to itself, and spec files run side by side.
-      await client.query(`select pg_advisory_lock(hashtext('${TEMPLATE}'))`);
-      await client.query(`create database ${name} template ${TEMPLATE}`);
+      await client.query(`select pg_advisory_lock(hashtext('${template}'))`);
+      await client.query(`create database ${name} template ${template}`);
       // What belongs to a database and not to its contents is not copied from a template.
       await client.query(`revoke all on database ${name} from public`);
       await client.query(`grant connect on database ${name} to ${ROLES.join(', ')}`);
     });
     return new TestDatabase(urlOf(serverUrl, name), serverUrl, name);
+  }
+
+  /** A copy as it is at this moment, as if from a backup. Ends what is connected; pools connect again. */
+  async copy(): Promise<TestDatabase> {
+    await asAdmin(this.serverUrl, (client) =>
+      client.query('select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = $1', [
+        this.name,
+      ]),
+    );
+    return TestDatabase.copyOf(this.name, this.serverUrl);
   }
 
   /** Connection string of a role. */

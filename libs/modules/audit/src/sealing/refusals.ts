@@ -26,6 +26,10 @@ export class Refusals {
     return [...this.refused.keys()];
   }
 
+  get size(): number {
+    return this.refused.size;
+  }
+
   has(tenantId: string): boolean {
     return this.refused.has(tenantId);
   }
@@ -42,9 +46,16 @@ export class Refusals {
     try {
       return work();
     } catch (error) {
-      if (!(error instanceof LogRefused)) throw error;
-      this.refuse(tenantId, error);
-      return undefined;
+      return this.accept(tenantId, error);
+    }
+  }
+
+  /** The same for work that takes time. */
+  async guardAsync<T>(tenantId: string, work: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await work();
+    } catch (error) {
+      return this.accept(tenantId, error);
     }
   }
 
@@ -54,6 +65,12 @@ export class Refusals {
     if (!oldest || performance.now() - oldest.sinceMs < AGAIN_MS) return false;
     this.refused.clear();
     return true;
+  }
+
+  private accept(tenantId: string, error: unknown): undefined {
+    if (!(error instanceof LogRefused)) throw error;
+    this.refuse(tenantId, error);
+    return undefined;
   }
 
   private show(): void {

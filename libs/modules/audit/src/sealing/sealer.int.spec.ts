@@ -1,7 +1,8 @@
+import { rm } from 'node:fs/promises';
 import { TestDatabase } from '@holdfast/testing';
 import { announce, announceIn } from '../../test/announced';
 import { findFaults, readSealedTrees } from '../../test/sealed-log';
-import { TestSealer } from '../../test/test-sealer';
+import { testLogKey, TestSealer } from '../../test/test-sealer';
 
 describe('The sealer', () => {
   let database: TestDatabase;
@@ -47,14 +48,49 @@ describe('The sealer', () => {
   it('goes on from the tiles where another process has left off', async () => {
     const tenantId = await announce(database, 700);
     await sealer.seal();
-    await sealer.close();
+    await sealer.stop();
+    const { directory, privateKeys } = sealer;
+    const next = await TestSealer.create(database, { directory, privateKeys });
+    await announce(database, 70, tenantId);
+    await next.seal();
+    expect(await findFaults(database, next, tenantId)).toEqual([]);
+    expect(next.warnings).toEqual([]);
+    await next.stop();
+  });
+
+  it('takes checkpoints over from the database where its memory is lost, and says so', async () => {
+    const tenantId = await announce(database, 5);
+    await sealer.seal();
+    await sealer.stop();
+    await rm(sealer.directory, { recursive: true });
     const next = await TestSealer.create(database, {
       directory: sealer.directory,
       privateKeys: sealer.privateKeys,
     });
-    await announce(database, 70, tenantId);
+    await announce(database, 1, tenantId);
     await next.seal();
+    expect(next.warnings).toEqual([expect.stringContaining(`${tenantId}/1 at 6`)]);
     expect(await findFaults(database, next, tenantId)).toEqual([]);
-    await next.close();
+    await next.stop();
+  });
+
+  it('signs with every key while one replaces the other', async () => {
+    const tenantId = await announce(database, 1);
+    await sealer.seal();
+    await sealer.stop();
+    const [old = ''] = sealer.privateKeys;
+    const both = await TestSealer.create(database, {
+      directory: sealer.directory,
+      privateKeys: [testLogKey(), old],
+    });
+    await announce(database, 1, tenantId);
+    await both.seal();
+    expect(await findFaults(database, both, tenantId)).toEqual([]);
+    expect(await findFaults(database, sealer, tenantId)).toEqual([]);
+    const keys = await database.admin<{ public_key: Buffer }>('select public_key from audit.log_keys');
+    expect(keys.map((row) => row.public_key.toString('hex')).toSorted()).toEqual(
+      [both.publicKey, sealer.publicKey].map((key) => key.toString('hex')).toSorted(),
+    );
+    await both.stop();
   });
 });

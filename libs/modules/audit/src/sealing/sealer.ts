@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '@holdfast/kernel';
 import type { Database } from '@holdfast/database';
 import { at, type Report } from '@holdfast/events';
+import type { InstallationEntries } from './installation-log';
 import { LogKeys } from './log-keys';
 import {
   acquireSealer,
@@ -31,6 +32,8 @@ export interface SealerOptions {
   readonly leaseMs?: number;
   /** How long a tenant rests that was sealed to the end, in milliseconds. Absent: 1000. */
   readonly restMs?: number;
+  /** The entries of the installation's own log; absent: it has none. */
+  readonly installation?: InstallationEntries | undefined;
 }
 
 /** Longer than a statement may take: who is at work keeps its lease. A takeover is noticed after it and one look. */

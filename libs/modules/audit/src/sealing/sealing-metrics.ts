@@ -61,3 +61,9 @@ export const adoptedTotal = counter({
   name: 'holdfast_audit_adopted_checkpoints_total',
   help: 'Checkpoints of the database that the signer took over because it had no memory of them.',
 });
+
+/** Epochs that began behind another one. */
+export const epochsTotal = counter({
+  name: 'holdfast_audit_epochs_total',
+  help: 'Epochs of logs that began because the database is another one than before.',
+});

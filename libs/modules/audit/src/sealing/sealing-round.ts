@@ -6,6 +6,7 @@ import { epochEntry } from './leaf';
 import { readSpans, type Span, type SpanPage } from './leaf-rows.sql';
 import type { SealedLineage } from './sealer-lease.sql';
 import type { SealingLook } from './sealing-look.sql';
+import type { SignerMemory } from './signer-memory';
 import type { BegunTree, DueTenant, Tree, TreeChange } from './trees.sql';
 
 /** What was read of a tenant. */
@@ -73,11 +74,16 @@ function behind(span: Span, { rows }: SpanPage, limit: number): Span {
   return { ...span, afterSeq: BigInt(rows.at(-1)?.seq ?? span.afterSeq), limit };
 }
 
-/** The tree of a tenant that has none: without a leaf yet. */
-export function begin(tenantId: string, lineage: SealedLineage): BegunTree {
+/**
+ * The tree of a tenant that has none: without a leaf yet. Where the signer remembers one, it is the next epoch's, and its entry
+ * names what was signed last.
+ */
+export function begin(tenantId: string, lineage: SealedLineage, memory: SignerMemory): BegunTree {
+  const last = memory.newest(tenantId);
+  const epoch = (last?.epoch ?? 0) + 1;
   const tree = {
     tenantId,
-    epoch: 1,
+    epoch,
     lineage: lineage.epoch,
     size: 0,
     earlier: BEGINNING,
@@ -85,7 +91,8 @@ export function begin(tenantId: string, lineage: SealedLineage): BegunTree {
     afterSeq: 0n,
     tick: 0n,
   };
-  return { tree, entry: epochEntry({ tenantId, epoch: 1, previous: null }) };
+  const previous = last ? { checkpoint: last.note, kept: '0' } : null;
+  return { tree, entry: epochEntry({ tenantId, epoch, previous }) };
 }
 
 /** Makes the leaves of a page, and the tree that has them. Lets others of the process have their turn in between. */

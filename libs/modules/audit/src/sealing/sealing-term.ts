@@ -4,10 +4,14 @@ import { CheckpointSigner, type Unsigned } from './checkpoint-signer';
 import { recordLogKeys } from './checkpoints.sql';
 import { GrowingTree, NIL } from './growing-tree';
 import type { LogKeys } from './log-keys';
+import type { InstallationEntries } from './installation-log';
+import { InstallationSealer } from './installation-sealer';
+import { renewEpoch } from './new-epoch';
+import { listStaleTrees } from './new-epoch.sql';
 import { LogRefused, Refusals } from './refusals';
 import { holdSealer, type SealedLineage, type SealerLease, sealing } from './sealer-lease.sql';
 import { lookAtLog, type SealingLook } from './sealing-look.sql';
-import { roundSeconds, roundsTotal, sealedTotal } from './sealing-metrics';
+import { epochsTotal, roundSeconds, roundsTotal, sealedTotal } from './sealing-metrics';
 import { begin, grow, type GrownTree, readPages, type TenantPage } from './sealing-round';
 import { SignerMemory } from './signer-memory';
 import { TreeCache } from './tree-cache';
@@ -23,6 +27,8 @@ export interface SealingTermOptions {
   readonly warn: (message: string) => void;
   /** A tenant that was sealed to the end rests so long, in milliseconds: a partial tile is not written anew for each event. */
   readonly restMs: number;
+  /** The entries of the installation's own log; absent: it has none. */
+  readonly installation?: InstallationEntries | undefined;
 }
 
 /** What a round did. */
@@ -34,6 +40,10 @@ export interface SealedRound {
 
 const TENANTS_PER_ROUND = 200;
 const TREES_PER_SCAN = 1_000;
+/** Epochs that begin in one round: each is a transaction of its own. */
+const RENEWED_PER_ROUND = 20;
+/** Between two looks for entries of the installation's own log, in milliseconds. */
+const INSTALLATION_LOOK_MS = 1_000;
 
 /**
  * What one holder of the lease does in one server process: everything that is kept in memory begins with it and ends with it,
@@ -49,6 +59,10 @@ export class SealingTerm {
   /** When the newest tick was first seen: before everything has rested, its tenants may still become due. */
   private tickSeenAtMs = 0;
   private heldAtMs = 0;
+  /** Whether trees may be left that began in another lineage. */
+  private hasStale = true;
+  private readonly installation: InstallationSealer | undefined;
+  private installationAtMs = -Infinity;
 
   private constructor(
     private readonly options: SealingTermOptions,
@@ -68,6 +82,9 @@ export class SealingTerm {
       warn,
     });
     this.cache = new TreeCache(database, this.refusals);
+    const { installation: entries } = options;
+    const parts = { database, lease, lineage, memory, cache: this.cache };
+    this.installation = entries && new InstallationSealer({ ...parts, entries });
   }
 
   /** Begins with what the signer remembers. */
@@ -87,6 +104,7 @@ export class SealingTerm {
 
   /** Gives the leaves of what is due their places, and signs what is safe. */
   async round(): Promise<SealedRound> {
+    if (this.hasStale) await this.renewStale();
     const startedAtMs = performance.now();
     const { look, pages, isMore } = await this.read();
     await at('sealer.read');
@@ -97,14 +115,50 @@ export class SealingTerm {
       roundsTotal.inc();
       roundSeconds.observe((performance.now() - startedAtMs) / 1_000);
     } else await this.stayHolder();
-    await this.scan();
+    if (!this.hasStale) await this.scan();
+    await this.sealInstallation();
     await this.sign();
     const eventCount = grown.reduce((sum, each) => sum + each.eventCount, 0);
-    return { eventCount, isMore: isMore || this.scannedTo !== undefined };
+    return { eventCount, isMore: isMore || this.hasStale || this.scannedTo !== undefined };
   }
 
   close(): Promise<void> {
     return this.memory.close();
+  }
+
+  /** Begins the next epoch of some trees that began in another lineage. */
+  private async renewStale(): Promise<void> {
+    const { database, installation } = this.options;
+    const { memory, lineage, lease } = this;
+    const stale = await sealing(
+      database,
+      (tx) => listStaleTrees(tx, lineage.epoch, this.refusals.size + RENEWED_PER_ROUND),
+      'read only',
+    );
+    const due = stale.filter(({ tenantId }) => !this.refusals.has(tenantId));
+    this.hasStale = due.length > 0;
+    for (const tree of due) {
+      const renewed = await this.refusals.guardAsync(tree.tenantId, () =>
+        sealing(database, async (tx) => {
+          await holdSealer(tx, lease, lineage);
+          return renewEpoch(tx, tree, { memory, lineage, installation });
+        }),
+      );
+      await at('sealer.renewed');
+      if (!renewed) continue;
+      this.cache.keep(renewed.tree, renewed.growing);
+      this.signer.add([renewed.unsigned]);
+      epochsTotal.inc();
+    }
+  }
+
+  private async sealInstallation(): Promise<void> {
+    if (!this.installation || performance.now() - this.installationAtMs < INSTALLATION_LOOK_MS) return;
+    this.installationAtMs = performance.now();
+    const grown = await this.installation.seal();
+    await at('sealer.placed');
+    if (grown) this.signer.add([grown]);
+    await this.installation.certify();
   }
 
   private async read(): Promise<{ look: SealingLook; pages: TenantPage[]; isMore: boolean }> {
@@ -115,7 +169,12 @@ export class SealingTerm {
         const look = await lookAtLog(tx, this.lineage);
         if (this.isQuiet(look.tick)) return { look, pages: [], isMore: false };
         const except = this.refusals.tenantIds;
-        const due = await listDueTenants(tx, { restMs, except, limit: TENANTS_PER_ROUND });
+        const due = await listDueTenants(tx, {
+          restMs,
+          except,
+          lineage: this.lineage.epoch,
+          limit: TENANTS_PER_ROUND,
+        });
         const ours = due.filter(({ tenantId, tree }) => this.isOurs(tenantId, tree));
         const pages = await readPages(tx, ours, look);
         const isMore = due.length === TENANTS_PER_ROUND || pages.some(({ isCut }) => isCut);
@@ -139,7 +198,8 @@ export class SealingTerm {
     const newest = this.memory.newest(tenantId);
     return (
       this.refusals.guard(tenantId, () => {
-        if (newest && !tree)
+        // After a restore the operator has begun another lineage, and the tenant another epoch.
+        if (newest && !tree && newest.lineage === this.lineage.name)
           throw new LogRefused(
             'behind',
             `epoch ${newest.epoch} was signed already, and the database has no tree`,
@@ -155,7 +215,7 @@ export class SealingTerm {
     const grown: GrownTree[] = [];
     for (const page of pages) {
       const { tree, tenantId } = page.tenant;
-      const begun = tree ? undefined : begin(tenantId, this.lineage);
+      const begun = tree ? undefined : begin(tenantId, this.lineage, this.memory);
       const from = tree ? edges.get(treeName(tree)) : GrowingTree.empty();
       const made = from && (await grow(page, from, look, begun));
       if (made) grown.push(made);
@@ -193,7 +253,7 @@ export class SealingTerm {
 
   /** Finds trees that have grown since they were signed, a page at a time. */
   private async scan(): Promise<void> {
-    if (this.refusals.expire()) this.scannedTo = NIL;
+    if (this.refusals.expire()) [this.scannedTo, this.hasStale] = [NIL, true];
     const from = this.scannedTo;
     if (from === undefined) return;
     const trees = await sealing(

@@ -72,8 +72,9 @@ const LIST_DUE = statement<DueRow>(
    where (t.tenant_id is null or t.later is not null
        or (t.tick < h.tick and t.sealed_at < clock_timestamp() - make_interval(secs => $1::int / 1000.0)))
      and h.tenant_id <> all ($2::uuid[])
+     and coalesce(t.lineage = $3, true)
    order by t.sealed_at nulls first, h.tenant_id
-   limit $3`,
+   limit $4`,
 );
 
 const LIST_TREES = statement<TreeRow & { signed: bigint | null }>(
@@ -87,6 +88,14 @@ const LIST_TREES = statement<TreeRow & { signed: bigint | null }>(
    where t.tenant_id > $1
    order by t.tenant_id
    limit $2`,
+);
+
+const FIND_TREE = statement<TreeRow>(
+  'audit.find_tree',
+  `select t.tenant_id as "tenantId", t.epoch, t.lineage, t.size, t.earlier::text, t.later::text,
+     t.after_seq as "afterSeq", t.tick
+   from audit.trees t
+   where t.tenant_id = $1`,
 );
 
 const INSERT_TREES = statement(
@@ -159,9 +168,14 @@ export async function getNewestTick(tx: SystemTx): Promise<{ id: bigint; snapsho
 /** Tenants that are due, the one that has waited longest first; those that were sealed within `restMs` only if cut short. */
 export async function listDueTenants(
   tx: SystemTx,
-  { restMs, except, limit }: { restMs: number; except: readonly string[]; limit: number },
+  asked: {
+    readonly restMs: number;
+    readonly except: readonly string[];
+    readonly lineage: number;
+    readonly limit: number;
+  },
 ): Promise<DueTenant[]> {
-  const rows = await tx.rows(LIST_DUE, [restMs, except, limit]);
+  const rows = await tx.rows(LIST_DUE, [asked.restMs, asked.except, asked.lineage, asked.limit]);
   return rows.map((row) => ({
     tenantId: row.tenantId,
     headTick: row.headTick,
@@ -180,6 +194,12 @@ export async function listTrees(
     tree: treeOf(row),
     signed: row.signed === null ? undefined : Number(row.signed),
   }));
+}
+
+/** The tree of a tenant. */
+export async function findTree(tx: SystemTx, tenantId: string): Promise<Tree | undefined> {
+  const row = await tx.row(FIND_TREE, [tenantId]);
+  return row && treeOf(row);
 }
 
 function treeOf({ tenantId, epoch, lineage, size, earlier, later, afterSeq, tick }: TreeRow): Tree {
