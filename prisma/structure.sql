@@ -361,6 +361,7 @@ create table events.log (
   constraint log_tenant_id_stream_type_stream_id_stream_version_key UNIQUE (tenant_id, stream_type, stream_id, stream_version)
 );
 alter table events.log owner to holdfast_owner;
+CREATE INDEX log_tenant_id_correlation_id_idx ON events.log USING btree (tenant_id, correlation_id);
 CREATE INDEX log_tenant_id_seq_idx ON events.log USING btree (tenant_id, seq);
 CREATE INDEX log_tenant_id_xid_idx ON events.log USING btree (tenant_id, xid);
 CREATE INDEX log_xid_idx ON events.log USING btree (xid);

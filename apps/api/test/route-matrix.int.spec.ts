@@ -2,6 +2,7 @@ import { Sequencer } from '@holdfast/events';
 import { findEventType, Grants, listEventTypes } from '@holdfast/tenancy';
 import { ExportTask, TaskRunner } from '@holdfast/tenants';
 import { TestIssuer } from '@holdfast/testing';
+import { TestSealer } from '../../../libs/modules/audit/test/test-sealer';
 import { findLeaks, type MatrixReport, VICTIMS_MARK } from './tenancy/matrix';
 import type { Tenant } from './tenancy/owner';
 import { deliverEvents, rowsOf } from './tenancy/stored';
@@ -24,6 +25,8 @@ describe('Every route', () => {
   let report: MatrixReport;
   /** Streams show what has a tick. */
   let sequencer: Sequencer;
+  /** The feed shows what is sealed. */
+  let sealer: TestSealer;
 
   beforeAll(async () => {
     issuer = await TestIssuer.start();
@@ -46,6 +49,7 @@ describe('Every route', () => {
       report: (error) => process.stderr.write(`${String(error)}\n`),
     });
     sequencer.start();
+    sealer = await TestSealer.create(api.database);
     const work = async (): Promise<void> => {
       while ((await tasks.runDue()) > 0);
     };
@@ -58,6 +62,7 @@ describe('Every route', () => {
         // What was asked for over GraphQL, which does not say that it is done later.
         await work();
         await deliverEvents(api, tenantId, VICTIMS_MARK);
+        await sealer.seal();
       },
       rowsOf: (tenantId) => rowsOf(api, tenantId),
       work,
@@ -71,6 +76,7 @@ describe('Every route', () => {
   }, 1_200_000);
   afterAll(async () => {
     await sequencer.stop();
+    await sealer.close();
     await api.close();
     await issuer.stop();
   });

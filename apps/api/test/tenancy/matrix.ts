@@ -48,6 +48,9 @@ export interface MatrixReport {
 /** Begins every free text of the victim, and is the name of whatever is made for it by hand. */
 export const VICTIMS_MARK = 'canary-victim';
 
+/** Where the victim's own looking around stands, besides what others would leave behind. */
+const TRAIL = new Set(['GET /v1/audit/events', 'query auditEvents']);
+
 /**
  * Uses every route as the victim, then asks for the victim's objects as the attacker, in every way that `duelsOf` knows.
  * While the attacker asks, nobody acts for the victim: whatever changes there was changed from outside.
@@ -88,7 +91,8 @@ class Matrix {
     for (const target of prepared) {
       await this.findings.attempt(target.route, async () => void targets.push(await this.lookAround(target)));
     }
-    const before = await this.everythingOf(targets);
+    const lookedAt = new Date().toISOString();
+    const before = await this.everythingOf(targets, lookedAt);
     this.stored = await this.storedOf();
     for (const target of targets) {
       await this.findings.attempt(target.route, () => this.attacker.attack(target));
@@ -100,7 +104,7 @@ class Matrix {
       await this.findings.attempt(target.route, () => this.attacker.borrow(target));
       await this.noteChanges(target.route);
     }
-    const after = await this.everythingOf(targets);
+    const after = await this.everythingOf(targets, lookedAt);
     for (const [what, text] of before) {
       if (after.get(what) !== text)
         this.findings.leaks.add(`${what}: changed while only another tenant acted`);
@@ -172,11 +176,13 @@ class Matrix {
     return JSON.stringify(await this.options.rowsOf?.(this.options.victim.id)) ?? '';
   }
 
-  private async everythingOf(targets: readonly Target[]): Promise<Map<string, string>> {
+  private async everythingOf(targets: readonly Target[], lookedAt: string): Promise<Map<string, string>> {
     const all = new Map<string, string>();
     const { victim } = this.options;
     for (const { route, theirs } of targets.filter((target) => !target.route.writes)) {
-      const reply = await this.client.send(route.request(theirs), victim.key);
+      // Looking at the trail leaves an event there; what others leave behind is found among the rows.
+      const options = TRAIL.has(route.name) ? { to: lookedAt } : {};
+      const reply = await this.client.send(route.request({ ...theirs, options }), victim.key);
       // When a key was last used is told to its owner, who uses one to look.
       // The cursor of a stream says how far the log has come for all; a statement goes up to the instant at which it is read.
       const seen = reply.text.replaceAll(/"(?:lastUsed\w*|\w*[cC]ursor|to)":(?:"[^"]*"|null)/g, '');

@@ -62,7 +62,9 @@ export class Owner {
   /** Objects of one's own for every place of the route. */
   async filling(route: Route): Promise<Filling> {
     const places = route.places();
-    const ids = new Map<string, string>();
+    // Where a stream has to be named, that of the tenant itself: every tenant has one.
+    const stream = `tenants.tenant/${this.tenant.id}`;
+    const ids = new Map<string, string>(['query/stream', 'stream'].map((name) => [name, stream]));
     const state = this.ways.states?.[route.name];
     const inPath = places.filter(({ name }) => name.startsWith('path/'));
     const deepest = inPath.at(-1);

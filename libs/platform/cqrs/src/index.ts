@@ -1,7 +1,7 @@
 export { MessagesModule } from './cqrs.module';
 export { IdempotencyInFlight, IdempotencyKeyReused, StoredRefusal } from './idempotency.errors';
 export { type AnswerOf, type Idempotency, TenantCommand, TenantQuery } from './messages';
-export { CursorInvalid, Cursors, page, Page, pageInput, pageOf } from './pages';
+export { CursorInvalid, Cursors, page, Page, pageInput, pageOf, wholeNumber } from './pages';
 export { type Reading, Readings } from './readings';
 export { Tallies } from './tallies';
 export { TenantCommandHandler } from './tenant-command-handler';

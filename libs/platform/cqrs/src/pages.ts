@@ -20,12 +20,20 @@ function decimal(given: unknown): unknown {
   return typeof given === 'string' && /^\d{1,9}$/.test(given) ? Number(given) : given;
 }
 
+/** A whole number in a query string, which is `standard` where it is left out. */
+export function wholeNumber(
+  description: string,
+  { minimum, maximum, standard }: { minimum: number; maximum: number; standard: number },
+) {
+  return z
+    .preprocess(decimal, z.int().min(minimum).max(maximum))
+    .default(standard)
+    .meta({ description, type: 'integer', minimum, maximum });
+}
+
 /** What every list takes. Spread into the list's own strict object. */
 export const pageInput = {
-  limit: z
-    .preprocess(decimal, z.int().min(1).max(PAGE_MAX))
-    .default(50)
-    .meta({ description: 'Rows on the page.', type: 'integer', minimum: 1, maximum: PAGE_MAX }),
+  limit: wholeNumber('Rows on the page.', { minimum: 1, maximum: PAGE_MAX, standard: 50 }),
   after: z.string().max(1_000).optional().meta({ description: 'The nextCursor of the page before.' }),
 };
 

@@ -3,6 +3,9 @@ import { z } from 'zod';
 /** The aggregate that the event is about, and the version that the event took it to. */
 export const auditStreamView = z.object({ type: z.string(), id: z.guid(), version: z.string() });
 
+/** Whether something was done, or refused to who tried. */
+export const outcomeSchema = z.enum(['accepted', 'refused']);
+
 /** An event of the log on the wire. */
 export const auditEventView = z.object({
   id: z.guid(),
@@ -18,6 +21,7 @@ export const auditEventView = z.object({
   causationId: z.string().nullable().meta({ description: 'The event that set the work off.' }),
   traceparent: z.string().nullable().meta({ description: 'W3C trace context of the work.' }),
   occurredAt: z.string().meta({ description: 'RFC 3339, UTC, to the microsecond.' }),
+  outcome: outcomeSchema.meta({ description: 'What is refused has its code in `data`.' }),
   data: z.record(z.string(), z.unknown()),
 });
 
@@ -55,6 +59,12 @@ export function showAuditEvent(row: AuditEventRow): AuditEventView {
     causationId: row.causation_id,
     traceparent,
     occurredAt: row.occurred_at,
+    outcome: outcomeOf(type),
     data,
   };
+}
+
+/** Types of events say it in their last word. */
+export function outcomeOf(type: string): z.output<typeof outcomeSchema> {
+  return type.endsWith('.refused') ? 'refused' : 'accepted';
 }

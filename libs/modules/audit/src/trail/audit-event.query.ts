@@ -1,12 +1,15 @@
 import { NotFound } from '@holdfast/kernel';
 import { Readings, TenantQuery } from '@holdfast/cqrs';
 import { statement } from '@holdfast/database';
-import { TenantDatabase } from '@holdfast/tenancy';
+import { findEventType, TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
-import { type AuditEventRow, type AuditEventView, showAuditEvent } from './audit-event-view';
+import { type Change, StreamFold, VERSIONS_MAX } from '../history/stream-fold';
+import { readStream } from '../history/streams.sql';
+import { type AuditEventDetailView } from './audit-event-detail-view';
+import { type AuditEventRow, showAuditEvent } from './audit-event-view';
 
-/** One event of the tenant's log. Throws NotFound. */
-export class AuditEvent extends TenantQuery<{ readonly id: string }, AuditEventView> {
+/** One event of the tenant's log, and what it made of its entity. Throws NotFound. */
+export class AuditEvent extends TenantQuery<{ readonly id: string }, AuditEventDetailView> {
   readonly scope = 'audit:read';
 }
 
@@ -25,10 +28,45 @@ export class AuditEventHandler implements IQueryHandler<AuditEvent> {
     private readonly readings: Readings,
   ) {}
 
-  async execute({ caller, input }: AuditEvent): Promise<AuditEventView> {
-    const [row] = await this.tenants.rows(caller, FIND, [caller.tenantId, input.id]);
-    if (!row) throw new NotFound();
+  async execute({ caller, input }: AuditEvent): Promise<AuditEventDetailView> {
+    const { row, change } = await this.tenants.reading(caller, (tx) => findWithChange(tx, input.id));
     await this.readings.record(caller, { what: 'event', of: [input.id] });
-    return showAuditEvent(row);
+    return {
+      ...showAuditEvent(row),
+      description: findEventType(row.type)?.description ?? null,
+      who: describeActor(row.actor),
+      before: change?.before ?? null,
+      after: change?.after ?? null,
+      changes: change ? [...change.changes] : null,
+    };
   }
+}
+
+async function findWithChange(
+  tx: TenantTx,
+  id: string,
+): Promise<{ readonly row: AuditEventRow; readonly change: Change | undefined }> {
+  const row = await tx.row(FIND, [tx.tenantId, id]);
+  if (!row) throw new NotFound();
+  return { row, change: await changeOf(tx, row) };
+}
+
+/** Undefined where the event changed no state that this release knows of, or has too many versions before it. */
+async function changeOf(tx: TenantTx, row: AuditEventRow): Promise<Change | undefined> {
+  if (row.stream_version > BigInt(VERSIONS_MAX)) return undefined;
+  const stream = { type: row.stream_type, id: row.stream_id };
+  const fold = new StreamFold();
+  for await (const each of readStream(tx, stream, Number(row.stream_version))) {
+    const change = fold.take(each);
+    if (each.id === row.id) return change.isFolded ? change : undefined;
+  }
+  return undefined;
+}
+
+/** An actor is written `<kind>:<id>`. */
+function describeActor(actor: string): AuditEventDetailView['who'] {
+  const colon = actor.indexOf(':');
+  return colon < 0
+    ? { kind: 'other', id: actor }
+    : { kind: actor.slice(0, colon), id: actor.slice(colon + 1) };
 }

@@ -30,6 +30,13 @@ const MENDED = eventType('test.fence.mended', {
   ],
 });
 
+const REFUSED = eventType('test.gate.refused', {
+  version: 1,
+  description: 'Refused.',
+  schema: z.object({ code: z.string() }),
+  example: { code: 'test.locked' },
+});
+
 describe('The audit trail', () => {
   let database: TestDatabase;
   let tenants: TenantDatabase;
@@ -79,6 +86,7 @@ describe('The audit trail', () => {
         requestId: caller.requestId,
         causationId: caller.causationId,
         traceparent: caller.traceparent,
+        outcome: 'accepted',
         occurredAt: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$/),
         data: { coats: 1 },
       },
@@ -115,6 +123,10 @@ describe('The audit trail', () => {
     const lengths = async (input: z.input<typeof auditTrailInput>): Promise<number> =>
       (await list(caller, input)).data.length;
     expect(await lengths({ type: 'test.fence.mended' })).toBe(1);
+    expect(await lengths({ type: 'test.*' })).toBe(4);
+    expect(await lengths({ type: 'test.fence.*' })).toBe(4);
+    expect(await lengths({ type: 'test.fen.*' })).toBe(0);
+    expect(await lengths({ type: 'test.fence.m%' })).toBe(0);
     expect(await lengths({ stream: `test.fence/${fence.toUpperCase()}` })).toBe(3);
     expect(await lengths({ stream: `test.gate/${fence}` })).toBe(0);
     expect(await lengths({ stream: `test.fence/${fence}`, type: 'test.fence.painted' })).toBe(2);
@@ -122,6 +134,36 @@ describe('The audit trail', () => {
     expect(await lengths({ actor: 'nobody' })).toBe(0);
     expect([await lengths({ from: middle }), await lengths({ to: middle })]).toEqual([2, 2]);
     expect(await lengths({ from: middle, to: middle })).toBe(0);
+  });
+
+  it('finds what a request did, whatever id its client gave it', async () => {
+    const caller = { ...(await database.caller()), requestId: 'order 4711 % of_ "ours"' };
+    const fence = await paint(caller, 2);
+    await paint({ ...caller, requestId: newId() }, 1);
+    const of = { requestId: caller.requestId };
+    expect((await list(caller, of)).data).toHaveLength(2);
+    expect((await list(caller, { ...of, stream: `test.fence/${fence}` })).data).toHaveLength(2);
+    expect((await list(caller, { stream: `test.fence/${fence}`, requestId: 'order' })).data).toEqual([]);
+    expect((await list(caller, { ...of, type: 'test.fence.mended' })).data).toEqual([]);
+    const first = await list(caller, { ...of, limit: 1 });
+    expect((await list(caller, { ...of, after: first.nextCursor! })).data).toHaveLength(1);
+    expect((await list(await database.caller(), of)).data).toEqual([]);
+  });
+
+  it('tells what was refused from what was done, and who acted for somebody else', async () => {
+    const caller = await database.caller(undefined, 'operator:alice');
+    await tenants.transaction(caller, (tx) =>
+      tx.announce(announcement(REFUSED, { id: newId(), version: 1n }, { code: 'test.locked' })),
+    );
+    await paint(await database.caller(caller.tenantId), 1);
+    const types = async (input: z.input<typeof auditTrailInput>): Promise<string[]> =>
+      (await list(await database.caller(caller.tenantId), input)).data.map(({ type }) => type);
+    expect(await types({ outcome: 'refused' })).toEqual(['test.gate.refused']);
+    expect(await types({ outcome: 'accepted' })).toEqual(['test.fence.painted']);
+    expect(await types({ act: 'operator:alice' })).toEqual(['test.gate.refused']);
+    expect((await list(await database.caller(caller.tenantId), { outcome: 'refused' })).data).toMatchObject([
+      { outcome: 'refused', data: { code: 'test.locked' } },
+    ]);
   });
 
   it('shows a tenant nothing of another one', async () => {
@@ -133,7 +175,7 @@ describe('The audit trail', () => {
     await expect(list(other, { after: nextCursor! })).rejects.toBeInstanceOf(CursorInvalid);
     const one = new AuditEventHandler(tenants, readings);
     const { id } = data[0]!;
-    expect(await one.execute(new AuditEvent(caller, { id }))).toEqual(data[0]);
+    expect(await one.execute(new AuditEvent(caller, { id }))).toMatchObject(data[0]!);
     await expect(one.execute(new AuditEvent(other, { id }))).rejects.toMatchObject({
       code: 'resource.not_found',
     });
@@ -152,6 +194,11 @@ describe('The audit trail', () => {
     { to: '2026-02-30T00:00:00Z' },
     { limit: 201 },
     { actor: 'a\0' },
+    { act: 'a\n' },
+    { requestId: '\0' },
+    { requestId: '' },
+    { type: 'x'.repeat(201) },
+    { outcome: 'failed' },
     { actors: 'x' },
   ])('refuses %j', (input) => {
     expect(auditTrailInput.safeParse(input).success).toBe(false);
@@ -167,7 +214,7 @@ describe('The audit trail', () => {
         `insert into events.log (xid, tenant_id, id, stream_type, stream_id, stream_version, type, schema_version, actor,
            correlation_id, occurred_at, data)
          select pg_current_xact_id(), case n % 2 when 0 then $1 else gen_random_uuid() end, uuidv7(), 'test.filler',
-           md5((n / 10)::text)::uuid, n % 10 + 1, 'test.filler.added', 1, 'nobody', 'none', now(), '{}'
+           md5((n / 10)::text)::uuid, n % 10 + 1, 'test.filler.added', 1, 'nobody', 'request ' || n / 5, now(), '{}'
          from generate_series(1, 20000) n`,
         [caller.tenantId],
       );
@@ -178,13 +225,18 @@ describe('The audit trail', () => {
     it.each([
       [
         'audit.list_events',
-        [last, null, null, null, null, 51],
+        [last, null, null, null, null, null, null, null, 51],
         /Index Scan Backward using log_pkey.*Index Cond: .*tenant_id = .*id < /s,
       ],
       [
         'audit.list_events_of_stream',
-        [last, null, null, null, null, 51, 'test.filler', newId()],
+        [last, null, null, null, null, null, null, null, 51, 'test.filler', newId(), null],
         /Index Cond: .*tenant_id = .*stream_type = .*stream_id = /s,
+      ],
+      [
+        'audit.list_events_of_request',
+        [last, null, null, null, null, null, null, null, 51, newId()],
+        /Index Cond: .*tenant_id = .*correlation_id = /s,
       ],
       ['audit.find_event', [newId()], /Index Scan using log_pkey.*Index Cond: .*tenant_id = .*id = /s],
     ])('%s begins at its page', async (name, values, plan) => {

@@ -1,10 +1,10 @@
-import { instantSchema, streamNameSchema } from '@holdfast/kernel';
+import { type Caller, instantSchema, streamNameSchema } from '@holdfast/kernel';
 import { Cursors, page, type Page, pageInput, Readings, TenantQuery } from '@holdfast/cqrs';
 import { statement } from '@holdfast/database';
 import { TenantDatabase } from '@holdfast/tenancy';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
-import { type AuditEventRow, type AuditEventView, showAuditEvent } from './audit-event-view';
+import { type AuditEventRow, type AuditEventView, outcomeSchema, showAuditEvent } from './audit-event-view';
 
 /** No control characters: PostgreSQL cannot even compare a text that holds NUL. */
 const wordSchema = z
@@ -16,11 +16,19 @@ const wordSchema = z
 /** Which events to list. Filters are joined by and. */
 export const auditTrailInput = z.strictObject({
   actor: wordSchema.optional().meta({ description: 'Only what this actor did.' }),
-  type: wordSchema.optional().meta({ description: 'Only events of this type.' }),
+  act: wordSchema.optional().meta({ description: 'Only what this operator did for somebody else.' }),
+  type: wordSchema.optional().meta({
+    description: 'Only events of this type; with `.*` at the end, of all types that begin so.',
+    examples: ['ledger.transfer.posted', 'ledger.*'],
+  }),
   stream: streamNameSchema.optional().meta({
     description: 'Only events of this stream.',
     examples: ['ledger.transfer/019a0000-0000-7000-8000-000000000001'],
   }),
+  requestId: wordSchema
+    .optional()
+    .meta({ description: 'Only what came of this request, by its X-Request-Id.' }),
+  outcome: outcomeSchema.optional().meta({ description: 'Only what was done, or only what was refused.' }),
   from: instantSchema.optional().meta({ description: 'Only events at or after this instant.' }),
   to: instantSchema.optional().meta({ description: 'Only events before this instant.' }),
   ...pageInput,
@@ -42,11 +50,14 @@ const LIST = statement<AuditEventRow>(
    where tenant_id = $1
      and id < $2
      and ($3::text is null or actor = $3)
-     and ($4::text is null or type = $4)
-     and ($5::timestamptz is null or occurred_at >= $5)
-     and ($6::timestamptz is null or occurred_at < $6)
+     and ($4::text is null or act = $4)
+     and ($5::text is null or type = $5)
+     and ($6::text is null or starts_with(type, $6))
+     and ($7::boolean is null or (type like '%.refused') = $7)
+     and ($8::timestamptz is null or occurred_at >= $8)
+     and ($9::timestamptz is null or occurred_at < $9)
    order by id desc
-   limit $7`,
+   limit $10`,
 );
 
 // A statement of its own, for the index on streams: walking a tenant's whole log for the few events of one would not do.
@@ -58,13 +69,37 @@ const LIST_OF_STREAM = statement<AuditEventRow>(
    where tenant_id = $1
      and id < $2
      and ($3::text is null or actor = $3)
-     and ($4::text is null or type = $4)
-     and ($5::timestamptz is null or occurred_at >= $5)
-     and ($6::timestamptz is null or occurred_at < $6)
-     and stream_type = $8
-     and stream_id = $9
+     and ($4::text is null or act = $4)
+     and ($5::text is null or type = $5)
+     and ($6::text is null or starts_with(type, $6))
+     and ($7::boolean is null or (type like '%.refused') = $7)
+     and ($8::timestamptz is null or occurred_at >= $8)
+     and ($9::timestamptz is null or occurred_at < $9)
+     and stream_type = $11
+     and stream_id = $12
+     and ($13::text is null or correlation_id = $13)
    order by id desc
-   limit $7`,
+   limit $10`,
+);
+
+// And one for the index on requests.
+const LIST_OF_REQUEST = statement<AuditEventRow>(
+  'audit.list_events_of_request',
+  `select id, type, schema_version, stream_type, stream_id, stream_version, actor, act, correlation_id,
+     causation_id, traceparent, to_char(occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as occurred_at, data
+   from events.log
+   where tenant_id = $1
+     and id < $2
+     and ($3::text is null or actor = $3)
+     and ($4::text is null or act = $4)
+     and ($5::text is null or type = $5)
+     and ($6::text is null or starts_with(type, $6))
+     and ($7::boolean is null or (type like '%.refused') = $7)
+     and ($8::timestamptz is null or occurred_at >= $8)
+     and ($9::timestamptz is null or occurred_at < $9)
+     and correlation_id = $11
+   order by id desc
+   limit $10`,
 );
 
 /** Behind every id there can be: where the first page begins. */
@@ -80,25 +115,31 @@ export class AuditTrailHandler implements IQueryHandler<AuditTrail> {
   ) {}
 
   async execute({ caller, input }: AuditTrail): Promise<Page<AuditEventView>> {
-    const { actor, type, from, to, limit } = input;
-    const [before] = cursors.decode(caller, input.after) ?? [LAST_ID];
+    const { limit, after, ...filters } = input;
+    const [before] = cursors.decode(caller, after) ?? [LAST_ID];
+    const rows = await this.rowsOf(caller, input, before);
+    await this.readings.record(caller, { what: 'events', filters });
+    return page(rows, limit, showAuditEvent, (row) => cursors.encode(caller, [row.id]));
+  }
+
+  private rowsOf(caller: Caller, input: Input, before: string): Promise<AuditEventRow[]> {
+    const { actor, act, type, requestId, outcome, from, to, limit } = input;
+    const isPrefix = type?.endsWith('.*') === true;
     const values = [
       caller.tenantId,
       before,
       actor ?? null,
-      type ?? null,
+      act ?? null,
+      isPrefix ? null : (type ?? null),
+      isPrefix ? type.slice(0, -1) : null,
+      outcome === undefined ? null : outcome === 'refused',
       from ?? null,
       to ?? null,
       limit + 1,
     ];
     const stream = input.stream?.split('/');
-    const rows = stream
-      ? await this.tenants.rows(caller, LIST_OF_STREAM, [...values, ...stream])
-      : await this.tenants.rows(caller, LIST, values);
-    await this.readings.record(caller, {
-      what: 'events',
-      filters: { actor, type, stream: input.stream, from, to },
-    });
-    return page(rows, limit, showAuditEvent, (row) => cursors.encode(caller, [row.id]));
+    if (stream) return this.tenants.rows(caller, LIST_OF_STREAM, [...values, ...stream, requestId ?? null]);
+    if (requestId !== undefined) return this.tenants.rows(caller, LIST_OF_REQUEST, [...values, requestId]);
+    return this.tenants.rows(caller, LIST, values);
   }
 }

@@ -8,6 +8,7 @@ import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { z } from 'zod';
+import { TestSealer } from '../../test/test-sealer';
 import { AuditModule } from '../audit.module';
 
 const OPENED = eventType('test.gate.opened', {
@@ -83,7 +84,7 @@ describe('The audit trail over HTTP', () => {
   it('reads one event, and says the same of an unknown id and of another tenant’s', async () => {
     const { body } = await get('/v1/audit/events?limit=1');
     const { id } = body.data[0];
-    expect(await get(`/v1/audit/events/${id}`)).toEqual({ status: 200, body: body.data[0] });
+    expect(await get(`/v1/audit/events/${id}`)).toMatchObject({ status: 200, body: body.data[0] });
     const [foreign, unknown] = [
       await get(`/v1/audit/events/${id}`, 'other'),
       await get(`/v1/audit/events/${newId()}`, 'other'),
@@ -120,7 +121,7 @@ describe('The audit trail over HTTP', () => {
 
   it('answers the same over GraphQL', async () => {
     const fields =
-      'id type schemaVersion stream { type id version } actor act requestId causationId traceparent occurredAt data';
+      'id type schemaVersion stream { type id version } actor act requestId causationId traceparent occurredAt outcome data';
     const { data } = await graphql(
       `{ auditEvents(first: 2, actor: null) { edges { cursor node { ${fields} } } pageInfo { hasNextPage endCursor } } }`,
     );
@@ -139,5 +140,65 @@ describe('The audit trail over HTTP', () => {
     expect(await graphql('{ auditEvents(type: "a\\u0000") { edges { cursor } } }')).toMatchObject({
       errors: [{ extensions: { code: 'request.invalid' } }],
     });
+  });
+
+  it('shows the history of an entity and the chain of an event, the same over GraphQL', async () => {
+    const { body } = await get('/v1/audit/events?limit=1');
+    const { id, stream } = body.data[0];
+    const name = `${stream.type}/${stream.id}`;
+    const history = await get(`/v1/audit/history?stream=${name}`);
+    expect(history).toMatchObject({
+      status: 200,
+      body: { data: [{ version: '1', eventId: id, changes: [] }] },
+    });
+    const versions = await graphql(
+      `{ auditHistory(stream: "${name}") { edges { node { version eventId type actor act requestId occurredAt changes } } } }`,
+    );
+    expect(versions.data.auditHistory.edges.map((edge: { node: unknown }) => edge.node)).toEqual(
+      history.body.data,
+    );
+    const chain = await get(`/v1/audit/events/${id}/chain`);
+    expect(chain).toMatchObject({ status: 200, body: { truncated: false, requestId: caller.requestId } });
+    expect(chain.body.nodes).toHaveLength(3);
+    const fields =
+      'requestId truncated nodes { id depth causationId requestId type stream { type id version } actor act outcome occurredAt }';
+    const tree = await graphql(`{ auditChain(eventId: "${id}") { ${fields} } }`);
+    expect(tree.data.auditChain).toEqual(chain.body);
+    expect(await get(`/v1/audit/events/${id}/chain`, 'other')).toMatchObject({ status: 404 });
+    expect((await get(`/v1/audit/history?stream=${name}`, 'other')).body.data).toEqual([]);
+    for (const url of ['events/x/chain', 'history', 'history?stream=a', `history?stream=${name}%00`])
+      expect(await get(`/v1/audit/${url}`)).toMatchObject({ status: 422, body: { code: 'request.invalid' } });
+  });
+
+  it('feeds JSON, and a line for each leaf where that is asked for', async () => {
+    const sealer = await TestSealer.create(database);
+    await sealer.seal();
+    await sealer.close();
+    const { body } = await get('/v1/audit/feed?limit=2');
+    expect(body.data).toMatchObject([{ kind: 'epoch' }, { kind: 'event', index: '1' }]);
+    const accept = 'application/x-ndjson';
+    const url = `/v1/audit/feed?after=${body.data[0].cursor}`;
+    const lines = await app.inject({ url, headers: { authorization: 'caller', accept } });
+    expect(lines.headers).toMatchObject({
+      'content-type': `${accept}; charset=utf-8`,
+      'cache-control': 'no-store',
+    });
+    const read = lines.body
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as unknown);
+    expect(read).toHaveLength(3);
+    expect(read[0]).toEqual(body.data[1]);
+    const next = String(lines.headers['holdfast-next-cursor']);
+    expect(await get(`/v1/audit/feed?after=${next}`)).toMatchObject({ body: { data: [], nextCursor: next } });
+    const empty = await app.inject({
+      url: `/v1/audit/feed?after=${next}`,
+      headers: { authorization: 'caller', accept },
+    });
+    expect([empty.statusCode, empty.body]).toEqual([200, '']);
+    expect(await get('/v1/audit/feed?limit=0')).toMatchObject({ status: 422 });
+    expect(await get('/v1/audit/feed?after=%00')).toMatchObject({ status: 422 });
+    expect(await get('/v1/audit/feed?after=forged')).toMatchObject({ status: 400 });
+    expect(await get('/v1/audit/feed', 'nobody')).toMatchObject({ status: 403 });
   });
 });

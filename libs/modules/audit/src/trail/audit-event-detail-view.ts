@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import { differenceView } from '../history/difference-view';
+import { auditEventView } from './audit-event-view';
+
+/** Who an actor is. */
+export const auditActorView = z.object({
+  kind: z.string().meta({ description: '`member`, `api_key` or `system`.' }),
+  id: z.string().meta({ description: 'Of a member or key its id, of the system the name of the part.' }),
+});
+
+/** An event with what it made of its entity. */
+export const auditEventDetailView = auditEventView.extend({
+  description: z
+    .string()
+    .nullable()
+    .meta({ description: 'What events of this type say; null for a type that is not known.' }),
+  who: auditActorView,
+  before: z.record(z.string(), z.unknown()).nullable().meta({
+    description: 'The entity before, folded from the events of its stream; null where there was none.',
+  }),
+  after: z.record(z.string(), z.unknown()).nullable().meta({ description: 'The entity behind the event.' }),
+  changes: z.array(differenceView).nullable().meta({
+    description:
+      'The fields that differ. Null where the event changes no state, or its stream is too long to fold.',
+  }),
+});
+
+/** An event with what it made of its entity. */
+export type AuditEventDetailView = z.output<typeof auditEventDetailView>;
