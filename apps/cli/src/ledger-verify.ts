@@ -1,7 +1,7 @@
 import { type LedgerBreak, verifyLedger } from '@holdfast/ledger';
 import type { ListedTenantView } from '@holdfast/tenants';
 import { VerbFailed } from './failures';
-import { readAll } from './input';
+import { operatedTenants } from './operated-tenants';
 import { asOperator, type Operator } from './operator';
 import { columns, printOutcome, showStep } from './output';
 
@@ -23,23 +23,13 @@ interface Verified {
 export async function verifyLedgers({ tenant, full = false, json }: Asked): Promise<void> {
   const verified = await asOperator(async (operator) => {
     const outcomes: Verified[] = [];
-    for (const each of await tenantsOf(operator, tenant))
+    for (const each of await operatedTenants(operator, tenant))
       outcomes.push(await verifyOne(operator, each, full));
     return outcomes;
   });
   printOutcome(json, verified, text);
   const broken = verified.reduce((sum, { breaks }) => sum + breaks.length, 0);
   if (broken > 0) throw new VerbFailed(`${broken} breaks`);
-}
-
-async function tenantsOf(
-  { directory }: Operator,
-  tenant: string | undefined,
-): Promise<readonly ListedTenantView[]> {
-  if (tenant !== undefined) return [await directory.get(tenant)];
-  const all = await readAll((after) => directory.list({ limit: 200, after }));
-  // Of one that is being erased nothing can be read any more.
-  return all.filter(({ state }) => state !== 'erasing' && state !== 'erased');
 }
 
 async function verifyOne(

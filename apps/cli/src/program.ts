@@ -1,6 +1,7 @@
 import { version } from '@holdfast/config';
 import { Command } from 'commander';
 import { addAdministration } from './verbs/administration';
+import { addAudit } from './verbs/audit';
 import { addBench } from './verbs/bench-verb';
 import { addDev } from './verbs/dev-verb';
 import { addEvents } from './verbs/events';
@@ -23,6 +24,7 @@ export function createProgram(): Command {
   addTenants(program);
   addKeys(program);
   addLedger(program);
+  addAudit(program);
   addEvents(program);
   addBench(program);
   for (const verb of verbsUnder(program)) verb.exitOverride();

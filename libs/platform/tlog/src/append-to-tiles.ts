@@ -1,6 +1,6 @@
 import { HASH_BYTES, nodeHash, splitHashes } from './hashing';
 import { type Count, toNumber } from './sizes';
-import { edgeTiles, TILE_WIDTH, type TileId } from './tile-path';
+import { edgeTiles, type HashTileId, TILE_WIDTH } from './tile-path';
 import { check } from './tlog.errors';
 
 /** A tile of hashes with what is in it. */
@@ -12,7 +12,7 @@ export interface Tile {
 }
 
 /** The name of a tile among its tree's. */
-export const tileId = ({ level, index, hashes }: Tile): TileId => ({
+export const tileId = ({ level, index, hashes }: Tile): HashTileId => ({
   level,
   index,
   width: hashes.length / HASH_BYTES,
@@ -40,7 +40,7 @@ function partialsByLevel(size: number, edge: readonly Tile[]): Map<number, Tile>
     `A tree of ${size} has ${wanted.length} partial tiles`,
   );
   for (const { level, index, width } of wanted) {
-    const tile = given.get(level as number);
+    const tile = given.get(level);
     const fits = tile?.index === index && tile.hashes.length === width * HASH_BYTES;
     check(fits, 'bad_argument', `The partial tile at level ${level} is not that of a tree of ${size}`);
   }

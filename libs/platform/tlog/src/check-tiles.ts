@@ -1,9 +1,9 @@
 import { fullTileHash } from './append-to-tiles';
 import { sameHash } from './hashing';
 import { type Count, toNumber } from './sizes';
-import { TILE_WIDTH, tileAt, tilePath } from './tile-path';
+import { type HashTileId, TILE_WIDTH, tilePath, tilesOf } from './tile-path';
 import { rootFromTiles } from './tile-proofs';
-import { type HashTileId, ReadTiles, type TileReader } from './tile-reader';
+import { ReadTiles, type TileReader } from './tile-reader';
 import { check } from './tlog.errors';
 
 /** Full tiles that are read at a time: half a megabyte. */
@@ -18,10 +18,8 @@ const TILES_AT_A_TIME = 64;
  */
 export async function checkTiles(reader: TileReader, size: Count): Promise<Buffer> {
   const leaves = toNumber(size, 'The size');
-  for (let level = 0; tileAt(leaves, level + 1, 0); level++) {
-    for (let index = 0; tileAt(leaves, level + 1, index); index++) {
-      await checkBelow(reader, tileAt(leaves, level + 1, index) as HashTileId);
-    }
+  for (const tile of tilesOf(leaves)) {
+    if (tile.level > 0) await checkBelow(reader, tile);
   }
   return await rootFromTiles(reader, leaves);
 }

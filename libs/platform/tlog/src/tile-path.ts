@@ -16,6 +16,11 @@ export interface TileId {
   readonly width: number;
 }
 
+/** A tile of hashes: not a bundle of entries. */
+export interface HashTileId extends TileId {
+  readonly level: number;
+}
+
 /** Refuses what is no tile. */
 export function checkTile({ level, index, width }: TileId): void {
   const isLevel = level === 'entries' || (Number.isInteger(level) && level >= 0 && level <= LEVEL_MAX);
@@ -63,15 +68,15 @@ function isNamedBy(path: string, tile: TileId): boolean {
 export const hashesAtLevel = (size: number, level: number): number => Math.floor(size / TILE_WIDTH ** level);
 
 /** The tile at a level and index as a tree of this size has it; undefined where the tree ends before. */
-export function tileAt(size: Count, level: number, index: number): TileId | undefined {
+export function tileAt(size: Count, level: number, index: number): HashTileId | undefined {
   const width = hashesAtLevel(toNumber(size, 'The size'), level) - index * TILE_WIDTH;
   return width > 0 ? { level, index, width: Math.min(width, TILE_WIDTH) } : undefined;
 }
 
 /** The partial tiles of a tree, one a level at most, lowest level first: what `appendToTiles` goes on from. */
-export function edgeTiles(size: Count): TileId[] {
+export function edgeTiles(size: Count): HashTileId[] {
   const leaves = toNumber(size, 'The size');
-  const tiles: TileId[] = [];
+  const tiles: HashTileId[] = [];
   for (let level = 0, hashes = leaves; hashes > 0; level++, hashes = Math.floor(hashes / TILE_WIDTH)) {
     const width = hashes % TILE_WIDTH;
     if (width > 0) tiles.push({ level, index: Math.floor(hashes / TILE_WIDTH), width });
@@ -80,7 +85,7 @@ export function edgeTiles(size: Count): TileId[] {
 }
 
 /** Every tile of hashes that a tree of this size has, level by level from the leaves, each from the left. */
-export function* tilesOf(size: Count): Generator<TileId, void> {
+export function* tilesOf(size: Count): Generator<HashTileId, void> {
   const leaves = toNumber(size, 'The size');
   for (let level = 0, hashes = leaves; hashes > 0; level++, hashes = Math.floor(hashes / TILE_WIDTH)) {
     for (let index = 0; index * TILE_WIDTH < hashes; index++) {

@@ -1,7 +1,7 @@
 import { emptyRoot, nodeHash } from './hashing';
 import { type Count, toNumber } from './sizes';
-import { TILE_WIDTH } from './tile-path';
-import { type HashTileId, ReadTiles, tileOfPlace, type TileReader } from './tile-reader';
+import { type HashTileId, TILE_WIDTH } from './tile-path';
+import { ReadTiles, tileOfPlace, type TileReader } from './tile-reader';
 import { check } from './tlog.errors';
 
 /** The leaves from one on until before another: D[from:to] of RFC 6962. */

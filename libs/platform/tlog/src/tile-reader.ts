@@ -1,11 +1,6 @@
 import { HASH_BYTES } from './hashing';
-import { hashesAtLevel, TILE_WIDTH, type TileId } from './tile-path';
+import { hashesAtLevel, TILE_WIDTH, type HashTileId } from './tile-path';
 import { check } from './tlog.errors';
-
-/** A tile of hashes, on its way to being read. */
-export interface HashTileId extends TileId {
-  readonly level: number;
-}
 
 /**
  * Where tiles come from: a table, a folder, HTTP.

@@ -144,7 +144,7 @@ describe('Tiles', () => {
     for (let size = 0; size <= 600; size++) {
       const listed = [...tilesOf(size)];
       expect(Object.keys(treeOf(size).contents())).toEqual(listed.map(tilePath).toSorted());
-      expect(listed.map(({ level, index }) => tileAt(size, level as number, index))).toEqual(listed);
+      expect(listed.map(({ level, index }) => tileAt(size, level, index))).toEqual(listed);
       expect(edgeTiles(size)).toEqual(listed.filter(({ width }) => width < 256));
     }
   });

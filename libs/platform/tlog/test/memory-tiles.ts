@@ -1,6 +1,6 @@
 import { appendToTiles, edgeAfter, type Tile, tileId } from '../src/append-to-tiles';
-import { tilePath } from '../src/tile-path';
-import type { HashTileId, TileReader } from '../src/tile-reader';
+import { type HashTileId, tilePath } from '../src/tile-path';
+import type { TileReader } from '../src/tile-reader';
 
 /** A log's tiles in memory, each as the last append left it, and a count of what is read. */
 export class MemoryTiles implements TileReader {

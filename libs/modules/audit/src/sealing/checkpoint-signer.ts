@@ -133,7 +133,7 @@ export class CheckpointSigner {
           const places = sizes.flatMap((size) => (size === undefined ? [] : edgeTiles(size)));
           const distinct = new Map(
             places.map(({ level, index }) => {
-              const place = { level: level as number, index };
+              const place = { level, index };
               return [tilePlace(place), place];
             }),
           );

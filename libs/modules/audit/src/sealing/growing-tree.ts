@@ -69,7 +69,7 @@ export class GrowingTree {
   /** Takes up a tree where its tiles left it. Throws TilesMissing. */
   static from(size: number, tiles: ReadonlyMap<string, Buffer>, highSeq: bigint): GrowingTree {
     const edge = edgeTiles(size).map(({ level, index, width }): Tile => {
-      const place = { level: level as number, index };
+      const place = { level, index };
       const hashes = tiles.get(tilePlace(place));
       if (!hashes || hashes.length < width * HASH_BYTES)
         throw new TilesMissing(`tile ${tilePlace(place)} has fewer than ${width} hashes`);
@@ -94,7 +94,7 @@ export class GrowingTree {
     for (const hash of hashes) frontier.append(hash);
     const changed = new Map(tiles.map((tile) => [tilePlace(tile), tile]));
     const edge = edgeTiles(frontier.size).map(({ level, index }) => {
-      const place = tilePlace({ level: level as number, index });
+      const place = tilePlace({ level, index });
       const tile = changed.get(place) ?? this.edge.find((each) => tilePlace(each) === place);
       if (!tile) throw new TilesMissing(`tile ${place} is not at the edge`);
       return tile;

@@ -41,7 +41,7 @@ export class TreeCache {
       async (tx) => {
         const wanted = absent.map((tree) => ({
           tree,
-          tiles: edgeTiles(tree.size).map(({ level, index }) => ({ level: level as number, index })),
+          tiles: edgeTiles(tree.size).map(({ level, index }) => ({ level, index })),
         }));
         return Promise.all([readTiles(tx, wanted), readHighSeqs(tx, absent)]);
       },
