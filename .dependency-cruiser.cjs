@@ -18,6 +18,7 @@ const platform = {
   kafka: ['kernel', 'config', 'events', 'observability'],
   embedded: ['kernel', 'database'],
   tlog: [],
+  outgoing: [],
   testing: [
     'kernel',
     'config',
@@ -45,6 +46,7 @@ const underModules = [
   'http',
   'jobs',
   'observability',
+  'outgoing',
   'resilience',
   'tenancy',
   'tlog',

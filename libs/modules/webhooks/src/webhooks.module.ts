@@ -1,3 +1,4 @@
+import { AddressPolicy } from '@holdfast/outgoing';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { DeliveriesController } from './deliveries/deliveries.controller';
 import { DeliveriesHandler } from './deliveries/deliveries.query';
@@ -14,7 +15,6 @@ import { WebhooksController } from './endpoints/webhooks.controller';
 import { WebhookByIdHandler, WebhooksHandler } from './endpoints/webhooks.query';
 import { WebhooksResolver } from './endpoints/webhooks.resolver';
 import { SecretKeyring } from './secrets/secret-keyring';
-import { AddressPolicy } from './sending/address-policy';
 import type { WebhookSettings } from './webhook-settings';
 import './webhooks.aggregates';
 

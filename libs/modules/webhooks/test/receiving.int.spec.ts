@@ -5,7 +5,7 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type Caller, newId } from '@holdfast/kernel';
 import { freePort } from '@holdfast/testing';
-import { eventually } from './receiver';
+import { eventually } from '@holdfast/testing';
 import { SendingApp } from './sending-app';
 
 const LIB = join(__dirname, '..');

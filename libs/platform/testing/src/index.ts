@@ -5,6 +5,8 @@ export { freePort } from '@holdfast/embedded';
 export { type KafkaConnect } from './kafka-connect';
 export { LogicalServer } from './logical-server';
 export { Random } from './random';
+export { type Behaviour, eventually, type Received, Receiver } from './receiver';
+export { RECEIVER_CERTIFICATE, RECEIVER_KEY } from './receiver-certificate';
 export { hasRedisServer, startRedis, stopRedis } from './redis-server';
 export { type ClickHouseKind, TestClickHouse } from './test-clickhouse';
 export { type ProxyMode, TcpProxy } from './tcp-proxy';

@@ -1,6 +1,6 @@
 import type { Caller } from '@holdfast/kernel';
 import { Webhook } from 'standardwebhooks';
-import { eventually, Receiver } from '../../test/receiver';
+import { eventually, Receiver } from '@holdfast/testing';
 import { SendingApp } from '../../test/sending-app';
 import { ChangeWebhook } from '../endpoints/change-webhook.command';
 import { TestWebhook } from './test-webhook.command';

@@ -1,8 +1,8 @@
 import { TenantCommand, TenantCommandHandler } from '@holdfast/cqrs';
+import { AddressPolicy } from '@holdfast/outgoing';
 import { announcement, type TenantTx } from '@holdfast/tenancy';
 import { CommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
-import { AddressPolicy } from '../sending/address-policy';
 import { webhookChanged, webhookDisabled, webhookEnabled } from '../webhooks.events';
 import { requireDeliverable, showWebhook, webhookContent, type WebhookView } from './webhook';
 import {

@@ -1,11 +1,11 @@
 import { newId } from '@holdfast/kernel';
 import { TenantCommand, TenantCommandHandler } from '@holdfast/cqrs';
+import { AddressPolicy } from '@holdfast/outgoing';
 import { announcement, requireQuota, type TenantTx } from '@holdfast/tenancy';
 import { CommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { SecretKeyring } from '../secrets/secret-keyring';
 import { generateSigningSecret } from '../secrets/signing-secret';
-import { AddressPolicy } from '../sending/address-policy';
 import { webhookCreated } from '../webhooks.events';
 import {
   requireDeliverable,

@@ -1,7 +1,7 @@
 import { idSchema, InvalidInput } from '@holdfast/kernel';
+import { type AddressPolicy, URL_FAULTS } from '@holdfast/outgoing';
 import { z } from 'zod';
 import { SIGNING_SCHEMES, type SigningScheme } from '../secrets/signing-secret';
-import type { AddressPolicy, UrlFault } from '../sending/address-policy';
 import { eventPattern } from './event-pattern';
 
 /** Why a webhook is off. */
@@ -141,17 +141,9 @@ function showSecret({ id, scheme, publicKey, createdAt, endsAt }: SecretRow): z.
   };
 }
 
-const FAULTS: Readonly<Record<UrlFault, string>> = {
-  form: 'Not an address.',
-  scheme: 'A webhook goes by https.',
-  credentials: 'An address holds no user and no password.',
-  port: 'The port is 443, or 1024 and above.',
-  address: 'Webhooks go to public addresses.',
-};
-
 /** Refuses an address that could never be delivered to. Throws InvalidInput with code `webhooks.url_not_allowed`. */
 export function requireDeliverable(policy: AddressPolicy, url: string): void {
   const fault = policy.faultOf(url);
   if (!fault) return;
-  throw new InvalidInput([{ pointer: '/url', code: 'webhooks.url_not_allowed', message: FAULTS[fault] }]);
+  throw new InvalidInput([{ pointer: '/url', code: 'webhooks.url_not_allowed', message: URL_FAULTS[fault] }]);
 }

@@ -6,7 +6,7 @@ import type { SecretKeyring } from '../secrets/secret-keyring';
 import { webhookDisabled } from '../webhooks.events';
 import { chooseLanes } from './claim';
 import { type ClaimedDelivery, listSealedSecrets, lockDueLanes, takeLanes } from './claim.sql';
-import type { Answer } from './post';
+import type { Answer } from './outcome';
 import {
   type AttemptRecord,
   insertAttempt,

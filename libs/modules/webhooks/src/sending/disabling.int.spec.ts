@@ -1,5 +1,5 @@
 import { type Caller, newId } from '@holdfast/kernel';
-import { eventually, Receiver } from '../../test/receiver';
+import { eventually, Receiver } from '@holdfast/testing';
 import { SendingApp } from '../../test/sending-app';
 import { RetryDeliveries } from '../deliveries/retry-deliveries.command';
 import { cancelDeadDeliveries } from '../deliveries/housekeeping.sql';

@@ -1,6 +1,6 @@
 import { statement } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
-import type { Answer } from './post';
+import type { Answer } from './outcome';
 import type { ClaimedDelivery } from './claim.sql';
 
 /** Attempts of one delivery that are kept; a delivery that is retried by hand without end keeps the latest. */

@@ -1,4 +1,4 @@
-import { RETRY_AFTER_MAX_MS, RETRY_DELAYS_MS, retryAfterMs, retryDelayMs } from './retry-schedule';
+import { RETRY_AFTER_MAX_MS, RETRY_DELAYS_MS, retryDelayMs } from './retry-schedule';
 
 const HOUR_MS = 3_600_000;
 
@@ -25,14 +25,5 @@ describe('The retry schedule', () => {
     expect(retryDelayMs(1, 0, 1_000)).toBe(5_000);
     expect(retryDelayMs(1, 0, 365 * 24 * HOUR_MS)).toBe(RETRY_AFTER_MAX_MS);
     expect(retryDelayMs(10, 0, HOUR_MS)).toBeUndefined();
-  });
-
-  it('reads seconds and dates', () => {
-    const now = Date.parse('2026-11-26T12:00:00Z');
-    expect(retryAfterMs('120', now)).toBe(120_000);
-    expect(retryAfterMs('Thu, 26 Nov 2026 12:01:00 GMT', now)).toBe(60_000);
-    expect(retryAfterMs('Thu, 26 Nov 2026 11:00:00 GMT', now)).toBe(0);
-    for (const header of [undefined, '', 'soon', '-1', '1e9'])
-      expect(retryAfterMs(header, now)).toBeUndefined();
   });
 });

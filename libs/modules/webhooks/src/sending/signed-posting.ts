@@ -1,8 +1,8 @@
 import { type CloudEvent, cloudEventOf, type RecordedEvent, upcast } from '@holdfast/events';
+import type { Posting } from '@holdfast/outgoing';
 import { continueTrace } from '@holdfast/observability';
 import type { SigningSecret } from '../secrets/signing-secret';
 import { signatureOf } from '../secrets/signing-secret';
-import type { Posting } from './post';
 
 /** What is signed by, newest first. */
 export type Signer = Pick<SigningSecret, 'scheme' | 'bytes'>;

@@ -4,7 +4,7 @@ import { type Caller, newId } from '@holdfast/kernel';
 import { statement } from '@holdfast/database';
 import { cloudEventOf } from '@holdfast/events';
 import { Webhook } from 'standardwebhooks';
-import { eventually, type Received, Receiver } from '../../test/receiver';
+import { eventually, type Received, Receiver } from '@holdfast/testing';
 import { SendingApp } from '../../test/sending-app';
 import { RetryDelivery } from '../deliveries/retry-delivery.command';
 import { RotateWebhookSecret } from '../endpoints/rotate-webhook-secret.command';

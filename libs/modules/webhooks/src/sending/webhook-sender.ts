@@ -1,16 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Database, SystemTx } from '@holdfast/database';
 import { type RecordedEvent, type Report } from '@holdfast/events';
+import {
+  AddressPolicy,
+  type Posting,
+  type PostLimits,
+  Postman,
+  type ResolveHost,
+  resolveByDns,
+} from '@holdfast/outgoing';
 import { type Grants, TenantClosed, type TenantDatabase } from '@holdfast/tenancy';
 import { SecretKeyring } from '../secrets/secret-keyring';
 import type { WebhookSettings } from '../webhook-settings';
-import { AddressPolicy } from './address-policy';
 import { countDueLanes, listWaitingTenants } from './claim.sql';
 import { DeliveryWork, type HeldDelivery } from './delivery-work';
-import type { Outcome } from './outcome';
-import { type Answer, type Posting, type PostLimits, Postman } from './post';
+import type { Answer, Outcome } from './outcome';
 import { hasRoom, roomFor } from './room';
-import { type ResolveHost, resolveByDns } from './resolver';
 import {
   attemptSeconds,
   attemptsTotal,

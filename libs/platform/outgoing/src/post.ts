@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks';
 import { Agent, type Dispatcher } from 'undici';
-import { type Outcome, outcomeOfError, outcomeOfStatus } from './outcome';
+import { type PostOutcome, outcomeOfError, outcomeOfStatus } from './outcome';
 import { type ConnectionOptions, pinnedAgent } from './pinned-connections';
-import { retryAfterMs } from './retry-schedule';
+import { retryAfterMs } from './retry-after';
 
 /** What is posted, and where to. */
 export interface Posting {
@@ -13,7 +13,7 @@ export interface Posting {
 
 /** What came of it. Texts are cut to what a log may hold. */
 export interface Answer {
-  readonly outcome: Outcome;
+  readonly outcome: PostOutcome;
   readonly latencyMs: number;
   readonly status: number | null;
   readonly responseHeaders: Readonly<Record<string, string>> | null;

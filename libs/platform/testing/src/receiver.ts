@@ -13,7 +13,7 @@ export interface Received {
 /** What a receiver does with a delivery; by default it answers 204. */
 export type Behaviour = (response: ServerResponse, received: Received) => unknown;
 
-/** A receiver of webhooks: a real HTTP server on this machine. */
+/** A receiver of requests that leave us: a real HTTP server on this machine. */
 export class Receiver {
   readonly received: Received[] = [];
   behave: Behaviour = (response) => response.writeHead(204).end();

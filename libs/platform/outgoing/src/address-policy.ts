@@ -8,14 +8,23 @@ const GLOBAL_UNICAST = ipaddr.parseCIDR('2000::/3');
 type Address = ipaddr.IPv4 | ipaddr.IPv6;
 type Network = ReturnType<typeof ipaddr.parseCIDR>;
 
-/** Why an address of a webhook cannot be. */
+/** Why an address that a tenant has written cannot be. */
 export type UrlFault = 'form' | 'scheme' | 'credentials' | 'port' | 'address';
 
+/** The faults in words. */
+export const URL_FAULTS: Readonly<Record<UrlFault, string>> = {
+  form: 'Not an address.',
+  scheme: 'An address goes by https.',
+  credentials: 'An address holds no user and no password.',
+  port: 'The port is 443, or 1024 and above.',
+  address: 'Requests go to public addresses.',
+};
+
 /**
- * Where webhooks may go: to public addresses by https, on port 443 or one that needs no privilege; and to networks that
+ * Where requests may go that tenants have us make: to public addresses by https, on port 443 or one that needs no privilege; and to networks that
  * the operator has named, also by http and on any port.
  *
- * Whoever writes the address of a webhook chooses where a process inside our network connects to (server-side request
+ * Whoever writes such an address, of a webhook or a witness, chooses where a process inside our network connects to (server-side request
  * forgery), so what is not known to be public is refused. The address itself decides, at each connection: a name says
  * nothing, since its owner can point it anywhere at any moment.
  */
@@ -27,7 +36,7 @@ export class AddressPolicy {
     this.allowed = allowedNetworks.map((network) => ipaddr.parseCIDR(network));
   }
 
-  /** What is wrong with the text as the address of a webhook, as far as can be said without asking for its name. */
+  /** What is wrong with the text as an address, as far as can be said without asking for its name. */
   faultOf(text: string): UrlFault | undefined {
     const url = URL.parse(text);
     if (!url || url.hostname === '') return 'form';
