@@ -65,6 +65,24 @@ create policy holdfast_sealer_seals on audit.checkpoints as permissive for all t
 create policy tenant_access on audit.checkpoints as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.checkpoints as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
+create table audit.cosignatures (
+  tenant_id uuid not null,
+  epoch integer not null,
+  witness text not null,
+  size bigint not null,
+  note text not null,
+  signatures text not null,
+  cosigned_at timestamp with time zone not null,
+  constraint cosignatures_pkey PRIMARY KEY (tenant_id, epoch, witness),
+  constraint cosignatures_size_check CHECK ((size >= 1))
+) with (fillfactor=50);
+alter table audit.cosignatures owner to holdfast_owner;
+CREATE INDEX cosignatures_tenant_id_epoch_size_idx ON audit.cosignatures USING btree (tenant_id, epoch, size);
+alter table audit.cosignatures enable row level security;
+alter table audit.cosignatures force row level security;
+create policy tenant_access on audit.cosignatures as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.cosignatures as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
 create table audit.disclosures (
   tenant_id uuid not null,
   event_id uuid not null,
@@ -127,6 +145,27 @@ create table audit.log_keys (
   constraint log_keys_public_key_check CHECK ((length(public_key) = 32))
 );
 alter table audit.log_keys owner to holdfast_owner;
+
+create table audit.offers (
+  tenant_id uuid not null,
+  witness text not null,
+  tick bigint default '-1'::integer not null,
+  due_at timestamp with time zone default clock_timestamp() not null,
+  holder uuid,
+  lease_until timestamp with time zone,
+  failures integer default 0 not null,
+  outcome text,
+  tried_at timestamp with time zone,
+  waiting_since timestamp with time zone,
+  constraint offers_outcome_check CHECK ((length(outcome) <= 64)),
+  constraint offers_pkey PRIMARY KEY (tenant_id, witness)
+) with (fillfactor=70);
+alter table audit.offers owner to holdfast_owner;
+alter table audit.offers enable row level security;
+alter table audit.offers force row level security;
+create policy holdfast_relay_reads on audit.offers as permissive for select to holdfast_relay using (true);
+create policy tenant_access on audit.offers as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.offers as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
 create table audit.sealer (
   name text not null,
@@ -205,6 +244,25 @@ alter table audit.vaults enable row level security;
 alter table audit.vaults force row level security;
 create policy tenant_access on audit.vaults as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.vaults as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table audit.witnesses (
+  tenant_id uuid not null,
+  id uuid not null,
+  verifier_key text not null,
+  url text not null,
+  created_by text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  constraint witnesses_pkey PRIMARY KEY (tenant_id, id),
+  constraint witnesses_tenant_id_verifier_key_key UNIQUE (tenant_id, verifier_key),
+  constraint witnesses_url_check CHECK (((length(url) >= 1) AND (length(url) <= 2000))),
+  constraint witnesses_verifier_key_check CHECK (((length(verifier_key) >= 1) AND (length(verifier_key) <= 600)))
+);
+alter table audit.witnesses owner to holdfast_owner;
+alter table audit.witnesses enable row level security;
+alter table audit.witnesses force row level security;
+create policy holdfast_relay_reads on audit.witnesses as permissive for select to holdfast_relay using (true);
+create policy tenant_access on audit.witnesses as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.witnesses as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
 create table auth.credentials (
   secret_hash bytea not null,
@@ -3351,6 +3409,7 @@ grant execute on function tenancy.tenant_tables() to holdfast_app;
 grant execute on function tenancy.verified_principal() to holdfast_log;
 grant usage on schema audit to holdfast_app;
 grant usage on schema audit to holdfast_ops;
+grant usage on schema audit to holdfast_relay;
 grant usage on schema audit to holdfast_sealer;
 grant usage on schema auth to holdfast_app;
 grant usage on schema auth to holdfast_auth;
@@ -3378,6 +3437,8 @@ grant usage on schema webhooks to holdfast_relay;
 grant select on table audit.checkpoints to holdfast_app;
 grant select on table audit.checkpoints to holdfast_ops;
 grant insert, select, update on table audit.checkpoints to holdfast_sealer;
+grant insert, select, update on table audit.cosignatures to holdfast_app;
+grant select on table audit.cosignatures to holdfast_ops;
 grant delete, insert, select on table audit.disclosures to holdfast_app;
 grant select on table audit.epochs to holdfast_app;
 grant select on table audit.epochs to holdfast_ops;
@@ -3388,6 +3449,14 @@ grant delete, insert, select, update on table audit.leaves to holdfast_sealer;
 grant select on table audit.log_keys to holdfast_app;
 grant select on table audit.log_keys to holdfast_ops;
 grant insert, select, update on table audit.log_keys to holdfast_sealer;
+grant delete, insert, select, update on table audit.offers to holdfast_app;
+grant select on table audit.offers (due_at) to holdfast_relay;
+grant select on table audit.offers (failures) to holdfast_relay;
+grant select on table audit.offers (lease_until) to holdfast_relay;
+grant select on table audit.offers (tenant_id) to holdfast_relay;
+grant select on table audit.offers (tick) to holdfast_relay;
+grant select on table audit.offers (waiting_since) to holdfast_relay;
+grant select on table audit.offers (witness) to holdfast_relay;
 grant select, update on table audit.sealer to holdfast_sealer;
 grant insert, select, update on table audit.subject_keys to holdfast_app;
 grant select on table audit.tiles to holdfast_app;
@@ -3397,6 +3466,9 @@ grant select on table audit.trees to holdfast_app;
 grant select on table audit.trees to holdfast_ops;
 grant insert, select, update on table audit.trees to holdfast_sealer;
 grant insert, select, update on table audit.vaults to holdfast_app;
+grant delete, insert, select on table audit.witnesses to holdfast_app;
+grant select on table audit.witnesses (tenant_id) to holdfast_relay;
+grant select on table audit.witnesses (verifier_key) to holdfast_relay;
 grant select on table auth.tenants to holdfast_ops;
 grant insert, select on table events.group_actions to holdfast_ops;
 grant select on table events.group_actions to holdfast_relay;

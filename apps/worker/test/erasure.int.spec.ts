@@ -108,6 +108,32 @@ const WEBHOOKS = `
   insert into webhooks.attempts (tenant_id, delivery_id, number, started_at, outcome, latency_ms, url, request_headers)
   select $1, id, 1, now(), 'delivered', 5, 'https://example.com/', '{}' from delivery`;
 
+/** The sealed log, who cosigns it and has; nothing is offered before its time. */
+const SEALED_LOG = `
+  with tree as (
+    insert into audit.trees (tenant_id, epoch, lineage, size, earlier)
+    values ($1::uuid, 1, 1, 1, pg_current_snapshot())),
+  epoch as (
+    insert into audit.epochs (tenant_id, epoch, entry) values ($1, 1, '{}')),
+  tile as (
+    insert into audit.tiles (tenant_id, epoch, level, tile, width, hashes)
+    select $1, 1, 0, n, 1, decode(repeat('00', 32), 'hex') from generate_series(0, 9) n),
+  leaf as (
+    insert into audit.leaves (tenant_id, epoch, tile, event_ids, prints)
+    select $1, 1, n, array[gen_random_uuid()], decode(repeat('00', 32), 'hex') from generate_series(0, 9) n),
+  checkpoint as (
+    insert into audit.checkpoints (tenant_id, epoch, hour, size, root, note)
+    values ($1, 1, '2026-01-01Z', 1, decode(repeat('00', 32), 'hex'), 'note')),
+  witness as (
+    insert into audit.witnesses (tenant_id, id, verifier_key, url, created_by)
+    select $1, gen_random_uuid(), 'witness-' || n, 'https://example.com/' || n, 'member:x' from generate_series(1, 5) n
+    returning verifier_key),
+  offer as (
+    insert into audit.offers (tenant_id, witness, tick, due_at)
+    select $1, verifier_key, 9223372036854775807, 'infinity' from witness)
+  insert into audit.cosignatures (tenant_id, epoch, witness, size, note, signatures, cosigned_at)
+  select $1, 1, verifier_key, 1, 'note', 'signature', now() from witness`;
+
 /** Nothing of an erased tenant is left but its receipt, and nothing of any other tenant has changed. */
 describe('Erasing a tenant', () => {
   let database: TestDatabase;
@@ -196,6 +222,7 @@ describe('Erasing a tenant', () => {
     await database.admin(PEOPLE, [caller.tenantId]);
     await database.admin(LEDGER, [caller.tenantId]);
     await database.admin(WEBHOOKS, [caller.tenantId]);
+    await database.admin(SEALED_LOG, [caller.tenantId]);
     await commands.execute(new RequestExport(caller, {}));
     await delivered(caller.tenantId);
     return caller;

@@ -1,6 +1,9 @@
 import { singular } from './json-schema';
 import type { Kind } from './route';
 
+/** Parameters that name a place in an object, as a tile in a log, and no object of their own. */
+const PLACES = new Set(['level', 'path']);
+
 /** Every kind of object that the paths of the document name. */
 export class Kinds {
   private readonly kinds = new Map<string, Kind>();
@@ -10,7 +13,7 @@ export class Kinds {
   /** What stands at each parameter of a path, outermost first; parameters that name no object are left out. */
   ofPath(path: string): { readonly parameter: string; readonly kind: Kind }[] {
     return [...path.matchAll(/\/\{(\w+)\}/g)].flatMap(({ index, 1: parameter = '' }) => {
-      const kind = this.at(path.slice(0, index), parameter);
+      const kind = PLACES.has(parameter) ? undefined : this.at(path.slice(0, index), parameter);
       return kind ? [{ parameter, kind }] : [];
     });
   }

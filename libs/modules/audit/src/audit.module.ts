@@ -6,6 +6,16 @@ import { FeedController } from './feed/feed.controller';
 import { AuditHistoryHandler } from './history/audit-history.query';
 import { HistoryController } from './history/history.controller';
 import { HistoryResolver } from './history/history.resolver';
+import { LogCheckpointHandler } from './log/checkpoint.query';
+import { LogConsistencyHandler } from './log/consistency.query';
+import { EntryBundleHandler } from './log/entry-bundle.query';
+import { LogEpochsHandler } from './log/epochs.query';
+import { ProofOfEventHandler } from './log/event-proof.query';
+import { EpochLogController, LogController } from './log/log.controller';
+import { LogResolver } from './log/log.resolver';
+import { LogKeyHandler } from './log/log-key.query';
+import { LogTileHandler } from './log/log-tile.query';
+import { ProofController } from './log/proof.controller';
 import { AuditEventHandler } from './trail/audit-event.query';
 import { AuditTrailHandler } from './trail/audit-trail.query';
 import { AuditController } from './trail/trail.controller';
@@ -13,9 +23,17 @@ import { AuditResolver } from './trail/trail.resolver';
 import { VerifierFileHandler } from './verification/verifier-file.query';
 import { VerifierController } from './verification/verifier.controller';
 
-/** Reading the audit trail. */
+/** Reading the audit trail, and the log that proves it. */
 @Module({
-  controllers: [AuditController, HistoryController, FeedController, VerifierController],
+  controllers: [
+    AuditController,
+    HistoryController,
+    FeedController,
+    LogController,
+    EpochLogController,
+    ProofController,
+    VerifierController,
+  ],
   providers: [
     AuditTrailHandler,
     AuditEventHandler,
@@ -25,6 +43,14 @@ import { VerifierController } from './verification/verifier.controller';
     HistoryResolver,
     FeedFollowers,
     AuditFeedHandler,
+    LogCheckpointHandler,
+    LogConsistencyHandler,
+    EntryBundleHandler,
+    LogEpochsHandler,
+    LogKeyHandler,
+    LogTileHandler,
+    ProofOfEventHandler,
+    LogResolver,
     VerifierFileHandler,
   ],
 })

@@ -103,17 +103,42 @@ function completed(document: OpenAPIObject): OpenAPIObject {
     headers: headersNamed('RateLimit-Policy', 'RateLimit', 'Retry-After'),
   };
   for (const operation of operationsOf(document)) {
+    for (const parameter of operation.parameters ?? []) {
+      // Fastify calls the rest of a path `*`, and a path of the document has it by this name.
+      if ('name' in parameter && parameter.name === '*') parameter.name = 'path';
+    }
     operation.responses = { ...limited(operation.responses), 429: tooMany, default: problem };
     operation.security ??= [{ credential: [] }];
   }
   return document;
 }
 
+interface Answer {
+  readonly description: string;
+  readonly content?: Readonly<Record<string, object>>;
+}
+
 /** The answers of an operation, with how the client stands on each. */
 function limited(responses: Responses): Responses {
   const headers = headersNamed('RateLimit-Policy', 'RateLimit');
-  const answers = Object.entries(responses as Record<string, { description: string }>);
-  return Object.fromEntries(answers.map(([status, answer]) => [status, { ...answer, headers }]));
+  const answers = Object.entries(responses as Record<string, Answer>);
+  return Object.fromEntries(
+    answers.map(([status, answer]) => [
+      status,
+      { ...answer, ...(answer.content && { content: texts(answer.content) }), headers },
+    ]),
+  );
+}
+
+/** What is answered as text besides is no object of the schema that the JSON has. */
+function texts(content: NonNullable<Answer['content']>): NonNullable<Answer['content']> {
+  const media = Object.entries(content);
+  return Object.fromEntries(
+    media.map(([type, body]) => [
+      type,
+      type.startsWith('text/') ? { ...body, schema: { type: 'string' } } : body,
+    ]),
+  );
 }
 
 function headersNamed(

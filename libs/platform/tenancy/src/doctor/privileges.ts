@@ -43,14 +43,17 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
     ],
     tables: {
       'audit.checkpoints': ['select'],
+      'audit.cosignatures': ['select', 'insert', 'update'],
       'audit.disclosures': ['select', 'insert', 'delete'],
       'audit.epochs': ['select'],
       'audit.leaves': ['select'],
       'audit.log_keys': ['select'],
+      'audit.offers': ['select', 'insert', 'update', 'delete'],
       'audit.subject_keys': ['select', 'insert', 'update'],
       'audit.tiles': ['select'],
       'audit.trees': ['select'],
       'audit.vaults': ['select', 'insert', 'update'],
+      'audit.witnesses': ['select', 'insert', 'delete'],
       'events.group_actions': ['select (group_name, generation, to_tick)'],
       'events.groups': ['select (name, from_tick, paused_at, generation)'],
       'events.lineage': ['select (id, stopped_at, server_started_at)'],
@@ -147,8 +150,10 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
 
   // Orders the log of all tenants, hands it to stores, and sees which tenants have work that is due.
   holdfast_relay: {
-    schemas: ['events', 'ledger', 'tenants', 'webhooks'],
+    schemas: ['audit', 'events', 'ledger', 'tenants', 'webhooks'],
     tables: {
+      'audit.offers': ['select (tenant_id, witness, tick, due_at, lease_until, failures, waiting_since)'],
+      'audit.witnesses': ['select (tenant_id, verifier_key)'],
       'events.group_actions': ['select'],
       'events.group_lags': ['select', 'insert', 'update'],
       'events.groups': ['select', 'insert', 'update'],
@@ -195,6 +200,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
     schemas: ['audit', 'auth', 'events', 'idempotency', 'identity', 'ledger', 'tenancy', 'tenants'],
     tables: {
       'audit.checkpoints': ['select'],
+      'audit.cosignatures': ['select'],
       'audit.epochs': ['select'],
       'audit.leaves': ['select'],
       'audit.log_keys': ['select'],
