@@ -1,3 +1,4 @@
+import { holds } from '@holdfast/kernel';
 import { counter } from '@holdfast/observability';
 import type { TenantTx } from '@holdfast/tenancy';
 import { commitmentTo, isCommitment, type KeptValue } from '@holdfast/vault';
@@ -41,6 +42,11 @@ export async function disclose<Row extends Told>(tx: TenantTx, rows: readonly Ro
       ]),
     ),
   }));
+}
+
+/** The same for those of the transaction's callers who may see personal values; the others get the commitments. */
+export function discloseTo<Row extends Told>(tx: TenantTx, rows: readonly Row[]): Promise<readonly Row[]> {
+  return holds(tx.caller, 'personal:read') ? disclose(tx, rows) : Promise.resolve(rows);
 }
 
 function disclosed(commitment: string, kept: KeptValue | undefined): Disclosed {

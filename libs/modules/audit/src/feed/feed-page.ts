@@ -1,6 +1,7 @@
 import { encodeJson } from '@holdfast/kernel';
 import type { TenantTx } from '@holdfast/tenancy';
 import { z } from 'zod';
+import { discloseTo } from '../disclosures/disclose';
 import { auditEventView, showAuditEvent } from '../trail/audit-event-view';
 import { type FeedEpoch, findEvents, listEpochs, listLeaves } from './feed.sql';
 
@@ -93,7 +94,7 @@ type BareLine = Omit<FeedLine, 'cursor'>;
 
 async function linesOf(tx: TenantTx, epoch: FeedEpoch, start: bigint, end: bigint): Promise<BareLine[]> {
   const ids = await listLeaves(tx, epoch.epoch, start, end);
-  const events = await findEvents(tx, ids);
+  const events = new Map((await discloseTo(tx, await findEvents(tx, ids))).map((row) => [row.id, row]));
   const lines: BareLine[] = [];
   for (let index = start; index < end; index += 1n) {
     const id = ids[Number(index - start)];

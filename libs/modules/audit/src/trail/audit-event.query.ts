@@ -3,6 +3,7 @@ import { Readings, TenantQuery } from '@holdfast/cqrs';
 import { statement } from '@holdfast/database';
 import { findEventType, TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
+import { discloseTo } from '../disclosures/disclose';
 import { type Change, StreamFold, VERSIONS_MAX } from '../history/stream-fold';
 import { readStream } from '../history/streams.sql';
 import { type AuditEventDetailView } from './audit-event-detail-view';
@@ -46,7 +47,7 @@ async function findWithChange(
   tx: TenantTx,
   id: string,
 ): Promise<{ readonly row: AuditEventRow; readonly change: Change | undefined }> {
-  const row = await tx.row(FIND, [tx.tenantId, id]);
+  const [row] = await discloseTo(tx, await tx.rows(FIND, [tx.tenantId, id]));
   if (!row) throw new NotFound();
   return { row, change: await changeOf(tx, row) };
 }

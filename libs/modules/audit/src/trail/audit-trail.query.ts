@@ -1,9 +1,10 @@
-import { type Caller, instantSchema, streamNameSchema } from '@holdfast/kernel';
+import { instantSchema, streamNameSchema } from '@holdfast/kernel';
 import { Cursors, page, type Page, pageInput, Readings, TenantQuery } from '@holdfast/cqrs';
 import { statement } from '@holdfast/database';
-import { TenantDatabase } from '@holdfast/tenancy';
+import { TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
+import { discloseTo } from '../disclosures/disclose';
 import { type AuditEventRow, type AuditEventView, outcomeSchema, showAuditEvent } from './audit-event-view';
 
 /** No control characters: PostgreSQL cannot even compare a text that holds NUL. */
@@ -117,29 +118,31 @@ export class AuditTrailHandler implements IQueryHandler<AuditTrail> {
   async execute({ caller, input }: AuditTrail): Promise<Page<AuditEventView>> {
     const { limit, after, ...filters } = input;
     const [before] = cursors.decode(caller, after) ?? [LAST_ID];
-    const rows = await this.rowsOf(caller, input, before);
+    const rows = await this.tenants.reading(caller, async (tx) =>
+      discloseTo(tx, await rowsOf(tx, input, before)),
+    );
     await this.readings.record(caller, { what: 'events', filters });
     return page(rows, limit, showAuditEvent, (row) => cursors.encode(caller, [row.id]));
   }
+}
 
-  private rowsOf(caller: Caller, input: Input, before: string): Promise<AuditEventRow[]> {
-    const { actor, act, type, requestId, outcome, from, to, limit } = input;
-    const isPrefix = type?.endsWith('.*') === true;
-    const values = [
-      caller.tenantId,
-      before,
-      actor ?? null,
-      act ?? null,
-      isPrefix ? null : (type ?? null),
-      isPrefix ? type.slice(0, -1) : null,
-      outcome === undefined ? null : outcome === 'refused',
-      from ?? null,
-      to ?? null,
-      limit + 1,
-    ];
-    const stream = input.stream?.split('/');
-    if (stream) return this.tenants.rows(caller, LIST_OF_STREAM, [...values, ...stream, requestId ?? null]);
-    if (requestId !== undefined) return this.tenants.rows(caller, LIST_OF_REQUEST, [...values, requestId]);
-    return this.tenants.rows(caller, LIST, values);
-  }
+function rowsOf(tx: TenantTx, input: Input, before: string): Promise<AuditEventRow[]> {
+  const { actor, act, type, requestId, outcome, from, to, limit } = input;
+  const isPrefix = type?.endsWith('.*') === true;
+  const values = [
+    tx.tenantId,
+    before,
+    actor ?? null,
+    act ?? null,
+    isPrefix ? null : (type ?? null),
+    isPrefix ? type.slice(0, -1) : null,
+    outcome === undefined ? null : outcome === 'refused',
+    from ?? null,
+    to ?? null,
+    limit + 1,
+  ];
+  const stream = input.stream?.split('/');
+  if (stream) return tx.rows(LIST_OF_STREAM, [...values, ...stream, requestId ?? null]);
+  if (requestId !== undefined) return tx.rows(LIST_OF_REQUEST, [...values, requestId]);
+  return tx.rows(LIST, values);
 }

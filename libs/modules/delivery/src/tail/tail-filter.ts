@@ -20,13 +20,19 @@ export const tailInput = z.strictObject({
   from: z.enum(['now', 'beginning']).default('now'),
   types: z.array(nameSchema).min(1).max(NAMES_MAX).optional(),
   stream: streamNameSchema.optional(),
+  actor: z
+    .string()
+    .min(1)
+    .max(200)
+    .regex(/^\P{Cc}+$/u, 'Control characters are not allowed.')
+    .optional(),
 });
 
 /** What a reader asks for. */
 export type TailInput = z.output<typeof tailInput>;
 
 /** Whether the reader wants an event; one that it does not is passed over. */
-export function filterOf({ types, stream }: TailInput): (event: RecordedEvent) => boolean {
+export function filterOf({ types, stream, actor }: TailInput): (event: RecordedEvent) => boolean {
   const exact = new Set(types?.filter((name) => !name.endsWith('.*')));
   const beginnings = (types ?? []).filter((name) => name.endsWith('.*')).map((name) => name.slice(0, -1));
   const [streamType, streamId] = stream?.toLowerCase().split('/') ?? [];
@@ -34,5 +40,6 @@ export function filterOf({ types, stream }: TailInput): (event: RecordedEvent) =
     (types === undefined ||
       exact.has(event.type) ||
       beginnings.some((beginning) => event.type.startsWith(beginning))) &&
-    (stream === undefined || (event.streamId === streamId && event.streamType === streamType));
+    (stream === undefined || (event.streamId === streamId && event.streamType === streamType)) &&
+    (actor === undefined || event.actor === actor);
 }

@@ -10,7 +10,7 @@ import { FollowEvents } from './follow-events.query';
 import { serverSentEvents } from './server-sent-events';
 import { tailInput } from './tail-filter';
 
-const { after, from, stream, types } = tailInput.shape;
+const { after, from, stream, types, actor } = tailInput.shape;
 
 const tailQuery = z.strictObject({
   after: after.meta({
@@ -32,6 +32,7 @@ const tailQuery = z.strictObject({
     description: 'Only events of this stream.',
     examples: ['ledger.transfer/019a0000-0000-7000-8000-000000000001'],
   }),
+  actor: actor.meta({ description: 'Only what this actor did.' }),
 });
 
 const DESCRIPTION = `Server-sent events without an end. Each has a cursor as its \`id\`, the type as its \`event\`, and the event as

@@ -35,6 +35,7 @@ export class TailArgs extends dto(
     from: tailInput.shape.from.unwrap().nullable().optional(),
     types: tailInput.shape.types.nullable(),
     stream: tailInput.shape.stream.nullable(),
+    actor: tailInput.shape.actor.nullable(),
   }),
   'args',
 ) {}
