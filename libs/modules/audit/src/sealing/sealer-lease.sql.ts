@@ -36,11 +36,13 @@ const ACQUIRE = statement<{ fence: bigint }>(
    returning fence`,
 );
 
-const HOLD = statement(
+// The leaves are on disk before they are signed, whatever a session's commits wait for otherwise.
+const HOLD = statement<{ waits: string | null }>(
   'audit.hold_sealer',
   `update audit.sealer
    set expires_at = clock_timestamp() + make_interval(secs => $3::int / 1000.0)
-   where name = 'sealer' and holder = $1 and fence = $2`,
+   where name = 'sealer' and holder = $1 and fence = $2
+   returning case when current_setting('synchronous_commit') = 'off' then set_config('synchronous_commit', 'on', true) end as waits`,
 );
 
 const RELEASE = statement(

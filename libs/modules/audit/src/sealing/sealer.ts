@@ -13,6 +13,7 @@ import {
   SealingStopped,
 } from './sealer-lease.sql';
 import { sealerLeading } from './sealing-metrics';
+import { StandbyRule } from './standby-rule';
 import { type SealedRound, SealingTerm } from './sealing-term';
 
 /** What the sealer needs of its process. */
@@ -55,6 +56,7 @@ export class Sealer {
   private readonly holder = newId();
   private readonly leaseMs: number;
   private readonly keys: LogKeys;
+  private readonly standbys = new StandbyRule();
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
   private fence: bigint | undefined;
@@ -143,12 +145,12 @@ export class Sealer {
   }
 
   private async beginTerm(fence: bigint): Promise<SealingTerm | undefined> {
-    const { options, holder, leaseMs, keys } = this;
+    const { options, holder, leaseMs, keys, standbys } = this;
     const lineage = await sealing(options.database, findSealedLineage, 'read only');
     if (!lineage) return undefined;
     if (!lineage.isSound) throw new SealingStopped('the lineage of the database is not verified');
     const restMs = options.restMs ?? REST_MS;
-    return SealingTerm.begin({ ...options, keys, restMs }, { holder, fence, leaseMs }, lineage);
+    return SealingTerm.begin({ ...options, keys, standbys, restMs }, { holder, fence, leaseMs }, lineage);
   }
 
   private async endTerm(): Promise<void> {

@@ -67,3 +67,10 @@ export const epochsTotal = counter({
   name: 'holdfast_audit_epochs_total',
   help: 'Epochs of logs that began because the database is another one than before.',
 });
+
+/** What is known of the standby that has to have what is signed. */
+export const standbyState = gauge({
+  name: 'holdfast_audit_standby',
+  help: '1 for what the sealer knows of standbys: none, following, hidden (its position is not to be seen) or gone.',
+  labels: ['state'],
+});

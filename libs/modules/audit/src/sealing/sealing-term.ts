@@ -14,6 +14,7 @@ import { lookAtLog, type SealingLook } from './sealing-look.sql';
 import { epochsTotal, roundSeconds, roundsTotal, sealedTotal } from './sealing-metrics';
 import { begin, grow, type GrownTree, readPages, type TenantPage } from './sealing-round';
 import { SignerMemory } from './signer-memory';
+import type { StandbyRule } from './standby-rule';
 import { TreeCache } from './tree-cache';
 import { insertTrees, listDueTenants, listTrees, treeName, type Tree, writeChanges } from './trees.sql';
 
@@ -25,6 +26,8 @@ export interface SealingTermOptions {
   readonly directory: string;
   readonly report: Report;
   readonly warn: (message: string) => void;
+  /** Outlives terms: it knows of a standby that has gone meanwhile. */
+  readonly standbys: StandbyRule;
   /** A tenant that was sealed to the end rests so long, in milliseconds: a partial tile is not written anew for each event. */
   readonly restMs: number;
   /** The entries of the installation's own log; absent: it has none. */
@@ -166,7 +169,7 @@ export class SealingTerm {
     return sealing(
       database,
       async (tx) => {
-        const look = await lookAtLog(tx, this.lineage);
+        const look = await lookAtLog(tx, this.lineage, this.options.standbys);
         if (this.isQuiet(look.tick)) return { look, pages: [], isMore: false };
         const except = this.refusals.tenantIds;
         const due = await listDueTenants(tx, {
@@ -278,7 +281,11 @@ export class SealingTerm {
 
   private async sign(): Promise<void> {
     if (!this.signer.isWaiting) return;
-    const look = await sealing(this.options.database, (tx) => lookAtLog(tx, this.lineage), 'read only');
+    const look = await sealing(
+      this.options.database,
+      (tx) => lookAtLog(tx, this.lineage, this.options.standbys),
+      'read only',
+    );
     await at('sealer.positioned');
     await this.signer.sign(look.flushedHere, look.flushedTo);
   }
