@@ -8,10 +8,14 @@ export interface StoredCheckpoint extends TreeKey {
   readonly note: string;
 }
 
+// A clock that is put back must not hide a newer checkpoint behind an older one.
 const UPSERT = statement(
   'audit.upsert_checkpoints',
   `insert into audit.checkpoints as c (tenant_id, epoch, hour, size, root, note)
-   select n.tenant_id, n.epoch, date_trunc('hour', clock_timestamp()), n.size, n.root, n.note
+   select n.tenant_id, n.epoch,
+     greatest(date_trunc('hour', clock_timestamp()), (
+       select max(b.hour) from audit.checkpoints b where b.tenant_id = n.tenant_id and b.epoch = n.epoch)),
+     n.size, n.root, n.note
    from unnest($1::uuid[], $2::int[], $3::bigint[], $4::bytea[], $5::text[]) n (tenant_id, epoch, size, root, note)
    on conflict (tenant_id, epoch, hour) do update
    set size = excluded.size, root = excluded.root, note = excluded.note, signed_at = clock_timestamp()

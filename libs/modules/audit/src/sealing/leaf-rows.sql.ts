@@ -22,7 +22,8 @@ type SpanRow = LeafRow & { readonly place: bigint; readonly bytes: bigint };
 /** Bytes of payloads of one tenant in one read; the last row may lie over it. */
 const BYTES_MAX = 4 * 1_048_576;
 
-/** Each column as `LeafRow` has it: in a session of ours, which runs in UTC, the text of a row is always the same. */
+// Each column as `LeafRow` has it: in a session of ours, which runs in UTC, the text of a row is always the same. to_char
+// leaves out what PostgreSQL's own text says of years that have not four digits, of BC and of infinity.
 const READ = statement<SpanRow>(
   'audit.read_spans',
   `select r.place, r.bytes, r.seq::text, r.xid, r.tenant_id, r.id, r.stream_type, r.stream_id, r.stream_version, r.type,
@@ -34,7 +35,11 @@ const READ = statement<SpanRow>(
      cross join lateral (
        select e.seq, e.xid::text, e.tenant_id::text, e.id::text, e.stream_type, e.stream_id::text,
          e.stream_version::text, e.type, e.schema_version, e.actor, e.act, e.correlation_id, e.causation_id, e.traceparent,
-         to_char(e.occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as occurred_at, e.data::text
+         case
+           when e.occurred_at >= '0001-01-01Z' and e.occurred_at < '10000-01-01Z'
+             then to_char(e.occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+           else e.occurred_at::text
+         end as occurred_at, e.data::text
        from events.read_tenant_span(p.tenant_id, p.earlier, p.later, p.after_seq, p.page) e) e) r
    where r.bytes - octet_length(r.data) < $6
    order by r.place, r.seq`,

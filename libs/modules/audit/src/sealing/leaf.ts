@@ -18,7 +18,7 @@ export interface LeafRow {
   readonly correlation_id: string;
   readonly causation_id: string | null;
   readonly traceparent: string | null;
-  /** RFC 3339 in UTC with six digits of a second. */
+  /** RFC 3339 in UTC with six digits of a second; PostgreSQL's own text outside the years 1 to 9999. */
   readonly occurred_at: string;
   /** The text of the jsonb. */
   readonly data: string;

@@ -1,8 +1,15 @@
 import { rm } from 'node:fs/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { TestDatabase } from '@holdfast/testing';
 import { announce, announceIn } from '../../test/announced';
 import { findFaults, readSealedTrees } from '../../test/sealed-log';
-import { testLogKey, TestSealer } from '../../test/test-sealer';
+import { makeTestTick, testLogKey, TestSealer } from '../../test/test-sealer';
+import { GrowingTree } from './growing-tree';
+import { findSealedLineage, sealing } from './sealer-lease.sql';
+import { lookAtLog } from './sealing-look.sql';
+import { grow, readPages } from './sealing-round';
+import { StandbyRule } from './standby-rule';
+import { listDueTenants } from './trees.sql';
 
 describe('The sealer', () => {
   let database: TestDatabase;
@@ -72,6 +79,68 @@ describe('The sealer', () => {
     expect(next.warnings).toEqual([expect.stringContaining(`${tenantId}/1 at 6`)]);
     expect(await findFaults(database, next, tenantId)).toEqual([]);
     await next.stop();
+  });
+
+  it('has a tenant due again whose next tick came between the look and the list of who is due', async () => {
+    const tenantId = await announce(database, 3);
+    await sealer.seal();
+    await announce(database, 1, tenantId);
+    await makeTestTick(database);
+    const [look, page] = await sealing(
+      database.as('holdfast_sealer', 1),
+      async (tx) => {
+        const lineage = await findSealedLineage(tx);
+        if (!lineage) throw new Error('there is no lineage');
+        const seen = await lookAtLog(tx, lineage, new StandbyRule());
+        await announce(database, 1, tenantId);
+        await makeTestTick(database);
+        const asked = { restMs: 0, except: [], lineage: 1, limit: 1, vacant: new Map<string, bigint>() };
+        const [read] = await readPages(tx, await listDueTenants(tx, asked), seen);
+        return [seen, read] as const;
+      },
+      'read only',
+    );
+    if (!page) throw new Error('nobody is due');
+    const grown = await grow(page, GrowingTree.empty(), look, undefined);
+    expect([page.rows.length, grown?.change.after.tick]).toEqual([1, look.tick]);
+  });
+
+  it('comes back to a tenant that rested, however long the round took meanwhile', async () => {
+    const slow = await TestSealer.create(database, { restMs: 300, directory: sealer.directory });
+    const tenantId = await announce(database, 3);
+    await makeTestTick(database);
+    await slow.sealer.round();
+    await announce(database, 1, tenantId);
+    await makeTestTick(database);
+    await slow.sealer.round();
+    await sleep(2_000);
+    for (let round = 0; round < 5; round += 1) await slow.sealer.round();
+    const [tree] = await readSealedTrees(database, tenantId);
+    expect(tree?.eventIds).toHaveLength(5);
+    await slow.stop();
+  });
+
+  it('tells an instant from the same one before Christ', async () => {
+    const tenantId = await announce(database, 1);
+    await sealer.seal();
+    await database.admin(
+      `update events.log
+       set occurred_at = (to_char(occurred_at at time zone 'utc', 'YYYY-MM-DD HH24:MI:SS.US') || '+00 BC')::timestamptz
+       where tenant_id = $1`,
+      [tenantId],
+    );
+    expect(await findFaults(database, sealer, tenantId)).toEqual([
+      `${tenantId}/1: leaf 1 does not fit its row`,
+    ]);
+  });
+
+  it('keeps the newest checkpoint the newest where the clock is put back over the hour', async () => {
+    const tenantId = await announce(database, 3);
+    await sealer.seal();
+    await database.admin("update audit.checkpoints set hour = hour + interval '1 hour'");
+    await announce(database, 3, tenantId);
+    await sealer.seal();
+    expect(await findFaults(database, sealer, tenantId)).toEqual([]);
   });
 
   it('signs with every key while one replaces the other', async () => {

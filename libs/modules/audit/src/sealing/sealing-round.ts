@@ -139,5 +139,8 @@ function cursorBehind(
     return { earlier: before.earlier, later, afterSeq, tick: before.tick };
   }
   // A range that took several rounds ends where the log was at its beginning: what came since makes the tenant due again.
-  return { earlier: later, later: null, afterSeq: 0n, tick: before.later ? before.tick : tenant.headTick };
+  if (before.later) return { earlier: later, later: null, afterSeq: 0n, tick: before.tick };
+  // So does a tick that came between the look, whose snapshot ends the range, and the list of who is due.
+  const tick = tenant.headTick < look.tick ? tenant.headTick : look.tick;
+  return { earlier: later, later: null, afterSeq: 0n, tick };
 }

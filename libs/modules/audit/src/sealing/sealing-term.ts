@@ -16,7 +16,7 @@ import { begin, grow, type GrownTree, readPages, type TenantPage } from './seali
 import { SignerMemory } from './signer-memory';
 import type { StandbyRule } from './standby-rule';
 import { TreeCache } from './tree-cache';
-import { insertTrees, listDueTenants, listTrees, treeName, type Tree, writeChanges } from './trees.sql';
+import { insertTrees, hasResting, listDueTenants, listTrees, treeName, writeChanges } from './trees.sql';
 
 /** What a term needs of its sealer. */
 export interface SealingTermOptions {
@@ -42,6 +42,8 @@ export interface SealedRound {
 }
 
 const TENANTS_PER_ROUND = 200;
+/** Erased tenants that are remembered as such: 50 bytes each. */
+const VACANT_MAX = 10_000;
 const TREES_PER_SCAN = 1_000;
 /** Epochs that begin in one round: each is a transaction of its own. */
 const RENEWED_PER_ROUND = 20;
@@ -58,9 +60,10 @@ export class SealingTerm {
   private readonly cache: TreeCache;
   /** Behind which tenant the scan for unsigned trees goes on; undefined when it is through. */
   private scannedTo: string | undefined = NIL;
-  private tick: bigint | undefined;
-  /** When the newest tick was first seen: before everything has rested, its tenants may still become due. */
-  private tickSeenAtMs = 0;
+  /** The newest tick when nobody was due any more, or will be behind a rest. */
+  private settledTick: bigint | undefined;
+  /** Tenants without an event or a tree, by their newest tick. */
+  private readonly vacant = new Map<string, bigint>();
   private heldAtMs = 0;
   /** Whether trees may be left that began in another lineage. */
   private hasStale = true;
@@ -165,51 +168,40 @@ export class SealingTerm {
   }
 
   private async read(): Promise<{ look: SealingLook; pages: TenantPage[]; isMore: boolean }> {
-    const { database, restMs } = this.options;
+    const { database, restMs, standbys } = this.options;
+    const lineage = this.lineage.epoch;
     return sealing(
       database,
       async (tx) => {
-        const look = await lookAtLog(tx, this.lineage, this.options.standbys);
-        if (this.isQuiet(look.tick)) return { look, pages: [], isMore: false };
+        const look = await lookAtLog(tx, this.lineage, standbys);
+        if (look.tick === this.settledTick) return { look, pages: [], isMore: false };
         const except = this.refusals.tenantIds;
-        const due = await listDueTenants(tx, {
-          restMs,
-          except,
-          lineage: this.lineage.epoch,
-          limit: TENANTS_PER_ROUND,
-        });
-        const ours = due.filter(({ tenantId, tree }) => this.isOurs(tenantId, tree));
-        const pages = await readPages(tx, ours, look);
+        const asked = { restMs, except, lineage, limit: TENANTS_PER_ROUND, vacant: this.vacant };
+        const due = await listDueTenants(tx, asked);
+        if (due.length === 0 && !(await hasResting(tx, except, lineage))) this.settledTick = look.tick;
+        const pages = await readPages(tx, due, look);
         const isMore = due.length === TENANTS_PER_ROUND || pages.some(({ isCut }) => isCut);
-        if (isMore) this.tickSeenAtMs = performance.now();
-        return { look, pages: pages.filter(({ tenant, rows }) => tenant.tree ?? rows.length > 0), isMore };
+        return { look, pages: pages.filter((page) => this.isSealable(page)), isMore };
       },
       'read only',
     );
   }
 
-  /** Whether everything of the newest tick has been looked at, and rested since. */
-  private isQuiet(tick: bigint): boolean {
-    const isSeen = tick === this.tick;
-    this.tick = tick;
-    if (!isSeen) this.tickSeenAtMs = performance.now();
-    return isSeen && performance.now() - this.tickSeenAtMs > 2 * this.options.restMs + 1_000;
-  }
-
-  /** Refuses what was signed of a tree that the database does not have. */
-  private isOurs(tenantId: string, tree: Tree | undefined): boolean {
+  /** Whether there is something to seal; refuses a tenant of whom more was signed than the database has. */
+  private isSealable({ tenant: { tenantId, tree, headTick }, rows }: TenantPage): boolean {
+    if (tree) return true;
+    if (rows.length === 0) {
+      // Erased: no event is there, and there is no tree to keep.
+      if (this.vacant.size >= VACANT_MAX) this.vacant.clear();
+      this.vacant.set(tenantId, headTick);
+      return false;
+    }
     const newest = this.memory.newest(tenantId);
-    return (
-      this.refusals.guard(tenantId, () => {
-        // After a restore the operator has begun another lineage, and the tenant another epoch.
-        if (newest && !tree && newest.lineage === this.lineage.name)
-          throw new LogRefused(
-            'behind',
-            `epoch ${newest.epoch} was signed already, and the database has no tree`,
-          );
-        return true;
-      }) ?? false
-    );
+    // After a restore the operator has begun another lineage, and the tenant another epoch.
+    if (newest?.lineage !== this.lineage.name) return true;
+    const what = `epoch ${newest.epoch} was signed already, and the database has no tree`;
+    this.refusals.refuse(tenantId, new LogRefused('behind', what));
+    return false;
   }
 
   private async grow(pages: readonly TenantPage[], look: SealingLook): Promise<GrownTree[]> {
@@ -256,7 +248,7 @@ export class SealingTerm {
 
   /** Finds trees that have grown since they were signed, a page at a time. */
   private async scan(): Promise<void> {
-    if (this.refusals.expire()) [this.scannedTo, this.hasStale] = [NIL, true];
+    if (this.refusals.expire()) [this.scannedTo, this.hasStale, this.settledTick] = [NIL, true, undefined];
     const from = this.scannedTo;
     if (from === undefined) return;
     const trees = await sealing(

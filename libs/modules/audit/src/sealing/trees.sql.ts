@@ -73,8 +73,19 @@ const LIST_DUE = statement<DueRow>(
        or (t.tick < h.tick and t.sealed_at < clock_timestamp() - make_interval(secs => $1::int / 1000.0)))
      and h.tenant_id <> all ($2::uuid[])
      and coalesce(t.lineage = $3, true)
+     and not exists (select from unnest($5::uuid[], $6::bigint[]) v (tenant_id, tick) where v.tenant_id = h.tenant_id and v.tick = h.tick)
    order by t.sealed_at nulls first, h.tenant_id
    limit $4`,
+);
+
+const FIND_RESTING = statement<{ rests: boolean }>(
+  'audit.find_resting_tenant',
+  `select exists (
+     select
+     from events.heads h
+     join audit.trees t on t.tenant_id = h.tenant_id
+     where t.tick < h.tick and t.lineage = $2 and h.tenant_id <> all ($1::uuid[])
+   ) as rests`,
 );
 
 const LIST_TREES = statement<TreeRow & { signed: bigint | null }>(
@@ -173,14 +184,29 @@ export async function listDueTenants(
     readonly except: readonly string[];
     readonly lineage: number;
     readonly limit: number;
+    /** Tenants that had no event up to a tick: those who were erased. */
+    readonly vacant: ReadonlyMap<string, bigint>;
   },
 ): Promise<DueTenant[]> {
-  const rows = await tx.rows(LIST_DUE, [asked.restMs, asked.except, asked.lineage, asked.limit]);
+  const { restMs, except, lineage, limit, vacant } = asked;
+  const rows = await tx.rows(LIST_DUE, [
+    restMs,
+    except,
+    lineage,
+    limit,
+    [...vacant.keys()],
+    [...vacant.values()],
+  ]);
   return rows.map((row) => ({
     tenantId: row.tenantId,
     headTick: row.headTick,
     tree: row.epoch === null ? undefined : treeOf(row as TreeRow),
   }));
+}
+
+/** Whether a tenant will be due once it has rested. */
+export async function hasResting(tx: SystemTx, except: readonly string[], lineage: number): Promise<boolean> {
+  return (await tx.row(FIND_RESTING, [except, lineage]))?.rests ?? false;
 }
 
 /** Trees behind `afterTenant`, in their order, with the size of their newest stored checkpoint. */
