@@ -17,6 +17,7 @@ const platform = {
   events: ['kernel', 'database', 'jobs', 'observability', 'tenancy'],
   kafka: ['kernel', 'config', 'events', 'observability'],
   embedded: ['kernel', 'database'],
+  tasks: ['kernel', 'database', 'events', 'tenancy'],
   tlog: [],
   outgoing: [],
   testing: [
@@ -48,6 +49,7 @@ const underModules = [
   'observability',
   'outgoing',
   'resilience',
+  'tasks',
   'tenancy',
   'tlog',
   'vault',

@@ -115,6 +115,46 @@ create policy holdfast_sealer_seals on audit.epochs as permissive for all to hol
 create policy tenant_access on audit.epochs as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.epochs as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
+create table audit.export_chunks (
+  tenant_id uuid not null,
+  export_id uuid not null,
+  first_byte bigint not null,
+  byte_count integer not null,
+  body bytea not null,
+  constraint export_chunks_byte_count_check CHECK ((byte_count > 0)),
+  constraint export_chunks_pkey PRIMARY KEY (tenant_id, export_id, first_byte),
+  constraint export_chunks_tenant_id_export_id_fkey FOREIGN KEY (tenant_id, export_id) REFERENCES audit.exports(tenant_id, id)
+) with (autovacuum_vacuum_scale_factor=0.02);
+alter table audit.export_chunks owner to holdfast_owner;
+alter table audit.export_chunks enable row level security;
+alter table audit.export_chunks force row level security;
+create policy tenant_access on audit.export_chunks as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.export_chunks as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
+create table audit.exports (
+  tenant_id uuid not null,
+  id uuid not null,
+  format text not null,
+  filters jsonb default '{}'::jsonb not null,
+  status text default 'queued'::text not null,
+  requested_by text not null,
+  requested_at timestamp with time zone default clock_timestamp() not null,
+  completed_at timestamp with time zone,
+  expires_at timestamp with time zone,
+  rows_done bigint default 0 not null,
+  rows_total bigint,
+  byte_count bigint default 0 not null,
+  sha256 text,
+  constraint exports_format_check CHECK ((format = ANY (ARRAY['ndjson'::text, 'csv'::text, 'bundle'::text]))),
+  constraint exports_pkey PRIMARY KEY (tenant_id, id),
+  constraint exports_status_check CHECK ((status = ANY (ARRAY['queued'::text, 'running'::text, 'completed'::text, 'failed'::text, 'expired'::text])))
+) with (autovacuum_vacuum_scale_factor=0.02);
+alter table audit.exports owner to holdfast_owner;
+alter table audit.exports enable row level security;
+alter table audit.exports force row level security;
+create policy tenant_access on audit.exports as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.exports as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
 create table audit.leaves (
   tenant_id uuid not null,
   epoch integer not null,
@@ -1021,7 +1061,7 @@ create table tenants.tasks (
   attempts integer default 0 not null,
   last_error text,
   progress jsonb default '{}'::jsonb not null,
-  constraint tasks_kind_check CHECK ((kind = ANY (ARRAY['export'::text, 'erasure'::text]))),
+  constraint tasks_kind_check CHECK ((kind = ANY (ARRAY['export'::text, 'erasure'::text, 'audit-export'::text]))),
   constraint tasks_pkey PRIMARY KEY (tenant_id, kind, id)
 );
 alter table tenants.tasks owner to holdfast_owner;
@@ -3443,6 +3483,10 @@ grant delete, insert, select on table audit.disclosures to holdfast_app;
 grant select on table audit.epochs to holdfast_app;
 grant select on table audit.epochs to holdfast_ops;
 grant insert, select on table audit.epochs to holdfast_sealer;
+grant delete, insert, select on table audit.export_chunks to holdfast_app;
+grant select on table audit.export_chunks to holdfast_ops;
+grant insert, select, update on table audit.exports to holdfast_app;
+grant select on table audit.exports to holdfast_ops;
 grant select on table audit.leaves to holdfast_app;
 grant select on table audit.leaves to holdfast_ops;
 grant delete, insert, select, update on table audit.leaves to holdfast_sealer;

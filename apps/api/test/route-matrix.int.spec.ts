@@ -1,6 +1,8 @@
+import { AuditExportTask } from '@holdfast/audit';
 import { Sequencer } from '@holdfast/events';
 import { findEventType, Grants, listEventTypes } from '@holdfast/tenancy';
-import { ExportTask, TaskRunner } from '@holdfast/tenants';
+import { TaskRunner } from '@holdfast/tasks';
+import { ExportTask } from '@holdfast/tenants';
 import { TestIssuer } from '@holdfast/testing';
 import { TestSealer } from '../../../libs/modules/audit/test/test-sealer';
 import { findLeaks, type MatrixReport, VICTIMS_MARK } from './tenancy/matrix';
@@ -46,7 +48,7 @@ describe('Every route', () => {
       tenants: api.database.tenants(2),
       relay: api.database.as('holdfast_relay', 2),
       grants: new Grants(api.database.as('holdfast_auth', 2)),
-      kinds: [new ExportTask()],
+      kinds: [new ExportTask(), new AuditExportTask({ log: 'holdfast' })],
       report: (error) => process.stderr.write(`${String(error)}\n`),
     });
     sequencer = new Sequencer({

@@ -1,4 +1,5 @@
 import { userInfo } from 'node:os';
+import { AuditModule } from '@holdfast/audit';
 import { newId, type Caller } from '@holdfast/kernel';
 import { MessagesModule } from '@holdfast/cqrs';
 import { Database } from '@holdfast/database';
@@ -22,6 +23,7 @@ class OperatorModule {
         MessagesModule.forRoot(tenants),
         IdentityModule.forRoot(grants, undefined),
         TenantsModule.forRoot(ops),
+        AuditModule,
         DeliveryModule,
         EventGroupsModule.forRoot(ops),
       ],

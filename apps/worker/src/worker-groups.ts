@@ -1,16 +1,12 @@
+import { AuditExportTask } from '@holdfast/audit';
 import type { WorkerConfig } from '@holdfast/config';
 import type { Database } from '@holdfast/database';
 import type { Consumers, StoreConsumer, TenantConsumer } from '@holdfast/events';
 import type { KafkaConsumer } from '@holdfast/kafka';
 import { findOpenHolds } from '@holdfast/ledger';
 import { ClickHouseConsumer, type TelemetryStore } from '@holdfast/telemetry';
-import {
-  ErasureTask,
-  ExportTask,
-  ReceiptSigner,
-  type TaskKindOfWork,
-  UsageConsumer,
-} from '@holdfast/tenants';
+import type { TaskKindOfWork } from '@holdfast/tasks';
+import { ErasureTask, ExportTask, ReceiptSigner, UsageConsumer } from '@holdfast/tenants';
 import type { WebhookDelivery } from '@holdfast/webhooks';
 
 /** What consumers need of their process. */
@@ -60,5 +56,5 @@ export async function taskKinds(parts: TaskParts): Promise<readonly TaskKindOfWo
     signer: receiptKeyPrivate === undefined ? undefined : await ReceiptSigner.from(receiptKeyPrivate),
     ...(eraseAfterSeconds !== undefined && { quietSeconds: eraseAfterSeconds }),
   });
-  return [new ExportTask(), erasure];
+  return [new ExportTask(), new AuditExportTask({ log: config.auditLogName }), erasure];
 }

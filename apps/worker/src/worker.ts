@@ -15,7 +15,7 @@ import { HoldSweeper, LedgerControls } from '@holdfast/ledger';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
 import type { TelemetryStore } from '@holdfast/telemetry';
 import { Grants, TenantDatabase } from '@holdfast/tenancy';
-import { TaskRunner } from '@holdfast/tenants';
+import { TaskRunner } from '@holdfast/tasks';
 import { openVault } from '@holdfast/vault';
 import { WebhookDelivery } from '@holdfast/webhooks';
 import { type KafkaStore, openKafka } from './kafka-store';

@@ -56,6 +56,13 @@ const PEOPLE = `
     insert into audit.subject_keys (tenant_id, subject, key_id, wrapped)
     select $1, gen_random_uuid(), gen_random_uuid(), decode(repeat('00', 60), 'hex') from generate_series(1, 20) n
     returning subject),
+  trail_export as (
+    insert into audit.exports (tenant_id, id, format, requested_by)
+    select $1, gen_random_uuid(), 'csv', 'member:x' from generate_series(1, 5) n
+    returning id),
+  trail_chunk as (
+    insert into audit.export_chunks (tenant_id, export_id, first_byte, byte_count, body)
+    select $1, id, 0, 1, decode('00', 'hex') from trail_export),
   disclosure as (
     insert into audit.disclosures (tenant_id, event_id, path, subject, sealed)
     select $1, gen_random_uuid(), 'email', subject, decode(repeat('00', 90), 'hex') from subject),

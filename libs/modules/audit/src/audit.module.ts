@@ -1,4 +1,10 @@
 import { Module } from '@nestjs/common';
+import { AuditExportFileHandler } from './exports/audit-export-file.query';
+import './exports/audit-exports.aggregates';
+import { AuditExportsController } from './exports/audit-exports.controller';
+import { AuditExportByIdHandler, AuditExportsHandler } from './exports/audit-exports.query';
+import { AuditExportsResolver } from './exports/audit-exports.resolver';
+import { RequestAuditExportHandler } from './exports/request-audit-export.command';
 import { AuditChainHandler } from './chain/audit-chain.query';
 import { AuditFeedHandler } from './feed/audit-feed.query';
 import { FeedFollowers } from './feed/feed-followers';
@@ -32,6 +38,7 @@ import { VerifierController } from './verification/verifier.controller';
     LogController,
     EpochLogController,
     ProofController,
+    AuditExportsController,
     VerifierController,
   ],
   providers: [
@@ -52,6 +59,11 @@ import { VerifierController } from './verification/verifier.controller';
     ProofOfEventHandler,
     LogResolver,
     VerifierFileHandler,
+    AuditExportsHandler,
+    AuditExportByIdHandler,
+    AuditExportFileHandler,
+    AuditExportsResolver,
+    RequestAuditExportHandler,
   ],
 })
 export class AuditModule {}

@@ -15,3 +15,8 @@ export type { EarlierLeaves, LogTrust } from './verification/log-progress';
 export { type ServedLog, type ServedLogOptions, verifyServedLog } from './verification/served-log';
 export { VERIFIER_PATH } from './verification/verifier-file.query';
 export { type VerifiedLog, verifyLog, type VerifyLogOptions } from './verification/verify-by-hand';
+export { AuditExportFile } from './exports/audit-export-file.query';
+export { AuditExportTask } from './exports/audit-export-task';
+export { auditExportInput, type AuditExportView } from './exports/audit-export-view';
+export { AuditExportById } from './exports/audit-exports.query';
+export { RequestAuditExport } from './exports/request-audit-export.command';

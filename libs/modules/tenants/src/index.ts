@@ -14,7 +14,6 @@ export { ExportTask } from './exports/export-task';
 export { type ExportManifest, exportManifestView, type ExportView } from './exports/export-view';
 export { ExportById } from './exports/exports.query';
 export { RequestExport } from './exports/request-export.command';
-export { type TaskKindOfWork, TaskRunner, type TaskRunnerOptions } from './tasks/task-runner';
 export { ErasureReceipts } from './erasure/erasure-receipts.query';
 export { ErasureTask, type ErasableStore, type ErasureBlocker } from './erasure/erasure-task';
 export { OrderErasure, orderErasureInput } from './erasure/order-erasure.command';

@@ -1,7 +1,7 @@
 import { TenantCommand, TenantCommandHandler } from '@holdfast/cqrs';
 import { announcement, type TenantTx } from '@holdfast/tenancy';
 import { CommandHandler } from '@nestjs/cqrs';
-import { deleteTask } from './tasks/tasks.sql';
+import { deleteTask } from '@holdfast/tasks';
 import { stateAfter } from './tenant-state';
 import { type ListedTenantView, showListedTenant } from './tenant-view';
 import { tenantResumed } from './tenants.events';

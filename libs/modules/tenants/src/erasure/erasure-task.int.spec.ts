@@ -3,7 +3,7 @@ import { CreateApiKey, generateApiKey } from '@holdfast/identity';
 import { Grants } from '@holdfast/tenancy';
 import { TenantsApp } from '../../test/tenants-app';
 import { RequestExport } from '../exports/request-export.command';
-import { TaskRunner } from '../tasks/task-runner';
+import { TaskRunner } from '@holdfast/tasks';
 import { TenantDirectory } from '../tenant-directory.query';
 import { ErasureReceipts } from './erasure-receipts.query';
 import { ErasureTask } from './erasure-task';

@@ -1,8 +1,13 @@
 import { Database, SystemTx } from '@holdfast/database';
 import { listStoresBehind } from '@holdfast/events';
 import type { TenantTx } from '@holdfast/tenancy';
-import type { Outcome, TaskKindOfWork, TaskRun } from '../tasks/task-runner';
-import { deleteOtherTasks, deleteTask } from '../tasks/tasks.sql';
+import {
+  deleteOtherTasks,
+  deleteTask,
+  type Outcome,
+  type TaskKindOfWork,
+  type TaskRun,
+} from '@holdfast/tasks';
 import { stateAfter } from '../tenant-state';
 import { lockTenant, setState } from '../tenants.sql';
 import { countRows, erasePage, noteErasurePostponed, storeReceipt } from './erasure.sql';

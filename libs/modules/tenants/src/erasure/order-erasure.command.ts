@@ -2,7 +2,7 @@ import { TenantCommand, TenantCommandHandler } from '@holdfast/cqrs';
 import { announcement, type TenantTx } from '@holdfast/tenancy';
 import { CommandHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
-import { insertTask } from '../tasks/tasks.sql';
+import { insertTask } from '@holdfast/tasks';
 import { stateAfter } from '../tenant-state';
 import { type ListedTenantView, showListedTenant } from '../tenant-view';
 import { SlugNotConfirmed } from '../tenants.errors';

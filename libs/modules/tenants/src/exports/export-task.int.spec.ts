@@ -5,7 +5,7 @@ import { statement } from '@holdfast/database';
 import { announcement, eventType, Grants } from '@holdfast/tenancy';
 import { z } from 'zod';
 import { TenantsApp } from '../../test/tenants-app';
-import { TaskRunner } from '../tasks/task-runner';
+import { TaskRunner } from '@holdfast/tasks';
 import { ExportContents, ExportFile } from './export-contents.query';
 import { ExportTask } from './export-task';
 import { ExportById } from './exports.query';

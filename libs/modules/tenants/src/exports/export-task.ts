@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import { announcement, type TenantTx } from '@holdfast/tenancy';
-import type { Outcome, TaskKindOfWork, TaskRun } from '../tasks/task-runner';
+import type { Outcome, TaskKindOfWork, TaskRun } from '@holdfast/tasks';
 import { digestOf } from './export-manifest';
 import type { ExportFileView } from './export-view';
 import { exportCompleted, exportExpired, exportFailed } from './exports.events';

@@ -2,7 +2,7 @@ import { newId } from '@holdfast/kernel';
 import { TenantCommand, TenantCommandHandler } from '@holdfast/cqrs';
 import { announcement, requireQuota, type TenantTx } from '@holdfast/tenancy';
 import { CommandHandler } from '@nestjs/cqrs';
-import { insertTask } from '../tasks/tasks.sql';
+import { insertTask } from '@holdfast/tasks';
 import { type ExportView, showExport } from './export-view';
 import { exportRequested } from './exports.events';
 import { COUNT_EXPORTS_OF_A_DAY, insertExport } from './exports.sql';

@@ -10,7 +10,7 @@ import { ExportTask } from '../exports/export-task';
 import type { ExportManifest } from '../exports/export-view';
 import { RequestExport } from '../exports/request-export.command';
 import { OwnTenant } from '../own-tenant.query';
-import { TaskRunner } from '../tasks/task-runner';
+import { TaskRunner } from '@holdfast/tasks';
 import { BeginImport, FinishImport, importedTenantInput, ImportRows } from './import-tenant.command';
 
 const OPEN_ACCOUNTS = statement(
