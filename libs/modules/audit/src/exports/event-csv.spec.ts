@@ -12,6 +12,7 @@ function parse(text: string): string[][] {
 
 const event = (type: string, data: Record<string, unknown> = {}) => ({
   ...{ id: '019a0000-0000-7000-8000-000000000001', type, schemaVersion: 1, actor: 'key:1', act: null },
+  ...{ outcome: 'accepted' as const },
   stream: { type: 'test.fence', id: '019a0000-0000-7000-8000-000000000002', version: '3' },
   ...{
     requestId: 'r',
