@@ -9,6 +9,7 @@ export { type TileReader, tileReader } from './tile-reader';
 export { consistencyProof, inclusionProof, rootFromTiles } from './tile-proofs';
 export { checkTiles } from './check-tiles';
 export { appendToTiles, edgeAfter, type Tile, tileId } from './append-to-tiles';
+export { proveAll } from './prove-all';
 export { type ConsistencyClaim, verifyConsistency } from './proof-verification';
 export { type InclusionClaim, rootFromInclusion, verifyInclusion } from './proof-verification';
 export { formatVerifierKey, parseVerifierKey, type VerifierKey, verifierKey } from './note-keys';
@@ -19,7 +20,8 @@ export { addSignatures, openNote, type OpenedNote, signNote, signText } from './
 export { type VerifiedSignature, verifySignatures } from './signed-note';
 export { type Checkpoint, type CheckpointFields, formatCheckpoint, parseCheckpoint } from './checkpoint';
 export { type LogPolicy, openCheckpoint, type OpenedCheckpoint } from './open-checkpoint';
-export { formatProofFile, parseProofFile, type ProofFile, type ProofFileFields } from './proof-file';
+export { formatProofFile, joinProofFile, parseProofFile } from './proof-file';
+export { type ProofFile, type ProofFileFields } from './proof-file';
 export { type ProvenLeaf, type VerifiedProof, verifyProofFile } from './proof-file';
 export { type AddCheckpoint, formatAddCheckpoint, parseAddCheckpoint } from './witness-protocol';
 export { type CheckpointOffer, offerCheckpoint, type OfferOutcome } from './offer-checkpoint';

@@ -14,7 +14,7 @@ interface Leaves {
 const TILE_HEIGHT = 8;
 
 /** The largest power of two below a number of leaves, where RFC 6962 splits them. */
-function splitOf(leaves: number): number {
+export function splitOf(leaves: number): number {
   let half = 1;
   while (half * 2 < leaves) half *= 2;
   return half;
