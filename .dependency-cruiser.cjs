@@ -9,7 +9,7 @@ const platform = {
   observability: ['kernel', 'config'],
   database: ['kernel', 'config', 'observability'],
   vault: ['kernel', 'database', 'tlog'],
-  tenancy: ['kernel', 'database', 'observability', 'vault'],
+  tenancy: ['kernel', 'database', 'observability', 'tlog', 'vault'],
   cqrs: ['kernel', 'database', 'observability', 'tenancy'],
   http: ['kernel', 'config', 'cqrs', 'database', 'observability', 'tenancy'],
   jobs: ['kernel', 'config', 'observability'],

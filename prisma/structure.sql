@@ -207,6 +207,26 @@ create policy holdfast_relay_reads on audit.offers as permissive for select to h
 create policy tenant_access on audit.offers as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.offers as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
+create table audit.receipt_keys (
+  id text not null,
+  public_key bytea not null,
+  entry text not null,
+  process text not null,
+  registered_at timestamp with time zone default clock_timestamp() not null,
+  epoch integer,
+  leaf bigint,
+  certificate text,
+  constraint receipt_keys_check CHECK (((epoch IS NULL) = (leaf IS NULL))),
+  constraint receipt_keys_epoch_leaf_key UNIQUE (epoch, leaf),
+  constraint receipt_keys_pkey PRIMARY KEY (id),
+  constraint receipt_keys_process_check CHECK (((length(process) >= 1) AND (length(process) <= 255))),
+  constraint receipt_keys_public_key_check CHECK ((length(public_key) = 32)),
+  constraint receipt_keys_public_key_key UNIQUE (public_key)
+);
+alter table audit.receipt_keys owner to holdfast_owner;
+CREATE INDEX receipt_keys_registered_at_id_idx ON audit.receipt_keys USING btree (registered_at, id);
+CREATE INDEX receipt_keys_uncertified_idx ON audit.receipt_keys USING btree (registered_at) WHERE (certificate IS NULL);
+
 create table audit.sealer (
   name text not null,
   holder text,
@@ -593,6 +613,7 @@ create table idempotency.answers (
   refused boolean,
   body json,
   created_at timestamp with time zone default clock_timestamp() not null,
+  events jsonb,
   constraint answers_key_check CHECK (((length(key) >= 1) AND (length(key) <= 255))),
   constraint answers_pkey PRIMARY KEY (tenant_id, actor, route, key)
 );
@@ -1480,6 +1501,32 @@ begin
   return new;
 end $function$;
 alter function auth.refuse_lasting() owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION auth.register_receipt_key(public_key bytea, lifetime interval, process text)
+ RETURNS text
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  -- Receipts have the time of the process that signs, whose clock may be off by this.
+  room constant interval := '5 minutes';
+  shape constant text := 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"';
+  since constant timestamptz := clock_timestamp();
+  key_id constant text := encode(substr(sha256(public_key), 1, 16), 'hex');
+  entry text;
+begin
+  if lifetime is null or lifetime not between '1 second' and '48 hours' then
+    raise exception 'a receipt key lives for 48 hours at most' using errcode = '22023';
+  end if;
+  entry := format('{"id":"%s","kind":"receipt-key","publicKey":"%s","v":1,"validFrom":"%s","validUntil":"%s"}',
+    key_id, encode(public_key, 'base64'), to_char((since - room) at time zone 'utc', shape),
+    to_char((since + lifetime + room) at time zone 'utc', shape));
+  insert into audit.receipt_keys (id, public_key, entry, process, registered_at)
+  values (key_id, public_key, entry, process, since);
+  return entry;
+end $function$;
+alter function auth.register_receipt_key(bytea,interval,text) owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.require_held(scopes text[])
  RETURNS void
@@ -3381,6 +3428,7 @@ grant execute on function auth.grant_for_system(text,uuid,text,text) to holdfast
 grant execute on function auth.open_support_access(uuid,bytea,text[],integer,uuid,boolean) to holdfast_app;
 grant execute on function auth.own_tenant() to holdfast_app;
 grant execute on function auth.owners_of_keys(bytea[]) to holdfast_auth;
+grant execute on function auth.register_receipt_key(bytea,interval,text) to holdfast_auth;
 grant execute on function auth.revocation_counter() to holdfast_auth;
 grant execute on function auth.revoke_credential(uuid) to holdfast_app;
 grant execute on function auth.revoke_credential(uuid) to holdfast_ops;
@@ -3501,6 +3549,12 @@ grant select on table audit.offers (tenant_id) to holdfast_relay;
 grant select on table audit.offers (tick) to holdfast_relay;
 grant select on table audit.offers (waiting_since) to holdfast_relay;
 grant select on table audit.offers (witness) to holdfast_relay;
+grant select on table audit.receipt_keys to holdfast_app;
+grant select on table audit.receipt_keys to holdfast_ops;
+grant select on table audit.receipt_keys to holdfast_sealer;
+grant update on table audit.receipt_keys (certificate) to holdfast_sealer;
+grant update on table audit.receipt_keys (epoch) to holdfast_sealer;
+grant update on table audit.receipt_keys (leaf) to holdfast_sealer;
 grant select, update on table audit.sealer to holdfast_sealer;
 grant insert, select, update on table audit.subject_keys to holdfast_app;
 grant select on table audit.tiles to holdfast_app;

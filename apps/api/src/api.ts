@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Receipts } from '@holdfast/audit';
 import { type ApiConfig, withAudience } from '@holdfast/config';
 import { Database } from '@holdfast/database';
 import { listGroupNames } from '@holdfast/events';
@@ -46,9 +47,12 @@ export async function startApi(config: ApiConfig, resources: ApiResources): Prom
   const grants = new Grants(pools.auth);
   const health = new Health();
   const limits = openLimits(config, resources.logger);
+  const receipts = openReceipts(config, pools.auth, resources.logger);
+  const opened = { ...pools, grants, limits, receipts };
   try {
     await refuseHoles(pools, config, resources.logger);
-    const app = await createApplication(config, resources, { ...pools, grants, limits, health });
+    await receipts.start();
+    const app = await createApplication(config, resources, { ...opened, health });
     grants.watch();
     health.check('database', () => pools.app.ping());
     health.check('credentials', () => pools.auth.ping());
@@ -64,10 +68,10 @@ export async function startApi(config: ApiConfig, resources: ApiResources): Prom
     return {
       url: await app.getUrl(),
       health,
-      stop: () => stop(app, health, resources.drainMs, closing({ ...pools, grants, limits }, metrics)),
+      stop: () => stop(app, health, resources.drainMs, closing(opened, metrics)),
     };
   } catch (error) {
-    await closing({ ...pools, grants, limits }, undefined)();
+    await closing(opened, undefined)();
     throw error;
   }
 }
@@ -127,12 +131,19 @@ function openLimits(config: ApiConfig, logger: Logger): Limits | undefined {
 interface Opened extends Pools {
   readonly grants: Grants;
   readonly limits: Limits | undefined;
+  readonly receipts: Receipts;
+}
+
+function openReceipts({ auditLogName: logName }: ApiConfig, auth: Database, logger: Logger): Receipts {
+  const onFailure = (error: unknown): void =>
+    logger.warn({ err: error, context: 'receipts' }, 'answers go without a receipt');
+  return new Receipts({ auth, logName, onFailure });
 }
 
 function createApplication(
   { operatorKeys, oidcIssuers, oidcAudience, signUp, trustedProxies, ...config }: ApiConfig,
   { logger, telemetry, version, graphiql }: ApiResources,
-  { app, ops, grants, limits, health }: Opened & { readonly health: Health },
+  { app, ops, grants, limits, receipts, health }: Opened & { readonly health: Health },
 ): Promise<NestFastifyApplication> {
   const tenants = new TenantDatabase(app, openVault(config));
   const module = ApiModule.forRoot({
@@ -148,7 +159,13 @@ function createApplication(
     queues: queuesOf(config, app, logger),
     limits,
   });
-  return createHttpApplication(module, { logger, health, version, trustedProxies });
+  return createHttpApplication(module, {
+    logger,
+    health,
+    version,
+    trustedProxies,
+    receiptFor: (requestId, committed) => receipts.headerFor(requestId, committed),
+  });
 }
 
 /** What the dashboard of the queues shows; nothing where this process is not told where the queues are. */
@@ -167,12 +184,13 @@ function queuesOf(
 }
 
 function closing(
-  { app, auth, ops, grants, limits }: Opened,
+  { app, auth, ops, grants, limits, receipts }: Opened,
   metrics: MetricsServer | undefined,
 ): () => Promise<void> {
   return async () => {
     grants.close();
     limits?.close();
+    receipts.close();
     await Promise.all([app.close(), auth.close(), ops.close(), metrics?.close()]);
   };
 }

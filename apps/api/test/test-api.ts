@@ -1,4 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { Receipts } from '@holdfast/audit';
 import { readConfig } from '@holdfast/config';
 import { createHttpApplication } from '@holdfast/http';
 import type { TrustedIssuer } from '@holdfast/identity';
@@ -27,6 +28,9 @@ export interface Asked {
   readonly headers?: Readonly<Record<string, string>>;
   readonly idempotencyKey?: string | null;
 }
+
+/** What the audit log of a test is called. */
+export const LOG_NAME = 'test.example/log';
 
 const OPERATOR_KEY = 'operator-of-the-test';
 const AMPLE = { size: 100_000, perSecond: 100_000 };
@@ -87,6 +91,12 @@ export class TestApi {
     const destination: DestinationStream = { write: (line) => logged.push(line) };
     const grants = new Grants(database.as('holdfast_auth'));
     grants.watch();
+    const receipts = new Receipts({
+      auth: database.as('holdfast_auth'),
+      logName: LOG_NAME,
+      onFailure: (error) => logged.push(`no receipt: ${String(error)}`),
+    });
+    await receipts.start();
     const { imports = [], ...module } = ApiModule.forRoot({
       tenants: database.tenants(),
       grants,
@@ -102,10 +112,16 @@ export class TestApi {
     const logger = createLogger({ app: 'api', level: 'debug', destination });
     const app = await createHttpApplication(
       { ...module, imports: [...imports, ...more] },
-      { logger, health: new Health(), version: 'test' },
+      {
+        logger,
+        health: new Health(),
+        version: 'test',
+        receiptFor: (requestId, committed) => receipts.headerFor(requestId, committed),
+      },
     );
     return new TestApi(database, telemetry, app, logged, async () => {
       grants.close();
+      receipts.close();
       await closeStores();
     });
   }

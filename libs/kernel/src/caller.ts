@@ -1,3 +1,4 @@
+import type { CommittedEvents } from './committed-events';
 import type { Scope } from './permissions';
 
 /**
@@ -22,6 +23,8 @@ export interface Caller {
   readonly causationId?: string | undefined;
   /** W3C trace context of the work. */
   readonly traceparent?: string | undefined;
+  /** Where the request's committed events are collected for its receipt; absent where nobody waits for one. */
+  readonly committed?: CommittedEvents | undefined;
 }
 
 /** Whether the caller holds the scope. */

@@ -1,4 +1,5 @@
 export { type Caller, holds } from './caller';
+export { type CommittedEvent, CommittedEvents } from './committed-events';
 export {
   BUILT_IN_ROLES,
   type BuiltInRole,
@@ -11,16 +12,8 @@ export {
 } from './permissions';
 export { type Feature, type Plan, PLAN_NAMES, type PlanName, planOf, PLANS, type Quotas } from './plans';
 export { type TenantSettings, tenantSettings, tenantSettingsChange } from './settings';
-export {
-  DomainError,
-  type ErrorKind,
-  Forbidden,
-  NotFound,
-  Conflict,
-  InvalidInput,
-  type InputFault,
-  VersionMismatch,
-} from './domain-error';
+export { DomainError, type ErrorKind, Forbidden, NotFound, Conflict } from './domain-error';
+export { InvalidInput, type InputFault, VersionMismatch } from './domain-error';
 export type { Principal } from './principal';
 export { deterministicId, idSchema, newId } from './ids';
 export { instantSchema } from './instants';

@@ -22,6 +22,10 @@ import { LogResolver } from './log/log.resolver';
 import { LogKeyHandler } from './log/log-key.query';
 import { LogTileHandler } from './log/log-tile.query';
 import { ProofController } from './log/proof.controller';
+import { ReceiptKeyByIdHandler } from './receipts/receipt-key.query';
+import { ReceiptKeysController } from './receipts/receipt-keys.controller';
+import { ReceiptKeyListHandler } from './receipts/receipt-keys.query';
+import { ReceiptKeysResolver } from './receipts/receipt-keys.resolver';
 import { AuditEventHandler } from './trail/audit-event.query';
 import { AuditTrailHandler } from './trail/audit-trail.query';
 import { AuditController } from './trail/trail.controller';
@@ -39,6 +43,7 @@ import { VerifierController } from './verification/verifier.controller';
     EpochLogController,
     ProofController,
     AuditExportsController,
+    ReceiptKeysController,
     VerifierController,
   ],
   providers: [
@@ -64,6 +69,7 @@ import { VerifierController } from './verification/verifier.controller';
     AuditExportFileHandler,
     AuditExportsResolver,
     RequestAuditExportHandler,
+    ...[ReceiptKeyByIdHandler, ReceiptKeyListHandler, ReceiptKeysResolver],
   ],
 })
 export class AuditModule {}

@@ -20,3 +20,4 @@ export { AuditExportTask } from './exports/audit-export-task';
 export { auditExportInput, type AuditExportView } from './exports/audit-export-view';
 export { AuditExportById } from './exports/audit-exports.query';
 export { RequestAuditExport } from './exports/request-audit-export.command';
+export { Receipts } from './receipts/receipts';

@@ -1,5 +1,5 @@
 import { type Caller, type Principal, SETTLE } from '@holdfast/kernel';
-import { isOpenWhileSuspended, requestOf } from '@holdfast/http';
+import { isOpenWhileSuspended, originOf, requestOf } from '@holdfast/http';
 import { callerOf, type Grant, type GrantPurpose, Grants, TenantSuspended } from '@holdfast/tenancy';
 import {
   applyDecorators,
@@ -78,7 +78,7 @@ export class AuthenticationGuard implements CanActivate {
     purpose?: GrantPurpose,
   ): Promise<Caller> {
     const chosen = tenantChosenBy(request);
-    const origin = { requestId: request.id, traceparent: request.traceparent };
+    const origin = originOf(request);
     const grant = isApiKey(credential)
       ? await this.grantOfKey(credential, chosen, purpose)
       : await this.principals.grantFor(await this.principalOf(credential), chosen, origin, purpose);

@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import type { Caller } from '@holdfast/kernel';
+import { originOf } from '@holdfast/http';
 import { counter } from '@holdfast/observability';
 import { callerOf, Grants } from '@holdfast/tenancy';
 import type { FastifyRequest } from 'fastify';
@@ -38,7 +39,7 @@ export class Operators {
     if (request.operator === undefined) throw new Unauthenticated();
     const grant = await this.grants.forSystem('operator', tenantId, '', request.operator);
     // What the request's log line says; an operator's request is about one tenant.
-    return (request.caller = callerOf(grant, { requestId: request.id, traceparent: request.traceparent }));
+    return (request.caller = callerOf(grant, originOf(request)));
   }
 }
 

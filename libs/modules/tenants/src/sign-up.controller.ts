@@ -1,6 +1,6 @@
 import type { Principal } from '@holdfast/kernel';
 import type { Idempotency } from '@holdfast/cqrs';
-import { ApiIdempotencyKey, IdempotencyKey, PrincipalOf } from '@holdfast/http';
+import { ApiIdempotencyKey, IdempotencyKey, originOf, PrincipalOf } from '@holdfast/http';
 import { PrincipalOnly } from '@holdfast/identity';
 import { callerOf, Grants } from '@holdfast/tenancy';
 import { Body, Controller, Inject, Post, Req } from '@nestjs/common';
@@ -38,7 +38,7 @@ export class SignUpController {
   ): Promise<TenantView> {
     if (!this.isEnabled) throw new SignUpDisabled();
     const grant = await this.grants.forSystem('sign-up', tenantIdOf(principal));
-    const caller = callerOf(grant, { requestId: request.id, traceparent: request.traceparent });
+    const caller = callerOf(grant, originOf(request));
     return this.commands.execute(new SignUp(caller, input, principal, idempotency));
   }
 }

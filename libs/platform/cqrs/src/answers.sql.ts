@@ -1,3 +1,4 @@
+import type { CommittedEvent } from '@holdfast/kernel';
 import { statement } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
 
@@ -12,6 +13,8 @@ interface AnswerRow {
   readonly request_hash: Buffer;
   readonly refused: boolean;
   readonly body: unknown;
+  /** What the request committed; null where it was nothing. */
+  readonly events: readonly CommittedEvent[] | null;
 }
 
 // Waits for a transaction that holds the same key, at most lock_timeout: its commit makes this insert nothing.
@@ -27,7 +30,7 @@ const CLAIM = statement<{ claimed: boolean }>(
 // be repeated as final that is on this server alone: somebody may have cancelled the first one's wait for the standby.
 const FIND = statement<AnswerRow>(
   'idempotency.find_answer',
-  `select request_hash, refused, body
+  `select request_hash, refused, body, events
    from idempotency.answers
    where tenant_id = $1 and actor = $2 and route = $3 and key = $4
    for key share`,
@@ -35,7 +38,7 @@ const FIND = statement<AnswerRow>(
 
 const STORE = statement(
   'idempotency.store_answer',
-  `update idempotency.answers set refused = $5, body = $6
+  `update idempotency.answers set refused = $5, body = $6, events = $7
    where tenant_id = $1 and actor = $2 and route = $3 and key = $4`,
 );
 
@@ -65,15 +68,16 @@ export function findAnswer(tx: TenantTx, { actor, route, key }: AnswerKey): Prom
   return tx.row(FIND, [tx.tenantId, actor, route, key]);
 }
 
-/** Stores the answer of a claimed key, and removes old ones. */
+/** Stores the answer of a claimed key with the events that the transaction has so far, and removes old ones. */
 export async function storeAnswer(
   tx: TenantTx,
   { actor, route, key }: AnswerKey,
   refused: boolean,
   body: string,
 ): Promise<void> {
+  const events = tx.events.length > 0 ? JSON.stringify(tx.events) : null;
   await Promise.all([
-    tx.execute(STORE, [tx.tenantId, actor, route, key, refused, body]),
+    tx.execute(STORE, [tx.tenantId, actor, route, key, refused, body, events]),
     tx.execute(PURGE, [tx.tenantId]),
   ]);
 }

@@ -97,6 +97,7 @@ async function replay<Answer>(tx: TenantTx, key: AnswerKey, requestHash: Buffer)
   if (!stored.request_hash.equals(requestHash)) throw new IdempotencyKeyReused();
   if (stored.refused)
     return { refusal: new StoredRefusal(stored.body as ConstructorParameters<typeof StoredRefusal>[0]) };
+  tx.noteEvents(stored.events ?? []);
   return { answer: stored.body as Answer };
 }
 

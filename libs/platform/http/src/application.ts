@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { newId } from '@holdfast/kernel';
+import { type CommittedEvents, newId } from '@holdfast/kernel';
 import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -32,6 +32,8 @@ export interface HttpOptions {
   readonly version: string;
   /** Addresses of the proxies whose X-Forwarded-* headers tell the truth; from others they are ignored. */
   readonly trustedProxies?: readonly string[];
+  /** Signs the receipt for what a request has committed; never throws. Without it answers carry none. */
+  readonly receiptFor?: (requestId: string, committed: CommittedEvents) => Promise<string | undefined>;
 }
 
 /** Bodies of ordinary routes, in bytes: 1 MiB. A route that takes more says so itself. */
@@ -91,7 +93,7 @@ export async function createHttpApplication(
     frameworkErrors: sendProblem,
   });
   fastify.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
-  accompanyRequests(fastify, options.health);
+  accompanyRequests(fastify, options);
   serveHealth(fastify, options.health);
   guardGraphql(fastify);
   guardSockets(fastify);
@@ -144,7 +146,7 @@ export async function closeHttpApplication(app: NestFastifyApplication): Promise
 }
 
 /** What every request is given when it comes, and every answer when it goes. */
-function accompanyRequests(fastify: FastifyInstance, health: Health): void {
+function accompanyRequests(fastify: FastifyInstance, { health, receiptFor }: HttpOptions): void {
   fastify.decorateRequest('traceparent', '');
   // A route that takes larger bodies says so in its RouteConfig: Nest hands on no other option of Fastify's routes.
   fastify.addHook('onRoute', (route) => {
@@ -163,6 +165,9 @@ function accompanyRequests(fastify: FastifyInstance, health: Health): void {
   });
   fastify.addHook('onSend', async (request, reply) => {
     if (request.idempotency?.replayed) reply.header('idempotency-replayed', 'true');
+    const { id, committed } = request;
+    const receipt = committed && (await receiptFor?.(id, committed));
+    if (receipt !== undefined) reply.header('holdfast-receipt', receipt);
     // The client opens its next connection elsewhere, so that none is open when this process stops listening.
     if (health.draining) reply.header('connection', 'close');
   });

@@ -16,15 +16,8 @@ export { GraphQLJSONObject } from './json-scalar';
 export { ApiIdempotencyKey } from './openapi';
 export { isOpenWhileSuspended, Needs, OpenWhileSuspended } from './permission';
 export { type Problem, problemOf, type Refusal, refusalOf } from './problem';
-export {
-  CallerOf,
-  IdempotencyKey,
-  IdempotencyKeyMissing,
-  idempotencyOf,
-  PrincipalOf,
-  replyOf,
-  requestOf,
-} from './request';
+export { CallerOf, originOf, PrincipalOf, replyOf, requestOf } from './request';
+export { IdempotencyKey, IdempotencyKeyMissing, idempotencyOf } from './request';
 export { SchemaPipe } from './schema.pipe';
 export { isSubscription, subscribed, type SubscriptionContext } from './subscriptions';
 export { ApiIfMatch, IfMatch, Versioned, VersionMissing } from './version';

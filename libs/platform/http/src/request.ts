@@ -1,4 +1,4 @@
-import { type Caller, DomainError, type Principal } from '@holdfast/kernel';
+import { type Caller, CommittedEvents, DomainError, type Principal } from '@holdfast/kernel';
 import type { Idempotency } from '@holdfast/cqrs';
 import type { OpenSpan } from '@holdfast/observability';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
@@ -19,6 +19,8 @@ declare module 'fastify' {
     /** What was refused: one, or one for each field of a GraphQL document. */
     refusals?: Refusal[];
     idempotency?: Idempotency;
+    /** The events that were committed for it, which the answer's receipt is about. */
+    committed?: CommittedEvents;
     /** W3C trace context of the request: the client's, or one that begins here. */
     traceparent?: string;
     /** The span of the request. */
@@ -49,6 +51,12 @@ export function replyOf(context: ExecutionContext): FastifyReply {
 /** The Fastify request behind a REST handler or a GraphQL resolver. */
 export function requestOf(context: ExecutionContext): FastifyRequest {
   return replyOf(context).request;
+}
+
+/** What the callers of a request have in common, whichever tenants they act in. */
+export function originOf(request: FastifyRequest): Pick<Caller, 'requestId' | 'traceparent' | 'committed'> {
+  const { id: requestId, traceparent } = request;
+  return { requestId, traceparent, committed: (request.committed ??= new CommittedEvents()) };
 }
 
 /** Who calls: for REST handlers and GraphQL resolvers alike. */

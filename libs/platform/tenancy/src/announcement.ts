@@ -1,4 +1,6 @@
-import { newId } from '@holdfast/kernel';
+import { hash } from 'node:crypto';
+import { type CommittedEvent, newId } from '@holdfast/kernel';
+import { canonicalJson } from '@holdfast/tlog';
 import type { PersonalValue } from '@holdfast/vault';
 import type { z } from 'zod';
 import type { EventType } from './event-types';
@@ -40,4 +42,11 @@ export function announcement<S extends z.ZodType>(
     payload: encoded,
     personal: values,
   };
+}
+
+/** The announcement as its receipt names it. */
+export function committedEventOf({ payload, streamVersion, ...event }: Announcement): CommittedEvent {
+  const { id, type, streamType, streamId } = event;
+  const stream = { type: streamType, id: streamId, version: String(streamVersion) };
+  return { id, type, stream, dataSha256: hash('sha256', canonicalJson(JSON.parse(payload)), 'base64url') };
 }

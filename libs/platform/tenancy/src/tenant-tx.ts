@@ -1,8 +1,7 @@
-import type { Caller } from '@holdfast/kernel';
+import type { Caller, CommittedEvent } from '@holdfast/kernel';
 import { type Connection, statement, Transaction } from '@holdfast/database';
 import type { Vault } from '@holdfast/vault';
-
-import type { Announcement } from './announcement';
+import { type Announcement, committedEventOf } from './announcement';
 
 const ENTER = statement('tenancy.enter', 'select tenancy.enter($1)');
 
@@ -20,6 +19,7 @@ const APPEND = statement(
  */
 export class TenantTx extends Transaction {
   readonly tenantId: string;
+  private readonly toCommit: CommittedEvent[] = [];
 
   constructor(
     connection: Connection,
@@ -39,6 +39,8 @@ export class TenantTx extends Transaction {
    */
   async announce(...announcements: readonly Announcement[]): Promise<void> {
     if (announcements.length === 0) return;
+    // The digests cost some microseconds, which only a receipt is worth.
+    if (this.caller.committed) this.noteEvents(announcements.map(committedEventOf));
     const each = <T>(pick: (announcement: Announcement) => T): T[] => announcements.map(pick);
     await this.rows(APPEND, [
       each((event) => event.id),
@@ -54,6 +56,34 @@ export class TenantTx extends Transaction {
     ]);
     const values = announcements.flatMap((event) => event.personal ?? []);
     if (values.length > 0) await this.vault?.keep(this, values);
+  }
+
+  /** What the commit of this transaction puts into the log, or an earlier one's did for the same request. */
+  get events(): readonly CommittedEvent[] {
+    return this.toCommit;
+  }
+
+  /** Notes events that another statement than `announce` writes, for the receipt of the request. */
+  noteEvents(events: readonly CommittedEvent[]): void {
+    this.toCommit.push(...events);
+  }
+
+  /** The events of what was undone are not committed. */
+  override async savepoint<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.toCommit.length;
+    try {
+      return await super.savepoint(work);
+    } catch (error) {
+      this.toCommit.length = before;
+      throw error;
+    }
+  }
+
+  /** Once committed, and not before, the events are the request's. */
+  override async run<T>(...run: Parameters<typeof Transaction.prototype.run<T>>): Promise<T> {
+    const result = await super.run(...run);
+    this.caller.committed?.add(this.tenantId, this.toCommit);
+    return result;
   }
 
   protected override opening(

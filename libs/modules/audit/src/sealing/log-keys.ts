@@ -10,17 +10,20 @@ import {
 import type { TreeKey } from './trees.sql';
 
 /** An Ed25519 public key is the last 32 bytes of its SubjectPublicKeyInfo. */
-const PUBLIC_KEY_BYTES = 32;
+export const PUBLIC_KEY_BYTES = 32;
 
 /** The origin of a tree's checkpoints, which is the name of the key that signs them as well. */
 export const originOf = (logName: string, { tenantId, epoch }: TreeKey): string =>
   `${logName}/${tenantId}/${epoch}`;
 
 /** The verifier key of a tree for a public key of `audit.log_keys`. */
-export function treeVerifierKey(logName: string, tree: TreeKey, publicKey: Uint8Array): VerifierKey {
+export const treeVerifierKey = (logName: string, tree: TreeKey, publicKey: Uint8Array): VerifierKey =>
+  namedKey(originOf(logName, tree), publicKey);
+
+/** The verifier key of a name for the 32 bytes of a public key. */
+export function namedKey(name: string, publicKey: Uint8Array): VerifierKey {
   const x = Buffer.from(publicKey).toString('base64url');
-  const key = createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' });
-  return verifierKey(originOf(logName, tree), key);
+  return verifierKey(name, createPublicKey({ key: { kty: 'OKP', crv: 'Ed25519', x }, format: 'jwk' }));
 }
 
 /** The keys of the log, the current one first. All sign, so that a reader who knows one of them can verify. */

@@ -1,6 +1,6 @@
 import { type Caller, deterministicId, idSchema, type Principal } from '@holdfast/kernel';
 import { type Idempotency, pageOf, type Page } from '@holdfast/cqrs';
-import { ApiIdempotencyKey, CallerOf, IdempotencyKey, Needs, PrincipalOf } from '@holdfast/http';
+import { ApiIdempotencyKey, CallerOf, IdempotencyKey, Needs, originOf, PrincipalOf } from '@holdfast/http';
 import { callerOf, Grants, TenantClosed } from '@holdfast/tenancy';
 import { Body, Controller, Delete, Get, HttpCode, Param, Post, Query, Req } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
@@ -71,7 +71,7 @@ export class InvitationsController {
     const tenantId = tenantOfToken(token);
     if (tenantId === undefined) throw new InvitationInvalid();
     const grant = await this.grants.forSystem('identity', tenantId).catch(refusal);
-    const caller = callerOf(grant, { requestId: request.id, traceparent: request.traceparent });
+    const caller = callerOf(grant, originOf(request));
     // Before anything is written: a made-up token names any tenant, also one that is not there.
     const isKnown = await this.queries.execute(new InvitationKnown(caller, { token }));
     if (!isKnown) throw new InvitationInvalid();

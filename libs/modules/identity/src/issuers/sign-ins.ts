@@ -20,7 +20,7 @@ const unrecorded = counter({
   help: 'Sign-ins that could not be recorded as events; the requests went on.',
 });
 
-type Origin = Pick<Caller, 'requestId' | 'traceparent'>;
+type Origin = Pick<Caller, 'requestId' | 'traceparent' | 'committed'>;
 
 /** What happens when a token is first used in a tenant: membership follows the issuer's claims, and the trail says so. */
 @Injectable()
@@ -50,14 +50,17 @@ export class SignIns {
     }
   }
 
-  /** Behind the grant, and not waited for: a sign-in that cannot be recorded is counted, and the request goes on. */
-  record(principal: Principal, grant: Grant, origin: Origin): void {
+  /**
+   * Behind the grant, and not waited for: a sign-in that cannot be recorded is counted, and the request goes on. So it is in
+   * no receipt.
+   */
+  record(principal: Principal, grant: Grant, { requestId, traceparent }: Origin): void {
     const key = keyOf(principal, grant.tenantId);
     if (this.recorded.has(key)) return;
     this.recorded.set(key, true);
     const id = grant.actor.replace('member:', '');
     this.tenants
-      .transaction(callerOf(grant, origin), async (tx) => {
+      .transaction(callerOf(grant, { requestId, traceparent }), async (tx) => {
         const version = await markSignedIn(tx, id, principal.tokenHash);
         if (version !== undefined) await tx.announce(announcement(memberSignedIn, { id, version }, {}));
       })

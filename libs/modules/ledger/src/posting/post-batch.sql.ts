@@ -99,19 +99,30 @@ const POST_ITEMS = statement<ResultRow>(
      $17::text[], $18::text[], $19::int[])`,
 );
 
+/** Ids for the events of postings that take effect. */
+export const eventIdsFor = (postings: readonly Posting[]): string[] => postings.map(() => newId());
+
 /**
  * Posts in the order given and answers in the same order. It is the transaction's last statement: begin, context,
  * posting and commit cross the network together, so a single transfer costs one round trip.
  */
-export async function postBatch(tx: TenantTx, postings: readonly Posting[]): Promise<PostingResult[]> {
+export async function postBatch(
+  tx: TenantTx,
+  postings: readonly Posting[],
+  eventIds: readonly string[] = eventIdsFor(postings),
+): Promise<PostingResult[]> {
   refuseOpenChain(postings);
-  return resultsOf(postings, await tx.last(POST_ITEMS, valuesOf(postings)));
+  return resultsOf(postings, await tx.last(POST_ITEMS, valuesOf(postings, eventIds)));
 }
 
 /** The same in the middle of a transaction. */
-export async function postWithin(tx: TenantTx, postings: readonly Posting[]): Promise<PostingResult[]> {
+export async function postWithin(
+  tx: TenantTx,
+  postings: readonly Posting[],
+  eventIds: readonly string[] = eventIdsFor(postings),
+): Promise<PostingResult[]> {
   refuseOpenChain(postings);
-  return resultsOf(postings, await tx.rows(POST_ITEMS, valuesOf(postings)));
+  return resultsOf(postings, await tx.rows(POST_ITEMS, valuesOf(postings, eventIds)));
 }
 
 /** A chain that was cut would take effect in parts. */
@@ -147,7 +158,7 @@ function showResult(row: ResultRow): PostingResult {
   return { result, replayed, id, ...accounts, asset, amount, ...versions, ...times };
 }
 
-function valuesOf(postings: readonly Posting[]): unknown[] {
+function valuesOf(postings: readonly Posting[], eventIds: readonly string[]): unknown[] {
   const each = <T>(pick: (posting: Posting) => T): T[] => postings.map(pick);
   const grants = [...new Set(each(({ caller }) => caller.grant))];
   const places = new Map(grants.map((grant, index) => [grant, index + 1]));
@@ -170,7 +181,7 @@ function valuesOf(postings: readonly Posting[]): unknown[] {
     each(({ terms }) => (terms ? JSON.stringify(terms) : null)),
     plainArray(each(({ terms }) => terms?.linked ?? false)),
     plainArray(each(({ detailed }) => detailed)),
-    plainArray(each(() => newId())),
+    plainArray(eventIds),
     each(({ caller }) => caller.requestId),
     each(({ caller }) => caller.causationId ?? null),
     each(({ caller }) => caller.traceparent ?? null),

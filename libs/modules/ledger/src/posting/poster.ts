@@ -4,7 +4,8 @@ import { gauge, histogram } from '@holdfast/observability';
 import { readGrant, type TenantDatabase } from '@holdfast/tenancy';
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { GrantExpired, LedgerOverloaded } from '../ledger.errors';
-import { postBatch, type Posting, type PostingResult } from './post-batch.sql';
+import { eventIdsFor, postBatch, type Posting, type PostingResult } from './post-batch.sql';
+import { committedEventsOf } from './posted-events';
 
 /** The bounds of a poster. */
 export interface PosterLimits {
@@ -210,6 +211,16 @@ function chainsOf(postings: readonly Posting[]): Posting[][] {
 export function posterOver(tenants: TenantDatabase): Poster {
   return new Poster(async (postings) => {
     const [first] = postings;
-    return first ? tenants.transaction(first.caller, (tx) => postBatch(tx, postings)) : [];
+    if (!first) return [];
+    // The transaction is of one caller and the events of all: each request is told of its own.
+    const caller = { ...first.caller, committed: undefined };
+    const eventIds = eventIdsFor(postings);
+    const results = await tenants.transaction(caller, (tx) => postBatch(tx, postings, eventIds));
+    for (const [index, posting] of postings.entries()) {
+      const its = <T>(all: readonly T[]): T[] => all.slice(index, index + 1);
+      const { committed, tenantId } = posting.caller;
+      committed?.add(tenantId, committedEventsOf([posting], its(results), its(eventIds)));
+    }
+    return results;
   });
 }

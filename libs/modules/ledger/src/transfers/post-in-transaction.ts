@@ -1,7 +1,8 @@
 import type { DomainError } from '@holdfast/kernel';
 import type { TenantTx } from '@holdfast/tenancy';
 import { refusalOf } from '../ledger.errors';
-import { postWithin } from '../posting/post-batch.sql';
+import { eventIdsFor, postWithin } from '../posting/post-batch.sql';
+import { committedEventsOf } from '../posting/posted-events';
 import { type TransferView, viewOf } from './transfer';
 import { postTransfersInput, type WrittenItem } from './transfer-input';
 import { postingOfItem } from './transfer-posting';
@@ -31,7 +32,9 @@ export async function postInTransaction(tx: TenantTx, items: readonly WrittenIte
   const postings = postTransfersInput
     .parse({ items })
     .items.map((item) => postingOfItem(tx.caller, item, true));
-  const results = await postWithin(tx, postings);
+  const eventIds = eventIdsFor(postings);
+  const results = await postWithin(tx, postings, eventIds);
+  if (tx.caller.committed) tx.noteEvents(committedEventsOf(postings, results, eventIds));
   return postings.map((posting, index) => {
     const result = results[index];
     if (!result) throw new Error('ledger.post_items left an item without a result');
