@@ -213,7 +213,7 @@ describe('The answer to a change', () => {
 
   const account = (code: string): object => ({ code, asset: 'EUR/2', normalBalance: 'credit' });
 
-  it('has none for what changed nothing', async () => {
+  it('names nothing but the refusal where nothing was changed', async () => {
     const refused = [
       await post({ creditAccountId: randomUUID() }),
       await post({ amount: '-1' }),
@@ -222,7 +222,9 @@ describe('The answer to a change', () => {
     ];
     for (const answer of refused) {
       expect(answer.status).toBeGreaterThanOrEqual(400);
-      expect(answer.headers['holdfast-receipt']).toBeUndefined();
+      const named = claimsIn(answer).flatMap(({ events = [] }) => events.map(({ type }) => type));
+      expect(named.filter((type) => type !== 'audit.request.refused')).toEqual([]);
+      expect(idsIn(answer)).toEqual(await recorded(answer.headers['x-request-id']));
     }
     const read = await api.ask('GET', '/v1/ledger/accounts', { key: tenant.key });
     expect(read.headers['holdfast-receipt']).toBeUndefined();
