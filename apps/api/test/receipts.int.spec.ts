@@ -261,6 +261,17 @@ describe('The answer to a change', () => {
     expect(idsIn(answer)).toHaveLength(2);
   });
 
+  it('is documented where something is changed', async () => {
+    const { body } = await api.ask('GET', '/openapi.json');
+    const paths = body['paths'] as Record<
+      string,
+      Record<string, { responses: Record<string, { headers?: object }> }>
+    >;
+    const { get, post: open } = paths['/v1/ledger/accounts'] ?? {};
+    expect(open?.responses['201']?.headers).toHaveProperty('Holdfast-Receipt');
+    expect(get?.responses['200']?.headers).not.toHaveProperty('Holdfast-Receipt');
+  });
+
   it('shows its key to those who may read the trail', async () => {
     const [{ keyId } = { keyId: '' }] = claimsIn(await post({}));
     const shown = await api.ask('GET', `/v1/audit/receipt-keys/${keyId}`, { key: tenant.key });

@@ -15,6 +15,7 @@ import { parseVerifierKey } from '@holdfast/tlog';
 import type { ListedTenantView } from '@holdfast/tenants';
 import { findingCells } from './audit-findings';
 import { verifyAuditOverHttp } from './audit-verify-http';
+import { verifyReceipts } from './audit-receipts';
 import { VerbFailed, WrongUsage } from './failures';
 import { operatedTenants } from './operated-tenants';
 import { asOperator, type Operator } from './operator';
@@ -31,6 +32,8 @@ export interface AskedToVerify {
   readonly export?: string;
   readonly url?: string;
   readonly apiKeyFile?: string;
+  readonly receipt?: readonly string[];
+  readonly receiptEvents?: string;
   readonly json?: boolean;
 }
 
@@ -51,6 +54,10 @@ interface Verified extends VerifiedLog {
 /** Verifies logs where they are said to be, prints what does not hold, and fails when something does not. */
 export async function verifyAudit(asked: AskedToVerify): Promise<void> {
   if (asked.export !== undefined) return verifyExport(asked, asked.export);
+  if (asked.receipt !== undefined) {
+    const publicKeys = (asked.key ?? []).map(publicKeyOf);
+    return verifyReceipts({ ...asked, receipts: asked.receipt, publicKeys });
+  }
   if (asked.url !== undefined) return verifyAuditOverHttp({ ...asked, url: asked.url });
   const evidence = await readEvidence(asked);
   const verified = await asOperator(async (operator) => {

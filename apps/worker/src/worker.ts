@@ -1,4 +1,4 @@
-import { Sealer } from '@holdfast/audit';
+import { receiptKeyEntries, Sealer } from '@holdfast/audit';
 import type { WorkerConfig } from '@holdfast/config';
 import { Database } from '@holdfast/database';
 import {
@@ -216,6 +216,7 @@ function openSealer(
     logName: auditLogName,
     privateKeys: auditLogKeys,
     directory: auditSignerDirectory,
+    installation: receiptKeyEntries,
     report: reportTo(logger),
     warn: (message) => logger.warn({ context: 'sealer' }, message),
   });

@@ -13,6 +13,7 @@ export function addAuditVerify(audit: Command): void {
       'audit verify',
       'audit verify --tenant acme --against last-month.ndjson.gz --memory /var/lib/holdfast/signer',
       'audit verify --export acme.ndjson --key "$(cat acme.key)"',
+      'audit verify --receipt receipt.txt',
       'audit verify --url https://api.example.com --api-key-file acme.secret',
     ],
   )
@@ -28,6 +29,15 @@ export function addAuditVerify(audit: Command): void {
     .option('--rate <events>', 'verify at most so many events a second')
     .option('--export <file>', 'verify this file, and ask no database')
     .option('--url <url>', 'verify what an API serves, with an API key of the tenant')
+    .option(
+      '--receipt <receipt>',
+      'a Holdfast-Receipt header, or a file of one: the events that it names have to be in the log, unaltered (repeatable)',
+      several,
+    )
+    .option(
+      '--receipt-events <file>',
+      'the lines of events of a receipt that has their number and root alone',
+    )
     .option('--api-key-file <file>', 'where that key stands')
     .action(lazily(async () => (await import('../audit-verify.js')).verifyAudit));
 }

@@ -20,4 +20,7 @@ export { AuditExportTask } from './exports/audit-export-task';
 export { auditExportInput, type AuditExportView } from './exports/audit-export-view';
 export { AuditExportById } from './exports/audit-exports.query';
 export { RequestAuditExport } from './exports/request-audit-export.command';
+export { readReceipts, ReceiptRefused } from './receipts/open-receipt';
+export { receiptKeyEntries } from './receipts/receipt-key-entries.sql';
 export { Receipts } from './receipts/receipts';
+export { type ReceiptOutcome, verifyReceipt } from './receipts/verify-receipt';

@@ -9,6 +9,9 @@
  *   FILE             an audit bundle (.ndjson or .ndjson.gz), or a proof (.tlog-proof)
  *   --key KEY        verifier key of the log, as GET /v1/audit/log/key gives it; after a rotation, each that has signed
  *   --against FILE   a bundle or a checkpoint that you kept from earlier: the log has to continue it
+ *   --receipt FILE   with a bundle: Holdfast-Receipt headers that you kept, one a line; their events have to be in it
+ *   --receipt-key FILE     the keys that signed them, as GET /v1/audit/receipt-keys gives one or a page of them
+ *   --receipt-events FILE  the lines of events (FORMAT.md) of a receipt that has no more than their number and root
  *   --witness KEY    verifier key of a witness whose cosignatures count
  *   --quorum N       so many of them have to have cosigned the newest checkpoint (all, unless said)
  *   --json           print the report as JSON
@@ -558,9 +561,9 @@ class Bundle {
     throw new Error('it is of no known kind');
   }
 
-  #takeHead({ format, tenantId, log }) {
+  #takeHead({ format, tenantId, log, createdAt }) {
     if (format !== 'holdfast-audit/1') throw new Error(`its format is ${format}`);
-    this.tenantId = tenantId;
+    Object.assign(this, { tenantId, createdAt });
     for (const { name } of this.options.keys) {
       if (!name.startsWith(`${log}/${tenantId}/`))
         this.report.find('signature', `the key ${name} is not of the log ${log} of tenant ${tenantId}`);
@@ -662,7 +665,9 @@ class Bundle {
     tree.append(hashed, eventId);
     const prints = base64(encoded);
     if (prints?.length !== 2 * FIELDS.length) throw new Error('its prints are malformed');
+    if (!row) this.options.receipts?.seeLeaf(eventId);
     if (!row) return tree.noteMissing(index, eventId, prints);
+    this.options.receipts?.see(row);
     this.counts.events += 1;
     if (leafHash(entryOf(row)).equals(hashed)) return this.#takeIntact(index, eventId, row, prints);
     return this.#findChange(index, eventId, row, prints);
@@ -745,6 +750,7 @@ class Bundle {
 
   #takeUnsealed({ index, row }) {
     this.counts.unsealed += 1;
+    this.options.receipts?.see(row);
     if (row.tenant_id !== this.tenantId)
       this.report.find('changed', 'an event without a leaf is of another tenant', {
         eventId: row.id,
@@ -843,7 +849,8 @@ class Bundle {
     const epochs = [...this.trees.values()].map(({ number, size, frontier }) => ({
       ...{ number, size, root: frontier.size > 0 ? frontier.root().toString('base64') : null },
     }));
-    return { tenantId: this.tenantId, epochs, ...this.counts };
+    const { receipts } = this.options;
+    return { tenantId: this.tenantId, epochs, ...this.counts, ...(receipts && { receipts: receipts.count }) };
   }
 }
 
@@ -922,8 +929,8 @@ function claimOf(note, keys, by) {
 
 // ---- Proofs -----------------------------------------------------------------------------------------------------
 
-/** Verifies a tlog-proof whose extra is the entry of the event. */
-function verifyProof(text, { keys, witnesses, quorum }, report) {
+/** Takes a tlog-proof apart whose extra is the entry; undefined if it is none. */
+function readProof(text) {
   const [head, note] = [text.slice(0, text.indexOf('\n\n')), text.slice(text.indexOf('\n\n') + 2)];
   const [format, extra = '', place = '', ...encoded] = head.split('\n');
   const entry = base64(extra.replace(/^extra /, ''));
@@ -931,16 +938,24 @@ function verifyProof(text, { keys, witnesses, quorum }, report) {
   const proof = encoded.map((each) => base64(each));
   const isWellFormed =
     format === 'c2sp.org/tlog-proof@v1' && entry && extra.startsWith('extra ') && Number.isSafeInteger(index);
-  if (!isWellFormed || proof.some((each) => each?.length !== HASH_BYTES))
-    return report.find('file', 'this is no proof with its entry');
-  const checkpoint = parseCheckpoint(note);
+  if (!isWellFormed || proof.some((each) => each?.length !== HASH_BYTES)) return undefined;
+  return { entry, index, proof, checkpoint: parseCheckpoint(note) };
+}
+
+/** Whether the entry is in the tree of the checkpoint. */
+function isIncluded({ entry, index, proof, checkpoint: { size, root } }) {
+  return index < size && rootOfInclusion(leafHash(entry), index, size, proof)?.equals(root) === true;
+}
+
+/** Verifies a tlog-proof whose extra is the entry of the event. */
+function verifyProof(text, { keys, witnesses, quorum }, report) {
+  const file = readProof(text);
+  if (!file) return report.find('file', 'this is no proof with its entry');
+  const { entry, index, checkpoint } = file;
   const isGood =
     logSignature(checkpoint, keys) === 'good' && keys.some(({ name }) => sameLog(name, checkpoint.origin));
   if (!isGood) report.find('signature', 'its checkpoint is not signed by a key that was given', { index });
-  const root =
-    index < checkpoint.size ? rootOfInclusion(leafHash(entry), index, checkpoint.size, proof) : undefined;
-  if (!root?.equals(checkpoint.root))
-    report.find('root', 'the entry is not in the tree of the checkpoint', { index });
+  if (!isIncluded(file)) report.find('root', 'the entry is not in the tree of the checkpoint', { index });
   const cosigned = cosignatures(checkpoint, witnesses);
   for (const name of cosigned.bad) report.find('witness', `the cosignature of ${name} is bad`, { index });
   if (cosigned.good.length < quorum)
@@ -960,6 +975,183 @@ function verifyProof(text, { keys, witnesses, quorum }, report) {
 
 /** Whether two origins differ in their epochs alone. */
 const sameLog = (one, other) => one.slice(0, one.lastIndexOf('/')) === other.slice(0, other.lastIndexOf('/'));
+
+// ---- Receipts ---------------------------------------------------------------------------------------------------
+
+/** Clocks of servers are apart by far less: what a receipt names that is not so much older than the bundle may be missing. */
+const CLOCK_ROOM_MS = 60_000;
+
+/** The canonical JSON that a text is; undefined if it is none. */
+function canonicalObject(text) {
+  try {
+    const value = JSON.parse(text);
+    return canonical(value) === text ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Events that receipts name, which the bundle has to have as they were. */
+class Receipts {
+  count = 0;
+  #named = [];
+  #byId = new Map();
+  #byStream = new Map();
+
+  /** `files` are texts: of receipts, of their keys, and of the events of receipts that name none. */
+  constructor({ receipts = [], receiptKeys = [], receiptEvents = [] }, { keys }, report) {
+    Object.assign(this, { keys, report });
+    this.logName = keys[0].name.split('/').slice(0, -2).join('/');
+    this.entries = new Map(receiptKeys.flatMap((text) => this.#certified(text)));
+    this.lists = receiptEvents.map((text) => text.split('\n').filter(Boolean));
+    for (const text of receipts.flatMap(receiptTexts)) this.#take(text);
+  }
+
+  /** The keys that the log proves, of an answer of the API. */
+  #certified(text) {
+    const answer = JSON.parse(text);
+    return (answer.data ?? [answer]).flatMap(({ id, entry, certificate }) => {
+      if (!certificate) return []; // The log did not have it yet; a receipt that needs it will say so.
+      const proof = readProof(certificate);
+      const own = `${this.logName}/${NIL}/`;
+      const { origin = '' } = proof?.checkpoint ?? {};
+      const isProven =
+        proof?.entry.toString() === entry &&
+        origin.startsWith(own) &&
+        /^\d+$/.test(origin.slice(own.length)) &&
+        logSignature(proof.checkpoint, this.keys) === 'good' &&
+        isIncluded(proof);
+      const key = isProven ? canonicalObject(entry) : undefined;
+      if (key?.kind === 'receipt-key' && key.v === 1 && key.id === id && fingerprint(key) === id)
+        return [[id, key]];
+      this.report.find('receipt', `the log does not prove the key ${id}`);
+      return [];
+    });
+  }
+
+  #take(text) {
+    const receipt = this.#open(text);
+    if (!receipt) return;
+    this.count += 1;
+    for (const event of this.#eventsOf(receipt)) {
+      const named = { event, receipt, isSeen: false };
+      this.#named.push(named);
+      const [map, name] =
+        event.id === undefined
+          ? [this.#byStream, `${event.stream.type}/${event.stream.id}`]
+          : [this.#byId, event.id];
+      map.set(name, [...(map.get(name) ?? []), named]);
+    }
+  }
+
+  /** What a receipt says; undefined, and a finding, unless a key of the log signed it while it was valid. */
+  #open(text) {
+    const refuse = (message) => void this.report.find('receipt', message);
+    let proof;
+    try {
+      proof = readProof(text);
+    } catch {
+      proof = undefined; // Its checkpoint is none.
+    }
+    const receipt = proof && canonicalObject(proof.entry.toString());
+    if (receipt?.kind !== 'receipt' || receipt.v !== 1) return refuse('what was given as a receipt is none');
+    const { keyId, at, requestId } = receipt;
+    const key = this.entries.get(keyId);
+    if (!key) return refuse(`the key ${keyId} of a receipt was not given, or is not proven`);
+    const tagged = Buffer.concat([Buffer.of(1), base64(key.publicKey)]);
+    const name = `${this.logName}/receipts/${keyId}`;
+    const signer = parseKey(`${name}+${keyIdOf(name, tagged)}+${tagged.toString('base64')}`);
+    const isSigned = proof.checkpoint.origin === name && logSignature(proof.checkpoint, [signer]) === 'good';
+    if (!isSigned || !isIncluded(proof)) return refuse(`the receipt of request ${requestId} is not signed`);
+    const [from, signed, to] = [key.validFrom, at, key.validUntil].map((each) => Date.parse(each));
+    if (!(from <= signed && signed <= to))
+      return refuse(`the key of the receipt of request ${requestId} was not valid at ${at}`);
+    return receipt;
+  }
+
+  #eventsOf({ events, count, root, requestId }) {
+    if (events) return events;
+    const lines = this.lists.find((each) => each.length === count && rootOfLines(each) === root);
+    if (lines) return lines.map((line) => JSON.parse(line));
+    const message = `the receipt of request ${requestId} is for ${count} events, which were not given`;
+    this.report.find('receipt', message);
+    return [];
+  }
+
+  /** Looks at an event of the bundle. */
+  see(row) {
+    const named = [
+      ...(this.#byId.get(row.id) ?? []),
+      ...(this.#byStream.get(`${row.stream_type}/${row.stream_id}`) ?? []),
+    ];
+    for (const each of named) {
+      const { event } = each;
+      const { version = row.stream_version } = event.stream;
+      if (event.id === undefined && (event.type !== row.type || version !== row.stream_version)) continue;
+      each.isSeen = true;
+      const field = differenceOf(event, row);
+      if (field)
+        this.report.find('receipt', `the event is another than its receipt says: ${field}`, {
+          ...{ eventId: row.id, fields: [field] },
+        });
+    }
+  }
+
+  /** Notes that the log has a leaf of the event, whose row is gone: whether it may be is the log's own matter. */
+  seeLeaf(eventId) {
+    for (const named of this.#byId.get(eventId) ?? []) named.isSeen = true;
+  }
+
+  /** After the last line of the bundle. */
+  end({ tenantId, createdAt, pruned }) {
+    for (const { event, receipt, isSeen } of this.#named) {
+      const { id: eventId } = event;
+      const what = `${event.type} of ${event.stream.type}/${event.stream.id}`;
+      if (receipt.tenantId !== tenantId)
+        this.report.find('receipt', `the receipt of request ${receipt.requestId} is of another tenant`);
+      else if (isSeen) continue;
+      else if (!(Date.parse(receipt.at) + CLOCK_ROOM_MS < Date.parse(createdAt)))
+        this.report.note(
+          `the receipt of request ${receipt.requestId} is as new as the bundle: take a later one`,
+        );
+      else if (eventId === undefined && pruned.length > 0)
+        this.report.note(`${what} may be among the events that were pruned`);
+      else
+        this.report.find('receipt', `there is a receipt for ${what}, and the log does not have it`, {
+          ...(eventId && { eventId }),
+        });
+    }
+  }
+}
+
+/** Receipts as they are kept: the text of a proof file, or values of headers, on lines or with commas between them. */
+const receiptTexts = (text) =>
+  text.startsWith('c2sp.org/')
+    ? [text]
+    : text
+        .split(/[\n,]/)
+        .map((each) => each.trim())
+        .filter(Boolean)
+        .map((each) => Buffer.from(each, 'base64').toString());
+
+const fingerprint = ({ publicKey }) => hash('sha256', base64(publicKey) ?? Buffer.of(), 'hex').slice(0, 32);
+
+/** The root over lines of events, as a receipt has it. */
+function rootOfLines(lines) {
+  const frontier = new Frontier();
+  for (const line of lines) frontier.append(leafHash(line));
+  return frontier.root().toString('base64url');
+}
+
+/** The first member in which the event is another than its receipt says. */
+function differenceOf({ type, stream, dataSha256 }, row) {
+  const { version = row.stream_version } = stream;
+  if (row.type !== type) return 'type';
+  if (row.stream_type !== stream.type || row.stream_id !== stream.id || row.stream_version !== version)
+    return 'stream';
+  const digest = hash('sha256', canonical(JSON.parse(row.data)), 'base64url');
+  return dataSha256 !== undefined && dataSha256 !== digest ? 'data' : undefined;
+}
 
 // ---- The command line -------------------------------------------------------------------------------------------
 
@@ -983,7 +1175,15 @@ function readStart(file) {
 }
 
 function parseArguments(argv) {
-  const given = { files: [], '--key': [], '--against': [], '--witness': [], '--quorum': [], json: false };
+  const given = {
+    files: [],
+    '--key': [],
+    '--against': [],
+    '--witness': [],
+    '--quorum': [],
+    ...noReceipts(),
+    json: false,
+  };
   for (let at = 0; at < argv.length; at += 1) {
     const word = argv[at];
     if (word === '--json') given.json = true;
@@ -998,7 +1198,29 @@ function parseArguments(argv) {
     throw new WrongUsage('Name one file, and a key with --key.');
   if (!Number.isInteger(quorum) || quorum < 0 || quorum > witnesses.length)
     throw new WrongUsage('--quorum is a number of the witnesses that are named with --witness.');
-  return { file: given.files[0], keys, witnesses, quorum, against: given['--against'], json: given.json };
+  const [file] = given.files;
+  return {
+    file,
+    keys,
+    witnesses,
+    quorum,
+    against: given['--against'],
+    json: given.json,
+    ...keptReceipts(given),
+  };
+}
+
+const noReceipts = () => ({ '--receipt': [], '--receipt-key': [], '--receipt-events': [] });
+
+/** The texts of the files that receipts and what belongs to them are in. */
+function keptReceipts(given) {
+  const [receipts, receiptKeys, receiptEvents] = Object.keys(noReceipts()).map((name) =>
+    given[name].map((file) => {
+      readStart(file); // Says of a file that is not there what it is.
+      return readFileSync(file, 'utf8');
+    }),
+  );
+  return { kept: receipts.length > 0 ? { receipts, receiptKeys, receiptEvents } : undefined };
 }
 
 /** Adds what was kept from earlier to what the log has to agree with. */
@@ -1032,6 +1254,8 @@ async function readBundle(chunks, options, report) {
   } catch (error) {
     report.find('file', `the file cannot be read to its end: ${error.message}`);
   }
+  const { tenantId, createdAt } = bundle;
+  options.receipts?.end({ tenantId, createdAt, pruned: report.pruned });
   report.facts = bundle.facts();
 }
 
@@ -1067,9 +1291,10 @@ function printText({ intact, findings, findingCount, redactions, redactionCount,
 
 async function main(argv) {
   try {
-    const { file, against, json, ...options } = parseArguments(argv);
+    const { file, against, json, kept, ...options } = parseArguments(argv);
     const evidence = await readEvidence(against, options.keys);
     const report = new Report();
+    if (kept) evidence.receipts = new Receipts(kept, options, report);
     if (readStart(file).startsWith('c2sp.org/tlog-proof'))
       verifyProof(readFileSync(file, 'utf8'), options, report);
     else await readBundle(readChunks(file), { ...options, ...evidence }, report);

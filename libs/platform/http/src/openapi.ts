@@ -86,11 +86,20 @@ const rateLimitHeaders = {
   },
 } as const;
 
+/** Of the answer to a change. */
+const receiptHeader = {
+  'Holdfast-Receipt': {
+    description:
+      'The signed word of the installation for the events that the request has committed: base64 of c2sp.org/tlog-proof@v1, with the receipt as its extra data. Keep it: it proves an event that is deleted before the log is sealed.',
+    schema: { type: 'string' },
+  },
+} as const;
+
 /** Adds what is the same for all operations: problems, limits, and the credential where none is named. */
 function completed(document: OpenAPIObject): OpenAPIObject {
   const components = (document.components ??= {});
   components.schemas = { ...components.schemas, Problem: jsonSchemaOf(problemSchema, 'output') };
-  components.headers = { ...components.headers, ...rateLimitHeaders };
+  components.headers = { ...components.headers, ...rateLimitHeaders, ...receiptHeader };
   const content = { 'application/problem+json': { schema: { $ref: '#/components/schemas/Problem' } } };
   const problem = {
     description: 'Refused or failed.',
@@ -102,12 +111,14 @@ function completed(document: OpenAPIObject): OpenAPIObject {
     content,
     headers: headersNamed('RateLimit-Policy', 'RateLimit', 'Retry-After'),
   };
+  const reads = new Set(Object.values(document.paths).map(({ get }) => get));
   for (const operation of operationsOf(document)) {
     for (const parameter of operation.parameters ?? []) {
       // Fastify calls the rest of a path `*`, and a path of the document has it by this name.
       if ('name' in parameter && parameter.name === '*') parameter.name = 'path';
     }
-    operation.responses = { ...limited(operation.responses), 429: tooMany, default: problem };
+    const answers = limited(operation.responses, reads.has(operation) ? [] : ['Holdfast-Receipt']);
+    operation.responses = { ...answers, 429: tooMany, default: problem };
     operation.security ??= [{ credential: [] }];
   }
   return document;
@@ -118,9 +129,9 @@ interface Answer {
   readonly content?: Readonly<Record<string, object>>;
 }
 
-/** The answers of an operation, with how the client stands on each. */
-function limited(responses: Responses): Responses {
-  const headers = headersNamed('RateLimit-Policy', 'RateLimit');
+/** The answers of an operation, with how the client stands on each, and more headers. */
+function limited(responses: Responses, more: readonly HeaderName[]): Responses {
+  const headers = headersNamed('RateLimit-Policy', 'RateLimit', ...more);
   const answers = Object.entries(responses as Record<string, Answer>);
   return Object.fromEntries(
     answers.map(([status, answer]) => [
@@ -141,9 +152,9 @@ function texts(content: NonNullable<Answer['content']>): NonNullable<Answer['con
   );
 }
 
-function headersNamed(
-  ...names: readonly (keyof typeof rateLimitHeaders)[]
-): Record<string, { $ref: string }> {
+type HeaderName = keyof typeof rateLimitHeaders | keyof typeof receiptHeader;
+
+function headersNamed(...names: readonly HeaderName[]): Record<string, { $ref: string }> {
   return Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }]));
 }
 

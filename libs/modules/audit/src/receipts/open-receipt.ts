@@ -45,14 +45,14 @@ export interface UnverifiedReceipt {
 }
 
 /**
- * Reads receipts: the value of a header, which is one in base64 or several with commas between, or the text of a proof file.
+ * Reads receipts: values of headers, each one in base64 or several with commas between, or the text of a proof file.
  * Throws ReceiptRefused.
  */
 export function readReceipts(text: string): UnverifiedReceipt[] {
   const trimmed = text.trim();
   const files = trimmed.startsWith('c2sp.org/')
     ? [`${trimmed}\n`]
-    : trimmed.split(',').map((value) => Buffer.from(value.trim(), 'base64').toString());
+    : trimmed.split(/[\s,]+/).map((value) => Buffer.from(value, 'base64').toString());
   return files.map(readOne);
 }
 
@@ -69,6 +69,12 @@ function readOne(text: string): UnverifiedReceipt {
   const { data } = receipt.safeParse(jsonOf(entry));
   if (!data || canonicalJson(data) !== entry) throw malformed();
   return { claims: data, file, entry };
+}
+
+/** The log that the receipt says it is of. A name alone is nobody's word: only the log's key can have certified under it. */
+export function logNameOf({ file }: UnverifiedReceipt): string {
+  const { origin } = parseCheckpoint(parseNote(file.checkpoint).text);
+  return origin.slice(0, Math.max(0, origin.lastIndexOf('/receipts/')));
 }
 
 /**

@@ -28,12 +28,13 @@ const FIND_BY_ID = statement<LoggedEvent>(
    where tenant_id = $1 and id = $2`,
 );
 
-// Of a type that a stream has more than once every event has an id in its receipt.
+// Where the version is not known either, the type stands once in its stream.
 const FIND_IN_STREAM = statement<LoggedEvent>(
   'audit.find_receipted_event_in_stream',
   `select id, type, stream_type, stream_id, stream_version, data::text as data
    from events.log
    where tenant_id = $1 and stream_type = $2 and stream_id = $3 and type = $4
+     and ($5::bigint is null or stream_version = $5)
    order by stream_version
    limit 1`,
 );
@@ -54,18 +55,13 @@ const FIND_KEY = statement<{ readonly entry: string; readonly certificate: strin
   'select entry, certificate from audit.receipt_keys where id = $1',
 );
 
-const LIST_LOG_KEYS = statement<{ readonly public_key: Buffer }>(
-  'audit.list_log_keys',
-  'select public_key from audit.log_keys order by first_used_at desc limit 100',
-);
-
 /** The event of the log that the receipt can only mean. */
 export function findReceiptedEvent(
   tx: TenantTx,
   { id, type, stream }: CommittedEvent,
 ): Promise<LoggedEvent | undefined> {
   if (id !== undefined) return tx.row(FIND_BY_ID, [tx.tenantId, id]);
-  return tx.row(FIND_IN_STREAM, [tx.tenantId, stream.type, stream.id, type]);
+  return tx.row(FIND_IN_STREAM, [tx.tenantId, stream.type, stream.id, type, stream.version ?? null]);
 }
 
 /** Where the sealed log has an event, or undefined. */
@@ -79,9 +75,4 @@ export function findReceiptKey(
   id: string,
 ): Promise<{ readonly entry: string; readonly certificate: string | null } | undefined> {
   return tx.row(FIND_KEY, [id]);
-}
-
-/** The public keys that have signed checkpoints, newest first. */
-export async function listLogKeys(tx: TenantTx): Promise<Buffer[]> {
-  return (await tx.rows(LIST_LOG_KEYS)).map((row) => row.public_key);
 }

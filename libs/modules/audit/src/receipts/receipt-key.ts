@@ -12,6 +12,9 @@ export interface ReceiptKey {
 /** Of the public key: the first 16 bytes of its SHA-256, in hexadecimal. */
 export const receiptKeyId = z.string().regex(/^[0-9a-f]{32}$/);
 
+/** What a key is asked for by: a UUID, which PostgreSQL takes 16 bytes for, is nobody's id and no fault of form. */
+export const receiptKeyName = z.string().regex(/^[0-9a-f-]{1,64}$/);
+
 const entrySchema = z.strictObject({
   v: z.literal(1),
   kind: z.literal('receipt-key'),

@@ -5,7 +5,7 @@ import { Controller, Get, Param, Query, Res } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
-import { receiptKeyId } from './receipt-key';
+import { receiptKeyName } from './receipt-key';
 import { ReceiptKeyById } from './receipt-key.query';
 import { receiptKeyView, type ReceiptKeyView } from './receipt-key-view';
 import { ReceiptKeyList, receiptKeysInput, type ReceiptKeysInput } from './receipt-keys.query';
@@ -35,7 +35,7 @@ export class ReceiptKeysController {
   @ApiOkResponse({ standardSchema: receiptKeyView })
   async read(
     @CallerOf() caller: Caller,
-    @Param('id', { schema: receiptKeyId }) id: string,
+    @Param('id', { schema: receiptKeyName }) id: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ReceiptKeyView> {
     const key = await this.queries.execute(new ReceiptKeyById(caller, { id }));

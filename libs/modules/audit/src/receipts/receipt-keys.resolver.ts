@@ -3,7 +3,7 @@ import { CallerOf, connectionOf, dto, Needs, PageArgs, pageInputOf, toConnection
 import { QueryBus } from '@nestjs/cqrs';
 import { Args, ArgsType, ObjectType, Query, Resolver } from '@nestjs/graphql';
 import { z } from 'zod';
-import { receiptKeyId } from './receipt-key';
+import { receiptKeyName } from './receipt-key';
 import { ReceiptKeyById } from './receipt-key.query';
 import { receiptKeyView } from './receipt-key-view';
 import { ReceiptKeyList } from './receipt-keys.query';
@@ -15,7 +15,7 @@ export class ReceiptKey extends dto(receiptKeyView, 'output') {}
 export class ReceiptKeyConnection extends connectionOf(ReceiptKey) {}
 
 @ArgsType()
-export class ReceiptKeyArgs extends dto(z.strictObject({ id: receiptKeyId }), 'args') {}
+export class ReceiptKeyArgs extends dto(z.strictObject({ id: receiptKeyName }), 'args') {}
 
 @Resolver(() => ReceiptKey)
 export class ReceiptKeysResolver {

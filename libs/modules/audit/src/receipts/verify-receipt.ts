@@ -2,15 +2,16 @@ import { hash } from 'node:crypto';
 import type { Caller, CommittedEvent } from '@holdfast/kernel';
 import type { TenantDatabase, TenantTx } from '@holdfast/tenancy';
 import { canonicalJson } from '@holdfast/tlog';
-import { openReceipt, ReceiptRefused, requireCertified, type UnverifiedReceipt } from './open-receipt';
-import { rootOfLines } from './receipt';
+import { listPublicKeys } from '../verification/stored-log.sql';
 import {
-  findReceiptedEvent,
-  findReceiptKey,
-  findSealedPlace,
-  listLogKeys,
-  type LoggedEvent,
-} from './receipt-checks.sql';
+  logNameOf,
+  openReceipt,
+  ReceiptRefused,
+  requireCertified,
+  type UnverifiedReceipt,
+} from './open-receipt';
+import { rootOfLines } from './receipt';
+import { findReceiptedEvent, findReceiptKey, findSealedPlace, type LoggedEvent } from './receipt-checks.sql';
 
 /** An event that the receipt proves to have been, and that the log does not have, or not as it was. */
 export interface ReceiptBreak {
@@ -32,7 +33,8 @@ export interface ReceiptOutcome {
 export interface ReceiptContext {
   readonly tenants: TenantDatabase;
   readonly caller: Caller;
-  readonly logName: string;
+  /** By default the one that the receipt names, which the log's key has to have certified. */
+  readonly logName?: string;
   /** Public keys of the log that the verifier trusts; without it those that the database lists. */
   readonly logKeys?: readonly Buffer[];
   /** The events of a receipt that has no more than their number and root; see FORMAT.md. */
@@ -46,14 +48,14 @@ export interface ReceiptContext {
  */
 export async function verifyReceipt(
   unverified: UnverifiedReceipt,
-  { tenants, caller, logName, logKeys, events }: ReceiptContext,
+  { tenants, caller, logName = logNameOf(unverified), logKeys, events }: ReceiptContext,
 ): Promise<ReceiptOutcome> {
   return tenants.reading(caller, async (tx) => {
     const key = await findReceiptKey(tx, unverified.claims.keyId);
     if (!key)
       throw new ReceiptRefused('key_wrong', `No process has registered the key ${unverified.claims.keyId}.`);
     const receipt = openReceipt(unverified, key.entry, logName);
-    requireCertified(key.entry, key.certificate, logName, logKeys ?? (await listLogKeys(tx)));
+    requireCertified(key.entry, key.certificate, logName, logKeys ?? (await listPublicKeys(tx)));
     const outcomes = [];
     for (const event of eventsOf(receipt, events)) outcomes.push(await lookAt(tx, event));
     const breaks = outcomes.filter((outcome) => typeof outcome === 'object');
