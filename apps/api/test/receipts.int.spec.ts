@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { CommittedEvents } from '@holdfast/kernel';
-import { Receipts } from '@holdfast/audit';
-import { ExportTask, TaskRunner } from '@holdfast/tenants';
+import { AuditExportTask, Receipts } from '@holdfast/audit';
+import { TaskRunner } from '@holdfast/tasks';
+import { ExportTask } from '@holdfast/tenants';
 import { Grants } from '@holdfast/tenancy';
 import { TestIssuer } from '@holdfast/testing';
 import { readCatalogue } from './tenancy/catalogue';
@@ -115,7 +116,7 @@ describe('The answer to a change', () => {
       tenants: api.database.tenants(2),
       relay: api.database.as('holdfast_relay', 2),
       grants: new Grants(api.database.as('holdfast_auth', 2)),
-      kinds: [new ExportTask()],
+      kinds: [new ExportTask(), new AuditExportTask({ log: LOG_NAME })],
       report: (error) => process.stderr.write(`${String(error)}\n`),
     });
     const work = async (): Promise<void> => {
