@@ -227,6 +227,25 @@ alter table audit.receipt_keys owner to holdfast_owner;
 CREATE INDEX receipt_keys_registered_at_id_idx ON audit.receipt_keys USING btree (registered_at, id);
 CREATE INDEX receipt_keys_uncertified_idx ON audit.receipt_keys USING btree (registered_at) WHERE (certificate IS NULL);
 
+create table audit.requests (
+  tenant_id uuid not null,
+  id uuid not null,
+  request_id text not null,
+  actor text not null,
+  route text not null,
+  status integer not null,
+  address text not null,
+  user_agent text,
+  answered_at timestamp with time zone not null,
+  constraint requests_pkey PRIMARY KEY (tenant_id, id)
+);
+alter table audit.requests owner to holdfast_owner;
+CREATE INDEX requests_tenant_id_request_id_idx ON audit.requests USING btree (tenant_id, request_id);
+alter table audit.requests enable row level security;
+alter table audit.requests force row level security;
+create policy tenant_access on audit.requests as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.requests as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
 create table audit.sealer (
   name text not null,
   holder text,
@@ -3555,6 +3574,7 @@ grant select on table audit.receipt_keys to holdfast_sealer;
 grant update on table audit.receipt_keys (certificate) to holdfast_sealer;
 grant update on table audit.receipt_keys (epoch) to holdfast_sealer;
 grant update on table audit.receipt_keys (leaf) to holdfast_sealer;
+grant delete, insert, select on table audit.requests to holdfast_app;
 grant select, update on table audit.sealer to holdfast_sealer;
 grant insert, select, update on table audit.subject_keys to holdfast_app;
 grant select on table audit.tiles to holdfast_app;

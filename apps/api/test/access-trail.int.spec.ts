@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { RequestOrigins } from '@holdfast/audit';
 import { CredentialUses } from '@holdfast/identity';
 import { TestApi } from './test-api';
 
@@ -118,6 +119,31 @@ describe('The trail of access', () => {
     await usesWritten();
     const { body } = await api.ask('GET', url, { key: tenant.key });
     expect(body).toMatchObject({ lastUsedAt: expect.any(String) as string, lastUsedFrom: '127.0.0.1' });
+  });
+
+  it('tells from where the request of an event came, to who may see that', async () => {
+    const { id } = await keyWith(['audit:read']);
+    const poor = await keyWith(['audit:read']);
+    await sleep(50);
+    await api.app.get(RequestOrigins, { strict: false }).flush();
+    const [event] = await api.database.admin<{ id: string }>(
+      "select id from events.log where tenant_id = $1 and type = 'identity.api_key.created' and stream_id = $2",
+      [tenant.id, id],
+    );
+    const seen = await api.ask('GET', `/v1/audit/events/${event!.id}`, { key: tenant.key });
+    const origin = { route: 'POST /v1/api-keys', status: 201 };
+    expect(seen.body['origin']).toMatchObject({
+      ...origin,
+      address: '127.0.0.1',
+      userAgent: expect.any(String),
+    });
+    const hidden = await api.ask('GET', `/v1/audit/events/${event!.id}`, { key: poor.key });
+    expect(hidden.body['origin']).toMatchObject({ ...origin, address: null, userAgent: null });
+    const rows = await api.database.admin<{ route: string }>(
+      'select route from audit.requests where tenant_id = $1',
+      [tenant.id],
+    );
+    expect(rows).toEqual([{ route: 'POST /v1/api-keys' }, { route: 'POST /v1/api-keys' }]);
   });
 
   it('leaves the code of a refusal in the log', async () => {

@@ -63,6 +63,10 @@ const PEOPLE = `
   trail_chunk as (
     insert into audit.export_chunks (tenant_id, export_id, first_byte, byte_count, body)
     select $1, id, 0, 1, decode('00', 'hex') from trail_export),
+  request as (
+    insert into audit.requests (tenant_id, id, request_id, actor, route, status, address, answered_at)
+    select $1, gen_random_uuid(), 'request ' || n, 'api_key:x', 'POST /v1/x', 201, '127.0.0.1', now()
+    from generate_series(1, 20) n),
   disclosure as (
     insert into audit.disclosures (tenant_id, event_id, path, subject, sealed)
     select $1, gen_random_uuid(), 'email', subject, decode(repeat('00', 90), 'hex') from subject),

@@ -115,7 +115,7 @@ export class GraphqlRoute implements Route {
     return places;
   }
 
-  request({ mark, ids, options = {}, idempotencyKey }: Filling): Wire {
+  request({ mark, ids, stream, options = {}, idempotencyKey }: Filling): Wire {
     const variables = this.chosen(options);
     for (const argument of this.field.args.filter(isRequiredArgument)) {
       const { name } = argument;
@@ -123,6 +123,7 @@ export class GraphqlRoute implements Route {
       else if (VERSIONS.has(name)) variables[name] = '1';
       else if (isInputObjectType(getNamedType(argument.type)))
         variables[name] = this.content(argument, mark, (pointer) => ids.get(`${name}${pointer}`));
+      else if (name === 'stream' && stream !== undefined) variables[name] ??= stream;
       else variables[name] ??= ids.get(name) ?? this.plain(argument, mark);
     }
     return {

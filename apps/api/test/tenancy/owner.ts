@@ -62,9 +62,7 @@ export class Owner {
   /** Objects of one's own for every place of the route. */
   async filling(route: Route): Promise<Filling> {
     const places = route.places();
-    // Where a stream has to be named, that of the tenant itself: every tenant has one.
-    const stream = `tenants.tenant/${this.tenant.id}`;
-    const ids = new Map<string, string>(['query/stream', 'stream'].map((name) => [name, stream]));
+    const ids = new Map<string, string>();
     const state = this.ways.states?.[route.name];
     const inPath = places.filter(({ name }) => name.startsWith('path/'));
     const deepest = inPath.at(-1);
@@ -73,7 +71,8 @@ export class Owner {
       for (const [index, { name }] of inPath.entries()) ids.set(name, [...parents, id][index] ?? id);
     }
     for (const { name, kind } of places) if (!ids.has(name)) ids.set(name, (await this.make(kind, state)).id);
-    return { mark: this.ways.mark, ids };
+    // Every tenant has a stream of its own.
+    return { mark: this.ways.mark, ids, stream: `tenants.tenant/${this.tenant.id}` };
   }
 
   /** Makes objects that belong to the one at the place, so that its lists are not empty. */

@@ -117,7 +117,7 @@ export class RestRoute implements Route {
   }
 
   request(filling: Filling): Wire {
-    const { ids, mark, options = {} } = filling;
+    const { ids, mark, stream, options = {} } = filling;
     const standing = (name: string, schema: JsonSchema): unknown =>
       ids.get(name) ?? valueOf(schema, this.source(mark));
     const path = this.path.replaceAll(/\{(\w+)\}/g, (_, name: string) => {
@@ -130,7 +130,9 @@ export class RestRoute implements Route {
     for (const [name, value] of Object.entries(options))
       if (!PAGING.has(name) || this.takes('query', name)) query.set(name, String(value));
     for (const { name, required, schema } of this.parameters('query')) {
-      if (required && !query.has(name)) query.set(name, String(standing(`query/${name}`, schema)));
+      if (!required || query.has(name)) continue;
+      const named = name === 'stream' ? stream : undefined;
+      query.set(name, String(named ?? standing(`query/${name}`, schema)));
     }
     return {
       method: this.method.toUpperCase() as Wire['method'],

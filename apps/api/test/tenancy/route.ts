@@ -41,6 +41,8 @@ export interface Filling {
   readonly mark: string;
   /** The id at each place, by the place's name. */
   readonly ids: ReadonlyMap<string, string>;
+  /** Where a stream has to be named. */
+  readonly stream?: string;
   /** Query parameters, or arguments, that may be left out. */
   readonly options?: Readonly<Record<string, unknown>>;
   readonly idempotencyKey?: string;

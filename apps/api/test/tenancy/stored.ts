@@ -1,3 +1,4 @@
+import { RequestOrigins } from '@holdfast/audit';
 import { Tallies } from '@holdfast/cqrs';
 import type { RecordedEvent } from '@holdfast/events';
 import { CredentialUses } from '@holdfast/identity';
@@ -10,7 +11,11 @@ import type { TestApi } from '../test-api';
 export async function rowsOf({ app, database }: TestApi, tenantId: string): Promise<Record<string, string>> {
   // Uses of credentials, refusals and readings are written behind the requests; the tenant's own would look like a change
   // from outside.
-  await Promise.all([app.get(CredentialUses).flush(), app.get(Tallies, { strict: false }).flush(true)]);
+  await Promise.all([
+    app.get(CredentialUses).flush(),
+    app.get(Tallies, { strict: false }).flush(true),
+    app.get(RequestOrigins, { strict: false }).flush(),
+  ]);
   const tables = await database.admin<{ name: string }>(
     `select format('%I.%I', n.nspname, c.relname) as name
      from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace

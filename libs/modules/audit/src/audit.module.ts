@@ -26,6 +26,8 @@ import { ReceiptKeyByIdHandler } from './receipts/receipt-key.query';
 import { ReceiptKeysController } from './receipts/receipt-keys.controller';
 import { ReceiptKeyListHandler } from './receipts/receipt-keys.query';
 import { ReceiptKeysResolver } from './receipts/receipt-keys.resolver';
+import { OriginWatch } from './origins/origin-watch';
+import { RequestOrigins } from './origins/request-origins';
 import { AuditEventHandler } from './trail/audit-event.query';
 import { AuditTrailHandler } from './trail/audit-trail.query';
 import { AuditController } from './trail/trail.controller';
@@ -47,6 +49,8 @@ import { VerifierController } from './verification/verifier.controller';
     VerifierController,
   ],
   providers: [
+    RequestOrigins,
+    OriginWatch,
     AuditTrailHandler,
     AuditEventHandler,
     AuditResolver,

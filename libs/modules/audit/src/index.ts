@@ -24,3 +24,4 @@ export { readReceipts, ReceiptRefused } from './receipts/open-receipt';
 export { receiptKeyEntries } from './receipts/receipt-key-entries.sql';
 export { Receipts } from './receipts/receipts';
 export { type ReceiptOutcome, verifyReceipt } from './receipts/verify-receipt';
+export { RequestOrigins } from './origins/request-origins';

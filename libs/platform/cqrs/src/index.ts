@@ -1,3 +1,4 @@
+export { hasActed } from './acting';
 export { MessagesModule } from './cqrs.module';
 export { IdempotencyInFlight, IdempotencyKeyReused, StoredRefusal } from './idempotency.errors';
 export { type AnswerOf, type Idempotency, TenantCommand, TenantQuery } from './messages';

@@ -1,6 +1,7 @@
 import { DomainError, Forbidden, holds } from '@holdfast/kernel';
 import { histogram, inSpan } from '@holdfast/observability';
 import { Injectable } from '@nestjs/common';
+import { noteActing } from './acting';
 import { TenantCommand, TenantQuery } from './messages';
 import { Refusals } from './refusals';
 
@@ -21,6 +22,7 @@ export class Pipeline {
       throw new TypeError('messages extend TenantCommand or TenantQuery');
     }
     const { caller, scope } = message;
+    if (message instanceof TenantCommand) noteActing(caller);
     const name = message.constructor.name;
     const attributes = { 'holdfast.tenant_id': caller.tenantId, 'holdfast.actor': caller.actor };
     const stop = messageSeconds.startTimer({ message: name });

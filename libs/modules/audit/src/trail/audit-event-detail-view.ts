@@ -8,6 +8,18 @@ export const auditActorView = z.object({
   id: z.string().meta({ description: 'Of a member or key its id, of the system the name of the part.' }),
 });
 
+/** From where the request came. */
+export const auditOriginView = z.object({
+  route: z.string(),
+  status: z.int().meta({ description: 'How the request was answered.' }),
+  answeredAt: z.string(),
+  address: z
+    .string()
+    .nullable()
+    .meta({ description: 'Null, as `userAgent`, for who does not hold `personal:read`.' }),
+  userAgent: z.string().nullable(),
+});
+
 /** An event with what it made of its entity. */
 export const auditEventDetailView = auditEventView.extend({
   description: z
@@ -15,6 +27,9 @@ export const auditEventDetailView = auditEventView.extend({
     .nullable()
     .meta({ description: 'What events of this type say; null for a type that is not known.' }),
   who: auditActorView,
+  origin: auditOriginView.nullable().meta({
+    description: 'From where the request came; null for what came over no network, and after 90 days.',
+  }),
   before: z.record(z.string(), z.unknown()).nullable().meta({
     description: 'The entity before, folded from the events of its stream; null where there was none.',
   }),

@@ -17,7 +17,7 @@ import {
   auditChainNodeView,
   auditChainView,
 } from '../chain/audit-chain.query';
-import { auditActorView, auditEventDetailView } from './audit-event-detail-view';
+import { auditActorView, auditEventDetailView, auditOriginView } from './audit-event-detail-view';
 import { auditEventView, auditStreamView } from './audit-event-view';
 import { AuditEvent as AuditEventQuery } from './audit-event.query';
 import { AuditTrail, auditTrailInput } from './audit-trail.query';
@@ -37,6 +37,11 @@ export class AuditEventConnection extends connectionOf(AuditEvent) {}
 export class AuditActor extends dto(auditActorView, 'output') {}
 
 represent(auditActorView, 'output', () => AuditActor);
+
+@ObjectType()
+export class AuditOrigin extends dto(auditOriginView, 'output') {}
+
+represent(auditOriginView, 'output', () => AuditOrigin);
 
 // Values of any kind have no type in GraphQL: a difference is an object of JSON there.
 @ObjectType()

@@ -52,6 +52,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'audit.log_keys': ['select'],
       'audit.offers': ['select', 'insert', 'update', 'delete'],
       'audit.receipt_keys': ['select'],
+      'audit.requests': ['select', 'insert', 'delete'],
       'audit.subject_keys': ['select', 'insert', 'update'],
       'audit.tiles': ['select'],
       'audit.trees': ['select'],
