@@ -76,7 +76,10 @@ function textOf(outcomes: readonly ReceiptOutcome[]): string {
     ]),
   );
   const checked = outcomes.reduce((sum, each) => sum + each.checked, 0);
-  const summary = `${outcomes.length} receipts, ${checked} events, ${rows.length} deleted or altered`;
+  const pruned = outcomes.reduce((sum, each) => sum + each.pruned, 0);
+  const trust = outcomes[0]?.trust ?? 'given keys';
+  const gone = pruned > 0 ? `, ${pruned} pruned and not decided` : '';
+  const summary = `${outcomes.length} receipts, ${checked} events, ${rows.length} deleted or altered${gone}; by the ${trust}`;
   return rows.length === 0
     ? `${summary}.`
     : `${columns(['request', 'type', 'stream', 'what'], rows)}\n\n${summary}.`;

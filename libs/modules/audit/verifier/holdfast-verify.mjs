@@ -561,9 +561,9 @@ class Bundle {
     throw new Error('it is of no known kind');
   }
 
-  #takeHead({ format, tenantId, log, createdAt }) {
+  #takeHead({ format, tenantId, log }) {
     if (format !== 'holdfast-audit/1') throw new Error(`its format is ${format}`);
-    Object.assign(this, { tenantId, createdAt });
+    this.tenantId = tenantId;
     for (const { name } of this.options.keys) {
       if (!name.startsWith(`${log}/${tenantId}/`))
         this.report.find('signature', `the key ${name} is not of the log ${log} of tenant ${tenantId}`);
@@ -667,7 +667,6 @@ class Bundle {
     if (prints?.length !== 2 * FIELDS.length) throw new Error('its prints are malformed');
     if (!row) this.options.receipts?.seeLeaf(eventId);
     if (!row) return tree.noteMissing(index, eventId, prints);
-    this.options.receipts?.see(row);
     this.counts.events += 1;
     if (leafHash(entryOf(row)).equals(hashed)) return this.#takeIntact(index, eventId, row, prints);
     return this.#findChange(index, eventId, row, prints);
@@ -694,6 +693,7 @@ class Bundle {
   }
 
   #takeIntact(index, eventId, row, prints) {
+    this.options.receipts?.see(row, true);
     const tree = this.#tree;
     const where = { eventId };
     if (row.id !== eventId)
@@ -750,7 +750,7 @@ class Bundle {
 
   #takeUnsealed({ index, row }) {
     this.counts.unsealed += 1;
-    this.options.receipts?.see(row);
+    this.options.receipts?.see(row, false);
     if (row.tenant_id !== this.tenantId)
       this.report.find('changed', 'an event without a leaf is of another tenant', {
         eventId: row.id,
@@ -850,7 +850,12 @@ class Bundle {
       ...{ number, size, root: frontier.size > 0 ? frontier.root().toString('base64') : null },
     }));
     const { receipts } = this.options;
-    return { tenantId: this.tenantId, epochs, ...this.counts, ...(receipts && { receipts: receipts.count }) };
+    return {
+      tenantId: this.tenantId,
+      epochs,
+      ...this.counts,
+      ...(receipts && { receipts: receipts.count, undecided: receipts.undecided }),
+    };
   }
 }
 
@@ -978,7 +983,7 @@ const sameLog = (one, other) => one.slice(0, one.lastIndexOf('/')) === other.sli
 
 // ---- Receipts ---------------------------------------------------------------------------------------------------
 
-/** Clocks of servers are apart by far less: what a receipt names that is not so much older than the bundle may be missing. */
+/** Clocks of servers are apart by far less. An event that is so much older than another that is sealed has to be sealed. */
 const CLOCK_ROOM_MS = 60_000;
 
 /** The canonical JSON that a text is; undefined if it is none. */
@@ -994,6 +999,9 @@ function canonicalObject(text) {
 /** Events that receipts name, which the bundle has to have as they were. */
 class Receipts {
   count = 0;
+  undecided = 0;
+  /** The time of the newest sealed event: that of the bundle is nobody's signed word. */
+  #sealedTo = -Infinity;
   #named = [];
   #byId = new Map();
   #byStream = new Map();
@@ -1034,7 +1042,7 @@ class Receipts {
     if (!receipt) return;
     this.count += 1;
     for (const event of this.#eventsOf(receipt)) {
-      const named = { event, receipt, isSeen: false };
+      const named = { event, receipt, isSealed: false, isUnsealed: false, isGone: false };
       this.#named.push(named);
       const [map, name] =
         event.id === undefined
@@ -1078,8 +1086,10 @@ class Receipts {
     return [];
   }
 
-  /** Looks at an event of the bundle. */
-  see(row) {
+  /** Looks at an event of the bundle, which has its leaf or has none yet. */
+  see(row, isSealed) {
+    const occurredAt = Date.parse(row.occurred_at);
+    if (isSealed && occurredAt > this.#sealedTo) this.#sealedTo = occurredAt;
     const named = [
       ...(this.#byId.get(row.id) ?? []),
       ...(this.#byStream.get(`${row.stream_type}/${row.stream_id}`) ?? []),
@@ -1088,7 +1098,8 @@ class Receipts {
       const { event } = each;
       const { version = row.stream_version } = event.stream;
       if (event.id === undefined && (event.type !== row.type || version !== row.stream_version)) continue;
-      each.isSeen = true;
+      if (isSealed) each.isSealed = true;
+      else each.isUnsealed = true;
       const field = differenceOf(event, row);
       if (field)
         this.report.find('receipt', `the event is another than its receipt says: ${field}`, {
@@ -1097,29 +1108,38 @@ class Receipts {
     }
   }
 
-  /** Notes that the log has a leaf of the event, whose row is gone: whether it may be is the log's own matter. */
+  /** Notes a leaf without a row. Whose it is nobody has signed, so that the receipt is neither held nor broken. */
   seeLeaf(eventId) {
-    for (const named of this.#byId.get(eventId) ?? []) named.isSeen = true;
+    for (const named of this.#byId.get(eventId) ?? []) named.isGone = true;
   }
 
   /** After the last line of the bundle. */
-  end({ tenantId, createdAt, pruned }) {
-    for (const { event, receipt, isSeen } of this.#named) {
-      const { id: eventId } = event;
-      const what = `${event.type} of ${event.stream.type}/${event.stream.id}`;
-      if (receipt.tenantId !== tenantId)
-        this.report.find('receipt', `the receipt of request ${receipt.requestId} is of another tenant`);
-      else if (isSeen) continue;
-      else if (!(Date.parse(receipt.at) + CLOCK_ROOM_MS < Date.parse(createdAt)))
-        this.report.note(
-          `the receipt of request ${receipt.requestId} is as new as the bundle: take a later one`,
-        );
-      else if (eventId === undefined && pruned.length > 0)
-        this.report.note(`${what} may be among the events that were pruned`);
-      else
-        this.report.find('receipt', `there is a receipt for ${what}, and the log does not have it`, {
-          ...(eventId && { eventId }),
-        });
+  end({ tenantId, pruned }) {
+    for (const named of this.#named) {
+      const { requestId, tenantId: owner } = named.receipt;
+      if (owner !== tenantId)
+        this.report.find('receipt', `the receipt of request ${requestId} is of another tenant`);
+      else if (!named.isSealed) this.#judge(named, pruned);
+    }
+  }
+
+  /** What becomes of an event that no leaf of the bundle has. */
+  #judge({ event, receipt, isUnsealed, isGone }, pruned) {
+    const { id: eventId } = event;
+    const what = `${event.type} of ${event.stream.type}/${event.stream.id}`;
+    const isDue = Date.parse(receipt.at) + CLOCK_ROOM_MS < this.#sealedTo;
+    if (pruned.length > 0 && (isGone || eventId === undefined)) {
+      this.undecided += 1;
+      this.report.note(
+        `whether the log had ${what} cannot be told: it may be among the events that were pruned`,
+      );
+    } else if (isUnsealed && !isDue) {
+      this.report.note(`${what} is not sealed yet`);
+    } else {
+      const message = isDue
+        ? `there is a receipt for ${what}, and the sealed log does not have it`
+        : `there is a receipt for ${what}, and the log is not sealed so far: not before a later bundle has it`;
+      this.report.find('receipt', message, { ...(eventId && { eventId }) });
     }
   }
 }
@@ -1139,7 +1159,7 @@ const fingerprint = ({ publicKey }) => hash('sha256', base64(publicKey) ?? Buffe
 /** The root over lines of events, as a receipt has it. */
 function rootOfLines(lines) {
   const frontier = new Frontier();
-  for (const line of lines) frontier.append(leafHash(line));
+  for (const line of lines.toSorted()) frontier.append(leafHash(line));
   return frontier.root().toString('base64url');
 }
 
@@ -1254,8 +1274,7 @@ async function readBundle(chunks, options, report) {
   } catch (error) {
     report.find('file', `the file cannot be read to its end: ${error.message}`);
   }
-  const { tenantId, createdAt } = bundle;
-  options.receipts?.end({ tenantId, createdAt, pruned: report.pruned });
+  options.receipts?.end({ tenantId: bundle.tenantId, pruned: report.pruned });
   report.facts = bundle.facts();
 }
 

@@ -1,6 +1,5 @@
-import type { CommittedEvent } from '@holdfast/kernel';
 import { statement } from '@holdfast/database';
-import type { TenantTx } from '@holdfast/tenancy';
+import { committedEventOfRow, type LoggedEventRow, type TenantTx } from '@holdfast/tenancy';
 
 /** Where an answer is stored: one key per actor and kind of request. */
 export interface AnswerKey {
@@ -13,8 +12,8 @@ interface AnswerRow {
   readonly request_hash: Buffer;
   readonly refused: boolean;
   readonly body: unknown;
-  /** What the request committed; null where it was nothing. */
-  readonly events: readonly CommittedEvent[] | null;
+  /** The ids of the events that the request committed; null where there was none. */
+  readonly events: readonly string[] | null;
 }
 
 // Waits for a transaction that holds the same key, at most lock_timeout: its commit makes this insert nothing.
@@ -40,6 +39,15 @@ const STORE = statement(
   'idempotency.store_answer',
   `update idempotency.answers set refused = $5, body = $6, events = $7
    where tenant_id = $1 and actor = $2 and route = $3 and key = $4`,
+);
+
+const LIST_EVENTS = statement<LoggedEventRow>(
+  'idempotency.list_events',
+  `select id, type, stream_type, stream_id, stream_version, data::text as data
+   from events.log
+   where tenant_id = $1 and id = any ($2::uuid[])
+   order by seq
+   limit 10000`,
 );
 
 // Two for each one that is stored: the table shrinks to what is less than a day old without a task of its own.
@@ -75,9 +83,16 @@ export async function storeAnswer(
   refused: boolean,
   body: string,
 ): Promise<void> {
-  const events = tx.events.length > 0 ? JSON.stringify(tx.events) : null;
+  const ids = tx.events.flatMap(({ id }) => id ?? []);
+  const events = ids.length > 0 ? JSON.stringify(ids) : null;
   await Promise.all([
     tx.execute(STORE, [tx.tenantId, actor, route, key, refused, body, events]),
     tx.execute(PURGE, [tx.tenantId]),
   ]);
+}
+
+/** Notes for the receipt of a replay what the log has of the events that the first request committed. */
+export async function noteAgain(tx: TenantTx, ids: readonly string[]): Promise<void> {
+  if (!tx.caller.committed || ids.length === 0) return;
+  tx.noteEvents((await tx.rows(LIST_EVENTS, [tx.tenantId, ids])).map(committedEventOfRow));
 }

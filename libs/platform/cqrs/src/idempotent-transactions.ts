@@ -3,7 +3,7 @@ import { DomainError, encodeJson } from '@holdfast/kernel';
 import { sqlState } from '@holdfast/database';
 import { TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { Injectable } from '@nestjs/common';
-import { type AnswerKey, claimAnswer, findAnswer, storeAnswer } from './answers.sql';
+import { type AnswerKey, claimAnswer, findAnswer, noteAgain, storeAnswer } from './answers.sql';
 import { IdempotencyInFlight, IdempotencyKeyReused, StoredRefusal } from './idempotency.errors';
 import type { AnswerOf, Idempotency, TenantCommand } from './messages';
 import { Refusals } from './refusals';
@@ -97,7 +97,7 @@ async function replay<Answer>(tx: TenantTx, key: AnswerKey, requestHash: Buffer)
   if (!stored.request_hash.equals(requestHash)) throw new IdempotencyKeyReused();
   if (stored.refused)
     return { refusal: new StoredRefusal(stored.body as ConstructorParameters<typeof StoredRefusal>[0]) };
-  tx.noteEvents(stored.events ?? []);
+  await noteAgain(tx, stored.events ?? []);
   return { answer: stored.body as Answer };
 }
 

@@ -1,9 +1,8 @@
-import { hash } from 'node:crypto';
 import { type CommittedEvent, newId } from '@holdfast/kernel';
-import { canonicalJson } from '@holdfast/tlog';
 import type { PersonalValue } from '@holdfast/vault';
 import type { z } from 'zod';
 import type { EventType } from './event-types';
+import { payloadDigest } from './logged-event';
 import { committed } from './personal';
 
 /** An event on its way into the log. */
@@ -48,5 +47,5 @@ export function announcement<S extends z.ZodType>(
 export function committedEventOf({ payload, streamVersion, ...event }: Announcement): CommittedEvent {
   const { id, type, streamType, streamId } = event;
   const stream = { type: streamType, id: streamId, version: String(streamVersion) };
-  return { id, type, stream, dataSha256: hash('sha256', canonicalJson(JSON.parse(payload)), 'base64url') };
+  return { id, type, stream, dataSha256: payloadDigest(payload) };
 }

@@ -13,6 +13,7 @@ export type { EarlierVersion, EventType, EventTypeDeclaration, EventVersion } fr
 export { callerOf, type Grant, readGrant } from './grant';
 export { type GrantPurpose, Grants, type KeyOwner } from './grants';
 export { personal, type PersonalField } from './personal';
+export { committedEventOfRow, type LoggedEventRow, payloadDigest } from './logged-event';
 export { FeatureNotInPlan, QuotaExceeded, requireFeature, requireQuota } from './plan-limits';
 export { benchRls, formatRlsFigures, type RlsBenchOptions } from './rls.bench';
 export { settingsOf } from './settings.sql';

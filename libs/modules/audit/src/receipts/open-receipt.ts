@@ -12,7 +12,7 @@ import {
 } from '@holdfast/tlog';
 import { namedKey } from '../sealing/log-keys';
 import { type Receipt, receipt } from './receipt';
-import { jsonOf, readReceiptKeyEntry, type ReceiptKeyEntry, receiptVerifierKey } from './receipt-key';
+import { isValidAt, jsonOf, readReceiptKeyEntry, receiptVerifierKey } from './receipt-key';
 
 /** Why something is no receipt of this installation. */
 export type ReceiptFault =
@@ -130,6 +130,3 @@ export function requireCertified(
     throw error instanceof TlogError ? refused(error) : error;
   }
 }
-
-const isValidAt = ({ validFrom, validUntil }: ReceiptKeyEntry, at: string): boolean =>
-  Date.parse(validFrom) <= Date.parse(at) && Date.parse(at) <= Date.parse(validUntil);

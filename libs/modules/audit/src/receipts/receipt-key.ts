@@ -64,3 +64,7 @@ export function rawPublicKey({ publicKey }: { readonly publicKey: KeyObject }): 
 export function receiptVerifierKey(logName: string, { id, publicKey }: ReceiptKeyEntry): VerifierKey {
   return namedKey(originOf(logName, id), Buffer.from(publicKey, 'base64'));
 }
+
+/** Whether a key was good at an instant. */
+export const isValidAt = ({ validFrom, validUntil }: ReceiptKeyEntry, at: string): boolean =>
+  Date.parse(validFrom) <= Date.parse(at) && Date.parse(at) <= Date.parse(validUntil);

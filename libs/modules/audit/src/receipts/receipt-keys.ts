@@ -1,5 +1,5 @@
 import type { Database } from '@holdfast/database';
-import { makeReceiptKey, rawPublicKey, type ReceiptKey } from './receipt-key';
+import { isValidAt, makeReceiptKey, rawPublicKey, readReceiptKeyEntry, type ReceiptKey } from './receipt-key';
 import { registerReceiptKey } from './receipt-keys.sql';
 
 /** A key signs for a day, and is good for an hour longer: for the next one's registration to fail for as long. */
@@ -51,7 +51,8 @@ export class ReceiptKeys {
     const key = makeReceiptKey(logName);
     const askedAtMs = Date.now();
     try {
-      await registerReceiptKey(auth, rawPublicKey(key.signer), LIFETIME_MS / 1_000);
+      const entry = await registerReceiptKey(auth, rawPublicKey(key.signer), LIFETIME_MS / 1_000);
+      requireOwnTime(entry);
     } catch (error) {
       onFailure(error);
       return false;
@@ -60,4 +61,12 @@ export class ReceiptKeys {
     this.goodUntilMs = askedAtMs + LIFETIME_MS;
     return true;
   }
+}
+
+/** What this process signs has its own time: nobody would take it from a clock that is minutes off the database's. */
+function requireOwnTime(entry: string): void {
+  const key = readReceiptKeyEntry(entry);
+  if (!key) throw new Error('the database has registered another receipt key');
+  if (!isValidAt(key, new Date().toISOString()))
+    throw new Error(`the clock of this process is off the database's: a key is valid from ${key.validFrom}`);
 }

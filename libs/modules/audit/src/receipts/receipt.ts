@@ -62,10 +62,10 @@ export function receiptEntry(
   return canonicalJson({ ...members, count: events.length, root });
 }
 
-/** The root of RFC 6962 over the lines of events, in their order. */
+/** The root of RFC 6962 over the lines of events, in the order of their bytes: whoever asked does not know in which they committed. */
 export function rootOfLines(events: readonly CommittedEvent[]): Buffer {
   const lines = Frontier.empty();
-  for (const event of events) lines.append(leafHash(receiptLine(event)));
+  for (const line of events.map(receiptLine).toSorted()) lines.append(leafHash(line));
   return lines.root();
 }
 

@@ -166,7 +166,7 @@ describe('A receipt', () => {
     await remove(events[39]?.id);
     await sealer.seal();
     await expect(verify(receipt, caller)).rejects.toMatchObject({ fault: 'events_wrong' });
-    await expect(verify(receipt, caller, { events: known.toReversed() })).rejects.toMatchObject({
+    await expect(verify(receipt, caller, { events: known.slice(1) })).rejects.toMatchObject({
       fault: 'events_wrong',
     });
     // Two events of one type in a stream are told apart by their versions.

@@ -1,7 +1,5 @@
-import { hash } from 'node:crypto';
 import type { Caller, CommittedEvent } from '@holdfast/kernel';
-import type { TenantDatabase, TenantTx } from '@holdfast/tenancy';
-import { canonicalJson } from '@holdfast/tlog';
+import { payloadDigest, type TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { listPublicKeys } from '../verification/stored-log.sql';
 import {
   logNameOf,
@@ -24,6 +22,8 @@ export interface ReceiptBreak {
 export interface ReceiptOutcome {
   readonly receipt: UnverifiedReceipt['claims'];
   readonly checked: number;
+  /** Whose word for the log's keys was taken: the verifier's, or that of the database, which its superuser writes. */
+  readonly trust: 'given keys' | 'keys of the database';
   /** Events whose rows the retention has removed; the sealed log has their leaves. */
   readonly pruned: number;
   readonly breaks: readonly ReceiptBreak[];
@@ -60,7 +60,8 @@ export async function verifyReceipt(
     for (const event of eventsOf(receipt, events)) outcomes.push(await lookAt(tx, event));
     const breaks = outcomes.filter((outcome) => typeof outcome === 'object');
     const pruned = outcomes.filter((outcome) => outcome === 'pruned').length;
-    return { receipt, checked: outcomes.length, pruned, breaks };
+    const trust = logKeys ? 'given keys' : 'keys of the database';
+    return { receipt, checked: outcomes.length, trust, pruned, breaks };
   });
 }
 
@@ -98,5 +99,3 @@ function differenceOf(event: CommittedEvent, logged: LoggedEvent): ReceiptBreak[
   const digest = event.dataSha256;
   return digest !== undefined && digest !== payloadDigest(logged.data) ? 'data' : undefined;
 }
-
-const payloadDigest = (text: string): string => hash('sha256', canonicalJson(JSON.parse(text)), 'base64url');

@@ -20,29 +20,38 @@ const EVENT_TYPES = {
   reversal: transferReversed,
 } as const satisfies Readonly<Record<PostingKind, unknown>>;
 
-/**
- * The events that `ledger.post_items` has written for these postings, for receipts. What an earlier posting wrote for the
- * same request is among them, without its id: its stream and type say which it is.
- */
+/** The events that `ledger.post_items` has written for these postings, for receipts. */
 export function committedEventsOf(
   postings: readonly Posting[],
   results: readonly PostingResult[],
   eventIds: readonly string[],
 ): CommittedEvent[] {
   return postings.flatMap((posting, index) => {
-    const result = results[index];
-    if (result?.result === 'created') return committedEventOf(posting, result, eventIds[index]);
-    return result?.result === 'exists' ? committedEventOf(posting, result) : [];
+    const [result, id] = [results[index], eventIds[index]];
+    return result?.result === 'created' && id !== undefined ? committedEventOf(posting, result, id) : [];
   });
 }
 
-function committedEventOf(posting: Posting, result: PostingResult, id?: string): CommittedEvent {
+/** Where the events stand of what earlier postings made, which these have found. */
+export function replayedStreamsOf(
+  postings: readonly Posting[],
+  results: readonly PostingResult[],
+): Pick<CommittedEvent, 'type' | 'stream'>[] {
+  return postings.flatMap(({ kind, targetId }, index) => {
+    const result = results[index];
+    if (result?.result !== 'exists') return [];
+    const { type, streamType } = EVENT_TYPES[kind];
+    return { type, stream: { type: streamType, id: targetId ?? result.id } };
+  });
+}
+
+function committedEventOf(posting: Posting, result: PostingResult, id: string): CommittedEvent {
   const { kind, targetId } = posting;
   const { type, streamType } = EVENT_TYPES[kind];
   const version = versionOf(kind);
   const dataSha256 = payloadDigest(posting, result);
   return {
-    ...(id !== undefined && { id }),
+    id,
     type,
     stream: { type: streamType, id: targetId ?? result.id, ...(version !== undefined && { version }) },
     ...(dataSha256 !== undefined && { dataSha256 }),

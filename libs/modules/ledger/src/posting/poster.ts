@@ -1,11 +1,12 @@
-import type { Caller } from '@holdfast/kernel';
+import type { Caller, CommittedEvent, CommittedEvents } from '@holdfast/kernel';
 import { isOutage, TenantContextRefused } from '@holdfast/database';
 import { gauge, histogram } from '@holdfast/observability';
 import { readGrant, type TenantDatabase } from '@holdfast/tenancy';
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { GrantExpired, LedgerOverloaded } from '../ledger.errors';
 import { eventIdsFor, postBatch, type Posting, type PostingResult } from './post-batch.sql';
-import { committedEventsOf } from './posted-events';
+import { committedEventsOf, replayedStreamsOf } from './posted-events';
+import { listPostedEvents, type PostedStream } from './replayed-events.sql';
 
 /** The bounds of a poster. */
 export interface PosterLimits {
@@ -216,11 +217,34 @@ export function posterOver(tenants: TenantDatabase): Poster {
     const caller = { ...first.caller, committed: undefined };
     const eventIds = eventIdsFor(postings);
     const results = await tenants.transaction(caller, (tx) => postBatch(tx, postings, eventIds));
+    const replayed = new Map<CommittedEvents, PostedStream[]>();
     for (const [index, posting] of postings.entries()) {
       const its = <T>(all: readonly T[]): T[] => all.slice(index, index + 1);
       const { committed, tenantId } = posting.caller;
-      committed?.add(tenantId, committedEventsOf([posting], its(results), its(eventIds)));
+      if (!committed) continue;
+      committed.add(tenantId, committedEventsOf([posting], its(results), its(eventIds)));
+      const streams = replayedStreamsOf([posting], its(results));
+      if (streams.length === 0) continue;
+      const known = replayed.get(committed);
+      if (known) known.push(...streams);
+      else replayed.set(committed, streams);
     }
+    for (const [committed, streams] of replayed)
+      committed.add(caller.tenantId, await listReplayed(tenants, caller, streams));
     return results;
   });
+}
+
+/** For receipts of postings that were made before. Their answer is due whether or not these can be read. */
+async function listReplayed(
+  tenants: TenantDatabase,
+  caller: Caller,
+  streams: readonly PostedStream[],
+): Promise<CommittedEvent[]> {
+  try {
+    return await tenants.reading(caller, (tx) => listPostedEvents(tx, streams));
+  } catch (error) {
+    if (isOutage(error)) return [];
+    throw error;
+  }
 }

@@ -2,7 +2,8 @@ import type { DomainError } from '@holdfast/kernel';
 import type { TenantTx } from '@holdfast/tenancy';
 import { refusalOf } from '../ledger.errors';
 import { eventIdsFor, postWithin } from '../posting/post-batch.sql';
-import { committedEventsOf } from '../posting/posted-events';
+import { committedEventsOf, replayedStreamsOf } from '../posting/posted-events';
+import { listPostedEvents } from '../posting/replayed-events.sql';
 import { type TransferView, viewOf } from './transfer';
 import { postTransfersInput, type WrittenItem } from './transfer-input';
 import { postingOfItem } from './transfer-posting';
@@ -34,7 +35,11 @@ export async function postInTransaction(tx: TenantTx, items: readonly WrittenIte
     .items.map((item) => postingOfItem(tx.caller, item, true));
   const eventIds = eventIdsFor(postings);
   const results = await postWithin(tx, postings, eventIds);
-  if (tx.caller.committed) tx.noteEvents(committedEventsOf(postings, results, eventIds));
+  if (tx.caller.committed) {
+    tx.noteEvents(committedEventsOf(postings, results, eventIds));
+    const replayed = replayedStreamsOf(postings, results);
+    if (replayed.length > 0) tx.noteEvents(await listPostedEvents(tx, replayed));
+  }
   return postings.map((posting, index) => {
     const result = results[index];
     if (!result) throw new Error('ledger.post_items left an item without a result');
