@@ -177,6 +177,26 @@ create policy holdfast_sealer_seals on audit.leaves as permissive for all to hol
 create policy tenant_access on audit.leaves as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.leaves as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
+create table audit.legal_holds (
+  tenant_id uuid not null,
+  id uuid not null,
+  subject uuid,
+  reason text not null,
+  placed_by text default tenancy.actor() not null,
+  placed_at timestamp with time zone default clock_timestamp() not null,
+  lifted_by text,
+  lifted_at timestamp with time zone,
+  constraint legal_holds_check CHECK (((lifted_by IS NULL) = (lifted_at IS NULL))),
+  constraint legal_holds_pkey PRIMARY KEY (tenant_id, id),
+  constraint legal_holds_reason_check CHECK (((length(reason) >= 1) AND (length(reason) <= 1000)))
+);
+alter table audit.legal_holds owner to holdfast_owner;
+CREATE INDEX legal_holds_tenant_id_idx ON audit.legal_holds USING btree (tenant_id) WHERE (lifted_at IS NULL);
+alter table audit.legal_holds enable row level security;
+alter table audit.legal_holds force row level security;
+create policy tenant_access on audit.legal_holds as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.legal_holds as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
 create table audit.log_keys (
   public_key bytea not null,
   first_used_at timestamp with time zone default clock_timestamp() not null,
@@ -246,6 +266,19 @@ alter table audit.requests force row level security;
 create policy tenant_access on audit.requests as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.requests as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
+create table audit.retention (
+  tenant_id uuid not null,
+  keep_days integer,
+  version bigint default 0 not null,
+  constraint retention_keep_days_check CHECK (((keep_days >= 1) AND (keep_days <= 36500))),
+  constraint retention_pkey PRIMARY KEY (tenant_id)
+);
+alter table audit.retention owner to holdfast_owner;
+alter table audit.retention enable row level security;
+alter table audit.retention force row level security;
+create policy tenant_access on audit.retention as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.retention as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
 create table audit.sealer (
   name text not null,
   holder text,
@@ -255,6 +288,24 @@ create table audit.sealer (
   constraint sealer_pkey PRIMARY KEY (name)
 ) with (fillfactor=50);
 alter table audit.sealer owner to holdfast_owner;
+
+create table audit.subject_erasures (
+  tenant_id uuid not null,
+  subject uuid not null,
+  related uuid[] not null,
+  status text not null,
+  requested_by text default tenancy.actor() not null,
+  requested_at timestamp with time zone default clock_timestamp() not null,
+  erased_at timestamp with time zone,
+  stream_version bigint default 1 not null,
+  constraint subject_erasures_pkey PRIMARY KEY (tenant_id, subject),
+  constraint subject_erasures_status_check CHECK ((status = ANY (ARRAY['erasing'::text, 'erased'::text])))
+);
+alter table audit.subject_erasures owner to holdfast_owner;
+alter table audit.subject_erasures enable row level security;
+alter table audit.subject_erasures force row level security;
+create policy tenant_access on audit.subject_erasures as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.subject_erasures as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 
 create table audit.subject_keys (
   tenant_id uuid not null,
@@ -1101,7 +1152,7 @@ create table tenants.tasks (
   attempts integer default 0 not null,
   last_error text,
   progress jsonb default '{}'::jsonb not null,
-  constraint tasks_kind_check CHECK ((kind = ANY (ARRAY['export'::text, 'erasure'::text, 'audit-export'::text]))),
+  constraint tasks_kind_check CHECK ((kind ~ '^[a-z]+(-[a-z]+)*$'::text)),
   constraint tasks_pkey PRIMARY KEY (tenant_id, kind, id)
 );
 alter table tenants.tasks owner to holdfast_owner;
@@ -3557,6 +3608,7 @@ grant select on table audit.exports to holdfast_ops;
 grant select on table audit.leaves to holdfast_app;
 grant select on table audit.leaves to holdfast_ops;
 grant delete, insert, select, update on table audit.leaves to holdfast_sealer;
+grant insert, select, update on table audit.legal_holds to holdfast_app;
 grant select on table audit.log_keys to holdfast_app;
 grant select on table audit.log_keys to holdfast_ops;
 grant insert, select, update on table audit.log_keys to holdfast_sealer;
@@ -3575,7 +3627,9 @@ grant update on table audit.receipt_keys (certificate) to holdfast_sealer;
 grant update on table audit.receipt_keys (epoch) to holdfast_sealer;
 grant update on table audit.receipt_keys (leaf) to holdfast_sealer;
 grant delete, insert, select on table audit.requests to holdfast_app;
+grant insert, select, update on table audit.retention to holdfast_app;
 grant select, update on table audit.sealer to holdfast_sealer;
+grant insert, select, update on table audit.subject_erasures to holdfast_app;
 grant insert, select, update on table audit.subject_keys to holdfast_app;
 grant select on table audit.tiles to holdfast_app;
 grant select on table audit.tiles to holdfast_ops;

@@ -20,10 +20,16 @@ const STATES = {
   'mutation voidHold': HOLD,
 };
 
-/** The newest event is not sealed while it is new; by the time that others ask for it, it is. */
 const REFUSALS = {
+  // The newest event is not sealed while it is new; by the time that others ask for it, it is.
   'GET /v1/audit/events/{id}/proof': 'audit.not_sealed',
   'query auditProof': 'audit.not_sealed',
+  // Nothing is held of whoever an id stands for that was made up. That another tenant's person is not found either is in
+  // erase-subject.command.int.spec.ts.
+  'GET /v1/audit/subjects/{id}': 'resource.not_found',
+  'POST /v1/audit/subjects/{id}/erase': 'resource.not_found',
+  'query auditSubject': 'resource.not_found',
+  'mutation eraseAuditSubject': 'resource.not_found',
 };
 
 /** Rows 24 and 25 of the isolation table: no route shows or changes what is another tenant's, or says that it is there. */

@@ -1,4 +1,4 @@
-import { AuditExportTask } from '@holdfast/audit';
+import { AuditExportTask, findLegalHold, SubjectErasureTask } from '@holdfast/audit';
 import type { WorkerConfig } from '@holdfast/config';
 import type { Database } from '@holdfast/database';
 import type { Consumers, StoreConsumer, TenantConsumer } from '@holdfast/events';
@@ -7,6 +7,7 @@ import { findOpenHolds } from '@holdfast/ledger';
 import { ClickHouseConsumer, type TelemetryStore } from '@holdfast/telemetry';
 import type { TaskKindOfWork } from '@holdfast/tasks';
 import { ErasureTask, ExportTask, ReceiptSigner, UsageConsumer } from '@holdfast/tenants';
+import type { Vault } from '@holdfast/vault';
 import type { WebhookDelivery } from '@holdfast/webhooks';
 
 /** What consumers need of their process. */
@@ -39,22 +40,32 @@ export interface TaskParts {
   readonly telemetry: TelemetryStore;
   readonly consumers: Consumers;
   readonly eraseAfterSeconds: number | undefined;
+  /** Absent: personal values of events are kept nowhere. */
+  readonly vault: Vault | undefined;
 }
 
 const KEPT_IN_KAFKA = 'events, which name no person, until the retention of their topics has passed';
 
 /** Every kind of task that takes longer than a transaction. A store, or a reason not to erase, is added here. */
 export async function taskKinds(parts: TaskParts): Promise<readonly TaskKindOfWork<never>[]> {
-  const { config, relay, telemetry, consumers, eraseAfterSeconds } = parts;
+  const { config, relay, telemetry, consumers, eraseAfterSeconds, vault } = parts;
   const { receiptKeyPrivate } = config;
   const erasure = new ErasureTask({
     relay,
     stores: [new ClickHouseConsumer(telemetry)],
     keepers: config.kafkaBrokers === undefined ? [] : [{ name: 'kafka', keeps: KEPT_IN_KAFKA }],
-    blockers: [findOpenHolds],
-    forget: (tenantId) => consumers.forget(tenantId),
+    blockers: [findOpenHolds, findLegalHold],
+    forget: async (tenantId) => {
+      await consumers.forget(tenantId);
+      await vault?.destroyTenant(tenantId);
+    },
     signer: receiptKeyPrivate === undefined ? undefined : await ReceiptSigner.from(receiptKeyPrivate),
     ...(eraseAfterSeconds !== undefined && { quietSeconds: eraseAfterSeconds }),
   });
-  return [new ExportTask(), new AuditExportTask({ log: config.auditLogName }), erasure];
+  return [
+    new ExportTask(),
+    new AuditExportTask({ log: config.auditLogName }),
+    erasure,
+    new SubjectErasureTask({ vault }),
+  ];
 }

@@ -133,7 +133,7 @@ async function composeDelivery(
     onLead: () => waker.hurry(),
     continueOnFailover: config.eventsOnFailover === 'continue',
   });
-  const kinds = await taskKinds({ config, relay, telemetry, consumers, eraseAfterSeconds });
+  const kinds = await taskKinds({ config, relay, telemetry, consumers, eraseAfterSeconds, vault });
   // What looks for its own work, and is told of none.
   const rounds = [
     new TaskRunner({ ...shared, kinds }),

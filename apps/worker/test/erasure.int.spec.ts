@@ -70,6 +70,14 @@ const PEOPLE = `
   disclosure as (
     insert into audit.disclosures (tenant_id, event_id, path, subject, sealed)
     select $1, gen_random_uuid(), 'email', subject, decode(repeat('00', 90), 'hex') from subject),
+  erased as (
+    insert into audit.subject_erasures (tenant_id, subject, related, status, requested_by)
+    select $1, gen_random_uuid(), '{}', 'erased', 'member:x' from generate_series(1, 5) n),
+  kept as (
+    insert into audit.retention (tenant_id) values ($1)),
+  hold as (
+    insert into audit.legal_holds (tenant_id, id, reason, placed_by, lifted_by, lifted_at)
+    select $1, gen_random_uuid(), 'a case that is over', 'member:x', 'member:x', now() from generate_series(1, 5) n),
   parked as (
     insert into events.parked_keys (tenant_id, group_name, key, state, attempts, event_count)
     select $1, 'usage', 'probe/' || n, 'quarantined', 8, 1 from generate_series(1, 10) n),

@@ -3,7 +3,7 @@ import { type Arsenal, type Duel, duelsOf, INJECTIONS_INTO_OWN, shortDuelsOf, wi
 import { describeReply, judgeForeignAnswer } from './answers';
 import type { Findings } from './findings';
 import type { Owner } from './owner';
-import { type Client, type Filling, isDone, type Reply, type Route, type Wire } from './route';
+import { type Client, type Filling, type Reply, type Route, type Wire } from './route';
 
 /** What there is of the victim for one route. */
 export interface Target {
@@ -129,7 +129,7 @@ export class Attacker {
     const reply = await this.send(route, withKey(route.request(await this.self.filling(route)), key));
     this.findings.search(route, what, reply);
     if (reply.headers['idempotency-replayed']) this.findings.leak(route, what, 'is answered by a replay');
-    if (!isDone(reply)) this.findings.leak(route, what, describeReply(reply));
+    if (!this.self.isExpected(route, reply)) this.findings.leak(route, what, describeReply(reply));
   }
 
   private async goOnFrom(cursor: string, { route, own }: Arsenal): Promise<void> {

@@ -28,6 +28,17 @@ import { ReceiptKeyListHandler } from './receipts/receipt-keys.query';
 import { ReceiptKeysResolver } from './receipts/receipt-keys.resolver';
 import { OriginWatch } from './origins/origin-watch';
 import { RequestOrigins } from './origins/request-origins';
+import './holds/holds.aggregates';
+import { LegalHoldsController } from './holds/legal-holds.controller';
+import { LegalHoldByIdHandler, LegalHoldsHandler } from './holds/legal-holds.query';
+import { LegalHoldsResolver } from './holds/legal-holds.resolver';
+import { LiftLegalHoldHandler } from './holds/lift-legal-hold.command';
+import { PlaceLegalHoldHandler } from './holds/place-legal-hold.command';
+import { EraseSubjectHandler } from './subjects/erase-subject.command';
+import { SubjectHandler } from './subjects/subject.query';
+import './subjects/subjects.aggregates';
+import { SubjectsController } from './subjects/subjects.controller';
+import { SubjectsResolver } from './subjects/subjects.resolver';
 import { AuditEventHandler } from './trail/audit-event.query';
 import { AuditTrailHandler } from './trail/audit-trail.query';
 import { AuditController } from './trail/trail.controller';
@@ -47,6 +58,8 @@ import { VerifierController } from './verification/verifier.controller';
     AuditExportsController,
     ReceiptKeysController,
     VerifierController,
+    LegalHoldsController,
+    SubjectsController,
   ],
   providers: [
     RequestOrigins,
@@ -74,6 +87,14 @@ import { VerifierController } from './verification/verifier.controller';
     AuditExportsResolver,
     RequestAuditExportHandler,
     ...[ReceiptKeyByIdHandler, ReceiptKeyListHandler, ReceiptKeysResolver],
+    LegalHoldsHandler,
+    LegalHoldByIdHandler,
+    PlaceLegalHoldHandler,
+    LiftLegalHoldHandler,
+    LegalHoldsResolver,
+    SubjectHandler,
+    EraseSubjectHandler,
+    SubjectsResolver,
   ],
 })
 export class AuditModule {}

@@ -4,12 +4,8 @@ export { AuditModule } from './audit.module';
 export { Sealer, type SealerOptions } from './sealing/sealer';
 export { readSignerMemory, type Signed } from './sealing/signer-memory';
 export { EarlierBundle } from './verification/earlier-bundle';
-export {
-  partsOfOrigin,
-  readCheckpoint,
-  type ReadCheckpoint,
-  type RootClaim,
-} from './verification/log-claims';
+export { partsOfOrigin, readCheckpoint } from './verification/log-claims';
+export type { ReadCheckpoint, RootClaim } from './verification/log-claims';
 export type { FindingKind, LogFinding } from './verification/log-finding';
 export type { EarlierLeaves, LogTrust } from './verification/log-progress';
 export { type ServedLog, type ServedLogOptions, verifyServedLog } from './verification/served-log';
@@ -25,3 +21,8 @@ export { receiptKeyEntries } from './receipts/receipt-key-entries.sql';
 export { Receipts } from './receipts/receipts';
 export { type ReceiptOutcome, verifyReceipt } from './receipts/verify-receipt';
 export { RequestOrigins } from './origins/request-origins';
+export { findLegalHold } from './holds/find-legal-hold';
+export { LiftLegalHold } from './holds/lift-legal-hold.command';
+export { PlaceLegalHold } from './holds/place-legal-hold.command';
+export { EraseSubject } from './subjects/erase-subject.command';
+export { SubjectErasureTask } from './subjects/subject-erasure-task';

@@ -25,6 +25,7 @@ import { AccessRefusals } from './watch/access-refusals';
 import { AccessWatch } from './watch/access-watch';
 import { CredentialUses } from './watch/credential-uses';
 import './identity.aggregates';
+import './members/subjects.sql';
 
 /** Who may call: API keys, members and their roles, and the guard that turns a credential into a caller. */
 @Module({})

@@ -23,3 +23,6 @@ export { admitMember, type Newcomer } from './members/admit-member';
 export { COUNT_ISSUERS } from './issuers/issuers.sql';
 export { COUNT_MEMBERS } from './members/members.sql';
 export { COUNT_ROLES } from './roles/roles.sql';
+export { AddMember } from './members/add-member.command';
+export type { MemberView } from './members/member';
+export { RemoveMember } from './members/remove-member.command';

@@ -25,6 +25,7 @@ import { TenantController } from './tenant.controller';
 import { TenantDirectory } from './tenant-directory.query';
 import { TenantResolver } from './tenant.resolver';
 import { TenantUsageHandler } from './tenant-usage.query';
+import './exports/subjects.sql';
 import './tenants.aggregates';
 
 /** Tenants: their life in the hands of the operator, and what each sees and changes of itself. */

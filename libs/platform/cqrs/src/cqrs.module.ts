@@ -6,6 +6,7 @@ import { Pipeline } from './pipeline';
 import { Readings } from './readings';
 import { Refusals } from './refusals';
 import { Tallies } from './tallies';
+import './answers-of-subjects.sql';
 
 /** The buses, with the pipeline in front of every handler, and the tenant's database: global to the application. */
 @Module({})

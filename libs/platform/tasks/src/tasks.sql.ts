@@ -2,7 +2,7 @@ import { statement, type SystemTx } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
 
 /** What kinds of task there are. */
-export type TaskKind = 'export' | 'erasure' | 'audit-export';
+export type TaskKind = 'export' | 'erasure' | 'audit-export' | 'subject-erasure';
 
 /** A task that waits for somebody to work on it. */
 export interface DueTask {

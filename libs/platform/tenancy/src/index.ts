@@ -17,6 +17,7 @@ export { committedEventOfRow, type LoggedEventRow, payloadDigest } from './logge
 export { FeatureNotInPlan, QuotaExceeded, requireFeature, requireQuota } from './plan-limits';
 export { benchRls, formatRlsFigures, type RlsBenchOptions } from './rls.bench';
 export { settingsOf } from './settings.sql';
+export { listSubjectStores, type SubjectStore, subjectStore } from './subject-stores';
 export { TenantClosed, TenantSuspended } from './tenancy.errors';
 export { TenantDatabase } from './tenant-database';
 export { TenantTx } from './tenant-tx';

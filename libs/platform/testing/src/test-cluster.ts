@@ -1,4 +1,4 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -79,6 +79,16 @@ export class TestCluster {
   putBack(): void {
     rmSync(this.path('postgres'), { recursive: true });
     execFileSync('mv', [this.path('copy'), this.path('postgres')]);
+  }
+
+  /** The files of the server, WAL included, that hold these bytes; those of a running server are written out first. */
+  async filesWith(text: string): Promise<string[]> {
+    await this.admin('checkpoint');
+    const { stdout, status } = spawnSync('grep', ['-rlaF', text, this.path('postgres')], {
+      encoding: 'utf8',
+    });
+    if (status !== 0 && status !== 1) throw new Error(`grep ended with ${status}`);
+    return stdout.split('\n').filter(Boolean);
   }
 
   /** Has the next start recover to the end of the WAL, which ends on a further timeline, as each restore and promotion does. */

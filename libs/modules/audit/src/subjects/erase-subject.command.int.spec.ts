@@ -1,0 +1,69 @@
+import { newId } from '@holdfast/kernel';
+import { PersonalApp } from '../../test/personal-app';
+import { PlaceLegalHold } from '../holds/place-legal-hold.command';
+import { EraseSubject } from './erase-subject.command';
+import { Subject } from './subject.query';
+
+/** What the worker then does is in apps/worker/test/erase-subject.int.spec.ts, over all modules. */
+describe('Ordering that a person is erased', () => {
+  let app: PersonalApp;
+  beforeAll(async () => void (app = await PersonalApp.start()));
+  afterAll(() => app.close());
+
+  it('leaves a task to the worker, announces it, and changes nothing the second time', async () => {
+    const [caller, person] = [await app.database.caller(), newId()];
+    await app.describe(caller, person, 'likes tea');
+    await app.describe(caller, person, 'likes coffee', 2n);
+    expect(await app.ask(new Subject(caller, { id: person }))).toMatchObject({
+      status: 'kept',
+      valueCount: 2,
+      eventCount: 2,
+      rowCount: 0,
+      requestedAt: null,
+    });
+    const idempotency = { key: newId(), replayed: false };
+    const ordered = await app.execute(new EraseSubject(caller, { id: person }, idempotency));
+    expect(ordered).toMatchObject({ status: 'erasing', requestedBy: 'system:test', erasedAt: null });
+    expect(await app.execute(new EraseSubject(caller, { id: person }))).toEqual(ordered);
+    expect(await app.execute(new EraseSubject(caller, { id: person }, idempotency))).toEqual(ordered);
+    const events = (await app.eventsOf(person)).filter(({ type }) => type.startsWith('audit.'));
+    expect(events).toEqual([{ type: 'audit.subject.erasure_requested', data: { relatedIds: [] } }]);
+    const tasks = await app.database.admin('select kind from tenants.tasks where id = $1', [person]);
+    expect(tasks).toEqual([{ kind: 'subject-erasure' }]);
+  });
+
+  it('finds nobody in another tenant, nor whom nothing is held of', async () => {
+    const [caller, person] = [await app.database.caller(), newId()];
+    await app.describe(caller, person, 'likes tea');
+    const other = await app.database.caller();
+    for (const command of [
+      new EraseSubject(other, { id: person }),
+      new EraseSubject(caller, { id: newId() }),
+    ])
+      await expect(app.execute(command)).rejects.toMatchObject({ code: 'resource.not_found' });
+    await expect(app.ask(new Subject(other, { id: person }))).rejects.toMatchObject({
+      code: 'resource.not_found',
+    });
+  });
+
+  it('waits for a hold that is being placed, and is refused by it', async () => {
+    const [caller, person] = [await app.database.caller(), newId()];
+    await app.describe(caller, person, 'likes tea');
+    const both = await Promise.allSettled([
+      app.execute(new PlaceLegalHold(caller, { subjectId: person, reason: 'a case' })),
+      app.execute(new EraseSubject(caller, { id: person })),
+    ]);
+    // Whichever came second was refused: never are both true.
+    expect(both.map(({ status }) => status).toSorted((a, b) => (a < b ? -1 : 1))).toEqual([
+      'fulfilled',
+      'rejected',
+    ]);
+  });
+
+  it('needs personal:write', async () => {
+    const caller = await app.callerWith(['personal:read', 'audit:write', 'members:write']);
+    await expect(app.execute(new EraseSubject(caller, { id: newId() }))).rejects.toMatchObject({
+      code: 'auth.forbidden',
+    });
+  });
+});
