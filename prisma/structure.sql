@@ -45,6 +45,25 @@ create sequence events.log_seq as bigint increment 1 minvalue 1 maxvalue 9223372
 
 -- Tables, each with its constraints, indexes, policies and triggers
 
+create table audit.breaks (
+  tenant_id uuid not null,
+  id uuid not null,
+  kind text not null,
+  epoch integer not null,
+  leaf bigint,
+  event_id uuid,
+  message text not null,
+  last_seen_at timestamp with time zone not null,
+  constraint breaks_pkey PRIMARY KEY (tenant_id, id),
+  constraint breaks_tenant_id_kind_epoch_leaf_event_id_key UNIQUE NULLS NOT DISTINCT (tenant_id, kind, epoch, leaf, event_id)
+);
+alter table audit.breaks owner to holdfast_owner;
+alter table audit.breaks enable row level security;
+alter table audit.breaks force row level security;
+create policy holdfast_relay_reads on audit.breaks as permissive for select to holdfast_relay using (true);
+create policy tenant_access on audit.breaks as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on audit.breaks as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+
 create table audit.checkpoints (
   tenant_id uuid not null,
   epoch integer not null,
@@ -3592,6 +3611,9 @@ grant usage on schema tenants to holdfast_ops;
 grant usage on schema tenants to holdfast_relay;
 grant usage on schema webhooks to holdfast_app;
 grant usage on schema webhooks to holdfast_relay;
+grant delete, insert, select, update on table audit.breaks to holdfast_app;
+grant select on table audit.breaks to holdfast_ops;
+grant select on table audit.breaks (tenant_id) to holdfast_relay;
 grant select on table audit.checkpoints to holdfast_app;
 grant select on table audit.checkpoints to holdfast_ops;
 grant insert, select, update on table audit.checkpoints to holdfast_sealer;

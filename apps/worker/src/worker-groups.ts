@@ -1,7 +1,7 @@
-import { AuditExportTask, findLegalHold, SubjectErasureTask } from '@holdfast/audit';
+import { AuditExportTask, findLegalHold, SubjectErasureTask, VerificationTask } from '@holdfast/audit';
 import type { WorkerConfig } from '@holdfast/config';
 import type { Database } from '@holdfast/database';
-import type { Consumers, StoreConsumer, TenantConsumer } from '@holdfast/events';
+import type { Consumers, Report, StoreConsumer, TenantConsumer } from '@holdfast/events';
 import type { KafkaConsumer } from '@holdfast/kafka';
 import { findOpenHolds } from '@holdfast/ledger';
 import { ClickHouseConsumer, type TelemetryStore } from '@holdfast/telemetry';
@@ -42,6 +42,7 @@ export interface TaskParts {
   readonly eraseAfterSeconds: number | undefined;
   /** Absent: personal values of events are kept nowhere. */
   readonly vault: Vault | undefined;
+  readonly report: Report;
 }
 
 const KEPT_IN_KAFKA = 'events, which name no person, until the retention of their topics has passed';
@@ -65,6 +66,7 @@ export async function taskKinds(parts: TaskParts): Promise<readonly TaskKindOfWo
   return [
     new ExportTask(),
     new AuditExportTask({ log: config.auditLogName }),
+    new VerificationTask(parts.report),
     erasure,
     new SubjectErasureTask({ vault }),
   ];

@@ -1,4 +1,4 @@
-import { receiptKeyEntries, Sealer } from '@holdfast/audit';
+import { LogControls, receiptKeyEntries, Sealer } from '@holdfast/audit';
 import type { WorkerConfig } from '@holdfast/config';
 import { Database } from '@holdfast/database';
 import {
@@ -133,12 +133,13 @@ async function composeDelivery(
     onLead: () => waker.hurry(),
     continueOnFailover: config.eventsOnFailover === 'continue',
   });
-  const kinds = await taskKinds({ config, relay, telemetry, consumers, eraseAfterSeconds, vault });
+  const kinds = await taskKinds({ config, relay, telemetry, consumers, eraseAfterSeconds, vault, report });
   // What looks for its own work, and is told of none.
   const rounds = [
     new TaskRunner({ ...shared, kinds }),
     new HoldSweeper(shared),
     new LedgerControls(shared),
+    new LogControls(shared),
     webhooks,
   ];
   const waker = new Relay({ relay, groups: consumers.groups, isLeading: () => sequencer.isLeading, report });

@@ -67,6 +67,9 @@ const PEOPLE = `
     insert into audit.requests (tenant_id, id, request_id, actor, route, status, address, answered_at)
     select $1, gen_random_uuid(), 'request ' || n, 'api_key:x', 'POST /v1/x', 201, '127.0.0.1', now()
     from generate_series(1, 20) n),
+  log_break as (
+    insert into audit.breaks (tenant_id, id, kind, epoch, message, last_seen_at)
+    values ($1, gen_random_uuid(), 'tile', 1, 'to have rows to erase', now())),
   disclosure as (
     insert into audit.disclosures (tenant_id, event_id, path, subject, sealed)
     select $1, gen_random_uuid(), 'email', subject, decode(repeat('00', 90), 'hex') from subject),

@@ -43,6 +43,7 @@ import { AuditEventHandler } from './trail/audit-event.query';
 import { AuditTrailHandler } from './trail/audit-trail.query';
 import { AuditController } from './trail/trail.controller';
 import { AuditResolver } from './trail/trail.resolver';
+import './verification/log.aggregates';
 import { VerifierFileHandler } from './verification/verifier-file.query';
 import { VerifierController } from './verification/verifier.controller';
 

@@ -26,3 +26,5 @@ export { LiftLegalHold } from './holds/lift-legal-hold.command';
 export { PlaceLegalHold } from './holds/place-legal-hold.command';
 export { EraseSubject } from './subjects/erase-subject.command';
 export { SubjectErasureTask } from './subjects/subject-erasure-task';
+export { LogControls } from './verification/log-controls';
+export { VerificationTask } from './verification/verification-task';

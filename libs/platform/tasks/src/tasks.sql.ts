@@ -2,7 +2,7 @@ import { statement, type SystemTx } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
 
 /** What kinds of task there are. */
-export type TaskKind = 'export' | 'erasure' | 'audit-export' | 'subject-erasure';
+export type TaskKind = 'export' | 'erasure' | 'audit-export' | 'audit-verification' | 'subject-erasure';
 
 /** A task that waits for somebody to work on it. */
 export interface DueTask {
@@ -28,7 +28,8 @@ const LIST_DUE = statement<DueTask>(
 const INSERT = statement(
   'tenants.insert_task',
   `insert into tenants.tasks (tenant_id, kind, id, due_at)
-   values ($1, $2, $3, coalesce($4, clock_timestamp()))`,
+   values ($1, $2, $3, coalesce($4, clock_timestamp()))
+   on conflict (tenant_id, kind, id) do nothing`,
 );
 
 const CLAIM = statement(
@@ -81,7 +82,7 @@ export function listDueTasks(tx: SystemTx, limit: number): Promise<DueTask[]> {
   return tx.rows(LIST_DUE, [limit]);
 }
 
-/** Leaves a task for the workers; due at once unless an instant is given. */
+/** Leaves a task for the workers, unless it is there; due at once unless an instant is given. */
 export async function insertTask(tx: TenantTx, kind: TaskKind, id: string, dueAt?: Date): Promise<void> {
   await tx.execute(INSERT, [tx.tenantId, kind, id, dueAt ?? null]);
 }

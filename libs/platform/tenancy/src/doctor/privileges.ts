@@ -42,6 +42,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'webhooks',
     ],
     tables: {
+      'audit.breaks': ['select', 'insert', 'update', 'delete'],
       'audit.checkpoints': ['select'],
       'audit.cosignatures': ['select', 'insert', 'update'],
       'audit.disclosures': ['select', 'insert', 'delete'],
@@ -160,6 +161,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
   holdfast_relay: {
     schemas: ['audit', 'events', 'ledger', 'tenants', 'webhooks'],
     tables: {
+      'audit.breaks': ['select (tenant_id)'],
       'audit.offers': ['select (tenant_id, witness, tick, due_at, lease_until, failures, waiting_since)'],
       'audit.witnesses': ['select (tenant_id, verifier_key)'],
       'events.group_actions': ['select'],
@@ -208,6 +210,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
   holdfast_ops: {
     schemas: ['audit', 'auth', 'events', 'idempotency', 'identity', 'ledger', 'tenancy', 'tenants'],
     tables: {
+      'audit.breaks': ['select'],
       'audit.checkpoints': ['select'],
       'audit.cosignatures': ['select'],
       'audit.epochs': ['select'],
