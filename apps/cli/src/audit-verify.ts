@@ -51,6 +51,9 @@ interface Verified extends VerifiedLog {
   readonly slug: string | null;
 }
 
+/** Of erased tenants as well, so that it says nothing of a tenant that is not there. */
+const REMEMBERED = 'what the signer remembers';
+
 /** Verifies logs where they are said to be, prints what does not hold, and fails when something does not. */
 export async function verifyAudit(asked: AskedToVerify): Promise<void> {
   if (asked.export !== undefined) return verifyExport(asked, asked.export);
@@ -62,9 +65,9 @@ export async function verifyAudit(asked: AskedToVerify): Promise<void> {
   const evidence = await readEvidence(asked);
   const verified = await asOperator(async (operator) => {
     const outcomes: Verified[] = [];
-    for (const each of await operatedTenants(operator, asked.tenant))
-      outcomes.push(await verifyOne(operator, each, evidence, rateOf(asked)));
-    return outcomes;
+    const listed = await operatedTenants(operator, asked.tenant);
+    for (const each of listed) outcomes.push(await verifyOne(operator, each, evidence, rateOf(asked)));
+    return [...outcomes, ...unlisted(evidence, listed)];
   });
   printOutcome(asked.json, verified, textOf);
   const broken = verified.reduce((sum, { findingCount }) => sum + findingCount, 0);
@@ -101,7 +104,7 @@ async function readEvidence({
   const remembered = memory === undefined ? [] : await readSignerMemory(memory);
   const claims = remembered.map(({ tenantId, epoch, size, root }) => ({
     ...{ tenantId, epoch, size, root: Buffer.from(root, 'base64') },
-    by: 'what the signer remembers',
+    by: REMEMBERED,
   }));
   if (against === undefined) return { publicKeys, against, claims: [...kept, ...claims] };
   const bundle = await EarlierBundle.open(against);
@@ -141,18 +144,25 @@ async function verifyOne(
   await showStep(slug ?? id, async (step) => {
     const earlier = against === undefined ? undefined : await EarlierBundle.open(against);
     const isOfTenant = claims.some(({ tenantId, by }) => tenantId === id && by.endsWith(` in ${against}`));
-    outcome = await verifyLog(new TenantDatabase(ops), await callerFor(id), {
+    const verified = verifyLog(new TenantDatabase(ops), await callerFor(id), {
       ...{ ratePerSecond, claims: claims.filter(({ tenantId }) => tenantId === id) },
       ...(publicKeys.length > 0 ? { publicKeys } : {}),
       ...(earlier && isOfTenant ? { earlier } : {}),
       onPage: (checked, total) => step.progress(Math.min(checked, total), Math.max(total, 1)),
       renew: () => callerFor(id),
     });
+    // One log that cannot be read must not keep the others from being verified.
+    outcome = await verified.catch((error: unknown) => failed(error));
     await earlier?.close();
     const { checked, findingCount } = outcome;
     return `${findingCount === 0 ? 'intact' : `${findingCount} findings`}, ${checked} events`;
   });
   return { tenantId: id, slug, ...outcome };
+}
+
+function failed(error: unknown): VerifiedLog {
+  const message = `it cannot be verified: ${error instanceof Error ? error.message : String(error)}`;
+  return { checked: 0, epochs: [], findingCount: 1, findings: [{ kind: 'unreadable', epoch: 1, message }] };
 }
 
 function textOf(verified: readonly Verified[]): string {
@@ -164,6 +174,16 @@ function textOf(verified: readonly Verified[]): string {
   const summary = `${verified.length} logs, ${checked} events, ${count} findings`;
   if (count === 0) return `${summary}: intact.`;
   return `${columns(['tenant', 'epoch', 'leaf', 'event', 'kind', 'what'], rows)}\n\n${summary}.${movedText(verified)}`;
+}
+
+/** What was kept of logs that were not verified: of a tenant that is not there any more, or not the one that was named. */
+function unlisted({ claims }: Evidence, listed: readonly ListedTenantView[]): Verified[] {
+  const kept = claims.filter(({ by }) => by !== REMEMBERED);
+  const others = kept.filter(({ tenantId }) => !listed.some(({ id }) => id === tenantId));
+  return others.map(({ tenantId, epoch, by }) => ({
+    ...{ tenantId, slug: null, checked: 0, epochs: [], findingCount: 1 },
+    findings: [{ kind: 'cut', epoch, index: 0, message: `${by} is of a tenant that is not among these` }],
+  }));
 }
 
 /** An event that is missing from one log and without a leaf in another has been moved. */

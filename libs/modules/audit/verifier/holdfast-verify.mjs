@@ -116,6 +116,8 @@ function canonical(value) {
 
 const hexDigest = (text) => hash('sha256', text, 'hex');
 
+const STRING = /"[^"\\]*(?:\\.[^"\\]*)*"/g;
+
 /** Whether every reader of JSON reads the same from it: whole numbers up to 2^53 - 1, and 64 values within each other. */
 function isPlain(text) {
   let depth = 0;
@@ -436,7 +438,8 @@ class Tree {
   }
 
   /** After the last line of the tree. */
-  end(isContinued, earlier) {
+  /** `excused`: the size that the next tree names, where that is vouched for. */
+  end(excused, earlier) {
     const expected = this.levels.slice(1).reduce((sum, row) => sum + Math.ceil(row.length / TILE_WIDTH), 0);
     if (this.upperTiles !== expected)
       this.find('tile', `${expected} tiles of higher levels are due, not ${this.upperTiles}`);
@@ -450,7 +453,7 @@ class Tree {
       if (size <= this.frontier.size) continue;
       const message = `${claims[0].by} has ${size} leaves: those from ${this.frontier.size} on are gone`;
       // A restore lost them. The next epoch says so in its first leaf, and seals again what is left of them.
-      if (isContinued) this.report.note(message);
+      if (size <= excused) this.report.note(message);
       else
         this.find('cut', message, this.frontier.size, {
           eventId: earlier?.eventAt(this.number, this.frontier.size),
@@ -504,6 +507,33 @@ function commitmentsOf(value, path = '', found = new Map()) {
   return found;
 }
 
+const COLUMNS = FIELDS.map(([, column]) => column);
+const HEAD = ['format', 'tenantId', 'log', 'createdAt'];
+/** What lines have besides their kind; none where it is a text. */
+const MEMBERS = {
+  key: [],
+  sealed: [],
+  epoch: ['number', 'entry', 'size', 'prunedTo'],
+  checkpoint: ['epoch', 'note'],
+  tile: ['epoch', 'level', 'index', 'hashes'],
+  leaf: ['epoch', 'index', 'eventId', 'prints', 'row'],
+  disclosure: ['eventId', 'path', 'salt', 'value'],
+  unsealed: ['index', 'row'],
+};
+const hasMembers = (value, names) => {
+  const own = Object.keys(value);
+  return own.length === names.length && names.every((name) => own.includes(name));
+};
+
+/** Members of objects in a value, all together; a text has as many colons outside of strings. */
+const membersIn = (value) =>
+  value === null || typeof value !== 'object'
+    ? 0
+    : Object.values(value).reduce(
+        (sum, each) => sum + membersIn(each),
+        Array.isArray(value) ? 0 : Object.keys(value).length,
+      );
+
 /** Goes through a bundle once, line by line, and tells the report what does not hold. */
 class Bundle {
   trees = new Map();
@@ -536,7 +566,10 @@ class Bundle {
     this.counts.lines += 1;
     this.#running = sha256(this.#running, bytes, Buffer.of(10));
     try {
-      this.#dispatch(JSON.parse(text));
+      const line = JSON.parse(text);
+      // Members that are there twice, and blanks, give two readers two stories.
+      if (JSON.stringify(line) !== text) throw new Error('it is not written as JSON.stringify writes it');
+      this.#dispatch(line);
     } catch (error) {
       this.#fault(`line ${this.counts.lines} cannot be read: ${error.message}`);
     }
@@ -548,6 +581,12 @@ class Bundle {
 
   #dispatch(line) {
     const [kind] = Object.keys(line);
+    const members = this.counts.lines === 1 ? HEAD : MEMBERS[kind];
+    if (!members || !hasMembers(line, this.counts.lines === 1 ? HEAD : [kind]))
+      throw new Error('it is of no known kind');
+    if (this.counts.lines > 1 && members.length > 0 && !hasMembers(line[kind], members))
+      throw new Error('it has other members than it must have');
+    if (line[kind]?.row && !hasMembers(line[kind].row, COLUMNS)) throw new Error('its row has other columns');
     if (kind !== 'disclosure') this.#closeLeaf();
     if (this.counts.lines === 1) return this.#takeHead(line);
     if (kind === 'key') return undefined;
@@ -598,7 +637,6 @@ class Bundle {
         0,
       );
     before?.claim(named.size, named.root, `the first leaf of epoch ${tree.number}`);
-    if (before) before.vouchedTo = named.size;
   }
 
   #takeCheckpoint({ epoch, note }) {
@@ -639,8 +677,8 @@ class Bundle {
     if (tree.number !== (this.#tree?.number ?? 0) + 1)
       this.#fault(`the tree of epoch ${tree.number} is out of order`);
     this.#tree = tree;
-    for (const { epoch, size, root, by } of this.options.claims)
-      if (epoch === tree.number) tree.claim(size, root, by);
+    for (const { epoch, tenantId, size, root, by } of this.options.claims)
+      if (epoch === tree.number && tenantId === this.tenantId) tree.claim(size, root, by);
   }
 
   /** Leaves whose lines are not there still count as hashes. */
@@ -705,12 +743,29 @@ class Bundle {
       tree.find('prints', `its prints were changed: ${fields.join(', ')}`, index, { ...where, fields });
     this.#checkVersion(index, row);
     const payload = JSON.parse(row.data);
-    if (row.type === 'audit.log.pruned')
-      this.prunedTo.set(
-        payload.epoch,
-        Math.max(Number(payload.prunedTo), this.prunedTo.get(payload.epoch) ?? 0),
-      );
+    if (row.data.replaceAll(STRING, '').split(':').length - 1 !== membersIn(payload))
+      tree.find('changed', 'its payload has a member twice, which PostgreSQL never has', index, {
+        ...where,
+        fields: ['data'],
+      });
+    if (row.type === 'audit.log.pruned') this.#takePruned(index, payload, where);
     this.#open = { index, eventId, commitments: commitmentsOf(payload) };
+  }
+
+  /** A sealed event says that rows were pruned: those before it, and no others. */
+  #takePruned(index, payload, where) {
+    const { epoch, prunedTo } = payload ?? {};
+    const to = /^\d{1,15}$/.test(String(prunedTo)) ? Number(prunedTo) : Number.NaN;
+    const end = epoch === this.#tree.number ? index : this.trees.get(epoch)?.size;
+    if (!(epoch <= this.#tree.number && to <= end))
+      return this.#tree.find(
+        'pruned',
+        'it says of leaves that they were pruned which do not stand before it',
+        index,
+        where,
+      );
+    this.prunedTo.set(epoch, Math.max(to, this.prunedTo.get(epoch) ?? 0));
+    return undefined;
   }
 
   #checkVersion(index, { id, stream_type, stream_id, stream_version }) {
@@ -791,19 +846,43 @@ class Bundle {
     if (this.#trailer === undefined) this.#fault('the end of the file is cut: there is no trailer');
     else if (this.#trailer !== trailer)
       this.#fault('the file was changed: its lines are not those that the trailer counts and digests');
-    for (const tree of this.trees.values()) this.#endTree(tree);
+    this.#endTrees();
     if (this.trees.size === 0 && unsealed === 0) this.report.note('the log is empty');
   }
 
-  #endTree(tree) {
-    const isNewest = tree.number === this.trees.size;
-    if (this.#tree === undefined || tree.number > this.#tree.number) this.#begin(tree);
-    tree.end(!isNewest, this.options.earlier);
+  /**
+   * From the newest tree to the oldest, because a tree vouches for the one before it: by a first leaf that is under a checkpoint
+   * which a given key signed, and that names a root which the leaves of the one before have.
+   */
+  #endTrees() {
+    for (const tree of this.trees.values()) if (tree.number > (this.#tree?.number ?? 0)) this.#begin(tree);
+    let named;
+    for (const tree of [...this.trees.values()].toReversed()) {
+      tree.end(named?.size ?? 0, this.options.earlier);
+      const isVouched = this.#checkSigned(tree, named);
+      named = isVouched && tree.previous ? parseCheckpoint(tree.previous.checkpoint) : undefined;
+      this.#endMissing(tree);
+      const last = tree.checkpoints.at(-1);
+      if (tree.number === this.trees.size && last) this.#checkQuorum(tree, last);
+    }
+    const { claims, quorum } = this.options;
+    for (const { epoch, tenantId, by } of claims) {
+      if (tenantId !== this.tenantId) this.report.find('cut', `${by} is of another log`, { epoch });
+      else if (!this.trees.has(epoch))
+        this.report.find('cut', `${by} is of epoch ${epoch}, which is not there`, { epoch, index: 0 });
+    }
+    if (quorum > 0 && ![...this.trees.values()].at(-1)?.checkpoints.length)
+      this.report.find('witness', 'there is no checkpoint that could be cosigned');
+  }
+
+  /** Whether all of a tree is under a checkpoint that a given key signed, or the next tree vouches for. */
+  #checkSigned(tree, named) {
     const last = tree.checkpoints.at(-1);
     if ((last?.size ?? 0) !== tree.size)
       tree.find('signature', `no checkpoint has its size, ${tree.size}`, tree.size);
     const signed = tree.checkpoints.filter((each) => each.signed === 'good').map(({ size }) => size);
-    const vouchedTo = Math.max(0, tree.vouchedTo ?? 0, ...signed);
+    const byNext = named && named.size <= tree.frontier.size ? named.size : 0;
+    const vouchedTo = Math.max(0, byNext, ...signed);
     for (const { size, signed: by } of tree.checkpoints) {
       const what = `the checkpoint of size ${size} of epoch ${tree.number}`;
       if (by === 'bad') tree.find('signature', `the signature of ${what} is bad`, size - 1);
@@ -812,8 +891,7 @@ class Bundle {
         this.report.note(`${what} is signed by a key that was not given; a later one vouches for it`);
       else tree.find('signature', `${what} is not signed by a key that was given`, size - 1);
     }
-    this.#endMissing(tree);
-    if (isNewest && last) this.#checkQuorum(tree, last);
+    return tree.size > 0 && vouchedTo >= tree.size;
   }
 
   #endMissing(tree) {
@@ -924,12 +1002,8 @@ function claimOf(note, keys, by) {
   const checkpoint = parseCheckpoint(note);
   if (logSignature(checkpoint, keys) !== 'good')
     throw new WrongUsage(`${by} is not signed by a key that was given.`);
-  return {
-    epoch: Number(checkpoint.origin.split('/').at(-1)),
-    size: checkpoint.size,
-    root: checkpoint.root,
-    by,
-  };
+  const [tenantId, epoch] = checkpoint.origin.split('/').slice(-2);
+  return { tenantId, epoch: Number(epoch), size: checkpoint.size, root: checkpoint.root, by };
 }
 
 // ---- Proofs -----------------------------------------------------------------------------------------------------
@@ -1305,7 +1379,11 @@ function printText({ intact, findings, findingCount, redactions, redactionCount,
   ];
   const verdict = intact ? 'Intact.' : `NOT INTACT: ${findingCount} findings.`;
   const more = redactionCount > redactions.length ? [`  ${redactionCount} redactions in all`] : [];
-  process.stdout.write(`${[verdict, ...lines, ...told, ...more, ...about].join('\n')}\n`);
+  const printed = [verdict, ...lines, ...told, ...more, ...about];
+  // What a terminal would take for a command is shown and not obeyed.
+  const escaped = (each) => `\\u${each.charCodeAt(0).toString(16).padStart(4, '0')}`;
+  const plain = printed.map((line) => line.replaceAll(/[\p{Cc}\p{Cf}]/gu, escaped));
+  process.stdout.write(`${plain.join('\n')}\n`);
 }
 
 async function main(argv) {

@@ -72,10 +72,13 @@ const FIND_PAGE_END = statement<{ seq: string | null }>(
   'audit.find_export_page_end',
   `select max(p.seq)::text as seq
    from (
-     select e.seq from events.log e
-     where e.tenant_id = $1 and e.seq > $2 and e.seq <= $3
-     order by e.seq
-     limit $4) p`,
+     select e.seq, octet_length(e.data::text) as own, sum(octet_length(e.data::text)) over (order by e.seq) as bytes
+     from (
+       select l.seq, l.data from events.log l
+       where l.tenant_id = $1 and l.seq > $2 and l.seq <= $3
+       order by l.seq
+       limit $4) e) p
+   where p.bytes - p.own < $5`,
 );
 
 const LIST_EVENTS = statement<AuditEventRow>(
@@ -92,6 +95,9 @@ const LIST_EVENTS = statement<AuditEventRow>(
    order by seq
    limit 10000`,
 );
+
+/** Payloads of a page in bytes; the last event may lie over it. */
+const BYTES_MAX = 4 * 1_048_576;
 
 /** What an export leaves out. */
 export type ExportFilters = Omit<AuditExportInput, 'format'>;
@@ -128,7 +134,7 @@ export async function readEventsToExport(
   filters: ExportFilters,
   range: { readonly after: string; readonly through: string; readonly limit: number },
 ): Promise<{ readonly events: AuditEventRow[]; readonly seq: string } | undefined> {
-  const end = await tx.row(FIND_PAGE_END, [tx.tenantId, range.after, range.through, range.limit]);
+  const end = await tx.row(FIND_PAGE_END, [tx.tenantId, range.after, range.through, range.limit, BYTES_MAX]);
   if (!end?.seq) return undefined;
   const { actor, type, from, to, stream } = filters;
   const [streamType, streamId] = stream?.split('/') ?? [];

@@ -2,7 +2,14 @@ import { hash } from 'node:crypto';
 import type { TenantTx } from '@holdfast/tenancy';
 import { HASH_BYTES, TILE_WIDTH } from '@holdfast/tlog';
 import type { LeafRow } from '../sealing/leaf';
-import { type LogLeaf, type LogPlace, type LogTile, readUnsealed, readWindow } from './log-window';
+import {
+  BEFORE_ALL,
+  type LogLeaf,
+  type LogPlace,
+  type LogTile,
+  readUnsealed,
+  readWindow,
+} from './log-window';
 import {
   findStoredTree,
   listPublicKeys,
@@ -126,7 +133,7 @@ export async function beginBundle(tx: TenantTx, { log }: BundleOptions): Promise
   const epochs = stored.map(({ epoch }, at) => ({ number: epoch, size: checkpoints[at]?.at(-1)?.size ?? 0 }));
   for (const [at, epoch] of stored.entries()) lines.add({ epoch: epochLine(epoch, epochs[at]) });
   for (const { epoch, note } of checkpoints.flat()) lines.add({ checkpoint: { epoch, note } });
-  return lines.page(NOTHING, { epochs, at: beginningOf(epochs, 0, '0') });
+  return lines.page(NOTHING, { epochs, at: beginningOf(epochs, 0, BEFORE_ALL) });
 }
 
 const epochLine = ({ epoch, entry, prunedTo }: StoredEpoch, of: BundleEpoch | undefined): object => ({

@@ -2,7 +2,7 @@ import type { TenantTx } from '@holdfast/tenancy';
 import { Frontier } from '@holdfast/tlog';
 import type { RootClaim } from './log-claims';
 import type { LogFinding } from './log-finding';
-import { type LogPlace } from './log-window';
+import { BEFORE_ALL, type LogPlace } from './log-window';
 import { findStoredTree, listStoredEpochs, findLastCheckpoint } from './stored-log.sql';
 
 /** An epoch as it was when the verification began. */
@@ -79,7 +79,7 @@ export async function beginLogVerification(tx: TenantTx): Promise<LogProgress> {
     startedAt: new Date().toISOString(),
     epochs,
     sealed: tree?.sealed ?? null,
-    at: { epoch: epochs[0]?.epoch ?? 0, tile: 0, seq: '0' },
+    at: { epoch: epochs[0]?.epoch ?? 0, tile: 0, seq: BEFORE_ALL },
     frontier: { size: 0, hashes: [] },
     sound: { size: 0 },
     missing: [],

@@ -23,6 +23,8 @@ export interface LogTile {
   readonly hashes: readonly Buffer[];
   /** As many as there are hashes, but for leaf 0, which is no event's. */
   readonly leaves: readonly LogLeaf[];
+  /** Whether there is an id and prints for each hash, and none more. */
+  readonly isEven: boolean;
 }
 
 /** Where in a log one is: the next tile of leaves, and the greatest seq of all before. */
@@ -42,8 +44,12 @@ export interface LogWindow {
   readonly seq: string;
 }
 
-/** Events of a window that are looked at for leaves; more than there are leaves in it only where rows were inserted. */
-const EVENTS_MAX = 10_000;
+/** Events that are looked at for leaves at a time. */
+const EVENTS_PER_LOOK = 10_000;
+/** Events without a leaf of one window: a log that has more is not mended one by one. */
+const LEAFLESS_MAX = 1_000;
+/** Payloads of a window in bytes, beyond which it ends with the tile that it is at. */
+const BYTES_MAX = 4 * 1_048_576;
 const NIL = '00000000-0000-0000-0000-000000000000';
 
 /**
@@ -53,15 +59,24 @@ const NIL = '00000000-0000-0000-0000-000000000000';
 export async function readWindow(tx: TenantTx, place: LogPlace, limit: number): Promise<LogWindow> {
   const { epoch, tile } = place;
   const stored = await listStoredLeaves(tx, { epoch, from: tile, limit });
-  const rows = await readLeafRows(
-    tx,
-    stored.flatMap(({ eventIds }) => eventIds ?? []).filter((id) => id !== NIL),
-  );
-  const tiles = stored.map((each) => tileOf(each, rows));
-  const seq = stored.reduce((high, each) => greater(high, each.highSeq), place.seq);
+  const rows = new Map<string, LeafRow>();
+  const read: StoredLeaves[] = [];
+  for (let bytes = 0; read.length < stored.length && bytes < BYTES_MAX;) {
+    const next = stored[read.length] as StoredLeaves;
+    // What stands behind the hashes is nobody's leaf.
+    const ids = next.eventIds?.slice(0, next.hashes.length / HASH_BYTES).filter((id) => id !== NIL) ?? [];
+    for (const [id, row] of await readLeafRows(tx, ids)) {
+      rows.set(id, row);
+      bytes += row.data.length;
+    }
+    read.push(next);
+  }
+  const tiles = read.map((each) => tileOf(each, rows));
+  const seq = read.reduce((high, each) => greater(high, each.highSeq), place.seq);
   const leafless = await leaflessIn(tx, place, seq, new Set(rows.keys()));
-  const last = stored.at(-1);
-  const next = last && stored.length === limit ? { epoch, tile: last.tile + 1, seq } : undefined;
+  const last = read.at(-1);
+  const isMore = read.length < stored.length || stored.length === limit;
+  const next = last && isMore ? { epoch, tile: last.tile + 1, seq } : undefined;
   return { tiles, leafless, next, seq };
 }
 
@@ -78,6 +93,8 @@ export async function readUnsealed(tx: TenantTx, seq: string, limit: number): Pr
 }
 
 const SEQ_MAX = String(2n ** 63n - 1n);
+/** Before every seq that a row can have: whoever inserts one past the sequence chooses it. */
+export const BEFORE_ALL = String(-(2n ** 63n) - 1n);
 
 function tileOf(
   { tile, hashes, eventIds, prints }: StoredLeaves,
@@ -95,8 +112,10 @@ function tileOf(
       row: rows.get(eventId),
     };
   });
+  const isEven = eventIds?.length === count && prints?.length === count * PRINTS_LENGTH;
   return {
     tile,
+    isEven,
     hashes: Array.from({ length: count }, (_, at) => hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES)),
     leaves: leaves.slice(tile === 0 ? 1 : 0),
   };
@@ -108,10 +127,20 @@ async function leaflessIn(
   through: string,
   known: ReadonlySet<string>,
 ): Promise<LeafRow[]> {
-  const between = await listIdsBetween(tx, place.seq, through, EVENTS_MAX);
-  const others = between.filter(({ id }) => !known.has(id));
-  const sealed = await withLeaves(tx, place, others);
-  const leafless = others.filter(({ id }) => !sealed.has(id));
+  const leafless: { readonly id: string }[] = [];
+  // The whole range, whatever its end says of itself: what is stored there is what is to be verified.
+  for (let after: string | undefined = place.seq; after !== undefined && leafless.length < LEAFLESS_MAX;) {
+    const between: Awaited<ReturnType<typeof listIdsBetween>> = await listIdsBetween(
+      tx,
+      after,
+      through,
+      EVENTS_PER_LOOK,
+    );
+    const others = between.filter(({ id }) => !known.has(id));
+    const sealed = await withLeaves(tx, place, others);
+    leafless.push(...others.filter(({ id }) => !sealed.has(id)));
+    after = between.length === EVENTS_PER_LOOK ? between.at(-1)?.seq : undefined;
+  }
   return inOrder(
     leafless,
     await readLeafRows(

@@ -102,9 +102,13 @@ const FIND_UPPER = statement<{ readonly hashes: Buffer }>(
   'select hashes from audit.tiles where tenant_id = $1 and epoch = $2 and level = $3 and tile = $4',
 );
 
-const COUNT_TILES = statement<{ readonly count: number }>(
+// In one statement with the size: a round of the sealer between two would make them differ.
+const COUNT_TILES = statement<{ readonly count: number; readonly size: number | null }>(
   'audit.count_stored_tiles',
-  'select count(*)::float8 as count from audit.tiles where tenant_id = $1 and epoch = $2',
+  `select count(*)::float8 as count,
+     (select t.size::float8 from audit.trees t where t.tenant_id = $1 and t.epoch = $2) as size
+   from audit.tiles
+   where tenant_id = $1 and epoch = $2`,
 );
 
 const LIST_ROWS = statement<LeafRow>(
@@ -125,16 +129,17 @@ const LIST_IDS_BETWEEN = statement<{ readonly id: string; readonly seq: string }
   'audit.list_event_ids_between',
   `select e.id, e.seq::text as seq
    from events.log e
-   where e.tenant_id = $1 and e.seq > $2 and e.seq <= $3
+   where e.tenant_id = $1 and e.seq >= $2 and e.seq <= $3
    order by e.seq
    limit $4`,
 );
 
-// Tiles whose seqs lie beside the event's: a transaction that commits late has its leaf in a later tile than its seq says.
+// No id counts behind the hashes of its tile. Tiles whose seqs lie beside the event's: a transaction that commits late has its leaf in a later tile than its seq says.
 const LIST_LEAVES_AROUND = statement<{ readonly eventIds: readonly string[]; readonly tile: number }>(
   'audit.list_leaves_around',
-  `select l.event_ids as "eventIds", l.tile::float8 as tile
+  `select l.event_ids[1:t.width] as "eventIds", l.tile::float8 as tile
    from audit.leaves l
+   join audit.tiles t on t.tenant_id = l.tenant_id and t.epoch = l.epoch and t.level = 0 and t.tile = l.tile
    where l.tenant_id = $1 and (l.epoch, l.tile) >= ($2, $3)
      and l.first_seq <= $5 and l.last_seq >= $4 and l.event_ids && $6
    order by l.epoch, l.tile
@@ -197,9 +202,12 @@ export async function findUpperTile(
   return (await tx.row(FIND_UPPER, [tx.tenantId, epoch, level, tile]))?.hashes;
 }
 
-/** How many tiles an epoch has, of all levels. */
-export async function countTiles(tx: TenantTx, epoch: number): Promise<number> {
-  return (await tx.row(COUNT_TILES, [tx.tenantId, epoch]))?.count ?? 0;
+/** How many tiles an epoch has, of all levels, and the size of its tree at that moment if it is the newest. */
+export async function countTiles(
+  tx: TenantTx,
+  epoch: number,
+): Promise<{ readonly count: number; readonly size: number | null }> {
+  return (await tx.row(COUNT_TILES, [tx.tenantId, epoch])) ?? { count: 0, size: null };
 }
 
 /** The rows of events by their ids. Those that are gone are not among them. */
@@ -216,7 +224,7 @@ export function listIdsBetween(
   through: string,
   limit: number,
 ): Promise<{ readonly id: string; readonly seq: string }[]> {
-  return tx.rows(LIST_IDS_BETWEEN, [tx.tenantId, after, through, limit]);
+  return tx.rows(LIST_IDS_BETWEEN, [tx.tenantId, String(BigInt(after) + 1n), through, limit]);
 }
 
 /** Of events with seqs from one to another, those that have leaves in tiles from the given one on. */

@@ -17,7 +17,7 @@ export async function verifyEnd(tx: TenantTx, progress: LogProgress, trust: LogT
   const findings = strays.flatMap((row) => judge(progress, row, trust) ?? []);
   const last = rows.length === PAGE ? rows.at(-1) : undefined;
   const next = last && { ...progress, at: { ...progress.at, seq: last.seq } };
-  if (!next) findings.push(...missingOf(progress));
+  if (!next) findings.push(...missingOf(progress), ...claimsOfNoTree(progress, trust));
   return { checked: strays.length, findings, next };
 }
 
@@ -50,6 +50,15 @@ function judge(
     message: `it has waited ${Math.round(age)} s for its leaf`,
   };
 }
+
+/** What was kept from a tree that is not there any more. */
+const claimsOfNoTree = ({ epochs }: LogProgress, { claims = [] }: LogTrust): LogFinding[] =>
+  claims
+    .filter((claim) => !epochs.some(({ epoch }) => epoch === claim.epoch))
+    .map(({ epoch, by }) => ({
+      ...{ kind: 'cut', epoch, index: 0 },
+      message: `${by} is of epoch ${epoch}, which is not there`,
+    }));
 
 /** Leaves without events that no sealed event accounts for. */
 function missingOf({ missing, prunedTo, epochs }: LogProgress): LogFinding[] {

@@ -1,5 +1,6 @@
 import type { TenantTx } from '@holdfast/tenancy';
 import { Frontier, HASH_BYTES, leafHash, TILE_WIDTH } from '@holdfast/tlog';
+import { z } from 'zod';
 import { differingFields, eventEntry, fieldPrints, type LeafRow } from '../sealing/leaf';
 import { endOfTree } from './verify-tree-end';
 import type { RootClaim } from './log-claims';
@@ -16,6 +17,12 @@ import { frontierOf, type LogPage, type LogProgress, type LogTrust, type Missing
 const TILES = 8;
 /** Of each kind so many are kept from page to page: a log that has more is not mended one by one. */
 const KEPT_MAX = 1_000;
+
+/** Of the event that tells of a retention; `prunedTo` is a place in the log. */
+const prunedSchema = z.looseObject({
+  epoch: z.int(),
+  prunedTo: z.union([z.string().regex(/^\d{1,15}$/), z.int().min(0)]),
+});
 
 /** What a page of leaves is verified with. */
 export type LeafTrust = LogTrust & { readonly known: readonly Buffer[] };
@@ -101,6 +108,7 @@ class LeavesPage {
       this.find('tile', `the hashes from leaf ${this.frontier.size} on are gone`, this.frontier.size);
       return false;
     }
+    if (!tile.isEven) this.find('tile', 'there are more or fewer events than hashes in its tile', first);
     const hashes = tile.hashes.slice(0, width);
     if (first === 0) this.takeEntry(hashes[0] as Buffer);
     for (const leaf of tile.leaves) if (leaf.index < first + width) this.takeLeaf(leaf, hashes, first);
@@ -151,7 +159,7 @@ class LeavesPage {
     if (fields.length > 0)
       this.find('prints', `its prints were changed: ${fields.join(', ')}`, index, { eventId, fields });
     this.intact.push({ index, row });
-    if (row.type === 'audit.log.pruned') this.notePruned(row);
+    if (row.type === 'audit.log.pruned') this.notePruned(index, row);
     return undefined;
   }
 
@@ -165,9 +173,17 @@ class LeavesPage {
     return this.find('changed', `the event was changed: ${fields.join(', ')}`, index, { eventId, fields });
   }
 
-  private notePruned({ data }: LeafRow): void {
-    const { epoch, prunedTo } = JSON.parse(data) as { epoch: number; prunedTo: string | number };
-    this.prunedTo[epoch] = Math.max(this.prunedTo[epoch] ?? 0, Number(prunedTo));
+  /** A sealed event says that rows were pruned: those before it, and no others. */
+  private notePruned(index: number, { id, data }: LeafRow): void {
+    const { success, data: pruned } = prunedSchema.safeParse(JSON.parse(data));
+    const ofEpoch = this.progress.epochs.find((each) => each.epoch === pruned?.epoch);
+    const end = pruned?.epoch === this.epoch ? index : (ofEpoch?.size ?? 0);
+    if (!success || pruned.epoch > this.epoch || Number(pruned.prunedTo) > end) {
+      const message = 'it says of leaves that they were pruned which do not stand before it';
+      return this.find('pruned', message, index, { eventId: id });
+    }
+    this.prunedTo[pruned.epoch] = Math.max(this.prunedTo[pruned.epoch] ?? 0, Number(pruned.prunedTo));
+    return undefined;
   }
 
   /** Leaves without a row and rows without a leaf: where they differ in one field, that is what was changed. */

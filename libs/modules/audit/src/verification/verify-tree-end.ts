@@ -6,7 +6,6 @@ import type { LogFinding } from './log-finding';
 import {
   countTiles,
   findLastCheckpoint,
-  findStoredTree,
   listStoredCheckpoints,
   type StoredCheckpoint,
 } from './stored-log.sql';
@@ -35,19 +34,16 @@ export async function endOfTree(
   checkEpochs(tx.tenantId, progress, trust, find);
   await checkSignatures(tx, progress, trust, find);
   const named = namedByNext(progress, epoch);
+  const lost = named && readCheckpoint(named.checkpoint, trust.known)?.size;
   for (const claim of trust.claims ?? []) {
     // A restore lost leaves, and the next epoch says so in its first leaf.
-    if (claim.epoch === epoch && claim.size > size && !named)
+    if (claim.epoch === epoch && claim.size > size && !(lost !== undefined && claim.size <= lost))
       find('cut', `${claim.by} has ${claim.size} leaves: those from ${size} on are gone`, size);
   }
-  if (size > 0 && (await countTiles(tx, epoch)) !== expectedTiles(await sizeNow(tx, progress)))
+  const tiles = await countTiles(tx, epoch);
+  if (size > 0 && tiles.count !== expectedTiles(tiles.size ?? size))
     find('tile', 'there are more or fewer tiles than a tree of this size has');
   return findings;
-}
-
-async function sizeNow(tx: TenantTx, { at, epochs }: LogProgress): Promise<number> {
-  const tree = await findStoredTree(tx);
-  return tree?.epoch === at.epoch ? tree.size : (epochs.find(({ epoch }) => epoch === at.epoch)?.size ?? 0);
 }
 
 /** Counted level by level: the tiles of a tree of a billion leaves are too many to list. */
@@ -88,18 +84,31 @@ async function checkSignatures(tx: TenantTx, progress: LogProgress, trust: Trust
   const { epoch } = progress.at;
   const stored = await listStoredCheckpoints(tx, { epoch, above: 0, limit: CHECKPOINTS_MAX });
   for (const each of stored) checkNote(tx.tenantId, each, trust, find);
-  const isNewest = progress.epochs.at(-1)?.epoch === epoch;
   const size = progress.epochs.find((each) => each.epoch === epoch)?.size ?? 0;
-  const newest = await findLastCheckpoint(tx, epoch);
-  if (!newest) return size > 0 ? find('signature', 'the tree has no checkpoint', 0) : undefined;
-  if (!isNewest || !trust.publicKeys) return undefined;
-  if (readCheckpoint(newest.note, trust.publicKeys)?.isSigned !== true)
-    find(
-      'signature',
-      `the newest checkpoint, of size ${newest.size}, is not signed by a key that was given`,
-      newest.size - 1,
-    );
-  return undefined;
+  if (size > 0 && stored.length === 0) find('signature', 'the tree has no checkpoint', 0);
+  if (trust.publicKeys && size > 0 && !(await isVouched(tx, progress, trust.publicKeys, epoch)))
+    find('signature', 'neither a key that was given nor a tree behind it vouches for this tree', size - 1);
+}
+
+/**
+ * Whether a given key signed the newest checkpoint of a tree, or the next tree, which has to be vouched for itself, names a root in its
+ * first leaf that covers what there is. A root that is named for leaves which a restore has lost covers nothing.
+ */
+async function isVouched(
+  tx: TenantTx,
+  progress: LogProgress,
+  publicKeys: readonly Buffer[],
+  from: number,
+): Promise<boolean> {
+  for (let epoch = from; ; epoch += 1) {
+    const newest = await findLastCheckpoint(tx, epoch);
+    if (!newest) return false;
+    if (readCheckpoint(newest.note, publicKeys)?.isSigned === true) return true;
+    const size = progress.epochs.find((each) => each.epoch === epoch)?.size ?? 0;
+    const named = namedByNext(progress, epoch);
+    const covered = named && readCheckpoint(named.checkpoint, publicKeys)?.size;
+    if (covered === undefined || covered !== size) return false;
+  }
 }
 
 /** That a stored checkpoint is what its columns say, and is signed by a key of the log. */

@@ -3,9 +3,12 @@ import type { TenantTx } from '@holdfast/tenancy';
 import type { LeafRow } from '../sealing/leaf';
 import type { LogFinding } from './log-finding';
 
-const FIND_GAPS = statement<{ readonly id: string }>(
+const FIND_GAPS = statement<{ readonly id: string; readonly isWithin: boolean }>(
   'audit.find_version_gaps',
-  `select n.id
+  `select n.id, exists (
+     select from events.log e
+     where e.tenant_id = $1 and e.stream_type = n.stream_type and e.stream_id = n.stream_id
+       and e.stream_version < n.stream_version - 1) as "isWithin"
    from unnest($2::uuid[], $3::text[], $4::uuid[], $5::bigint[]) n (id, stream_type, stream_id, stream_version)
    where n.stream_version > 1 and not exists (
      select from events.log e
@@ -18,7 +21,7 @@ const HAS_PRUNED = statement<{ readonly exists: boolean }>(
   'select exists (select from audit.epochs where tenant_id = $1 and pruned_to > 0) as exists',
 );
 
-/** Events whose stream has no version before theirs. Where rows were pruned, streams begin later than with 1. */
+/** Events whose stream has no version before theirs. Where rows were pruned, a stream may begin later than with 1. */
 export async function findVersionGaps(
   tx: TenantTx,
   epoch: number,
@@ -32,8 +35,9 @@ export async function findVersionGaps(
     column((row) => row.stream_id),
     column((row) => row.stream_version),
   ]);
-  if (gaps.length === 0 || (await tx.row(HAS_PRUNED, [tx.tenantId]))?.exists) return [];
-  const ids = new Set(gaps.map(({ id }) => id));
+  if (gaps.length === 0) return [];
+  const mayBegin = (await tx.row(HAS_PRUNED, [tx.tenantId]))?.exists ?? false;
+  const ids = new Set(gaps.filter(({ isWithin }) => isWithin || !mayBegin).map(({ id }) => id));
   return leaves
     .filter(({ row }) => ids.has(row.id))
     .map(({ index, row }) => ({
