@@ -116,6 +116,7 @@ alter table audit.disclosures enable row level security;
 alter table audit.disclosures force row level security;
 create policy tenant_access on audit.disclosures as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.disclosures as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE TRIGGER require_erasure BEFORE DELETE ON audit.disclosures FOR EACH ROW EXECUTE FUNCTION audit.require_erasure();
 
 create table audit.epochs (
   tenant_id uuid not null,
@@ -339,6 +340,7 @@ alter table audit.subject_keys enable row level security;
 alter table audit.subject_keys force row level security;
 create policy tenant_access on audit.subject_keys as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.subject_keys as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE TRIGGER require_erasure BEFORE UPDATE ON audit.subject_keys FOR EACH ROW WHEN ((new.wrapped IS NULL)) EXECUTE FUNCTION audit.require_erasure();
 
 create table audit.tiles (
   tenant_id uuid not null,
@@ -1356,6 +1358,28 @@ create policy tenant_isolation on webhooks.secrets as restrictive for all to hol
 CREATE TRIGGER refuse_lasting BEFORE INSERT ON webhooks.secrets FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 -- Functions
+
+CREATE OR REPLACE FUNCTION audit.require_erasure()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_user = 'holdfast_app' then
+    if not exists (
+        select from audit.subject_erasures e
+        where e.tenant_id = old.tenant_id and e.status = 'erasing' and (e.subject = old.subject or old.subject = any (e.related))) then
+      raise exception 'nobody has ordered that this subject is erased' using errcode = 'HF032';
+    end if;
+    if exists (
+        select from audit.legal_holds h
+        where h.tenant_id = old.tenant_id and h.lifted_at is null and (h.subject is null or h.subject = old.subject)) then
+      raise exception 'a legal hold keeps this subject' using errcode = 'HF032';
+    end if;
+  end if;
+  return case tg_op when 'DELETE' then old else new end;
+end $function$;
+alter function audit.require_erasure() owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.end_membership(member_id uuid)
  RETURNS void

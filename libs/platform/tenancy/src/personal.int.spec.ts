@@ -54,6 +54,11 @@ describe('The personal values of events', () => {
   /** Everything that an erasure does, as the task does it: each step in a transaction of its own. */
   async function erase(...subjects: string[]): Promise<void> {
     const nextKeyId = newId();
+    await database.admin(
+      `insert into audit.subject_erasures (tenant_id, subject, related, status, requested_by)
+       select $1, s.subject, '{}', 'erasing', 'system:test' from unnest($2::uuid[]) s (subject)`,
+      [caller.tenantId, subjects],
+    );
     await tenants.transaction(caller, (tx) => vault.erase(tx, subjects, nextKeyId));
     await tenants.transaction(caller, (tx) => vault.deleteValues(tx, subjects, 1_000));
     while ((await tenants.transaction(caller, (tx) => vault.rewrap(tx, 2))) > 0);

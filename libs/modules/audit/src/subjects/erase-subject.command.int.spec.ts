@@ -1,4 +1,5 @@
 import { newId } from '@holdfast/kernel';
+import { statement } from '@holdfast/database';
 import { PersonalApp } from '../../test/personal-app';
 import { PlaceLegalHold } from '../holds/place-legal-hold.command';
 import { EraseSubject } from './erase-subject.command';
@@ -59,6 +60,32 @@ describe('Ordering that a person is erased', () => {
       'rejected',
     ]);
   });
+
+  // Whatever text is run as the application, as an attacker would have it run.
+  it.each(['delete from audit.disclosures', 'update audit.subject_keys set wrapped = null'])(
+    'is the only way by which values go, and none under a hold: %s',
+    async (text) => {
+      const [caller, person] = [await app.database.caller(), newId()];
+      const id = await app.describe(caller, person, 'likes tea');
+      const attempt = (): Promise<number> =>
+        app.tenants.transaction(caller, (tx) => tx.execute(statement(`test.${newId()}`, text)));
+      await expect(attempt()).rejects.toMatchObject({ code: 'HF032' });
+      await app.execute(new EraseSubject(caller, { id: person }));
+      await app.database.admin(
+        `insert into audit.legal_holds (tenant_id, id, reason, placed_by) values ($1, $2, 'a case', 'system:test')`,
+        [caller.tenantId, newId()],
+      );
+      await expect(attempt()).rejects.toMatchObject({ code: 'HF032' });
+      expect(
+        await app.database.admin('select from audit.disclosures where event_id = $1', [id]),
+      ).toHaveLength(1);
+      await app.database.admin(
+        'update audit.legal_holds set lifted_at = now(), lifted_by = $2 where tenant_id = $1',
+        [caller.tenantId, 'system:test'],
+      );
+      expect(await attempt()).toBe(1);
+    },
+  );
 
   it('needs personal:write', async () => {
     const caller = await app.callerWith(['personal:read', 'audit:write', 'members:write']);
