@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { TestDatabase } from '@holdfast/testing';
 import { LogKeys } from '../src/sealing/log-keys';
 import { SealingStopped } from '../src/sealing/sealer-lease.sql';
+import { TreeChanged } from '../src/sealing/trees.sql';
 import { Sealer, type SealerOptions } from '../src/sealing/sealer';
 
 /** What a test may want of its sealer besides. */
@@ -74,9 +75,9 @@ export class TestSealer {
     if (this.errors.length > 0) throw new AggregateError(this.errors, 'sealing failed');
   }
 
-  /** A round ends where the operator has begun another lineage, and the next one begins in it. */
+  /** A round ends where the operator has begun another lineage, or a tree is not as it was read; the next one begins anew. */
   private again(error: unknown): ReturnType<Sealer['round']> {
-    if (error instanceof SealingStopped) return this.sealer.round();
+    if (error instanceof SealingStopped || error instanceof TreeChanged) return this.sealer.round();
     throw error;
   }
 

@@ -8,6 +8,8 @@ export interface Span {
   readonly later: string;
   readonly afterSeq: bigint;
   readonly limit: number;
+  /** Bytes of payloads; the last row may lie over it. */
+  readonly bytesMax: number;
 }
 
 /** What was read of a span, in the order of `seq`. */
@@ -19,9 +21,6 @@ export interface SpanPage {
 
 type SpanRow = LeafRow & { readonly place: bigint; readonly bytes: bigint };
 
-/** Bytes of payloads of one tenant in one read; the last row may lie over it. */
-const BYTES_MAX = 4 * 1_048_576;
-
 // Each column as `LeafRow` has it: in a session of ours, which runs in UTC, the text of a row is always the same. to_char
 // leaves out what PostgreSQL's own text says of years that have not four digits, of BC and of infinity.
 const READ = statement<SpanRow>(
@@ -29,9 +28,9 @@ const READ = statement<SpanRow>(
   `select r.place, r.bytes, r.seq::text, r.xid, r.tenant_id, r.id, r.stream_type, r.stream_id, r.stream_version, r.type,
      r.schema_version, r.actor, r.act, r.correlation_id, r.causation_id, r.traceparent, r.occurred_at, r.data
    from (
-     select p.place, e.*, sum(octet_length(e.data)) over (partition by p.place order by e.seq) as bytes
-     from unnest($1::uuid[], $2::pg_snapshot[], $3::pg_snapshot[], $4::bigint[], $5::int[]) with ordinality
-       p (tenant_id, earlier, later, after_seq, page, place)
+     select p.place, p.bytes_max, e.*, sum(octet_length(e.data)) over (partition by p.place order by e.seq) as bytes
+     from unnest($1::uuid[], $2::pg_snapshot[], $3::pg_snapshot[], $4::bigint[], $5::int[], $6::bigint[]) with ordinality
+       p (tenant_id, earlier, later, after_seq, page, bytes_max, place)
      cross join lateral (
        select e.seq, e.xid::text, e.tenant_id::text, e.id::text, e.stream_type, e.stream_id::text,
          e.stream_version::text, e.type, e.schema_version, e.actor, e.act, e.correlation_id, e.causation_id, e.traceparent,
@@ -41,7 +40,7 @@ const READ = statement<SpanRow>(
            else e.occurred_at::text
          end as occurred_at, e.data::text
        from events.read_tenant_span(p.tenant_id, p.earlier, p.later, p.after_seq, p.page) e) e) r
-   where r.bytes - octet_length(r.data) < $6
+   where r.bytes - octet_length(r.data) < r.bytes_max
    order by r.place, r.seq`,
 );
 
@@ -54,12 +53,12 @@ export async function readSpans(tx: Transaction, spans: readonly Span[]): Promis
     column('later'),
     column('afterSeq'),
     column('limit'),
-    BYTES_MAX,
+    column('bytesMax'),
   ]);
   const byPlace = Map.groupBy(rows, ({ place }) => Number(place) - 1);
-  return spans.map(({ limit }, place) => {
+  return spans.map(({ limit, bytesMax }, place) => {
     const ofSpan = byPlace.get(place) ?? [];
-    const isCut = ofSpan.length >= limit || Number(ofSpan.at(-1)?.bytes ?? 0) >= BYTES_MAX;
+    const isCut = ofSpan.length >= limit || Number(ofSpan.at(-1)?.bytes ?? 0) >= bytesMax;
     return { rows: ofSpan, isCut };
   });
 }

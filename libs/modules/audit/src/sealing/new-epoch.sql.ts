@@ -138,7 +138,7 @@ export async function beginEpoch(
     next.epoch,
     next.lineage,
   ]);
-  if (begun !== 1) throw new TreeChanged('a tree is not as it was read');
+  if (begun !== 1) throw new TreeChanged([tree.tenantId], 'a tree is not as it was read');
   await tx.execute(INSERT_EPOCH, [tree.tenantId, next.epoch, next.entry]);
 }
 

@@ -73,6 +73,18 @@ describe('A log that was changed behind the sealer', () => {
     expect(await refusalOf()).toMatchObject({ reason: 'behind' });
   });
 
+  it('keeps nobody else from being sealed where an epoch stands without its tree', async () => {
+    const { directory, privateKeys } = sealer;
+    next = await TestSealer.create(database, { directory, privateKeys });
+    const fresh = newId();
+    await database.admin("insert into audit.epochs (tenant_id, epoch, entry) values ($1, 1, '{}')", [fresh]);
+    await announce(database, 1, fresh);
+    await announce(database, 1, tenantId);
+    await expect(next.seal()).rejects.toThrow('sealing failed');
+    expect(next.errors).toEqual([expect.objectContaining({ reason: 'changed' })]);
+    expect(await findFaults(database, next, tenantId)).toEqual([]);
+  });
+
   it('is not signed where what was stored while a tree grew is not what was sealed', async () => {
     const { directory, privateKeys } = sealer;
     next = await TestSealer.create(database, { directory, privateKeys });

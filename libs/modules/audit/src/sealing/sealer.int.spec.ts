@@ -105,6 +105,58 @@ describe('The sealer', () => {
     expect([page.rows.length, grown?.change.after.tick]).toEqual([1, look.tick]);
   });
 
+  it('has a tenant due whose very first tick came between the look and the list of who is due', async () => {
+    await announce(database, 1);
+    await sealer.seal();
+    await announce(database, 1);
+    await makeTestTick(database);
+    // The list waits for this lock, and the look does not.
+    const locked = database.admin(
+      'begin; lock table audit.trees in access exclusive mode; select pg_sleep(1.5); commit',
+    );
+    const isLocked = async (granted: boolean): Promise<boolean> =>
+      (
+        await database.admin(
+          "select from pg_locks where relation = 'audit.trees'::regclass and granted = $1 limit 1",
+          [granted],
+        )
+      ).length > 0;
+    while (!(await isLocked(true))) await sleep(10);
+    const round = sealer.sealer.round();
+    while (!(await isLocked(false))) await sleep(10);
+    const tenantId = await announce(database, 1);
+    await makeTestTick(database);
+    expect(await isLocked(false)).toBe(true);
+    await Promise.all([locked, round]);
+    for (let rounds = 0; rounds < 3; rounds += 1) await sealer.sealer.round();
+    expect(await findFaults(database, sealer, tenantId)).toEqual([]);
+    expect(await readSealedTrees(database, tenantId)).toHaveLength(1);
+  });
+
+  it('leaves out a tenant whose events cannot be read, and goes on with the others', async () => {
+    const [bad, ...good] = [
+      await announce(database, 1),
+      ...(await Promise.all([1, 2, 3, 4].map(() => announce(database, 2)))),
+    ];
+    // As a damaged page does, or payloads that take longer than a statement may.
+    await database.admin(
+      `alter function events.read_tenant_span rename to read_sound_span;
+       create function events.read_tenant_span(tenant uuid, earlier pg_snapshot, later pg_snapshot, after_seq bigint, page_size int)
+       returns setof events.log language plpgsql stable as $$
+       begin
+         if tenant = '${bad}' then raise exception 'invalid page' using errcode = 'XX001'; end if;
+         return query select * from events.read_sound_span(tenant, earlier, later, after_seq, page_size);
+       end $$;
+       grant execute on function events.read_tenant_span to holdfast_sealer`,
+    );
+    await makeTestTick(database);
+    for (let round = 0; round < 20; round += 1) await sealer.sealer.round();
+    for (const tenantId of good) expect(await findFaults(database, sealer, tenantId)).toEqual([]);
+    expect(sealer.errors.at(-1)).toMatchObject({ reason: 'unreadable' });
+    sealer.errors.length = 0;
+    expect(await readSealedTrees(database, bad ?? '')).toEqual([]);
+  });
+
   it('comes back to a tenant that rested, however long the round took meanwhile', async () => {
     const slow = await TestSealer.create(database, { restMs: 300, directory: sealer.directory });
     const tenantId = await announce(database, 3);

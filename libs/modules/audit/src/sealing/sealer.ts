@@ -57,6 +57,7 @@ export class Sealer {
   private readonly leaseMs: number;
   private readonly keys: LogKeys;
   private readonly standbys = new StandbyRule();
+  private readonly suspects = new Set<string>();
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
   private fence: bigint | undefined;
@@ -145,12 +146,16 @@ export class Sealer {
   }
 
   private async beginTerm(fence: bigint): Promise<SealingTerm | undefined> {
-    const { options, holder, leaseMs, keys, standbys } = this;
+    const { options, holder, leaseMs, keys, standbys, suspects } = this;
     const lineage = await sealing(options.database, findSealedLineage, 'read only');
     if (!lineage) return undefined;
     if (!lineage.isSound) throw new SealingStopped('the lineage of the database is not verified');
     const restMs = options.restMs ?? REST_MS;
-    return SealingTerm.begin({ ...options, keys, standbys, restMs }, { holder, fence, leaseMs }, lineage);
+    return SealingTerm.begin(
+      { ...options, keys, standbys, suspects, restMs },
+      { holder, fence, leaseMs },
+      lineage,
+    );
   }
 
   private async endTerm(): Promise<void> {

@@ -1,7 +1,7 @@
 import { counter, gauge, histogram } from '@holdfast/observability';
 
 /** Why a tenant's log is not signed any further; see the runbook. */
-export const REFUSALS = ['behind', 'fork', 'root', 'tiles', 'unverified'] as const;
+export const REFUSALS = ['behind', 'changed', 'fork', 'root', 'tiles', 'unreadable', 'unverified'] as const;
 
 /** One of them. */
 export type Refusal = (typeof REFUSALS)[number];

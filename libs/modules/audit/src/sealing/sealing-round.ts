@@ -31,6 +31,8 @@ const BEGINNING = '1:1:';
 /** Events of a round: their rows, hashes and tiles are some 30 MB. */
 const ROUND_ROWS = 16_384;
 const PAGE_ROWS = 4_096;
+/** Bytes of payloads of a round's first pages, and of its second ones as well. */
+const ROUND_BYTES = 32 * 1_048_576;
 /** Rows that are hashed before others in the process have their turn: some 2 ms. */
 const TURN_ROWS = 64;
 
@@ -39,17 +41,20 @@ export async function readPages(
   tx: SystemTx,
   due: readonly DueTenant[],
   look: SealingLook,
+  pageRows: number = PAGE_ROWS,
 ): Promise<TenantPage[]> {
   if (due.length === 0) return [];
-  const limit = Math.min(PAGE_ROWS, Math.max(1, Math.floor(ROUND_ROWS / due.length)));
-  const spans = due.map(({ tenantId, tree }): Span => spanOf(tenantId, tree, look, limit));
+  const limit = Math.min(pageRows, Math.max(1, Math.floor(ROUND_ROWS / due.length)));
+  const bytesMax = Math.floor(ROUND_BYTES / due.length);
+  const spans = due.map(({ tenantId, tree }): Span => ({ ...spanOf(tenantId, tree, look), limit, bytesMax }));
   const first = await readSpans(tx, spans);
   const cut = first.flatMap((page, at) => (page.isCut ? [at] : []));
   const left = ROUND_ROWS - first.reduce((sum, { rows }) => sum + rows.length, 0);
-  const share = Math.min(PAGE_ROWS, Math.floor(left / Math.max(1, cut.length)));
+  const share = Math.min(pageRows, Math.floor(left / Math.max(1, cut.length)));
   const further = new Map<number, SpanPage>();
-  if (share >= limit) {
-    const again = cut.map((at) => behind(spans[at] as Span, first[at] as SpanPage, share));
+  if (share >= limit && pageRows === PAGE_ROWS) {
+    const bytes = Math.floor(ROUND_BYTES / cut.length);
+    const again = cut.map((at) => behind(spans[at] as Span, first[at] as SpanPage, share, bytes));
     const second = await readSpans(tx, again);
     cut.forEach((at, place) => further.set(at, second[place] as SpanPage));
   }
@@ -60,18 +65,21 @@ export async function readPages(
   });
 }
 
-function spanOf(tenantId: string, tree: Tree | undefined, look: SealingLook, limit: number): Span {
+function spanOf(
+  tenantId: string,
+  tree: Tree | undefined,
+  look: SealingLook,
+): Omit<Span, 'limit' | 'bytesMax'> {
   return {
     tenantId,
     earlier: tree?.earlier ?? BEGINNING,
     later: tree?.later ?? look.snapshot,
     afterSeq: tree?.later ? tree.afterSeq : 0n,
-    limit,
   };
 }
 
-function behind(span: Span, { rows }: SpanPage, limit: number): Span {
-  return { ...span, afterSeq: BigInt(rows.at(-1)?.seq ?? span.afterSeq), limit };
+function behind(span: Span, { rows }: SpanPage, limit: number, bytesMax: number): Span {
+  return { ...span, afterSeq: BigInt(rows.at(-1)?.seq ?? span.afterSeq), limit, bytesMax };
 }
 
 /**

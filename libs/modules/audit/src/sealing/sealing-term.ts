@@ -4,6 +4,7 @@ import { CheckpointSigner, type Unsigned } from './checkpoint-signer';
 import { recordLogKeys } from './checkpoints.sql';
 import { GrowingTree, NIL } from './growing-tree';
 import type { LogKeys } from './log-keys';
+import { DuePages } from './due-pages';
 import type { InstallationEntries } from './installation-log';
 import { InstallationSealer } from './installation-sealer';
 import { renewEpoch } from './new-epoch';
@@ -11,12 +12,13 @@ import { listStaleTrees } from './new-epoch.sql';
 import { LogRefused, Refusals } from './refusals';
 import { holdSealer, type SealedLineage, type SealerLease, sealing } from './sealer-lease.sql';
 import { lookAtLog, type SealingLook } from './sealing-look.sql';
+import { ofTenant, treeChanged } from './sealing-failures';
 import { epochsTotal, roundSeconds, roundsTotal, sealedTotal } from './sealing-metrics';
-import { begin, grow, type GrownTree, readPages, type TenantPage } from './sealing-round';
+import { begin, grow, type GrownTree, type TenantPage } from './sealing-round';
 import { SignerMemory } from './signer-memory';
 import type { StandbyRule } from './standby-rule';
 import { TreeCache } from './tree-cache';
-import { insertTrees, hasResting, listDueTenants, listTrees, treeName, writeChanges } from './trees.sql';
+import { insertTrees, listTrees, type TreeChanged, treeName, writeChanges } from './trees.sql';
 
 /** What a term needs of its sealer. */
 export interface SealingTermOptions {
@@ -28,6 +30,8 @@ export interface SealingTermOptions {
   readonly warn: (message: string) => void;
   /** Outlives terms: it knows of a standby that has gone meanwhile. */
   readonly standbys: StandbyRule;
+  /** Tenants whose trees were not as they were read, since the last commit. Outlives terms as well. */
+  readonly suspects: Set<string>;
   /** A tenant that was sealed to the end rests so long, in milliseconds: a partial tile is not written anew for each event. */
   readonly restMs: number;
   /** The entries of the installation's own log; absent: it has none. */
@@ -41,9 +45,6 @@ export interface SealedRound {
   readonly isMore: boolean;
 }
 
-const TENANTS_PER_ROUND = 200;
-/** Erased tenants that are remembered as such: 50 bytes each. */
-const VACANT_MAX = 10_000;
 const TREES_PER_SCAN = 1_000;
 /** Epochs that begin in one round: each is a transaction of its own. */
 const RENEWED_PER_ROUND = 20;
@@ -58,12 +59,9 @@ export class SealingTerm {
   private readonly refusals: Refusals;
   private readonly signer: CheckpointSigner;
   private readonly cache: TreeCache;
+  private readonly due: DuePages;
   /** Behind which tenant the scan for unsigned trees goes on; undefined when it is through. */
   private scannedTo: string | undefined = NIL;
-  /** The newest tick when nobody was due any more, or will be behind a rest. */
-  private settledTick: bigint | undefined;
-  /** Tenants without an event or a tree, by their newest tick. */
-  private readonly vacant = new Map<string, bigint>();
   private heldAtMs = 0;
   /** Whether trees may be left that began in another lineage. */
   private hasStale = true;
@@ -88,6 +86,13 @@ export class SealingTerm {
       warn,
     });
     this.cache = new TreeCache(database, this.refusals);
+    this.due = new DuePages({
+      ...options,
+      lineage,
+      memory,
+      refusals: this.refusals,
+      stayHolder: () => this.stayHolder(),
+    });
     const { installation: entries } = options;
     const parts = { database, lease, lineage, memory, cache: this.cache };
     this.installation = entries && new InstallationSealer({ ...parts, entries });
@@ -112,12 +117,12 @@ export class SealingTerm {
   async round(): Promise<SealedRound> {
     if (this.hasStale) await this.renewStale();
     const startedAtMs = performance.now();
-    const { look, pages, isMore } = await this.read();
+    const { look, pages, isMore } = await this.due.read();
     await at('sealer.read');
     const grown = await this.grow(pages, look);
     await at('sealer.hashed');
     if (grown.length > 0) {
-      await this.write(grown);
+      if (!(await this.write(grown))) return { eventCount: 0, isMore: true };
       roundsTotal.inc();
       roundSeconds.observe((performance.now() - startedAtMs) / 1_000);
     } else await this.stayHolder();
@@ -167,43 +172,6 @@ export class SealingTerm {
     await this.installation.certify();
   }
 
-  private async read(): Promise<{ look: SealingLook; pages: TenantPage[]; isMore: boolean }> {
-    const { database, restMs, standbys } = this.options;
-    const lineage = this.lineage.epoch;
-    return sealing(
-      database,
-      async (tx) => {
-        const look = await lookAtLog(tx, this.lineage, standbys);
-        if (look.tick === this.settledTick) return { look, pages: [], isMore: false };
-        const except = this.refusals.tenantIds;
-        const asked = { restMs, except, lineage, limit: TENANTS_PER_ROUND, vacant: this.vacant };
-        const due = await listDueTenants(tx, asked);
-        if (due.length === 0 && !(await hasResting(tx, except, lineage))) this.settledTick = look.tick;
-        const pages = await readPages(tx, due, look);
-        const isMore = due.length === TENANTS_PER_ROUND || pages.some(({ isCut }) => isCut);
-        return { look, pages: pages.filter((page) => this.isSealable(page)), isMore };
-      },
-      'read only',
-    );
-  }
-
-  /** Whether there is something to seal; refuses a tenant of whom more was signed than the database has. */
-  private isSealable({ tenant: { tenantId, tree, headTick }, rows }: TenantPage): boolean {
-    if (tree) return true;
-    if (rows.length === 0) {
-      // Erased: no event is there, and there is no tree to keep.
-      if (this.vacant.size >= VACANT_MAX) this.vacant.clear();
-      this.vacant.set(tenantId, headTick);
-      return false;
-    }
-    const newest = this.memory.newest(tenantId);
-    // After a restore the operator has begun another lineage, and the tenant another epoch.
-    if (newest?.lineage !== this.lineage.name) return true;
-    const what = `epoch ${newest.epoch} was signed already, and the database has no tree`;
-    this.refusals.refuse(tenantId, new LogRefused('behind', what));
-    return false;
-  }
-
   private async grow(pages: readonly TenantPage[], look: SealingLook): Promise<GrownTree[]> {
     const known = pages.flatMap(({ tenant }) => tenant.tree ?? []);
     const edges = await this.cache.load(known);
@@ -212,13 +180,44 @@ export class SealingTerm {
       const { tree, tenantId } = page.tenant;
       const begun = tree ? undefined : begin(tenantId, this.lineage, this.memory);
       const from = tree ? edges.get(treeName(tree)) : GrowingTree.empty();
-      const made = from && (await grow(page, from, look, begun));
+      const made =
+        from &&
+        (await this.refusals.guardAsync(tenantId, () => ofTenant(() => grow(page, from, look, begun))));
       if (made) grown.push(made);
     }
     return grown;
   }
 
-  private async write(grown: readonly GrownTree[]): Promise<void> {
+  /** Commits what the round made; answers false where a tree is not as it was read, and its tenant is left out. */
+  private async write(grown: readonly GrownTree[]): Promise<boolean> {
+    const error = await this.commit(grown).then(() => undefined, treeChanged);
+    if (error) {
+      this.leaveOut(error);
+      return false;
+    }
+    this.options.suspects.clear();
+    await at('sealer.committed');
+    this.heldAtMs = performance.now();
+    const unsigned: Unsigned[] = [];
+    for (const { change, growing, unsigned: added, eventCount, begun } of grown) {
+      this.cache.keep(change.after, growing);
+      if (eventCount > 0 || begun) unsigned.push(added);
+      sealedTotal.inc(eventCount);
+    }
+    this.signer.add(unsigned);
+    return true;
+  }
+
+  /** A commit whose outcome was unknown may have come late: then all is well once the trees are read anew. */
+  private leaveOut(error: TreeChanged): void {
+    const { suspects } = this.options;
+    const known = error.tenantIds.filter((tenantId) => suspects.has(tenantId));
+    for (const tenantId of error.tenantIds) suspects.add(tenantId);
+    if (known.length === 0) throw error;
+    for (const tenantId of known) this.refusals.refuse(tenantId, new LogRefused('changed', error.message));
+  }
+
+  private async commit(grown: readonly GrownTree[]): Promise<void> {
     await sealing(this.options.database, async (tx) => {
       const held = holdSealer(tx, this.lease, this.lineage);
       const inserted = insertTrees(
@@ -235,20 +234,14 @@ export class SealingTerm {
       ]);
       await at('sealer.written');
     });
-    await at('sealer.committed');
-    this.heldAtMs = performance.now();
-    const unsigned: Unsigned[] = [];
-    for (const { change, growing, unsigned: added, eventCount, begun } of grown) {
-      this.cache.keep(change.after, growing);
-      if (eventCount > 0 || begun) unsigned.push(added);
-      sealedTotal.inc(eventCount);
-    }
-    this.signer.add(unsigned);
   }
 
   /** Finds trees that have grown since they were signed, a page at a time. */
   private async scan(): Promise<void> {
-    if (this.refusals.expire()) [this.scannedTo, this.hasStale, this.settledTick] = [NIL, true, undefined];
+    if (this.refusals.expire()) {
+      [this.scannedTo, this.hasStale] = [NIL, true];
+      this.due.lookAgain();
+    }
     const from = this.scannedTo;
     if (from === undefined) return;
     const trees = await sealing(

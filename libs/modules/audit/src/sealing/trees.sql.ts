@@ -51,6 +51,13 @@ export interface StoredEdge {
 /** A tree is not as the round has read it. With the fence this means that something else writes in these tables. */
 export class TreeChanged extends Error {
   override readonly name = 'TreeChanged';
+
+  constructor(
+    readonly tenantIds: readonly string[],
+    message: string,
+  ) {
+    super(`${message}: ${tenantIds.join(', ')}`);
+  }
 }
 
 type TreeRow = Omit<Tree, 'size'> & { readonly size: bigint };
@@ -109,29 +116,33 @@ const FIND_TREE = statement<TreeRow>(
    where t.tenant_id = $1`,
 );
 
-const INSERT_TREES = statement(
+const INSERT_TREES = statement<{ tenantId: string }>(
   'audit.insert_trees',
   `insert into audit.trees (tenant_id, epoch, lineage, size, earlier, tick)
    select n.tenant_id, n.epoch, n.lineage, n.size, n.earlier, n.tick
    from unnest($1::uuid[], $2::int[], $3::int[], $4::bigint[], $5::pg_snapshot[], $6::bigint[])
      n (tenant_id, epoch, lineage, size, earlier, tick)
-   on conflict (tenant_id) do nothing`,
+   on conflict (tenant_id) do nothing
+   returning tenant_id as "tenantId"`,
 );
 
-const INSERT_EPOCHS = statement(
+const INSERT_EPOCHS = statement<{ tenantId: string }>(
   'audit.insert_epochs',
   `insert into audit.epochs (tenant_id, epoch, entry)
-   select n.tenant_id, n.epoch, n.entry from unnest($1::uuid[], $2::int[], $3::text[]) n (tenant_id, epoch, entry)`,
+   select n.tenant_id, n.epoch, n.entry from unnest($1::uuid[], $2::int[], $3::text[]) n (tenant_id, epoch, entry)
+   on conflict (tenant_id, epoch) do nothing
+   returning tenant_id as "tenantId"`,
 );
 
-const UPDATE_TREES = statement(
+const UPDATE_TREES = statement<{ tenantId: string }>(
   'audit.update_trees',
   `update audit.trees t
    set size = n.size, earlier = n.earlier, later = n.later, after_seq = n.after_seq, tick = n.tick,
      sealed_at = clock_timestamp()
    from unnest($1::uuid[], $2::int[], $3::bigint[], $4::bigint[], $5::pg_snapshot[], $6::pg_snapshot[], $7::bigint[], $8::bigint[])
      n (tenant_id, epoch, old_size, size, earlier, later, after_seq, tick)
-   where t.tenant_id = n.tenant_id and t.epoch = n.epoch and t.size = n.old_size`,
+   where t.tenant_id = n.tenant_id and t.epoch = n.epoch and t.size = n.old_size
+   returning t.tenant_id as "tenantId"`,
 );
 
 const UPSERT_TILES = statement(
@@ -238,7 +249,7 @@ export async function insertTrees(tx: SystemTx, begun: readonly BegunTree[]): Pr
   const trees = begun.map(({ tree }) => tree);
   const ids = trees.map(({ tenantId }) => tenantId);
   const epochs = trees.map(({ epoch }) => epoch);
-  const inserted = tx.execute(INSERT_TREES, [
+  const inserted = tx.rows(INSERT_TREES, [
     ids,
     epochs,
     trees.map(({ lineage }) => lineage),
@@ -246,14 +257,25 @@ export async function insertTrees(tx: SystemTx, begun: readonly BegunTree[]): Pr
     trees.map(({ earlier }) => earlier),
     trees.map(({ tick }) => tick),
   ]);
-  void tx.execute(INSERT_EPOCHS, [ids, epochs, begun.map(({ entry }) => entry)]);
-  if ((await inserted) !== begun.length) throw new TreeChanged('a tree was there already');
+  const named = tx.rows(INSERT_EPOCHS, [ids, epochs, begun.map(({ entry }) => entry)]);
+  assertAll(ids, await inserted, 'a tree was there already');
+  assertAll(ids, await named, 'an epoch was there without its tree');
+}
+
+function assertAll(
+  tenantIds: readonly string[],
+  done: readonly { readonly tenantId: string }[],
+  message: string,
+): void {
+  const ids = new Set(done.map(({ tenantId }) => tenantId));
+  const left = tenantIds.filter((tenantId) => !ids.has(tenantId));
+  if (left.length > 0) throw new TreeChanged(left, message);
 }
 
 /** Writes what a round does to trees. Throws TreeChanged where one is not as it was read. */
 export async function writeChanges(tx: SystemTx, changes: readonly TreeChange[]): Promise<void> {
   if (changes.length === 0) return;
-  const updated = tx.execute(UPDATE_TREES, [
+  const updated = tx.rows(UPDATE_TREES, [
     changes.map(({ before }) => before.tenantId),
     changes.map(({ before }) => before.epoch),
     changes.map(({ before }) => before.size),
@@ -286,7 +308,8 @@ export async function writeChanges(tx: SystemTx, changes: readonly TreeChange[])
       parts.map(({ highSeq }) => highSeq),
     ]);
   }
-  if ((await updated) !== changes.length) throw new TreeChanged('a tree is not as it was read');
+  const ids = changes.map(({ before }) => before.tenantId);
+  assertAll(ids, await updated, 'a tree is not as it was read');
 }
 
 /** Which tree, as maps of trees are keyed. */
