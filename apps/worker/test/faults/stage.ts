@@ -136,7 +136,8 @@ function frontOf({ endpoint }: TestClickHouse): URL {
   return new URL(endpoint.url);
 }
 
-const PROBE = [
+/** The tables of the group `effects` and of its writers. */
+export const PROBE = [
   'create schema probe',
   `create table probe.keys (
      tenant_id uuid, key uuid, version bigint not null default 0, primary key (tenant_id, key))`,

@@ -1,0 +1,138 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { bumpEpoch, Sequencer, type Step } from '@holdfast/events';
+import { LogKeys } from '../../../../libs/modules/audit/src/sealing/log-keys';
+import { findFaults } from '../../../../libs/modules/audit/test/sealed-log';
+import { testLogKey } from '../../../../libs/modules/audit/test/test-sealer';
+import { TestDatabase } from '@holdfast/testing';
+import { PROBE } from '../../../worker/test/faults/stage';
+import { Writers } from '../../../worker/test/faults/journal';
+import { SealerProcess } from './sealer-process';
+import { SignedCheckpoints } from './signed-checkpoints';
+
+/** A lease that is over soon: what it guards does not depend on its length. */
+export const LEASE_MS = 1_500;
+const LOG_NAME = 'holdfast.test';
+/** What happens within a second, but for a machine under load. */
+const WITHIN_MS = 60_000;
+
+/** One run: a database, writers with a journal, a sequencer, and processes that seal. */
+export class SealingScene {
+  readonly signed = new SignedCheckpoints();
+  readonly processes: SealerProcess[] = [];
+  readonly directory = mkdtempSync(join(tmpdir(), 'holdfast-signer-'));
+  private readonly privateKey = testLogKey();
+  private readonly watching = new AbortController();
+  private watched: Promise<void> = Promise.resolve();
+
+  private constructor(
+    readonly database: TestDatabase,
+    readonly writers: Writers,
+    private sequencer: Sequencer,
+  ) {}
+
+  /** Opens a scene on a server; without one on that of the tests. */
+  static async open({
+    serverUrl,
+    tenants = 4,
+    seed = 1,
+  }: { serverUrl?: string; tenants?: number; seed?: number } = {}): Promise<SealingScene> {
+    const database = await (serverUrl ? TestDatabase.createOn(serverUrl) : TestDatabase.create());
+    for (const text of PROBE) await database.admin(text);
+    const writers = await Writers.prepare(database, { tenants, seed });
+    const sequencer = new Sequencer({
+      relay: database.as('holdfast_relay', 2),
+      continueOnFailover: true,
+      leaseMs: 1_000,
+      onTick: () => {},
+      report: () => {}, // The server goes away in some scenes.
+    });
+    const scene = new SealingScene(database, writers, sequencer);
+    sequencer.start();
+    scene.watched = scene.watch();
+    return scene;
+  }
+
+  /** Starts a process that seals, and does something to itself at a step. */
+  start(fault?: {
+    readonly step: Step;
+    readonly action: 'kill' | 'stop';
+    readonly pass?: number;
+  }): SealerProcess {
+    const process = new SealerProcess({
+      url: this.database.url('holdfast_sealer'),
+      directory: this.directory,
+      privateKey: this.privateKey,
+      logName: LOG_NAME,
+      leaseMs: LEASE_MS,
+      faults: fault ? [{ sleepMs: 0, pass: 1, ...fault }] : [],
+    });
+    this.processes.push(process);
+    return process;
+  }
+
+  /** Adopts the database in a further epoch, as an operator does. */
+  bump(): Promise<number> {
+    return bumpEpoch(this.database.as('holdfast_ops', 1), 'tester', 'a test of faults');
+  }
+
+  /** Waits for something that comes soon. */
+  async until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
+    for (const deadline = Date.now() + WITHIN_MS; !(await holds()); await sleep(50))
+      if (Date.now() > deadline) throw new Error(`waited too long for ${what}:\n${this.output}`);
+  }
+
+  get output(): string {
+    return this.processes.map(({ output }) => output).join('\n');
+  }
+
+  /** Ends the writing, and waits until every event has its one leaf under a checkpoint. Then nothing may contradict it. */
+  async settle(): Promise<void> {
+    await this.writers.stop();
+    let faults: readonly string[] = [];
+    await this.until('every event to be sealed', async () => {
+      faults = await this.faults();
+      return faults.length === 0;
+    }).catch((error: unknown) => {
+      throw new Error(`${faults.slice(0, 20).join('\n')}\n${String(error)}`);
+    });
+    await this.signed.collect(this.directory, (text, values) => this.database.admin(text, values));
+    const { tenantIds } = this.writers;
+    expect(await this.signed.contradictions(this.database, LOG_NAME, tenantIds)).toEqual([]);
+    expect(this.signed.count).toBeGreaterThan(tenantIds.length);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.processes.map((each) => each.kill()));
+    this.watching.abort();
+    await this.watched;
+    await this.writers.stop().catch(() => {}); // What failed before is what is reported.
+    await this.sequencer.stop();
+    await this.database.drop();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  private async faults(): Promise<string[]> {
+    const [publicKey] = new LogKeys(LOG_NAME, [this.privateKey]).publicKeys;
+    if (!publicKey) throw new Error('there is no key');
+    const log = { logName: LOG_NAME, publicKey };
+    const found = await Promise.all(
+      this.writers.tenantIds.map((tenantId) => findFaults(this.database, log, tenantId)),
+    );
+    return found.flat();
+  }
+
+  /** Collects what is signed while it happens: a checkpoint is replaced by the next one of its hour. */
+  private async watch(): Promise<void> {
+    const { signal } = this.watching;
+    while (!signal.aborted) {
+      // The server may be away, and a file be replaced while it is read.
+      await this.signed
+        .collect(this.directory, (text, values) => this.database.admin(text, values))
+        .catch(() => {});
+      await sleep(100, undefined, { signal }).catch(() => {}); // Closed.
+    }
+  }
+}
