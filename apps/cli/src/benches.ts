@@ -5,6 +5,7 @@ import { benchLedger } from '../../../libs/modules/ledger/src/ledger.bench';
 import { benchEvents } from '../../../libs/platform/events/src/events.bench';
 import { benchRls, formatRlsFigures } from '../../../libs/platform/tenancy/src/rls.bench';
 import { benchTlog, formatTlogFigures } from '../../../libs/platform/tlog/src/tlog.bench';
+import { benchAudit } from './audit.bench';
 import { type BenchSystem, withBenchSystem } from './bench-system';
 import { WrongUsage } from './failures';
 import { benchHttpReads } from './http-reads.bench';
@@ -43,6 +44,7 @@ const BENCHES: Readonly<Record<string, (system: BenchSystem, options: BenchOptio
   },
   events: deliveryText,
   delivery: againstPeers,
+  audit: (system, { seconds }) => benchAudit(system, seconds),
   tlog: async () => formatTlogFigures(await benchTlog()),
   noisy: async (system) => noiseText(await benchNoisyNeighbour(system)),
 };
