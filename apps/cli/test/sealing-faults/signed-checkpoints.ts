@@ -44,16 +44,13 @@ export class SignedCheckpoints {
     for (const [origin, sizes] of this.roots)
       for (const [size, roots] of sizes)
         if (roots.size > 1) found.push(`${origin} has ${roots.size} roots at ${size}`);
-    for (const tenantId of tenantIds) {
-      for (const tree of await readSealedTrees(database, tenantId)) {
-        const origin = `${logName}/${tenantId}/${tree.epoch}`;
-        for (const [size, roots] of this.roots.get(origin) ?? []) {
-          if (size > tree.hashes.length) continue;
-          const root = (await rootOf(tree, size)).toString('base64');
-          if (!roots.has(root))
-            found.push(`${origin} is no later state of the one that was signed at ${size}`);
-        }
-      }
+    const trees = await Promise.all(tenantIds.map((tenantId) => readSealedTrees(database, tenantId)));
+    for (const tree of trees.flat()) {
+      const origin = `${logName}/${tree.tenantId}/${tree.epoch}`;
+      const covered = [...(this.roots.get(origin) ?? [])].filter(([size]) => size <= tree.hashes.length);
+      for (const [size, roots] of covered)
+        if (!roots.has((await rootOf(tree, size)).toString('base64')))
+          found.push(`${origin} is no later state of the one that was signed at ${size}`);
     }
     return found;
   }
