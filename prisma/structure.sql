@@ -174,6 +174,9 @@ alter table audit.exports enable row level security;
 alter table audit.exports force row level security;
 create policy tenant_access on audit.exports as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.exports as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON audit.exports DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON audit.exports DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON audit.exports DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND (((to_jsonb(old.*) - '{rows_done,rows_total,byte_count,status}'::text[]) IS DISTINCT FROM (to_jsonb(new.*) - '{rows_done,rows_total,byte_count,status}'::text[])) OR ((new.status <> old.status) AND (new.status <> 'running'::text))))) EXECUTE FUNCTION tenancy.require_event();
 
 create table audit.leaves (
   tenant_id uuid not null,
@@ -414,6 +417,9 @@ alter table audit.witnesses force row level security;
 create policy holdfast_relay_reads on audit.witnesses as permissive for select to holdfast_relay using (true);
 create policy tenant_access on audit.witnesses as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.witnesses as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON audit.witnesses DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON audit.witnesses DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON audit.witnesses DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 
 create table auth.credentials (
   secret_hash bytea not null,
@@ -430,6 +436,8 @@ create table auth.credentials (
 );
 alter table auth.credentials owner to holdfast_owner;
 CREATE INDEX credentials_tenant_id_api_key_id_idx ON auth.credentials USING btree (tenant_id, api_key_id);
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON auth.credentials DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((SESSION_USER ~~ 'holdfast\_%'::text) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON auth.credentials DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((SESSION_USER ~~ 'holdfast\_%'::text) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE TRIGGER refuse_lasting BEFORE INSERT ON auth.credentials FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 create table auth.memberships (
@@ -442,6 +450,8 @@ create table auth.memberships (
 );
 alter table auth.memberships owner to holdfast_owner;
 CREATE UNIQUE INDEX memberships_tenant_id_member_id_idx ON auth.memberships USING btree (tenant_id, member_id);
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON auth.memberships DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((SESSION_USER ~~ 'holdfast\_%'::text) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON auth.memberships DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((SESSION_USER ~~ 'holdfast\_%'::text) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE TRIGGER refuse_lasting BEFORE INSERT OR UPDATE ON auth.memberships FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 create table auth.tenants (
@@ -458,6 +468,7 @@ create table auth.tenants (
 );
 alter table auth.tenants owner to holdfast_owner;
 CREATE INDEX tenants_revocations_idx ON auth.tenants USING btree (revocations) WHERE (revocations > 0);
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON auth.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((SESSION_USER ~~ 'holdfast\_%'::text) AND (current_setting('is_superuser'::text) = 'off'::text) AND (((new.state IS DISTINCT FROM old.state) OR (new.plan IS DISTINCT FROM old.plan)) AND ('erasing'::text <> ALL (ARRAY[old.state, new.state]))))) EXECUTE FUNCTION tenancy.require_event('id');
 
 create table events.group_actions (
   id bigint generated always as identity not null,
@@ -577,6 +588,7 @@ CREATE INDEX log_xid_idx ON events.log USING btree (xid);
 alter table events.log enable row level security;
 alter table events.log force row level security;
 create policy holdfast_log_appends on events.log as permissive for insert to holdfast_log with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+create policy holdfast_log_looks on events.log as permissive for select to holdfast_log using (true);
 create policy holdfast_relay_reads on events.log as permissive for select to holdfast_relay using (true);
 create policy holdfast_sealer_reads on events.log as permissive for select to holdfast_sealer using (true);
 create policy tenant_access on events.log as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
@@ -739,6 +751,9 @@ alter table identity.api_keys enable row level security;
 alter table identity.api_keys force row level security;
 create policy tenant_access on identity.api_keys as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on identity.api_keys as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON identity.api_keys DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON identity.api_keys DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON identity.api_keys DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 
 create table identity.credential_addresses (
   tenant_id uuid not null,
@@ -806,6 +821,9 @@ alter table identity.invitations enable row level security;
 alter table identity.invitations force row level security;
 create policy tenant_access on identity.invitations as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on identity.invitations as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON identity.invitations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON identity.invitations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON identity.invitations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 
 create table identity.issuers (
   tenant_id uuid not null,
@@ -831,6 +849,9 @@ alter table identity.issuers enable row level security;
 alter table identity.issuers force row level security;
 create policy tenant_access on identity.issuers as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on identity.issuers as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON identity.issuers DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON identity.issuers DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON identity.issuers DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 
 create table identity.members (
   tenant_id uuid not null,
@@ -871,6 +892,9 @@ alter table identity.members enable row level security;
 alter table identity.members force row level security;
 create policy tenant_access on identity.members as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on identity.members as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON identity.members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON identity.members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON identity.members DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 
 create table identity.roles (
   tenant_id uuid not null,
@@ -889,6 +913,9 @@ alter table identity.roles enable row level security;
 alter table identity.roles force row level security;
 create policy tenant_access on identity.roles as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on identity.roles as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON identity.roles DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON identity.roles DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON identity.roles DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 
 create table identity.support_accesses (
   tenant_id uuid not null,
@@ -909,6 +936,9 @@ alter table identity.support_accesses enable row level security;
 alter table identity.support_accesses force row level security;
 create policy tenant_access on identity.support_accesses as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on identity.support_accesses as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON identity.support_accesses DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON identity.support_accesses DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON identity.support_accesses DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 
 create table ledger.accounts (
   tenant_id uuid not null,
@@ -952,6 +982,9 @@ alter table ledger.accounts enable row level security;
 alter table ledger.accounts force row level security;
 create policy tenant_access on ledger.accounts as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on ledger.accounts as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE TRIGGER recorded_delete AFTER DELETE ON ledger.accounts REFERENCING OLD TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_changes();
+CREATE TRIGGER recorded_insert AFTER INSERT ON ledger.accounts REFERENCING NEW TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_changes();
+CREATE TRIGGER recorded_update AFTER UPDATE ON ledger.accounts REFERENCING NEW TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_changes();
 
 create table ledger.books (
   tenant_id uuid not null,
@@ -965,6 +998,9 @@ alter table ledger.books enable row level security;
 alter table ledger.books force row level security;
 create policy tenant_access on ledger.books as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on ledger.books as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON ledger.books DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON ledger.books DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND (new.closed_through IS NOT NULL))) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON ledger.books DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 
 create table ledger.breaks (
   tenant_id uuid not null,
@@ -1085,6 +1121,16 @@ alter table ledger.transfers enable row level security;
 alter table ledger.transfers force row level security;
 create policy tenant_access on ledger.transfers as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on ledger.transfers as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE TRIGGER recorded_delete AFTER DELETE ON ledger.transfers REFERENCING OLD TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_transfers();
+CREATE TRIGGER recorded_insert AFTER INSERT ON ledger.transfers REFERENCING NEW TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_transfers();
+CREATE TRIGGER recorded_update AFTER UPDATE ON ledger.transfers REFERENCING NEW TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_transfers();
+
+create table tenancy.changes (
+  tenant uuid not null,
+  change text not null
+) with (autovacuum_vacuum_cost_delay=0, autovacuum_vacuum_scale_factor=0, autovacuum_vacuum_threshold=5000);
+alter table tenancy.changes owner to holdfast_owner;
+CREATE CONSTRAINT TRIGGER recorded AFTER INSERT ON tenancy.changes DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tenancy.require_event_of_statement();
 
 create table tenancy.exemptions (
   rule integer not null,
@@ -1162,6 +1208,9 @@ alter table tenants.exports enable row level security;
 alter table tenants.exports force row level security;
 create policy tenant_access on tenants.exports as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on tenants.exports as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON tenants.exports DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON tenants.exports DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON tenants.exports DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND (((to_jsonb(old.*) - '{rows_done,rows_total,byte_count,status}'::text[]) IS DISTINCT FROM (to_jsonb(new.*) - '{rows_done,rows_total,byte_count,status}'::text[])) OR ((new.status <> old.status) AND (new.status <> 'running'::text))))) EXECUTE FUNCTION tenancy.require_event();
 
 create table tenants.tasks (
   tenant_id uuid not null,
@@ -1213,6 +1262,9 @@ alter table tenants.tenants force row level security;
 create policy holdfast_ops_reads on tenants.tenants as permissive for select to holdfast_ops using (true);
 create policy tenant_access on tenants.tenants as permissive for all to holdfast_app, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on tenants.tenants as restrictive for all to holdfast_app, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON tenants.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON tenants.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON tenants.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND ((to_jsonb(old.*) - 'erase_postponed'::text) IS DISTINCT FROM (to_jsonb(new.*) - 'erase_postponed'::text)))) EXECUTE FUNCTION tenancy.require_event();
 CREATE TRIGGER record_slug AFTER INSERT OR DELETE OR UPDATE OF slug ON tenants.tenants FOR EACH ROW EXECUTE FUNCTION auth.record_slug();
 
 create table tenants.usage_counts (
@@ -1310,6 +1362,9 @@ alter table webhooks.endpoints force row level security;
 create policy holdfast_relay_reads on webhooks.endpoints as permissive for select to holdfast_relay using (true);
 create policy tenant_access on webhooks.endpoints as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on webhooks.endpoints as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON webhooks.endpoints DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND (old.removed_at IS NULL))) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON webhooks.endpoints DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON webhooks.endpoints DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND ((to_jsonb(old.*) - 'failing_since'::text) IS DISTINCT FROM (to_jsonb(new.*) - 'failing_since'::text)))) EXECUTE FUNCTION tenancy.require_event();
 CREATE TRIGGER refuse_lasting BEFORE INSERT OR UPDATE OF url ON webhooks.endpoints FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 create table webhooks.lanes (
@@ -1355,6 +1410,8 @@ alter table webhooks.secrets enable row level security;
 alter table webhooks.secrets force row level security;
 create policy tenant_access on webhooks.secrets as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on webhooks.secrets as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON webhooks.secrets DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON webhooks.secrets DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND (new.ends_at IS DISTINCT FROM old.ends_at))) EXECUTE FUNCTION tenancy.require_event();
 CREATE TRIGGER refuse_lasting BEFORE INSERT ON webhooks.secrets FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 -- Functions
@@ -1862,7 +1919,15 @@ declare
     else (select array_agg(tenancy.grant_principal(g.signed) order by g.place) from unnest(grants) with ordinality g (signed, place)) end;
   actors text[] := (select array_agg(split_part(p.principal, '|', 1) order by p.place) from unnest(principals) with ordinality p (principal, place));
   acts text[] := (select array_agg(nullif(split_part(p.principal, '|', 4), '') order by p.place) from unnest(principals) with ordinality p (principal, place));
+  late text;
 begin
+  -- A megabyte is what a request may have; readers, the sealer among them, make text of each. Elements of an array that is an
+  -- argument are not compressed.
+  if exists (select from unnest(payloads) p (payload) where pg_column_size(p.payload) > 1048576)
+     or pg_column_size(types) + pg_column_size(stream_types) + pg_column_size(correlation_ids) + pg_column_size(causation_ids)
+       + pg_column_size(traceparents) > 65536 + 1024 * cardinality(ids) then
+    raise exception 'an event is larger than a megabyte' using errcode = '22001';
+  end if;
   insert into events.log (xid, tenant_id, id, stream_type, stream_id, stream_version, type, schema_version, actor, act,
     correlation_id, causation_id, traceparent, occurred_at, data)
   select pg_current_xact_id(), tenant, e.id, e.stream_type, e.stream_id, e.stream_version, e.type, e.schema_version,
@@ -1873,6 +1938,21 @@ begin
     with ordinality e (id, type, schema_version, stream_type, stream_id, stream_version, payload, correlation_id,
       causation_id, traceparent, place)
   order by e.place;
+  if 1 < any (stream_versions) then
+    -- A look-up of its own for each, by the unique key.
+    select format('%s/%s %s', e.stream_type, e.stream_id, e.stream_version) into late
+    from unnest(stream_types, stream_ids, stream_versions) e (stream_type, stream_id, stream_version)
+    left join lateral (
+      select true as there from events.log l
+      where l.tenant_id = tenant and l.stream_type = e.stream_type and l.stream_id = e.stream_id
+        and l.stream_version = e.stream_version - 1
+      limit 1) before on true
+    where e.stream_version > 1 and before.there is null
+    limit 1;
+    if late is not null then
+      raise exception 'no version before % was announced', late using errcode = 'HF031';
+    end if;
+  end if;
 end $function$;
 alter function events.append(uuid[],text[],integer[],text[],uuid[],bigint[],jsonb[],text[],text[],text[],text[],integer[]) owner to holdfast_log;
 
@@ -3368,6 +3448,44 @@ begin
 end $function$;
 alter function tenancy.mint(uuid,text,text[],timestamp with time zone,text,text) owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION tenancy.note_changes()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  tenant uuid := (select c.tenant_id from changed c limit 1);
+  place tid;
+begin
+  if tenant is not null then
+    insert into tenancy.changes (tenant, change)
+    values (tenant, format('%s of %s.%s', lower(tg_op), tg_table_schema, tg_table_name))
+    returning ctid into place;
+    delete from tenancy.changes c where c.ctid = place;
+  end if;
+  return null;
+end $function$;
+alter function tenancy.note_changes() owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.note_transfers()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  tenant uuid := (select c.tenant_id from changed c where c.refusal is null limit 1);
+  place tid;
+begin
+  if tenant is not null then
+    insert into tenancy.changes (tenant, change) values (tenant, lower(tg_op) || ' of ledger.transfers') returning ctid into place;
+    delete from tenancy.changes c where c.ctid = place;
+  end if;
+  return null;
+end $function$;
+alter function tenancy.note_transfers() owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION tenancy.protect(target regclass, readers name[] DEFAULT '{}'::name[])
  RETURNS void
  LANGUAGE plpgsql
@@ -3389,6 +3507,92 @@ begin
   end loop;
 end $function$;
 alter function tenancy.protect(regclass,name[]) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.record(target regclass, only_inserts text DEFAULT 'true'::text, only_updates text DEFAULT 'true'::text, only_deletes text DEFAULT 'true'::text, asked text DEFAULT 'current_user <> ''holdfast_owner'''::text, tenant_column text DEFAULT 'tenant_id'::text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  change record;
+begin
+  for change in
+    select c.name, c.condition
+    from (values ('insert', only_inserts), ('update', only_updates), ('delete', only_deletes)) c (name, condition)
+    where c.condition <> 'false'
+  loop
+    execute format(
+      'create constraint trigger recorded_%1$s after %1$s on %2$s deferrable initially deferred for each row
+       when (%3$s and current_setting(''is_superuser'') = ''off'' and (%4$s))
+       execute function tenancy.require_event(%5$s)', change.name, target, asked, change.condition,
+      case when tenant_column <> 'tenant_id' then quote_literal(tenant_column) end);
+  end loop;
+end $function$;
+alter function tenancy.record(regclass,text,text,text,text,text) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.record_batches(target regclass, noted_by regprocedure DEFAULT 'tenancy.note_changes()'::regprocedure)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  change record;
+begin
+  for change in select c.name, c.side from (values ('insert', 'new'), ('update', 'new'), ('delete', 'old')) c (name, side) loop
+    execute format(
+      'create trigger recorded_%1$s after %1$s on %2$s referencing %3$s table as changed for each statement
+       when (current_user <> ''holdfast_owner'' and current_setting(''is_superuser'') = ''off'')
+       execute function %4$s', change.name, target, change.side, noted_by);
+  end loop;
+end $function$;
+alter function tenancy.record_batches(regclass,regprocedure) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.refuse_unannounced(tenant uuid, change text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+  if not exists (
+      select from (select e.tenant_id from events.log e where e.xid = pg_current_xact_id() offset 0) own
+      where own.tenant_id = tenant) then
+    raise exception '% was not announced', change using errcode = 'HF030';
+  end if;
+end $function$;
+alter function tenancy.refuse_unannounced(uuid,text) owner to holdfast_log;
+
+CREATE OR REPLACE FUNCTION tenancy.require_event()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  tenant uuid;
+begin
+  if tg_nargs = 0 then
+    tenant := coalesce(new.tenant_id, old.tenant_id);
+  else
+    tenant := (to_jsonb(coalesce(new, old))->>tg_argv[0])::uuid;
+  end if;
+  perform tenancy.refuse_unannounced(tenant, format('%s of %s.%s', lower(tg_op), tg_table_schema, tg_table_name));
+  return null;
+end $function$;
+alter function tenancy.require_event() owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.require_event_of_statement()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  perform tenancy.refuse_unannounced(new.tenant, new.change);
+  return null;
+end $function$;
+alter function tenancy.require_event_of_statement() owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION tenancy.rotate_signing_key()
  RETURNS text
@@ -3597,6 +3801,7 @@ grant execute on function tenancy.grant_principal(text) to holdfast_app;
 grant execute on function tenancy.grant_principal(text) to holdfast_log;
 grant execute on function tenancy.grant_principal(text) to holdfast_ops;
 grant execute on function tenancy.import_page(text,text[]) to holdfast_app;
+grant execute on function tenancy.refuse_unannounced(uuid,text) to holdfast_owner;
 grant execute on function tenancy.rotate_signing_key() to holdfast_ops;
 grant execute on function tenancy.scopes() to holdfast_app;
 grant execute on function tenancy.scopes() to holdfast_log;
@@ -3716,7 +3921,7 @@ grant select on table events.lineage (id) to holdfast_app;
 grant select on table events.lineage (server_started_at) to holdfast_app;
 grant select on table events.lineage (stopped_at) to holdfast_app;
 grant select on table events.log to holdfast_app;
-grant insert on table events.log to holdfast_log;
+grant insert, select on table events.log to holdfast_log;
 grant select on table events.log to holdfast_ops;
 grant select on table events.log to holdfast_relay;
 grant select on table events.log to holdfast_sealer;

@@ -235,9 +235,9 @@ aggregate<Period>('ledger.period', {
   isTenantItself: true,
   rows: statement<AggregateRow<Period>>(
     'ledger.list_folded_periods',
-    `select tenant_id as id, revision - 1 as "streamVersion", closed_through::text as "closedThrough"
+    `select tenant_id as id, null::bigint as "streamVersion", closed_through::text as "closedThrough"
      from ledger.books
-     where tenant_id = $1 and tenant_id > $2
+     where tenant_id = $1 and tenant_id > $2 and revision > 1
      order by tenant_id
      limit $3`,
   ),

@@ -1,8 +1,9 @@
 import { type Caller, newId } from '@holdfast/kernel';
-import { Grants, type TenantDatabase } from '@holdfast/tenancy';
+import { announcement, Grants, type TenantDatabase } from '@holdfast/tenancy';
 import { TestDatabase } from '@holdfast/testing';
 import type { OpenAccountInput } from '../src/accounts/account';
 import { insertAccount } from '../src/accounts/accounts.sql';
+import { accountOpened } from '../src/ledger.events';
 import { PLAIN, postBatch, type Posting, type PostingResult } from '../src/posting/post-batch.sql';
 
 /** Between no accounts and of nothing, but for what is given: a posting as the API would make it. */
@@ -58,8 +59,13 @@ export class TestLedger {
 
   async open(caller: Caller, account: Partial<OpenAccountInput> = {}): Promise<string> {
     const id = newId();
-    const fields = { code: id, asset: 'EUR/2', normalBalance: 'debit', limit: 'none', metadata: {} } as const;
-    await this.tenants.transaction(caller, (tx) => insertAccount(tx, id, { ...fields, ...account }));
+    const plain = { code: id, asset: 'EUR/2', normalBalance: 'debit', limit: 'none', metadata: {} } as const;
+    const fields = { ...plain, ...account };
+    const { asset, normalBalance, limit } = fields;
+    await this.tenants.transaction(caller, async (tx) => {
+      await insertAccount(tx, id, fields);
+      await tx.announce(announcement(accountOpened, { id, version: 1n }, { asset, normalBalance, limit }));
+    });
     return id;
   }
 

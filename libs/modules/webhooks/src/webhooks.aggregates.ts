@@ -5,25 +5,25 @@ import { webhookRemoved, webhookSecretRotated, webhookTested } from './webhooks.
 
 interface Webhook {
   readonly disabledReason: 'tenant' | 'gone' | 'failing' | null;
-  readonly isRemoved: boolean;
 }
 
+// Of a removed one the row stays until the housekeeper has deleted what belongs to it.
 aggregate<Webhook>('webhooks.endpoint', {
   rows: statement<AggregateRow<Webhook>>(
     'webhooks.list_folded_endpoints',
-    `select id, version as "streamVersion", disabled_reason as "disabledReason", removed_at is not null as "isRemoved"
+    `select id, version as "streamVersion", disabled_reason as "disabledReason"
      from webhooks.endpoints
-     where tenant_id = $1 and id > $2
+     where tenant_id = $1 and id > $2 and removed_at is null
      order by id
      limit $3`,
   ),
   on: (on) => [
-    on(webhookCreated, () => ({ disabledReason: null, isRemoved: false })),
+    on(webhookCreated, () => ({ disabledReason: null })),
     on(webhookChanged, () => ({})),
     on(webhookEnabled, () => ({ disabledReason: null })),
     on(webhookDisabled, ({ reason }) => ({ disabledReason: reason })),
     on(webhookSecretRotated, () => ({})),
-    on(webhookRemoved, () => ({ isRemoved: true })),
+    on(webhookRemoved, () => null),
     on(webhookTested, () => ({})),
   ],
 });

@@ -42,6 +42,14 @@ export class TenantContextRefused extends Error {
   override readonly name = 'TenantContextRefused';
 }
 
+/**
+ * The transaction changed a recorded table and announced no event (SQLSTATE HF030), or an event whose predecessor was never
+ * announced (HF031): a defect of the command. Nothing of it was committed.
+ */
+export class ChangeNotRecorded extends Error {
+  override readonly name = 'ChangeNotRecorded';
+}
+
 /** PostgreSQL's own codes, from Appendix A of its manual. */
 const SERIALIZATION_FAILURE = '40001';
 const DEADLOCK_DETECTED = '40P01';
@@ -85,6 +93,8 @@ export function translate(error: unknown): unknown {
   const state = sqlState(error);
   if (state === undefined) return isConnectionLoss(error) ? new DatabaseUnavailable(error) : error;
   if (state === 'HF001') return new TenantContextRefused('no valid tenant context', { cause: error });
+  if (state === 'HF030' || state === 'HF031')
+    return new ChangeNotRecorded((error as DatabaseError).message, { cause: error });
   if (isRetryable(error) || state === LOCK_NOT_AVAILABLE || state === QUERY_CANCELED)
     return new DatabaseBusy(error);
   if (state === '23505' && (error as DatabaseError).constraint === STREAM_VERSION_KEY) return new Conflict();

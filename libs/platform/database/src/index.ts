@@ -1,5 +1,6 @@
 export { Database, type DatabaseOptions } from './database';
 export {
+  ChangeNotRecorded,
   DatabaseBusy,
   DatabaseUnavailable,
   OutcomeUnknown,
@@ -18,4 +19,4 @@ export {
   type Statement,
   UtilityStatementRefused,
 } from './statement';
-export { type Connection, SystemTx, Transaction } from './transaction';
+export { type Access, type Connection, SystemTx, Transaction } from './transaction';

@@ -31,6 +31,18 @@ const RESET: readonly Step[] = ['close all', 'reset all', 'select pg_advisory_un
  */
 const COMMIT_TIMEOUT_MS = 5_000;
 
+/**
+ * What a transaction may do. In `one snapshot` it reads, and each of its statements sees what was committed before the first:
+ * for readings that have to fit together. Vacuum keeps everything back that it could see.
+ */
+export type Access = 'read only' | 'read write' | 'one snapshot';
+
+const OPENING: Readonly<Record<Access, string>> = {
+  'read only': 'read committed, read only',
+  'read write': 'read committed, read write',
+  'one snapshot': 'repeatable read, read only',
+};
+
 /** Without it the driver sends a text that has neither a name nor values as a script, which may hold several commands. */
 const EXTENDED = { queryMode: 'extended' };
 
@@ -57,7 +69,7 @@ export class Transaction {
 
   constructor(
     private readonly connection: PoolClient,
-    readonly access: 'read only' | 'read write' = 'read write',
+    readonly access: Access = 'read write',
   ) {}
 
   /** Of a commit that was not answered in time: its answer, should it come. Until then the server may hold its locks. */
@@ -136,7 +148,7 @@ export class Transaction {
 
   private begin(): void {
     // Says all that a setting of the session could say otherwise: it may be read before the reset.
-    const text = `begin isolation level read committed, ${this.access}, not deferrable`;
+    const text = `begin isolation level ${OPENING[this.access]}, not deferrable`;
     const begin = { name: `begin ${this.access}`, text };
     const [opened] = this.opening(begin).map((each) => this.track(this.send(each)));
     void opened?.catch((error: unknown) => {

@@ -1,6 +1,6 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { sqlState, TenantContextRefused, UtilityStatementRefused } from '@holdfast/database';
-import { TestDatabase, testRoutes } from '@holdfast/testing';
+import { fixtureMade, TestDatabase, testRoutes } from '@holdfast/testing';
 import { callerOf, readGrant } from './grant';
 import { Attack, SECRET } from '../test/attack';
 import type { TenantDatabase } from './tenant-database';
@@ -24,12 +24,11 @@ describe.each(testRoutes())('A tenant context, $route', (route) => {
       [attacker, 'attacker'],
       [victim, SECRET],
     ] as const) {
-      await tenants.transaction(caller, (tx) =>
-        inject(tx, 'insert into tenants.tenants (tenant_id, slug, name) values ($1, $2, $2)', [
-          caller.tenantId,
-          slug,
-        ]),
-      );
+      await tenants.transaction(caller, async (tx) => {
+        const insert = 'insert into tenants.tenants (tenant_id, slug, name) values ($1, $2, $2)';
+        await inject(tx, insert, [caller.tenantId, slug]);
+        await tx.announce(fixtureMade());
+      });
     }
   });
   afterAll(() => database.drop());

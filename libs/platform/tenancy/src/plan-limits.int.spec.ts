@@ -1,6 +1,6 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { statement } from '@holdfast/database';
-import { TestDatabase } from '@holdfast/testing';
+import { fixtureMade, TestDatabase } from '@holdfast/testing';
 import { FeatureNotInPlan, QuotaExceeded, requireFeature, requireQuota } from './plan-limits';
 import type { TenantDatabase } from './tenant-database';
 
@@ -32,6 +32,7 @@ describe('A plan', () => {
     tenants.transaction(caller, async (tx) => {
       await requireQuota(tx, 'apiKeys', COUNT);
       await tx.execute(INSERT, [tx.tenantId, newId()]);
+      await tx.announce(fixtureMade());
     });
 
   it('lets no more be added than its quota, however many add at once', async () => {

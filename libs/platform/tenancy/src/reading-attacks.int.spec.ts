@@ -1,6 +1,6 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { sqlState } from '@holdfast/database';
-import { TestDatabase, testRoutes } from '@holdfast/testing';
+import { fixtureMade, TestDatabase, testRoutes } from '@holdfast/testing';
 import { Attack, SECRET, textOf } from '../test/attack';
 import type { TenantDatabase } from './tenant-database';
 
@@ -278,7 +278,10 @@ describe.each(testRoutes())('One injected statement, $route', (route) => {
       'delete from idempotency.answers',
       `merge into identity.api_keys k using (select 1) s on k.name = k.name when matched then update set name = 'merged'`,
     ]) {
-      await tenants.transaction(attacker, (tx) => inject(tx, text));
+      await tenants.transaction(attacker, async (tx) => {
+        await inject(tx, text);
+        await tx.announce(fixtureMade());
+      });
     }
     expect(await belongings()).toEqual(untouched);
     expect(JSON.stringify(untouched)).toContain(SECRET);

@@ -1,6 +1,6 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { UtilityStatementRefused } from '@holdfast/database';
-import { TestDatabase, testRoutes } from '@holdfast/testing';
+import { fixtureMade, TestDatabase, testRoutes } from '@holdfast/testing';
 import { Attack } from '../test/attack';
 import type { TenantDatabase } from './tenant-database';
 
@@ -101,9 +101,11 @@ describe.each(testRoutes())('A session that one tenant has used, $route', (route
       const insert = 'insert into tenants.tenants (tenant_id, slug, name) values ($1, $2, $2) returning slug';
       const slug = String(name).replaceAll('_', '-');
       const caller = await database.caller();
-      expect(await tenants.transaction(caller, (tx) => inject(tx, insert, [tx.tenantId, slug]))).toEqual([
-        { slug },
-      ]);
+      const inserting = tenants.transaction(caller, async (tx) => {
+        await tx.announce(fixtureMade());
+        return inject(tx, insert, [tx.tenantId, slug]);
+      });
+      expect(await inserting).toEqual([{ slug }]);
     }
   });
 

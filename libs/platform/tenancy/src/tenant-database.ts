@@ -21,6 +21,11 @@ export class TenantDatabase {
     return this.database.transaction((connection) => this.open(connection, caller, 'read only'), work);
   }
 
+  /** The same where all that is read has to fit together, however long it takes: every statement sees one snapshot. */
+  inOneSnapshot<T>(caller: Caller, work: (tx: TenantTx) => Promise<T>): Promise<T> {
+    return this.database.transaction((connection) => this.open(connection, caller, 'one snapshot'), work);
+  }
+
   /** The rows of one statement, in a transaction that crosses the network once: begin, enter, read and commit travel together. */
   rows<Row>(caller: Caller, statement: Statement<Row>, values: readonly unknown[]): Promise<Row[]> {
     return this.database.transaction(

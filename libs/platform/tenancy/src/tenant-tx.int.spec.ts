@@ -1,6 +1,6 @@
 import { newId } from '@holdfast/kernel';
 import { statement } from '@holdfast/database';
-import { TestDatabase } from '@holdfast/testing';
+import { fixtureMade, TestDatabase } from '@holdfast/testing';
 import type { TenantDatabase } from './tenant-database';
 
 const INSERT = statement(
@@ -28,7 +28,10 @@ describe('TenantTx', () => {
       [first, 'first'],
       [second, 'second'],
     ] as const) {
-      await tenants.transaction(caller, (tx) => tx.execute(INSERT, [tx.tenantId, slug, slug]));
+      await tenants.transaction(caller, async (tx) => {
+        await tx.execute(INSERT, [tx.tenantId, slug, slug]);
+        await tx.announce(fixtureMade());
+      });
     }
     expect(await tenants.rows(first, LIST, [])).toEqual([{ slug: 'first' }]);
     expect(await tenants.reading(second, (tx) => tx.rows(LIST))).toEqual([{ slug: 'second' }]);

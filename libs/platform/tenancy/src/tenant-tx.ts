@@ -1,5 +1,5 @@
 import type { Caller, CommittedEvent } from '@holdfast/kernel';
-import { type Connection, statement, Transaction } from '@holdfast/database';
+import { type Access, type Connection, statement, Transaction } from '@holdfast/database';
 import type { Vault } from '@holdfast/vault';
 import { type Announcement, committedEventOf } from './announcement';
 
@@ -24,7 +24,7 @@ export class TenantTx extends Transaction {
   constructor(
     connection: Connection,
     readonly caller: Caller,
-    access: 'read only' | 'read write' = 'read write',
+    access: Access = 'read write',
     /** Keeps personal values of events; without it they are kept nowhere, and the log has the commitments alone. */
     readonly vault?: Vault,
   ) {

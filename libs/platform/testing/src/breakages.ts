@@ -257,4 +257,36 @@ export const BREAKAGES: readonly Breakage[] = [
     rule: 20,
     object: 'holdfast_events',
   },
+  {
+    what: 'a tenant table whose changes no event tells of',
+    sql: PROTECTED,
+    rule: 26,
+    object: 'tenants.notes',
+  },
+  {
+    what: 'a disabled trigger',
+    sql: 'alter table ledger.transfers disable trigger recorded_insert',
+    rule: 26,
+    object: 'ledger.transfers insert',
+  },
+  {
+    what: 'all triggers of a table disabled',
+    sql: 'alter table identity.members disable trigger user',
+    rule: 26,
+    object: 'identity.members update',
+  },
+  {
+    what: 'a trigger that is gone',
+    sql: 'drop trigger recorded_delete on identity.roles',
+    rule: 26,
+    object: 'identity.roles delete',
+  },
+  {
+    what: 'a trigger that looks before the event is there, or never',
+    sql: `drop trigger recorded_update on ledger.accounts;
+      create constraint trigger recorded_update after update on ledger.accounts deferrable initially deferred for each row
+        when (new.version < 0) execute function tenancy.require_event()`,
+    rule: 26,
+    object: 'ledger.accounts update',
+  },
 ];

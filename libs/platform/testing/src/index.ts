@@ -1,5 +1,6 @@
 export { findUnbound } from './bound-role';
 export { type Breakage, BREAKAGES } from './breakages';
+export { fixtureMade } from './fixture-made';
 export { lineDifferences } from './line-differences';
 export { freePort } from '@holdfast/embedded';
 export { type KafkaConnect } from './kafka-connect';

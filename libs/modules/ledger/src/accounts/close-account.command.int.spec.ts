@@ -1,3 +1,4 @@
+import { fixtureMade } from '@holdfast/testing';
 import { newId, NotFound } from '@holdfast/kernel';
 import { LedgerApp } from '../../test/ledger-app';
 import type { Posting } from '../posting/post-batch.sql';
@@ -77,6 +78,7 @@ describe('CloseAccount and ReopenAccount', () => {
   it('are waited for by a posting, which then sees the account closed', async () => {
     const ordered = await app.tenants.transaction(app.caller, async (tx) => {
       await updateAccount(tx, cash, { isClosed: true, metadata: {} });
+      await tx.announce(fixtureMade());
       const booked = post();
       await app.untilWaiting(1);
       return { booked };

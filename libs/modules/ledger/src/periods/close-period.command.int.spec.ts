@@ -1,3 +1,4 @@
+import { fixtureMade } from '@holdfast/testing';
 import { lockAccount } from '../accounts/accounts.sql';
 import { LedgerApp } from '../../test/ledger-app';
 import { ClosePeriod, ReopenPeriod } from './close-period.command';
@@ -101,6 +102,7 @@ describe('ClosePeriod and ReopenPeriod', () => {
     const ordered = await app.tenants.transaction(app.caller, async (tx) => {
       await lockBooks(tx);
       await updateBooks(tx, '2026-10-31');
+      await tx.announce(fixtureMade());
       const booked = post('2026-10-31');
       await app.untilWaiting(1);
       return { booked };

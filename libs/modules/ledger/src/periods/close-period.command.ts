@@ -5,7 +5,7 @@ import { CommandHandler } from '@nestjs/cqrs';
 import type { z } from 'zod';
 import { periodClosed, periodReopened } from '../ledger.events';
 import { type closePeriodInput, type PeriodView, type reopenPeriodInput, showPeriod } from './period';
-import { lockBooks, updateBooks } from './periods.sql';
+import { lockBooks, nextPeriodVersion, updateBooks } from './periods.sql';
 
 /**
  * Closes all days through one: nothing can be dated back into them any more. Waits for what is being dated back. Where they are
@@ -31,14 +31,8 @@ export class ClosePeriodHandler extends TenantCommandHandler<ClosePeriod> {
       throw new InvalidInput([{ pointer: '/through', code: 'not_over', message }]);
     }
     const books = await updateBooks(tx, through);
-    // The first revision is the one that nobody made.
-    await tx.announce(
-      announcement(
-        periodClosed,
-        { id: tx.tenantId, version: books.revision - 1n },
-        { closedThrough: through },
-      ),
-    );
+    const version = await nextPeriodVersion(tx, periodClosed.streamType);
+    await tx.announce(announcement(periodClosed, { id: tx.tenantId, version }, { closedThrough: through }));
     return showPeriod(books);
   }
 }
@@ -50,13 +44,8 @@ export class ReopenPeriodHandler extends TenantCommandHandler<ReopenPeriod> {
     const { closed_through: closedThrough } = locked;
     if (closedThrough === null || (through !== null && through >= closedThrough)) return showPeriod(locked);
     const books = await updateBooks(tx, through);
-    await tx.announce(
-      announcement(
-        periodReopened,
-        { id: tx.tenantId, version: books.revision - 1n },
-        { closedThrough: through },
-      ),
-    );
+    const version = await nextPeriodVersion(tx, periodReopened.streamType);
+    await tx.announce(announcement(periodReopened, { id: tx.tenantId, version }, { closedThrough: through }));
     return showPeriod(books);
   }
 }

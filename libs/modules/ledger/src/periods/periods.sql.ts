@@ -28,6 +28,20 @@ const UPDATE = statement<BooksRow>(
      (((ledger.clock() - interval '1 hour') at time zone 'utc')::date - 1)::text as closable_through`,
 );
 
+// Not counted in the books' revision: an imported tenant has that of the tenant it was exported from, and the events of
+// that one on a stream of another id.
+const NEXT_VERSION = statement<{ readonly version: bigint }>(
+  'ledger.next_period_version',
+  `select coalesce(max(stream_version), 0) + 1 as version
+   from events.log
+   where tenant_id = $1 and stream_type = $2 and stream_id = $1`,
+);
+
+/** The next version of the stream that tells of locked books. */
+export async function nextPeriodVersion(tx: TenantTx, streamType: string): Promise<bigint> {
+  return (await tx.row(NEXT_VERSION, [tx.tenantId, streamType]))?.version ?? 1n;
+}
+
 /** The tenant's books, once whatever is being dated back is committed; none can be until this transaction has ended. */
 export async function lockBooks(tx: TenantTx): Promise<BooksRow> {
   await tx.rows(INSERT, [tx.tenantId]);

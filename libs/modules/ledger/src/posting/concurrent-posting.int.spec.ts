@@ -2,9 +2,9 @@ import { type Caller, newId } from '@holdfast/kernel';
 import { TestDatabase } from '@holdfast/testing';
 import type { TenantDatabase } from '@holdfast/tenancy';
 import type { OpenAccountInput } from '../accounts/account';
-import { insertAccount } from '../accounts/accounts.sql';
 import { PLAIN, postBatch, type Posting, type PostingResult } from './post-batch.sql';
 import { posterOver } from './poster';
+import { storeAccount } from '../../test/stored-account';
 
 /** Connections that post at once. */
 const WRITERS = 8;
@@ -24,11 +24,7 @@ describe('Posting from many connections at once', () => {
   afterAll(() => database.drop());
 
   const open = (limit: OpenAccountInput['limit'] = 'none'): Promise<string> =>
-    tenants.transaction(caller, async (tx) => {
-      const id = newId();
-      await insertAccount(tx, id, { code: id, asset: 'EUR/2', normalBalance: 'debit', limit, metadata: {} });
-      return id;
-    });
+    storeAccount(database, caller.tenantId, { limit });
 
   const posting = (
     debitAccountId: string,

@@ -3,10 +3,10 @@ import { statement } from '@holdfast/database';
 import { TestDatabase } from '@holdfast/testing';
 import { readGrant, type TenantDatabase } from '@holdfast/tenancy';
 import type { OpenAccountInput } from '../accounts/account';
-import { insertAccount } from '../accounts/accounts.sql';
 import { refusalOf } from '../ledger.errors';
 import { transferPosted } from '../ledger.events';
 import { PLAIN, postBatch, type Posting, type PostingResult } from './post-batch.sql';
+import { storeAccount } from '../../test/stored-account';
 
 /** As processes of the release before call it; it goes with the wrapper. */
 const RELEASE_BEFORE = statement<{ result: string; id: string; replayed: boolean }>(
@@ -34,18 +34,7 @@ describe('ledger.post_items', () => {
   afterAll(() => database.drop());
 
   const open = (account: Partial<OpenAccountInput> = {}, by: Caller = caller): Promise<string> =>
-    tenants.transaction(by, async (tx) => {
-      const id = newId();
-      await insertAccount(tx, id, {
-        code: id,
-        asset: 'EUR/2',
-        normalBalance: 'debit',
-        limit: 'none',
-        metadata: {},
-        ...account,
-      });
-      return id;
-    });
+    storeAccount(database, by.tenantId, account);
 
   const posting = (changes: Partial<Posting> = {}): Posting => ({
     caller,

@@ -3,6 +3,7 @@ import type { Caller } from '@holdfast/kernel';
 import { statement } from '@holdfast/database';
 import { CreateApiKey, generateApiKey } from '@holdfast/identity';
 import { Grants } from '@holdfast/tenancy';
+import { fixtureMade } from '@holdfast/testing';
 import { TenantsApp } from '../../test/tenants-app';
 import { ChangeTenant } from '../change-tenant.command';
 import { ExportContents, ExportFile } from '../exports/export-contents.query';
@@ -30,7 +31,10 @@ describe('An import', () => {
   beforeAll(async () => {
     app = await TenantsApp.start();
     source = await app.tenant('source');
-    await app.database.tenants(1).transaction(source, (tx) => tx.execute(OPEN_ACCOUNTS, [tx.tenantId]));
+    await app.database.tenants(1).transaction(source, async (tx) => {
+      await tx.execute(OPEN_ACCOUNTS, [tx.tenantId]);
+      await tx.announce(fixtureMade());
+    });
     for (const name of ['one', 'two']) {
       const input = { name, scopes: ['*' as const], reason: 'to have rows to export' };
       await app.do(new CreateApiKey(source, input, generateApiKey('live')));

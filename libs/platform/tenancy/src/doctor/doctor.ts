@@ -8,12 +8,18 @@ import { POLICY_CHECKS } from './policy-checks';
 import { PRIVILEGE_CHECKS } from './privilege-checks';
 import { comparePrivileges } from './privilege-differences';
 import { PRIVILEGES } from './privileges';
+import { RECORD_CHECKS } from './record-checks';
 import { type DoctorPools, missingRefusals, survivesEntering } from './refusals';
 import { FIND_SERVER_VERSION, versionOffences } from './server-version';
 import { LIST_PROTECTED, statementOffences } from './statement-checks';
 
 /** The checks that look at the catalogue, which every role may read: they need no more rights than the application has. */
-const CATALOGUE_CHECKS: readonly CatalogueCheck[] = [...POLICY_CHECKS, ...DETOUR_CHECKS, ...PRIVILEGE_CHECKS];
+const CATALOGUE_CHECKS: readonly CatalogueCheck[] = [
+  ...POLICY_CHECKS,
+  ...DETOUR_CHECKS,
+  ...PRIVILEGE_CHECKS,
+  ...RECORD_CHECKS,
+];
 
 /** What `privileges.ts` is compared under. */
 const MATRIX: CheckedRule = { rule: 20 };

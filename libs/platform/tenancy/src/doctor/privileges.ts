@@ -254,12 +254,12 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
   // BullMQ makes and migrates its own tables in this schema, and sees no other.
   holdfast_jobs: { owns: ['jobs'] },
 
-  // Nobody connects as it: it lends events.append its rights.
+  // Nobody connects as it: it lends its rights to events.append, and to the check at the commit.
   holdfast_log: {
     schemas: ['events', 'tenancy'],
-    tables: { 'events.log': ['insert'] },
+    tables: { 'events.log': ['select', 'insert'] },
     functions: [...CONTEXT_FUNCTIONS, 'tenancy.verified_principal'],
-    owns: ['events.append'],
+    owns: ['events.append', 'tenancy.refuse_unannounced'],
   },
 
   public: {},

@@ -67,4 +67,5 @@ export const ISOLATION_RULES: readonly IsolationRule[] = [
     pitfall: 'the tenant is taken from the request',
     guard: 'apps/api/test/route-matrix.int.spec.ts',
   },
+  { rule: 26, pitfall: 'a change that no event tells of', guard: DOCTOR },
 ];
