@@ -219,6 +219,9 @@ alter table audit.legal_holds enable row level security;
 alter table audit.legal_holds force row level security;
 create policy tenant_access on audit.legal_holds as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.legal_holds as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON audit.legal_holds DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON audit.legal_holds DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON audit.legal_holds DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 
 create table audit.log_keys (
   public_key bytea not null,
@@ -301,6 +304,9 @@ alter table audit.retention enable row level security;
 alter table audit.retention force row level security;
 create policy tenant_access on audit.retention as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.retention as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON audit.retention DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON audit.retention DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND (new.keep_days IS NOT NULL))) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON audit.retention DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 
 create table audit.sealer (
   name text not null,
@@ -329,6 +335,9 @@ alter table audit.subject_erasures enable row level security;
 alter table audit.subject_erasures force row level security;
 create policy tenant_access on audit.subject_erasures as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.subject_erasures as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON audit.subject_erasures DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON audit.subject_erasures DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON audit.subject_erasures DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 
 create table audit.subject_keys (
   tenant_id uuid not null,

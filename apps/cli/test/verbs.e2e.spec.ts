@@ -155,6 +155,7 @@ describe('The verbs, beside a running holdfast dev', () => {
       [id],
     );
     const found = await run('ledger', 'verify', '--full');
+    const folded = await run('audit', 'fold', '--tenant', 'vandelay');
     await client.query('delete from ledger.accounts where tenant_id = $1', [id]);
     await client.end();
     expect(found.code).toBe(1);
@@ -163,6 +164,13 @@ describe('The verbs, beside a running holdfast dev', () => {
     );
     expect(found.stdout).toMatch(/2 breaks/);
     expect((await run('ledger', 'verify', '--full')).code).toBe(0);
+    expect(folded.code).toBe(1);
+    expect(folded.stdout).toMatch(
+      new RegExp(`vandelay +ledger.account/${rows[0]?.id} +events +a row +no events`),
+    );
+    expect(await json('audit', 'fold', '--tenant', 'vandelay')).toMatchObject([
+      { tenantId: id, slug: 'vandelay', differenceCount: 0, differences: [] },
+    ]);
   });
 });
 

@@ -191,6 +191,10 @@ begin
   end if;
 end $$;
 
+select tenancy.record('audit.legal_holds');
+-- The row that orders lock is there before anything is decided.
+select tenancy.record('audit.retention', only_inserts => 'new.keep_days is not null');
+select tenancy.record('audit.subject_erasures');
 select tenancy.record('audit.witnesses');
 select tenancy.record('identity.api_keys');
 select tenancy.record('identity.invitations');
@@ -249,6 +253,7 @@ insert into tenancy.exemptions (rule, object, reason, owner) values
   (26, 'webhooks.deliveries', 'deliveries of events', 'webhooks'),
   (26, 'webhooks.lanes', 'a queue of the workers', 'webhooks'),
   (26, 'webhooks.secrets delete', 'housekeeping deletes what has ended; that it ends is recorded', 'webhooks'),
+  (26, 'audit.breaks', 'what verifying has found; each is announced once', 'audit'),
   (26, 'audit.requests', 'from where the requests came that recorded changes', 'audit'),
   (26, 'audit.export_chunks', 'the files of an export, whose state is recorded', 'audit'),
   (26, 'audit.trees', 'the sealed log of what is recorded', 'audit'),

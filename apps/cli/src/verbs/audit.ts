@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { addJsonVerb, lazily } from '../verb';
 import { addAuditExport } from './audit-export';
 import { addAuditVerify } from './audit-verify';
 
@@ -7,4 +8,12 @@ export function addAudit(program: Command): void {
   const audit = program.command('audit').description('Look after the audit logs of tenants.');
   addAuditVerify(audit);
   addAuditExport(audit);
+  addJsonVerb(
+    audit,
+    'fold',
+    'Compare the tables with what the events say, while they are written to; exits with 1 when they differ, and names each field.',
+    ['audit fold', 'audit fold --tenant acme', 'audit fold --json'],
+  )
+    .option('--tenant <tenant>', 'one tenant, by slug or id; otherwise all')
+    .action(lazily(async () => (await import('../audit-fold.js')).foldTenants));
 }

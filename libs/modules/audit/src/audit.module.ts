@@ -39,6 +39,9 @@ import { SubjectHandler } from './subjects/subject.query';
 import './subjects/subjects.aggregates';
 import { SubjectsController } from './subjects/subjects.controller';
 import { SubjectsResolver } from './subjects/subjects.resolver';
+import { AuditStateHandler } from './state/audit-state.query';
+import { StateController } from './state/state.controller';
+import { StateResolver } from './state/state.resolver';
 import { AuditEventHandler } from './trail/audit-event.query';
 import { AuditTrailHandler } from './trail/audit-trail.query';
 import { AuditController } from './trail/trail.controller';
@@ -53,6 +56,7 @@ import { VerifierController } from './verification/verifier.controller';
     AuditController,
     HistoryController,
     FeedController,
+    StateController,
     LogController,
     EpochLogController,
     ProofController,
@@ -81,6 +85,8 @@ import { VerifierController } from './verification/verifier.controller';
     LogTileHandler,
     ProofOfEventHandler,
     LogResolver,
+    AuditStateHandler,
+    StateResolver,
     VerifierFileHandler,
     AuditExportsHandler,
     AuditExportByIdHandler,

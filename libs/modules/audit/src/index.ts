@@ -1,3 +1,5 @@
+export { type FoldReport, foldTenant } from './fold/fold-tenant';
+export { AuditState } from './state/audit-state.query';
 export { AuditEvent } from './trail/audit-event.query';
 export { AuditTrail } from './trail/audit-trail.query';
 export { AuditModule } from './audit.module';
