@@ -353,6 +353,7 @@ alter table audit.subject_keys force row level security;
 create policy tenant_access on audit.subject_keys as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.subject_keys as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 CREATE TRIGGER require_erasure BEFORE UPDATE ON audit.subject_keys FOR EACH ROW WHEN ((new.wrapped IS NULL)) EXECUTE FUNCTION audit.require_erasure();
+CREATE TRIGGER require_rewrap BEFORE UPDATE ON audit.subject_keys FOR EACH ROW WHEN ((new.wrapped IS NOT NULL)) EXECUTE FUNCTION audit.require_rewrap();
 
 create table audit.tiles (
   tenant_id uuid not null,
@@ -407,6 +408,7 @@ alter table audit.vaults enable row level security;
 alter table audit.vaults force row level security;
 create policy tenant_access on audit.vaults as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on audit.vaults as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE TRIGGER require_rewrap BEFORE UPDATE ON audit.vaults FOR EACH ROW EXECUTE FUNCTION audit.require_rewrap();
 
 create table audit.witnesses (
   tenant_id uuid not null,
@@ -1446,6 +1448,27 @@ begin
   return case tg_op when 'DELETE' then old else new end;
 end $function$;
 alter function audit.require_erasure() owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION audit.require_rewrap()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if current_user = 'holdfast_app' then
+    if not exists (select from audit.subject_erasures e where e.tenant_id = new.tenant_id and e.status = 'erasing') then
+      raise exception 'keys of the vault change with an erasure only' using errcode = 'HF032';
+    end if;
+    if tg_table_name = 'subject_keys' then
+      if old.wrapped is null or new.key_id = old.key_id or new.subject <> old.subject
+        or not exists (select from audit.vaults v where v.tenant_id = new.tenant_id and v.key_id = new.key_id) then
+        raise exception 'a subject''s key is wrapped anew by the tenant''s present key only' using errcode = 'HF032';
+      end if;
+    end if;
+  end if;
+  return new;
+end $function$;
+alter function audit.require_rewrap() owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION auth.end_membership(member_id uuid)
  RETURNS void

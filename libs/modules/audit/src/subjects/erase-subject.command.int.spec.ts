@@ -87,6 +87,17 @@ describe('Ordering that a person is erased', () => {
     },
   );
 
+  it.each([
+    String.raw`update audit.subject_keys set wrapped = '\x00'`,
+    'update audit.subject_keys set key_id = gen_random_uuid()',
+    'update audit.vaults set key_id = gen_random_uuid()',
+  ])('is the only time at which keys change: %s', async (text) => {
+    const [caller, person] = [await app.database.caller(), newId()];
+    await app.describe(caller, person, 'likes tea');
+    const attempt = app.tenants.transaction(caller, (tx) => tx.execute(statement(`test.${newId()}`, text)));
+    await expect(attempt).rejects.toMatchObject({ code: 'HF032' });
+  });
+
   it('needs personal:write', async () => {
     const caller = await app.callerWith(['personal:read', 'audit:write', 'members:write']);
     await expect(app.execute(new EraseSubject(caller, { id: newId() }))).rejects.toMatchObject({
