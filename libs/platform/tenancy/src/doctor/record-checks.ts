@@ -20,7 +20,7 @@ export const RECORD_CHECKS: readonly CatalogueCheck[] = [
              when change.bit then coalesce(t.tgnewtable, t.tgoldtable) = 'changed'
                and t.tgfoid = any (array[to_regproc('tenancy.note_changes'), to_regproc('tenancy.note_transfers')]::oid[])
              else false
-           end and pg_get_triggerdef(t.oid) ~ 'CURRENT_USER <> ''holdfast_owner''' as is_canonical
+           end and t.tgqual::text ~ 'SQLVALUEFUNCTION' as is_canonical
          from protected p
          cross join (values ('insert', 4), ('delete', 8), ('update', 16)) change (name, bit)
          left join pg_trigger t on t.tgrelid = p.oid and t.tgname = 'recorded_' || change.name
