@@ -132,13 +132,11 @@ describe('The trail of access', () => {
     );
     const seen = await api.ask('GET', `/v1/audit/events/${event!.id}`, { key: tenant.key });
     const origin = { route: 'POST /v1/api-keys', status: 201 };
-    expect(seen.body['origin']).toMatchObject({
-      ...origin,
-      address: '127.0.0.1',
-      userAgent: expect.any(String),
-    });
+    expect(seen.body['origins']).toEqual([
+      expect.objectContaining({ ...origin, address: '127.0.0.1', userAgent: expect.any(String) }),
+    ]);
     const hidden = await api.ask('GET', `/v1/audit/events/${event!.id}`, { key: poor.key });
-    expect(hidden.body['origin']).toMatchObject({ ...origin, address: null, userAgent: null });
+    expect(hidden.body['origins']).toMatchObject([{ ...origin, address: null, userAgent: null }]);
     const rows = await api.database.admin<{ route: string }>(
       'select route from audit.requests where tenant_id = $1',
       [tenant.id],

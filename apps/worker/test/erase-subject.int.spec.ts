@@ -180,7 +180,7 @@ describe('Erasing a person', () => {
       listSubjectStores()
         .map(({ name }) => name)
         .toSorted((a, b) => (a < b ? -1 : 1)),
-    ).toEqual(['idempotency.answers', 'identity.members', 'tenants.exports']);
+    ).toEqual(['audit.requests', 'idempotency.answers', 'identity.members', 'tenants.exports']);
   });
 
   it('leaves no value in any table, and what only events said in no file', async () => {

@@ -26,6 +26,7 @@ import { ReceiptKeyByIdHandler } from './receipts/receipt-key.query';
 import { ReceiptKeysController } from './receipts/receipt-keys.controller';
 import { ReceiptKeyListHandler } from './receipts/receipt-keys.query';
 import { ReceiptKeysResolver } from './receipts/receipt-keys.resolver';
+import './origins/origins-of-subjects.sql';
 import { OriginWatch } from './origins/origin-watch';
 import { RequestOrigins } from './origins/request-origins';
 import './holds/holds.aggregates';

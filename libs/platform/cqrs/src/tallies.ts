@@ -17,7 +17,7 @@ export interface Occurrence {
   readonly type: EventType;
   /** Tells one kind from another. Holds no values of the request: they would make every one a kind of its own. */
   readonly about: Readonly<Record<string, unknown>>;
-  /** Ids that are told beside it, the first 20 of a kind, as `of`; left out where the type has none. */
+  /** Ids that are told beside it, 20 in an event, as `of`; left out where the type has none. */
   readonly of?: readonly string[];
 }
 
@@ -78,6 +78,7 @@ export class Tallies implements OnApplicationShutdown {
     if (isOwnWork(caller)) return;
     const kind = kindOf(occurrence);
     const now = Date.now();
+    this.setFullAside(kind, of);
     const known = this.waiting.get(kind);
     if (known) {
       Object.assign(known, { caller, toMs: now, count: known.count + 1 });
@@ -132,6 +133,14 @@ export class Tallies implements OnApplicationShutdown {
     clearTimeout(this.timer);
     await this.flush(true);
     clearTimeout(this.timer);
+  }
+
+  /** What has no room for another id is told without waiting: nobody looks at one thing behind twenty others. */
+  private setFullAside(kind: string, of: readonly string[] = []): void {
+    const known = this.waiting.get(kind);
+    if (!known?.of || known.of.size < IDS_MAX || of.every((id) => known.of?.has(id))) return;
+    this.waiting.delete(kind);
+    this.waiting.set(`${kind} ${newId()}`, known);
   }
 
   private schedule(): void {

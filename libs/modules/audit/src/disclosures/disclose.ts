@@ -27,26 +27,35 @@ const altered = counter({
  * One statement for a page of at most 1,000 events; a value is shown only if the event is committed to it.
  */
 export async function disclose<Row extends Told>(tx: TenantTx, rows: readonly Row[]): Promise<Row[]> {
-  const committed = rows.filter(({ data }) => Object.values(data).some(isCommitment));
+  const committed = rows.filter(({ data }) => hasCommitment(data));
   if (committed.length === 0) return [...rows];
   const ids = committed.map(({ id }) => id);
   const kept = new Map<string, KeptValue>();
   for (const value of (await tx.vault?.read(tx, ids)) ?? [])
     kept.set(placeOf(value.eventId, value.path), value);
-  return rows.map((row) => ({
-    ...row,
-    data: Object.fromEntries(
-      Object.entries(row.data).map(([path, field]) => [
-        path,
-        isCommitment(field) ? disclosed(field.commitment, kept.get(placeOf(row.id, path))) : field,
-      ]),
-    ),
-  }));
+  return rows.map((row) =>
+    !hasCommitment(row.data)
+      ? row
+      : {
+          ...row,
+          data: Object.fromEntries(
+            Object.entries(row.data).map(([path, field]) => [
+              path,
+              isCommitment(field) ? disclosed(field.commitment, kept.get(placeOf(row.id, path))) : field,
+            ]),
+          ),
+        },
+  );
 }
 
 /** The same for those of the transaction's callers who may see personal values; the others get the commitments. */
 export function discloseTo<Row extends Told>(tx: TenantTx, rows: readonly Row[]): Promise<readonly Row[]> {
   return holds(tx.caller, 'personal:read') ? disclose(tx, rows) : Promise.resolve(rows);
+}
+
+/** The log takes payloads that are no objects, although none is announced. */
+function hasCommitment(data: unknown): boolean {
+  return typeof data === 'object' && data !== null && Object.values(data).some(isCommitment);
 }
 
 function disclosed(commitment: string, kept: KeptValue | undefined): Disclosed {

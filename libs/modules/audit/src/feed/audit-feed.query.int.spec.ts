@@ -164,6 +164,17 @@ describe('The feed', () => {
       [caller.tenantId],
     );
     expect((await feed({ after: cursor })).data).toMatchObject([{ kind: 'epoch', epoch: 2 }]);
+    // An epoch that ended before any checkpoint of it was stored, and the one behind it.
+    await database.admin('update audit.epochs set epoch = 3 where tenant_id = $1 and epoch = 2', [
+      caller.tenantId,
+    ]);
+    await database.admin('update audit.checkpoints set epoch = 3 where tenant_id = $1 and epoch = 2', [
+      caller.tenantId,
+    ]);
+    await database.admin("insert into audit.epochs (tenant_id, epoch, entry) values ($1, 2, '{}')", [
+      caller.tenantId,
+    ]);
+    expect((await feed({ after: cursor })).data).toMatchObject([{ kind: 'epoch', epoch: 3 }]);
   });
 
   it('says which events the retention has removed, and which are gone without a reason', async () => {

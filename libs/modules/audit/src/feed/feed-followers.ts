@@ -49,7 +49,9 @@ export class FeedFollowers implements OnModuleDestroy {
 
   private enter(tenantId: string): () => void {
     const ofTenant = this.perTenant.get(tenantId) ?? 0;
-    if (ofTenant >= TENANT_FOLLOWERS_MAX || this.count >= FOLLOWERS_MAX) throw new TooManyFollowers();
+    // Once half of the places are taken, the others go to tenants that have none.
+    const mostOfTenant = this.count < FOLLOWERS_MAX / 2 ? TENANT_FOLLOWERS_MAX : 1;
+    if (ofTenant >= mostOfTenant || this.count >= FOLLOWERS_MAX) throw new TooManyFollowers();
     this.perTenant.set(tenantId, ofTenant + 1);
     this.count += 1;
     feedFollowers.inc();

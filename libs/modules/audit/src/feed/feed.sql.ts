@@ -12,19 +12,17 @@ export interface FeedEpoch {
   readonly pruned_to: bigint;
 }
 
-// In one statement: an epoch that has a successor has its last checkpoint.
+// In one statement: an epoch that has a successor has its last checkpoint. One that ended without any is passed over.
 const LIST_EPOCHS = statement<FeedEpoch>(
   'audit.list_feed_epochs',
   `select e.epoch, e.entry, e.pruned_to, coalesce(c.size, 0) as size
    from audit.epochs e
    left join lateral (
-     select c.size
+     select max(c.size) as size
      from audit.checkpoints c
      where c.tenant_id = $1 and c.epoch = e.epoch
-     order by c.hour desc
-     limit 1
    ) c on true
-   where e.tenant_id = $1 and e.epoch >= $2
+   where e.tenant_id = $1 and e.epoch >= $2 and (e.epoch = $2 or c.size > 0)
    order by e.epoch
    limit 2`,
 );
@@ -34,7 +32,7 @@ const FIND_NEWEST = statement<{ readonly epoch: number; readonly size: bigint }>
   `select c.epoch, c.size
    from audit.checkpoints c
    where c.tenant_id = $1
-   order by c.epoch desc, c.hour desc
+   order by c.epoch desc, c.size desc
    limit 1`,
 );
 

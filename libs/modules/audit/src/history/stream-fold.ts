@@ -1,10 +1,4 @@
-import {
-  EventNotFoldable,
-  findAggregate,
-  foldEvent,
-  type FoldedEvent,
-  type FoldedState,
-} from '@holdfast/tenancy';
+import { findAggregate, foldEvent, type FoldedEvent, type FoldedState } from '@holdfast/tenancy';
 import type { AuditEventRow } from '../trail/audit-event-view';
 import { type Difference, differencesOf } from './differences';
 
@@ -32,8 +26,8 @@ export class StreamFold {
     if (!aggregate) return unfolded(before);
     try {
       this.state = foldEvent(aggregate, before, foldedEvent(row));
-    } catch (error) {
-      if (!(error instanceof EventNotFoldable)) throw error;
+    } catch {
+      // Folding is pure: whatever it throws says that the event cannot be read, by this release or at all.
       return unfolded(before);
     }
     return {

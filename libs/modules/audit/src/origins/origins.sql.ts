@@ -31,16 +31,17 @@ const FORGET = statement(
      and id in (select id from audit.requests where tenant_id = $1 order by id limit $2)`,
 );
 
-// A client may give several requests one id: it is the one that was answered next. Clocks of processes differ a little.
-const FIND = statement<Pick<Origin, 'route' | 'status' | 'address' | 'userAgent' | 'answeredAt'>>(
-  'audit.find_request',
+// A client may give several requests one id: all are shown that were answered about then. Clocks of processes differ a little,
+// and a request takes a minute at most.
+const LIST = statement<Pick<Origin, 'route' | 'status' | 'address' | 'userAgent' | 'answeredAt'>>(
+  'audit.list_origins',
   `select route, status, address, user_agent as "userAgent",
      to_char(answered_at, 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as "answeredAt"
    from audit.requests
    where tenant_id = $1 and request_id = $2 and actor = $3
-     and answered_at >= $4::timestamptz - interval '5 seconds'
+     and answered_at between $4::timestamptz - interval '5 seconds' and $4::timestamptz + interval '65 seconds'
    order by answered_at
-   limit 1`,
+   limit 5`,
 );
 
 /** Stores origins, and forgets old ones. */
@@ -59,10 +60,10 @@ export async function insertOrigins(tx: TenantTx, origins: readonly Origin[]): P
   await tx.execute(FORGET, [tx.tenantId, 2 * origins.length]);
 }
 
-/** From where the actor's request came that an event of this instant names; undefined where that is not known. */
-export function findOrigin(
+/** From where the actor's requests came that an event of this instant may be of: mostly one, at most five. */
+export function listOrigins(
   tx: TenantTx,
   of: { readonly requestId: string; readonly actor: string; readonly occurredAt: string },
-): Promise<Pick<Origin, 'route' | 'status' | 'address' | 'userAgent' | 'answeredAt'> | undefined> {
-  return tx.row(FIND, [tx.tenantId, of.requestId, of.actor, of.occurredAt]);
+): Promise<Pick<Origin, 'route' | 'status' | 'address' | 'userAgent' | 'answeredAt'>[]> {
+  return tx.rows(LIST, [tx.tenantId, of.requestId, of.actor, of.occurredAt]);
 }

@@ -9,10 +9,13 @@ const FLUSH_AFTER_MS = 1_000;
 /** Of all tenants, some 500 bytes each: 5 MB. */
 const WAITING_MAX = 10_000;
 const BATCH_MAX = 1_000;
+/** Of one tenant in that time: as many as leave events of their own, and a few of those that were refused, which leave one for many. */
+const TENANT_MAX = 2_000;
+const TENANT_REFUSED_MAX = 10;
 
 const dropped = counter({
   name: 'holdfast_audit_origins_dropped_total',
-  help: 'Requests whose address was not recorded, by reason (full, failed).',
+  help: 'Requests whose address was not recorded, by reason (full, tenant, failed).',
   labels: ['reason'],
 });
 
@@ -28,6 +31,7 @@ interface Waiting {
 @Injectable()
 export class RequestOrigins implements OnApplicationShutdown {
   private waiting: Waiting[] = [];
+  private readonly counts = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
   private flushing: Promise<void> = Promise.resolve();
 
@@ -36,6 +40,11 @@ export class RequestOrigins implements OnApplicationShutdown {
   /** Notes an answered request. */
   record(caller: Caller, came: Pick<Origin, 'route' | 'status' | 'address' | 'userAgent'>): void {
     if (this.waiting.length >= WAITING_MAX) return dropped.inc({ reason: 'full' });
+    const kind = `${caller.tenantId} ${came.status < 400 ? 'done' : 'refused'}`;
+    const ofKind = this.counts.get(kind) ?? 0;
+    if (ofKind >= (came.status < 400 ? TENANT_MAX : TENANT_REFUSED_MAX))
+      return dropped.inc({ reason: 'tenant' });
+    this.counts.set(kind, ofKind + 1);
     const { requestId, actor } = caller;
     const answeredAt = new Date().toISOString();
     this.waiting.push({ caller, origin: { id: newId(), requestId, actor, answeredAt, ...came } });
@@ -56,6 +65,7 @@ export class RequestOrigins implements OnApplicationShutdown {
     this.timer = undefined;
     const taken = this.waiting;
     this.waiting = [];
+    this.counts.clear();
     for (const ofTenant of Map.groupBy(taken, ({ caller }) => caller.tenantId).values())
       for (let start = 0; start < ofTenant.length; start += BATCH_MAX)
         await this.writeBatch(ofTenant.slice(start, start + BATCH_MAX));

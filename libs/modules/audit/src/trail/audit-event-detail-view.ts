@@ -27,8 +27,10 @@ export const auditEventDetailView = auditEventView.extend({
     .nullable()
     .meta({ description: 'What events of this type say; null for a type that is not known.' }),
   who: auditActorView,
-  origin: auditOriginView.nullable().meta({
-    description: 'From where the request came; null for what came over no network, and after 90 days.',
+  origins: z.array(auditOriginView).meta({
+    description:
+      'From where the request came, as noted beside the log and not sealed in it: a hint and no proof. Empty for what came over ' +
+      'no network, and after 90 days; several where a client gave requests of the same minute one id.',
   }),
   before: z.record(z.string(), z.unknown()).nullable().meta({
     description: 'The entity before, folded from the events of its stream; null where there was none.',

@@ -42,6 +42,7 @@ export interface AuditEventRow {
   readonly causation_id: string | null;
   readonly traceparent: string | null;
   readonly occurred_at: string;
+  /** Announced events have objects; the log takes any JSON. */
   readonly data: Record<string, unknown>;
 }
 
@@ -60,8 +61,12 @@ export function showAuditEvent(row: AuditEventRow): AuditEventView {
     traceparent,
     occurredAt: row.occurred_at,
     outcome: outcomeOf(type),
-    data,
+    data: isObject(data) ? data : { payload: data },
   };
+}
+
+function isObject(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /** Types of events say it in their last word. */

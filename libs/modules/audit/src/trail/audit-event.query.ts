@@ -6,7 +6,7 @@ import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { discloseTo } from '../disclosures/disclose';
 import { type Change, StreamFold, VERSIONS_MAX } from '../history/stream-fold';
 import { readStream } from '../history/streams.sql';
-import { findOrigin } from '../origins/origins.sql';
+import { listOrigins } from '../origins/origins.sql';
 import { type AuditEventDetailView } from './audit-event-detail-view';
 import { type AuditEventRow, showAuditEvent } from './audit-event-view';
 
@@ -31,13 +31,13 @@ export class AuditEventHandler implements IQueryHandler<AuditEvent> {
   ) {}
 
   async execute({ caller, input }: AuditEvent): Promise<AuditEventDetailView> {
-    const { row, change, origin } = await this.tenants.reading(caller, (tx) => findWithChange(tx, input.id));
+    const { row, change, origins } = await this.tenants.reading(caller, (tx) => findWithChange(tx, input.id));
     await this.readings.record(caller, { what: 'event', of: [input.id] });
     return {
       ...showAuditEvent(row),
       description: findEventType(row.type)?.description ?? null,
       who: describeActor(row.actor),
-      origin,
+      origins,
       before: change?.before ?? null,
       after: change?.after ?? null,
       changes: change ? [...change.changes] : null,
@@ -51,19 +51,19 @@ async function findWithChange(
 ): Promise<{
   readonly row: AuditEventRow;
   readonly change: Change | undefined;
-  readonly origin: AuditEventDetailView['origin'];
+  readonly origins: AuditEventDetailView['origins'];
 }> {
   const [row] = await discloseTo(tx, await tx.rows(FIND, [tx.tenantId, id]));
   if (!row) throw new NotFound();
-  return { row, change: await changeOf(tx, row), origin: await originOf(tx, row) };
+  return { row, change: await changeOf(tx, row), origins: await originsOf(tx, row) };
 }
 
 /** Addresses are personal values. */
-async function originOf(tx: TenantTx, row: AuditEventRow): Promise<AuditEventDetailView['origin']> {
+async function originsOf(tx: TenantTx, row: AuditEventRow): Promise<AuditEventDetailView['origins']> {
   const { correlation_id: requestId, actor, occurred_at: occurredAt } = row;
-  const origin = await findOrigin(tx, { requestId, actor, occurredAt });
-  if (!origin) return null;
-  return holds(tx.caller, 'personal:read') ? origin : { ...origin, address: null, userAgent: null };
+  const origins = await listOrigins(tx, { requestId, actor, occurredAt });
+  if (holds(tx.caller, 'personal:read')) return origins;
+  return origins.map((origin) => ({ ...origin, address: null, userAgent: null }));
 }
 
 /** Undefined where the event changed no state that this release knows of, or has too many versions before it. */

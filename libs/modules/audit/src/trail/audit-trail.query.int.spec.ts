@@ -166,6 +166,37 @@ describe('The audit trail', () => {
     ]);
   });
 
+  it('finds an old event by its time without a look at those since', async () => {
+    const caller = await database.caller();
+    await database.admin(
+      `insert into events.log (xid, tenant_id, id, stream_type, stream_id, stream_version, type, schema_version, actor,
+         correlation_id, occurred_at, data)
+       select pg_current_xact_id(), $1, uuidv7(make_interval(days => -n)), 'test.fence', gen_random_uuid(), 1,
+         'test.fence.painted', 1, 'nobody', 'none', now() - make_interval(days => n), '{"coats":1}'
+       from generate_series(1, 30) n`,
+      [caller.tenantId],
+    );
+    const day = (ago: number): string => new Date(Date.now() - ago * 86_400_000 - 60_000).toISOString();
+    expect((await list(caller, { from: day(11), to: day(9) })).data).toHaveLength(2);
+    expect((await list(caller, { to: day(30) })).data).toHaveLength(0);
+    expect((await list(caller, { from: day(31) })).data).toHaveLength(30);
+  });
+
+  it.each(['null', '[]', '"x"', '1', '{"a":null}'])('shows an event whose payload is %s', async (payload) => {
+    const caller = await database.caller();
+    await tenants.transaction(caller, (tx) =>
+      tx.announce({
+        ...announcement(PAINTED, { id: newId(), version: 1n }, { coats: 1 }),
+        payload,
+      }),
+    );
+    const { data } = await list(caller);
+    const shown = payload.startsWith('{') ? JSON.parse(payload) : { payload: JSON.parse(payload) };
+    expect(data).toMatchObject([{ data: shown }]);
+    const one = new AuditEventHandler(tenants, readings);
+    expect(await one.execute(new AuditEvent(caller, { id: data[0]!.id }))).toMatchObject({ data: shown });
+  });
+
   it('shows a tenant nothing of another one', async () => {
     const [caller, other] = [await database.caller(), await database.caller()];
     const fence = await paint(caller, 3);
@@ -222,20 +253,21 @@ describe('The audit trail', () => {
     });
 
     const last = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+    const first = '00000000-0000-0000-0000-000000000000';
     it.each([
       [
         'audit.list_events',
-        [last, null, null, null, null, null, null, null, 51],
-        /Index Scan Backward using log_pkey.*Index Cond: .*tenant_id = .*id < /s,
+        [last, null, null, null, null, null, null, null, 51, first],
+        /Index Scan Backward using log_pkey.*Index Cond: .*tenant_id = .*id < .*id >= /s,
       ],
       [
         'audit.list_events_of_stream',
-        [last, null, null, null, null, null, null, null, 51, 'test.filler', newId(), null],
+        [last, null, null, null, null, null, null, null, 51, 'test.filler', newId(), null, first],
         /Index Cond: .*tenant_id = .*stream_type = .*stream_id = /s,
       ],
       [
         'audit.list_events_of_request',
-        [last, null, null, null, null, null, null, null, 51, newId()],
+        [last, null, null, null, null, null, null, null, 51, newId(), first],
         /Index Cond: .*tenant_id = .*correlation_id = /s,
       ],
       ['audit.find_event', [newId()], /Index Scan using log_pkey.*Index Cond: .*tenant_id = .*id = /s],

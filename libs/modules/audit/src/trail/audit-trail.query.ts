@@ -57,6 +57,7 @@ const LIST = statement<AuditEventRow>(
      and ($7::boolean is null or (type like '%.refused') = $7)
      and ($8::timestamptz is null or occurred_at >= $8)
      and ($9::timestamptz is null or occurred_at < $9)
+     and id >= $11
    order by id desc
    limit $10`,
 );
@@ -79,6 +80,7 @@ const LIST_OF_STREAM = statement<AuditEventRow>(
      and stream_type = $11
      and stream_id = $12
      and ($13::text is null or correlation_id = $13)
+     and id >= $14
    order by id desc
    limit $10`,
 );
@@ -99,12 +101,20 @@ const LIST_OF_REQUEST = statement<AuditEventRow>(
      and ($8::timestamptz is null or occurred_at >= $8)
      and ($9::timestamptz is null or occurred_at < $9)
      and correlation_id = $11
+     and id >= $12
    order by id desc
    limit $10`,
 );
 
 /** Behind every id there can be: where the first page begins. */
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+const FIRST_ID = '00000000-0000-0000-0000-000000000000';
+
+/**
+ * Ids tell when they were made, which is before the event occurred and on another clock: an hour covers both. So a search by
+ * time reads the part of the index that it is about, and not everything since.
+ */
+const ID_MARGIN_MS = 3_600_000;
 
 const cursors = new Cursors('audit.events', z.tuple([z.guid()]));
 
@@ -131,7 +141,7 @@ function rowsOf(tx: TenantTx, input: Input, before: string): Promise<AuditEventR
   const isPrefix = type?.endsWith('.*') === true;
   const values = [
     tx.tenantId,
-    before,
+    [before, to === undefined ? LAST_ID : idAt(Date.parse(to) + ID_MARGIN_MS)].toSorted()[0],
     actor ?? null,
     act ?? null,
     isPrefix ? null : (type ?? null),
@@ -141,8 +151,15 @@ function rowsOf(tx: TenantTx, input: Input, before: string): Promise<AuditEventR
     to ?? null,
     limit + 1,
   ];
+  const first = from === undefined ? FIRST_ID : idAt(Date.parse(from) - ID_MARGIN_MS);
   const stream = input.stream?.split('/');
-  if (stream) return tx.rows(LIST_OF_STREAM, [...values, ...stream, requestId ?? null]);
-  if (requestId !== undefined) return tx.rows(LIST_OF_REQUEST, [...values, requestId]);
-  return tx.rows(LIST, values);
+  if (stream) return tx.rows(LIST_OF_STREAM, [...values, ...stream, requestId ?? null, first]);
+  if (requestId !== undefined) return tx.rows(LIST_OF_REQUEST, [...values, requestId, first]);
+  return tx.rows(LIST, [...values, first]);
+}
+
+/** The least id that is made in the millisecond (RFC 9562 §5.7). */
+function idAt(ms: number): string {
+  const digits = Math.max(0, ms).toString(16).padStart(12, '0');
+  return `${digits.slice(0, 8)}-${digits.slice(8)}-0000-0000-000000000000`;
 }
