@@ -102,10 +102,17 @@ const FIND_UPPER = statement<{ readonly hashes: Buffer }>(
   'select hashes from audit.tiles where tenant_id = $1 and epoch = $2 and level = $3 and tile = $4',
 );
 
+/** Tiles of an epoch, hashes in those of its leaves, and the size of its tree if it is the newest. */
+export interface TileCounts {
+  readonly count: number;
+  readonly leaves: number;
+  readonly size: number | null;
+}
+
 // In one statement with the size: a round of the sealer between two would make them differ.
-const COUNT_TILES = statement<{ readonly count: number; readonly size: number | null }>(
+const COUNT_TILES = statement<TileCounts>(
   'audit.count_stored_tiles',
-  `select count(*)::float8 as count,
+  `select count(*)::float8 as count, coalesce(sum(width) filter (where level = 0), 0)::float8 as leaves,
      (select t.size::float8 from audit.trees t where t.tenant_id = $1 and t.epoch = $2) as size
    from audit.tiles
    where tenant_id = $1 and epoch = $2`,
@@ -203,11 +210,8 @@ export async function findUpperTile(
 }
 
 /** How many tiles an epoch has, of all levels, and the size of its tree at that moment if it is the newest. */
-export async function countTiles(
-  tx: TenantTx,
-  epoch: number,
-): Promise<{ readonly count: number; readonly size: number | null }> {
-  return (await tx.row(COUNT_TILES, [tx.tenantId, epoch])) ?? { count: 0, size: null };
+export async function countTiles(tx: TenantTx, epoch: number): Promise<TileCounts> {
+  return (await tx.row(COUNT_TILES, [tx.tenantId, epoch])) ?? { count: 0, leaves: 0, size: null };
 }
 
 /** The rows of events by their ids. Those that are gone are not among them. */

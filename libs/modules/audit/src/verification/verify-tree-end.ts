@@ -41,7 +41,7 @@ export async function endOfTree(
       find('cut', `${claim.by} has ${claim.size} leaves: those from ${size} on are gone`, size);
   }
   const tiles = await countTiles(tx, epoch);
-  if (size > 0 && tiles.count !== expectedTiles(tiles.size ?? size))
+  if (size > 0 && (tiles.leaves !== (tiles.size ?? size) || tiles.count !== expectedTiles(tiles.leaves)))
     find('tile', 'there are more or fewer tiles than a tree of this size has');
   return findings;
 }
