@@ -61,6 +61,7 @@ const WITHOUT_EVENT = [
   'mutation changeWebhook',
   'mutation closePeriod',
   'mutation endSupportAccess',
+  'mutation eraseAuditSubject',
   'mutation reopenAccount',
   'mutation reopenPeriod',
   'mutation retryDeliveries',
@@ -126,7 +127,11 @@ describe('The answer to a change', () => {
     const see = (reply: Reply): number => seen.push(reply);
     const owner = new Owner(client, routes, owned, {
       mark: 'receipts',
-      refusals: {},
+      // Of whom nothing is held, nothing is erased.
+      refusals: {
+        'POST /v1/audit/subjects/{id}/erase': 'resource.not_found',
+        'mutation eraseAuditSubject': 'resource.not_found',
+      },
       states: STATES,
       work,
       see,
