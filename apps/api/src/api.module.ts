@@ -1,4 +1,4 @@
-import { AuditModule } from '@holdfast/audit';
+import { AuditModule, WitnessesModule, type WitnessSettings } from '@holdfast/audit';
 import { MessagesModule } from '@holdfast/cqrs';
 import type { Database } from '@holdfast/database';
 import { DeliveryModule, EventGroupsModule, QueuesModule } from '@holdfast/delivery';
@@ -23,6 +23,7 @@ export interface ApiParts {
   readonly issuers: readonly TrustedIssuer[];
   readonly isSignUpEnabled: boolean;
   readonly webhooks: WebhookSettings;
+  readonly witnesses: WitnessSettings;
   readonly graphiql: boolean;
   /** Absent: there is no dashboard of the queues. */
   readonly queues?: Omit<QueueDashboardOptions, 'basePath'> | undefined;
@@ -42,6 +43,7 @@ export class ApiModule {
     issuers,
     isSignUpEnabled,
     webhooks,
+    witnesses,
     graphiql,
     queues,
     limits,
@@ -56,6 +58,7 @@ export class ApiModule {
         TenantsModule.forRoot(ops, isSignUpEnabled),
         LedgerModule,
         AuditModule,
+        WitnessesModule.forRoot(witnesses),
         DeliveryModule,
         ...(queues ? [QueuesModule.forRoot(queues)] : []),
         EventGroupsModule.forRoot(ops),

@@ -155,6 +155,7 @@ function createApplication(
     issuers: withAudience(oidcIssuers, oidcAudience),
     isSignUpEnabled: signUp === 'enabled',
     webhooks: { keys: config.webhookKeys, allowedNetworks: config.webhookNetworks },
+    witnesses: { configured: config.auditWitnesses, allowedNetworks: config.webhookNetworks },
     graphiql,
     queues: queuesOf(config, app, logger),
     limits,

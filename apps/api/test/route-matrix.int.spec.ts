@@ -21,6 +21,8 @@ const STATES = {
 };
 
 const REFUSALS = {
+  // The one key of a witness that the schema gives as its example can be added once.
+  'POST /v1/audit/witnesses': 'audit.witness_exists',
   // The newest event is not sealed while it is new; by the time that others ask for it, it is.
   'GET /v1/audit/events/{id}/proof': 'audit.not_sealed',
   'query auditProof': 'audit.not_sealed',

@@ -106,6 +106,7 @@ export class TestApi {
       issuers,
       isSignUpEnabled,
       webhooks: { keys: [{ id: 'test', key: randomBytes(32).toString('base64') }], allowedNetworks: [] },
+      witnesses: { configured: [], allowedNetworks: [] },
       graphiql: false,
       limits: new Limits({ addresses: AMPLE, quotaOf: () => AMPLE_QUOTA, ...limits }),
     });

@@ -1,4 +1,4 @@
-import { LogControls, receiptKeyEntries, Sealer } from '@holdfast/audit';
+import { LogControls, receiptKeyEntries, Sealer, WitnessRounds } from '@holdfast/audit';
 import type { WorkerConfig } from '@holdfast/config';
 import { Database } from '@holdfast/database';
 import {
@@ -140,6 +140,10 @@ async function composeDelivery(
     new HoldSweeper(shared),
     new LedgerControls(shared),
     new LogControls(shared),
+    new WitnessRounds({
+      ...shared,
+      settings: { configured: config.auditWitnesses, allowedNetworks: config.webhookNetworks },
+    }),
     webhooks,
   ];
   const waker = new Relay({ relay, groups: consumers.groups, isLeading: () => sequencer.isLeading, report });

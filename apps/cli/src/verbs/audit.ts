@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import { addJsonVerb, lazily } from '../verb';
 import { addAuditExport } from './audit-export';
+import { addAuditProof } from './audit-proof';
 import { addAuditVerify } from './audit-verify';
 
 /** `holdfast audit …` */
@@ -16,4 +17,5 @@ export function addAudit(program: Command): void {
   )
     .option('--tenant <tenant>', 'one tenant, by slug or id; otherwise all')
     .action(lazily(async () => (await import('../audit-fold.js')).foldTenants));
+  addAuditProof(audit);
 }

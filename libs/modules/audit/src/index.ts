@@ -1,8 +1,6 @@
 export { type FoldReport, foldTenant } from './fold/fold-tenant';
-export { AuditState } from './state/audit-state.query';
-export { AuditEvent } from './trail/audit-event.query';
-export { AuditTrail } from './trail/audit-trail.query';
 export { AuditModule } from './audit.module';
+export { checkpointByHand, proveEventByHand } from './log/proofs-by-hand';
 export { Sealer } from './sealing/sealer';
 export { readSignerMemory, type Signed } from './sealing/signer-memory';
 export { EarlierBundle } from './verification/earlier-bundle';
@@ -28,3 +26,6 @@ export { EraseSubject } from './subjects/erase-subject.command';
 export { SubjectErasureTask } from './subjects/subject-erasure-task';
 export { LogControls } from './verification/log-controls';
 export { VerificationTask } from './verification/verification-task';
+export type { WitnessSettings } from './witnesses/witness';
+export { WitnessRounds } from './witnesses/witness-rounds';
+export { WitnessesModule } from './witnesses/witnesses.module';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { auditLog } from './audit-log';
+import { auditLog, auditWitnesses } from './audit-log';
 import { kafka } from './kafka';
 import {
   addressRequestsPerSecond,
@@ -79,6 +79,7 @@ const api = z.object({
   trustedProxies,
   webhookKeys,
   webhookNetworks,
+  auditWitnesses,
   vaultKeys,
   vaultDirectory,
 });
@@ -98,6 +99,7 @@ const worker = z.object({
   faults,
   webhookKeys,
   webhookNetworks,
+  auditWitnesses,
   ...auditLog,
   vaultKeys,
   vaultDirectory,

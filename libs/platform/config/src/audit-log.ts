@@ -32,3 +32,34 @@ export const auditLog = {
     whenEmpty: 'Fault where AUDIT_LOG_KEY_PRIVATE is set. `holdfast dev` has one in its own directory.',
   }),
 };
+
+/** A verifier key, a space and a URL. Whether the key is one is seen when it is first read: by the process, at its start. */
+const WITNESS = /^(?<verifierKey>[^+\s]{1,255}\+[0-9a-f]{8}\+[A-Za-z0-9+/]+={0,2})\s+(?<url>https?:\/\/\S+)$/;
+
+/** Who cosigns every tenant's log: for the worker, which offers checkpoints, and the API, which shows who does. */
+export const auditWitnesses = variable(
+  z
+    .string()
+    .default('')
+    .transform((text) =>
+      text
+        .split(/[,\n]/)
+        .map((witness) => witness.trim())
+        .filter(Boolean),
+    )
+    .refine((witnesses) => witnesses.length <= 16 && witnesses.every((witness) => WITNESS.test(witness)), {
+      error: 'has to be a list of at most 16 witnesses, each a verifier key, a space and a URL',
+    })
+    .transform((witnesses) =>
+      witnesses.map((text) => {
+        const { verifierKey = '', url = '' } = WITNESS.exec(text)?.groups ?? {};
+        return { verifierKey, url };
+      }),
+    ),
+  {
+    env: 'AUDIT_WITNESSES',
+    meaning:
+      'Witnesses that every tenant’s checkpoints are offered to (c2sp.org/tlog-witness), separated by commas or newlines: each a verifier key of type cosignature/v1, a space and the submission prefix. They may stand anywhere, also inside. They have to trust the key of each tenant’s log.',
+    whenEmpty: 'Only tenants’ own witnesses cosign their logs.',
+  },
+);

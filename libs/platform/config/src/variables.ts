@@ -390,7 +390,7 @@ export const webhookNetworks = variable(
   {
     env: 'WEBHOOK_ALLOWED_NETWORKS',
     meaning:
-      'Networks that are not public and may receive webhooks all the same, separated by commas: for whoever delivers inside. Only there are plain http and any port allowed. Every tenant can then reach them.',
+      'Networks that are not public and may receive webhooks, and be tenants’ witnesses, all the same, separated by commas: for whoever delivers inside. Only there are plain http and any port allowed. Every tenant can then reach them.',
     whenEmpty: 'Webhooks go to public addresses only, by https. `holdfast dev` allows this machine.',
   },
 );

@@ -112,6 +112,18 @@ describe('The proof of an event', () => {
     expect(differing).toEqual([1]);
   });
 
+  it('is not given for an event that is said to have occurred two thousand years ago', async () => {
+    const moved = await app.tenant('moved');
+    await app.announce(moved, 1);
+    await sealer.seal(moved.tenantId);
+    const [id] = await app.eventIds(moved);
+    await app.tamper(
+      "update events.log set occurred_at = (occurred_at::text || ' BC')::timestamptz where tenant_id = $1",
+      [moved.tenantId],
+    );
+    expect((await app.ask(`/events/${id}/proof`, { as: 'moved' })).code).toBe('audit.event_altered');
+  });
+
   it('is under a cosigned checkpoint for whoever asks for that', async () => {
     const witness = generateSignerKey('witness.test/one', 'cosignature/v1');
     const cosigned = { ...policy, witnesses: { keys: [witness], quorum: 1 } };

@@ -10,7 +10,7 @@ import { LogCheckpoint } from './checkpoint.query';
 import { LogConsistency } from './consistency.query';
 import { EntryBundle } from './entry-bundle.query';
 import { LogEpochs, epochsInput } from './epochs.query';
-import { asksForText, sendCompressed, sendForEver, sendText } from './log-answers';
+import { asksForText, sendEntries, sendForEver, sendForSeconds, sendText, varyByAccept } from './log-answers';
 import { countSchema, epochSchema } from './log-epoch';
 import { LogKey } from './log-key.query';
 import { LogTile } from './log-tile.query';
@@ -109,7 +109,7 @@ export class LogController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ConsistencyView | string> {
     const shown = showConsistency(await this.queries.execute(new LogConsistency(caller, input)));
-    reply.header('vary', 'accept');
+    varyByAccept(reply);
     return asksForText(request) ? sendText(reply, lines(shown.proof)) : shown;
   }
 
@@ -124,7 +124,7 @@ export class LogController {
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<StreamableFile> {
-    return sendCompressed(request, reply, await this.queries.execute(new EntryBundle(caller, { tile })));
+    return sendEntries(request, reply, await this.queries.execute(new EntryBundle(caller, { tile })));
   }
 
   @Get('tile/:level/*')
@@ -138,7 +138,7 @@ export class LogController {
     @Param('*', { schema: tileSchema }) tile: string,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<StreamableFile> {
-    return sendForEver(reply, await this.queries.execute(new LogTile(caller, { level, tile })));
+    return sendForSeconds(reply, await this.queries.execute(new LogTile(caller, { level, tile })));
   }
 
   @Get('epochs')
@@ -204,7 +204,7 @@ export class EpochLogController {
     const shown = showConsistency(
       await this.queries.execute(new LogConsistency(caller, { ...input, epoch })),
     );
-    reply.header('vary', 'accept');
+    varyByAccept(reply);
     return asksForText(request) ? sendText(reply, lines(shown.proof)) : shown;
   }
 
@@ -221,7 +221,7 @@ export class EpochLogController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<StreamableFile> {
     const bundle = await this.queries.execute(new EntryBundle(caller, { tile, epoch }));
-    return sendCompressed(request, reply, bundle);
+    return sendEntries(request, reply, bundle);
   }
 
   @Get('tile/:level/*')

@@ -74,17 +74,21 @@ describe('The log over HTTP', () => {
     expect(await app.ask(`/log/tile/0/002.p/${signed + 1}`)).toMatchObject({ status: 200 });
   });
 
-  it('lets what never changes be kept, and checkpoints only for seconds', async () => {
-    const tile = await app.ask('/log/tile/0/000');
-    expect(tile.headers).toMatchObject({
-      'cache-control': 'private, max-age=31536000, immutable',
-      'content-type': 'application/octet-stream',
-    });
-    expect((await app.ask('/log/tile/0/000.p/7')).bytes).toEqual(tile.bytes.subarray(0, 7 * 32));
-    expect((await app.ask('/log/checkpoint')).headers).toMatchObject({
-      'cache-control': 'private, max-age=2',
-      'content-type': 'text/plain; charset=utf-8',
-    });
+  it('lets tiles of an epoch be kept for ever, and nothing by whoever has another credential', async () => {
+    const kept = async (path: string) => {
+      const { status, headers } = await app.ask(path);
+      expect([path, status]).toEqual([path, 200]);
+      expect(String(headers['vary'])).toContain('authorization, holdfast-tenant');
+      return headers['cache-control'];
+    };
+    expect(await kept('/log/epochs/1/tile/0/000')).toBe('private, max-age=31536000, immutable');
+    // The next epoch has another tile of this name.
+    for (const path of ['/log/tile/0/000', '/log/checkpoint', '/log/key', '/log/epochs/1/checkpoint'])
+      expect([path, await kept(path)]).toEqual([path, 'private, max-age=2']);
+    for (const path of ['/log/tile/entries/000', '/log/epochs/1/tile/entries/000'])
+      expect([path, await kept(path)]).toEqual([path, 'private, no-cache']);
+    const { bytes } = await app.ask('/log/tile/0/000');
+    expect((await app.ask('/log/tile/0/000.p/7')).bytes).toEqual(bytes.subarray(0, 7 * 32));
   });
 
   it('compresses entries for whoever takes that', async () => {
@@ -92,7 +96,10 @@ describe('The log over HTTP', () => {
       app.ask('/log/tile/entries/000', { headers: { 'accept-encoding': accepted } });
     const [plain, packed, refused] = [await ask('br'), await ask('br, gzip'), await ask('gzip;q=0')];
     expect(plain.headers['content-encoding']).toBeUndefined();
-    expect(packed.headers).toMatchObject({ 'content-encoding': 'gzip', vary: 'accept-encoding' });
+    expect(packed.headers).toMatchObject({
+      'content-encoding': 'gzip',
+      vary: 'authorization, holdfast-tenant, accept-encoding',
+    });
     expect(gunzipSync(packed.bytes)).toEqual(plain.bytes);
     expect(packed.bytes.length).toBeLessThan(plain.bytes.length / 2);
     expect(refused.bytes).toEqual(plain.bytes);

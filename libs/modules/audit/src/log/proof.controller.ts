@@ -1,15 +1,14 @@
 import { type Caller, idSchema } from '@holdfast/kernel';
 import { CallerOf, Needs } from '@holdfast/http';
-import { formatProofFile } from '@holdfast/tlog';
 import { Controller, Get, Param, Query, Req, Res } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { z } from 'zod';
-import type { EventProof } from './event-proof';
 import { ProofOfEvent } from './event-proof.query';
 import { checkpointInput } from './log.controller';
-import { asksForJson, sendText } from './log-answers';
+import { asksForJson, sendText, varyByAccept } from './log-answers';
+import { proofFile } from './proof-file';
 import { proofView, type ProofView, showProof } from './log-views';
 
 /** The proof that one event is in the tenant's log. */
@@ -34,12 +33,7 @@ export class ProofController {
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<ProofView | string> {
     const proof = await this.queries.execute(new ProofOfEvent(caller, { ...input, id }));
-    reply.header('vary', 'accept');
+    varyByAccept(reply);
     return asksForJson(request) ? showProof(proof) : sendText(reply, proofFile(proof));
   }
-}
-
-/** The proof as a file, whose `extra` is the entry: nothing else is needed but the key of the log. */
-export function proofFile({ index, proof, checkpoint, entry }: EventProof): string {
-  return formatProofFile({ index, proof, checkpoint, extra: Buffer.from(entry) });
 }
