@@ -1,4 +1,4 @@
-import { AuditModule, WitnessesModule, type WitnessSettings } from '@holdfast/audit';
+import { AuditModule, WitnessesModule } from '@holdfast/audit';
 import { MessagesModule } from '@holdfast/cqrs';
 import type { Database } from '@holdfast/database';
 import { DeliveryModule, EventGroupsModule, QueuesModule } from '@holdfast/delivery';
@@ -23,7 +23,7 @@ export interface ApiParts {
   readonly issuers: readonly TrustedIssuer[];
   readonly isSignUpEnabled: boolean;
   readonly webhooks: WebhookSettings;
-  readonly witnesses: WitnessSettings;
+  readonly witnesses: Parameters<typeof WitnessesModule.forRoot>[0];
   readonly graphiql: boolean;
   /** Absent: there is no dashboard of the queues. */
   readonly queues?: Omit<QueueDashboardOptions, 'basePath'> | undefined;

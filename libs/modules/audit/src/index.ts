@@ -26,6 +26,5 @@ export { EraseSubject } from './subjects/erase-subject.command';
 export { SubjectErasureTask } from './subjects/subject-erasure-task';
 export { LogControls } from './verification/log-controls';
 export { VerificationTask } from './verification/verification-task';
-export type { WitnessSettings } from './witnesses/witness';
 export { WitnessRounds } from './witnesses/witness-rounds';
 export { WitnessesModule } from './witnesses/witnesses.module';
