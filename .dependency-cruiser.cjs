@@ -158,8 +158,15 @@ const general = [
     name: 'door-from-apps',
     severity: 'error',
     comment: 'A lib is entered by its src/index.ts; `holdfast bench` also runs what measures it.',
-    from: { path: '^apps/' },
+    from: { path: '^apps/', pathNot: ['^apps/[^/]+/test/', '\\.bench\\.ts$'] },
     to: { path: '^libs/', pathNot: [`^libs/${aLib}/src/index\\.ts$`, '\\.bench\\.ts$'] },
+  },
+  {
+    name: 'door-from-app-tests',
+    severity: 'error',
+    comment: 'A test over a whole process uses the test kits of libs besides, and not what is behind their doors.',
+    from: { path: '^apps/[^/]+/test/' },
+    to: { path: '^libs/', pathNot: [`^libs/${aLib}/src/index\\.ts$`, `^libs/${aLib}/test/`, '\\.bench\\.ts$'] },
   },
   {
     name: 'never-up',

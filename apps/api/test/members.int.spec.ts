@@ -196,7 +196,10 @@ describe('Members', () => {
       `select type, data from events.log where tenant_id = $1 and type like 'identity.member.%'`,
       [id],
     );
-    expect(events).toEqual([{ type: 'identity.member.added', data: { role: 'member', source: 'added' } }]);
+    const email = { commitment: expect.stringMatching(/^[\w-]{43}$/) as string };
+    expect(events).toEqual([
+      { type: 'identity.member.added', data: { role: 'member', source: 'added', email } },
+    ]);
     expect(JSON.stringify(api.logged)).not.toMatch(/anna@example|secret-subject/);
   });
 });

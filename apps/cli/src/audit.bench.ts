@@ -21,7 +21,7 @@ import {
   type LoadFigures,
   postTransfers,
   shareOf,
-} from './audit-bench-load';
+} from './audit-load.bench';
 import type { BenchSealerOptions, BenchSealerOrder } from './audit-bench-sealer';
 import type { BenchSystem } from './bench-system';
 

@@ -3,9 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bumpEpoch, Sequencer, type Step } from '@holdfast/events';
-import { LogKeys } from '../../../../libs/modules/audit/src/sealing/log-keys';
 import { findFaults } from '../../../../libs/modules/audit/test/sealed-log';
-import { testLogKey } from '../../../../libs/modules/audit/test/test-sealer';
+import { publicKeyOf, testLogKey } from '../../../../libs/modules/audit/test/test-sealer';
 import { TestDatabase } from '@holdfast/testing';
 import { PROBE } from '../../../worker/test/faults/stage';
 import { Writers } from '../../../worker/test/faults/journal';
@@ -116,9 +115,7 @@ export class SealingScene {
   }
 
   private async faults(): Promise<string[]> {
-    const [publicKey] = new LogKeys(LOG_NAME, [this.privateKey]).publicKeys;
-    if (!publicKey) throw new Error('there is no key');
-    const log = { logName: LOG_NAME, publicKey };
+    const log = { logName: LOG_NAME, publicKey: publicKeyOf(LOG_NAME, [this.privateKey]) };
     const found = await Promise.all(
       this.writers.tenantIds.map((tenantId) => findFaults(this.database, log, tenantId)),
     );

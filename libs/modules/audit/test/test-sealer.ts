@@ -20,6 +20,13 @@ export function testLogKey(): string {
     .toString('base64');
 }
 
+/** The public key of the first of these keys: 32 bytes. */
+export function publicKeyOf(logName: string, privateKeys: readonly string[]): Buffer {
+  const [current] = new LogKeys(logName, privateKeys).publicKeys;
+  if (!current) throw new Error('there is no key');
+  return current;
+}
+
 /** Rounds after which a test's log is not sealed and never will be. */
 const ROUNDS_MAX = 10_000;
 
@@ -53,9 +60,7 @@ export class TestSealer {
 
   /** The current public key of the log: 32 bytes. */
   get publicKey(): Buffer {
-    const [current] = new LogKeys(this.logName, this.privateKeys).publicKeys;
-    if (!current) throw new Error('the test sealer has no key');
-    return current;
+    return publicKeyOf(this.logName, this.privateKeys);
   }
 
   /** A sealer that remembers in a directory of its own. Give it back with `close`. */
