@@ -164,9 +164,13 @@ const general = [
   {
     name: 'door-from-app-tests',
     severity: 'error',
-    comment: 'A test over a whole process uses the test kits of libs besides, and not what is behind their doors.',
+    comment:
+      'A test over a whole process uses the test kits of libs besides, and not what is behind their doors.',
     from: { path: '^apps/[^/]+/test/' },
-    to: { path: '^libs/', pathNot: [`^libs/${aLib}/src/index\\.ts$`, `^libs/${aLib}/test/`, '\\.bench\\.ts$'] },
+    to: {
+      path: '^libs/',
+      pathNot: [`^libs/${aLib}/src/index\\.ts$`, `^libs/${aLib}/test/`, '\\.bench\\.ts$'],
+    },
   },
   {
     name: 'never-up',
