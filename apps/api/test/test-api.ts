@@ -8,6 +8,8 @@ import { TelemetryStore } from '@holdfast/telemetry';
 import { Limits, type LimitsOptions } from '@holdfast/resilience';
 import { Grants } from '@holdfast/tenancy';
 import { TestClickHouse, TestDatabase } from '@holdfast/testing';
+import type { Vault } from '@holdfast/vault';
+import type { WebhookSettings } from '@holdfast/webhooks';
 import type { Type } from '@nestjs/common';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { DestinationStream } from 'pino';
@@ -36,7 +38,14 @@ const OPERATOR_KEY = 'operator-of-the-test';
 const AMPLE = { size: 100_000, perSecond: 100_000 };
 const AMPLE_QUOTA = { requestsPerSecond: 100_000, requestsBurst: 100_000, concurrentRequests: 1_000 };
 
-interface Composition {
+/** What an API has besides, where a test is about it. */
+interface Besides {
+  /** Absent: personal values of events are kept nowhere. */
+  readonly vault?: Vault;
+  readonly webhooks?: WebhookSettings;
+}
+
+interface Composition extends Besides {
   readonly limits?: Partial<LimitsOptions>;
   readonly more?: readonly Type[];
   readonly issuers?: readonly TrustedIssuer[];
@@ -60,12 +69,13 @@ export class TestApi {
     limits: Partial<LimitsOptions> = {},
     more: readonly Type[] = [],
     issuers: readonly TrustedIssuer[] = [trusting('https://id.example.com')],
+    besides: Besides = {},
   ): Promise<TestApi> {
     const database = await TestDatabase.create();
     const clickhouse = await TestClickHouse.open('chdb');
     const telemetry = new TelemetryStore(clickhouse.endpoint);
     await telemetry.migrate();
-    return TestApi.over(database, telemetry, { limits, more, issuers }, async () => {
+    return TestApi.over(database, telemetry, { limits, more, issuers, ...besides }, async () => {
       await telemetry.close();
       await clickhouse.close();
       await database.drop();
@@ -84,7 +94,7 @@ export class TestApi {
   private static async over(
     database: TestDatabase,
     telemetry: TelemetryStore,
-    { limits = {}, more = [], issuers = [], isSignUpEnabled = true }: Composition,
+    { limits = {}, more = [], issuers = [], isSignUpEnabled = true, vault, webhooks }: Composition,
     closeStores: () => Promise<void>,
   ): Promise<TestApi> {
     const logged: string[] = [];
@@ -98,14 +108,17 @@ export class TestApi {
     });
     await receipts.start();
     const { imports = [], ...module } = ApiModule.forRoot({
-      tenants: database.tenants(),
+      tenants: database.tenants(5, vault),
       grants,
       ops: database.as('holdfast_ops'),
       telemetry,
       operatorKeys: [{ name: 'operator', hash: createHash('sha256').update(OPERATOR_KEY).digest('hex') }],
       issuers,
       isSignUpEnabled,
-      webhooks: { keys: [{ id: 'test', key: randomBytes(32).toString('base64') }], allowedNetworks: [] },
+      webhooks: webhooks ?? {
+        keys: [{ id: 'test', key: randomBytes(32).toString('base64') }],
+        allowedNetworks: [],
+      },
       witnesses: { configured: [], allowedNetworks: [] },
       graphiql: false,
       limits: new Limits({ addresses: AMPLE, quotaOf: () => AMPLE_QUOTA, ...limits }),
@@ -145,7 +158,7 @@ export class TestApi {
         ? {}
         : { payload: typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body) };
     const answer = await this.app.inject({ method, url, headers, ...payload });
-    const isJson = String(answer.headers['content-type']).includes('json');
+    const isJson = /[/+]json/.test(String(answer.headers['content-type']));
     return {
       status: answer.statusCode,
       headers: answer.headers,
