@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type Caller, newId } from '@holdfast/kernel';
 import { Database, DatabaseUnavailable, statement, SystemTx } from '@holdfast/database';
-import { TestDatabase } from '@holdfast/testing';
+import { fixtureMade, TestDatabase } from '@holdfast/testing';
 import { callerOf } from './grant';
 import { Grants } from './grants';
 
@@ -33,9 +33,10 @@ describe('Grants', () => {
     expiresAt: Date | null = null,
   ): Promise<{ id: string; secret: string }> => {
     const key = { id: newId(), secret: randomBytes(24).toString('hex') };
-    await database
-      .tenants(1)
-      .transaction(caller, (tx) => tx.rows(STORE, [key.id, hashOf(key.secret), scopes, expiresAt]));
+    await database.tenants(1).transaction(caller, async (tx) => {
+      await tx.rows(STORE, [key.id, hashOf(key.secret), scopes, expiresAt]);
+      await tx.announce(fixtureMade());
+    });
     return key;
   };
 
@@ -153,7 +154,11 @@ describe('Grants', () => {
     try {
       expect(await watching.forKey(secret)).toBeDefined();
       expect(await idle.forKey(secret)).toBeDefined();
-      const [row] = await database.tenants(1).transaction(caller, (tx) => tx.rows(REVOKE, [id]));
+      const [row] = await database.tenants(1).transaction(caller, async (tx) => {
+        const revoked = await tx.rows(REVOKE, [id]);
+        await tx.announce(fixtureMade());
+        return revoked;
+      });
       expect(row).toEqual({ revoked: true });
       const revokedAtMs = Date.now();
       const goneAfterMs = async (subject: Grants): Promise<number> => {

@@ -2,7 +2,7 @@ import { type Caller, newId } from '@holdfast/kernel';
 import { MessagesModule } from '@holdfast/cqrs';
 import { statement } from '@holdfast/database';
 import { callerOf, Grants } from '@holdfast/tenancy';
-import { TestDatabase } from '@holdfast/testing';
+import { fixtureMade, TestDatabase } from '@holdfast/testing';
 import type { INestApplicationContext } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { Test } from '@nestjs/testing';
@@ -120,7 +120,10 @@ describe('StartSupportAccess', () => {
 
   it('has its limits in the database: who opens it, for how long and for what', async () => {
     const open = (caller: Caller, scopes: readonly string[], minutes: number | null) =>
-      database.tenants(1).transaction(caller, (tx) => tx.execute(OPEN, [scopes, minutes]));
+      database.tenants(1).transaction(caller, async (tx) => {
+        await tx.execute(OPEN, [scopes, minutes]);
+        await tx.announce(fixtureMade());
+      });
     await open(operator, ['ledger:write'], 30);
     const refused: [Caller, readonly string[], number | null][] = [
       [tenant, ['ledger:read'], 30],
