@@ -66,6 +66,8 @@ export class Database {
     });
     // Without a listener, an error on an idle connection (a restarted server) would end the process.
     this.pool.on('error', (error) => options.onIdleError?.(error));
+    // The end of a connection may arrive together with its beginning, before anybody who was given it listens.
+    this.pool.on('connect', (connection) => connection.on('error', () => {}));
   }
 
   /** Connections in use, idle, and requests waiting for one. */

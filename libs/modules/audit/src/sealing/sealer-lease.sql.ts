@@ -101,10 +101,13 @@ export async function holdSealer(
   expected: SealedLineage,
 ): Promise<void> {
   // Two statements: the second one's snapshot is taken when the row is locked, and shows what its last holder committed.
-  const held = tx.execute(HOLD, [holder, fence, leaseMs]);
-  const found = findSealedLineage(tx);
-  if ((await held) === 0) throw new SealerLeaseLost('the lease of the sealer is held by another');
-  assertSame(await found, expected);
+  const [held, found] = await Promise.all([
+    tx.execute(HOLD, [holder, fence, leaseMs]),
+    // Looked at whatever becomes of the first: a connection that is lost fails both.
+    findSealedLineage(tx),
+  ]);
+  if (held === 0) throw new SealerLeaseLost('the lease of the sealer is held by another');
+  assertSame(found, expected);
 }
 
 /** Refuses a database that is not the one of `expected`, or is stopped. */
