@@ -28,13 +28,24 @@ interface Member {
   server: EmbeddedPostgres;
 }
 
+/** How a standby follows. */
+export interface Following {
+  /** Whether no commit is answered before the standby has it. */
+  readonly isSynchronous?: boolean;
+  /** Where it finds the primary: at a proxy, if faults are to happen to it. */
+  readonly through?: number;
+}
+
+const SLOT = 'standby';
+
 /**
- * A primary and a standby without which no commit is answered: `synchronous_standby_names` says so. The embedded binaries
+ * A primary and a standby without which no commit is answered, unless said: `synchronous_standby_names` has it. The embedded binaries
  * have no pg_basebackup, so a standby is made from a copy of the files of a primary that stands still for a second.
  */
 export class PostgresPair {
   private standby: Member | undefined;
   private copies = 0;
+  private follows: Following = {};
 
   private constructor(
     private readonly directory: string,
@@ -62,8 +73,9 @@ export class PostgresPair {
     return this.primary.server.url();
   }
 
-  /** Gives the primary a standby, and waits until commits wait for it. */
-  async join(): Promise<void> {
+  /** Gives the primary a standby with a slot, and waits until it follows. */
+  async join(follows: Following = {}): Promise<void> {
+    this.follows = follows;
     const [port, { directory }] = [await freePort(), this.primary];
     const copy = join(this.directory, `copy-${(this.copies += 1)}`);
     await this.primary.server.stop();
@@ -72,9 +84,12 @@ export class PostgresPair {
     // A file whose being there is all that counts; it has to be the server's.
     execFileSync('cp', ['-a', join(copy, 'postgres/PG_VERSION'), join(copy, 'postgres/standby.signal')]);
     this.primary = await startMember(directory, this.primary.port);
+    await this.admin(`select pg_create_physical_replication_slot('${SLOT}')`);
     this.standby = await startMember(copy, port, this.following());
-    await this.admin("alter system set synchronous_standby_names = 'standby'");
-    await this.admin('select pg_reload_conf()');
+    if (follows.isSynchronous ?? true) {
+      await this.admin("alter system set synchronous_standby_names = 'standby'");
+      await this.admin('select pg_reload_conf()');
+    }
     await this.untilInSync();
   }
 
@@ -121,6 +136,7 @@ export class PostgresPair {
   /** Runs SQL on the primary as the superuser, past every proxy. */
   async admin<Row>(text: string, values: readonly unknown[] = []): Promise<Row[]> {
     const client = new Client({ connectionString: this.url() });
+    client.on('error', () => {}); // The statement tells of a server that goes away.
     await client.connect();
     try {
       return (await client.query(text, [...values])).rows as Row[];
@@ -134,10 +150,12 @@ export class PostgresPair {
     return readFileSync(join(this.primary.directory, 'postgres.log'), 'utf8');
   }
 
-  /** Whether a standby follows the primary, and commits wait for it. */
+  /** Whether a standby follows the primary, and commits wait for it where they are to. */
   async isFollowed(): Promise<boolean> {
+    const state = (this.follows.isSynchronous ?? true) ? 'sync' : 'async';
     const found = await this.admin(
-      "select from pg_stat_replication where sync_state = 'sync' and state = 'streaming'",
+      "select from pg_stat_replication where sync_state = $1 and state = 'streaming'",
+      [state],
     );
     return found.length > 0;
   }
@@ -166,8 +184,9 @@ export class PostgresPair {
   }
 
   private following(): Readonly<Record<string, string>> {
-    const primary = `host=127.0.0.1 port=${this.primary.port} user=postgres password=${PASSWORD}`;
-    return { primary_conninfo: `${primary} application_name=standby` };
+    const port = this.follows.through ?? this.primary.port;
+    const primary = `host=127.0.0.1 port=${port} user=postgres password=${PASSWORD}`;
+    return { primary_conninfo: `${primary} application_name=standby`, primary_slot_name: SLOT };
   }
 }
 

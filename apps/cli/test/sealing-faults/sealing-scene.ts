@@ -37,13 +37,19 @@ export class SealingScene {
     serverUrl,
     tenants = 4,
     seed = 1,
-  }: { serverUrl?: string; tenants?: number; seed?: number } = {}): Promise<SealingScene> {
+    continueOnFailover = true,
+  }: {
+    serverUrl?: string;
+    tenants?: number;
+    seed?: number;
+    continueOnFailover?: boolean;
+  } = {}): Promise<SealingScene> {
     const database = await (serverUrl ? TestDatabase.createOn(serverUrl) : TestDatabase.create());
     for (const text of PROBE) await database.admin(text);
     const writers = await Writers.prepare(database, { tenants, seed });
     const sequencer = new Sequencer({
       relay: database.as('holdfast_relay', 2),
-      continueOnFailover: true,
+      continueOnFailover,
       leaseMs: 1_000,
       onTick: () => {},
       report: () => {}, // The server goes away in some scenes.
@@ -97,11 +103,42 @@ export class SealingScene {
     }).catch((error: unknown) => {
       throw new Error(`${faults.slice(0, 20).join('\n')}\n${String(error)}`);
     });
-    await this.signed.collect(this.directory, (text, values) => this.database.admin(text, values));
+    await this.collect();
     const { tenantIds } = this.writers;
     const contradictions = await this.signed.contradictions(this.database, LOG_NAME, tenantIds);
     if (contradictions.length > 0) throw new Error(contradictions.join('\n'));
     if (this.signed.count <= tenantIds.length) throw new Error('too little was signed to tell anything');
+  }
+
+  /** Looks at what is signed by now. */
+  collect(): Promise<void> {
+    return this.signed.collect(this.directory, (text, values) => this.database.admin(text, values));
+  }
+
+  /** Epoch and size of each tenant's newest tree. */
+  async trees(): Promise<ReadonlyMap<string, { readonly epoch: number; readonly size: number }>> {
+    const rows = await this.database.admin<{ id: string; epoch: number; size: number }>(
+      'select tenant_id::text as id, epoch, size::int from audit.trees where tenant_id = any ($1::uuid[])',
+      [this.writers.tenantIds],
+    );
+    return new Map(rows.map(({ id, ...tree }) => [id, tree]));
+  }
+
+  originOf(tenantId: string, epoch: number): string {
+    return `${LOG_NAME}/${tenantId}/${epoch}`;
+  }
+
+  /** Events that were acknowledged and are not there. */
+  async lost(): Promise<string[]> {
+    const ids = this.writers.journal
+      .filter(({ outcome }) => outcome === 'ok')
+      .flatMap(({ moves }) => moves.map(({ id }) => id));
+    const rows = await this.database.admin<{ id: string }>(
+      `select w.id::text from unnest($1::uuid[]) w (id)
+       where not exists (select from events.log e where e.tenant_id = any ($2::uuid[]) and e.id = w.id)`,
+      [ids, this.writers.tenantIds],
+    );
+    return rows.map(({ id }) => id);
   }
 
   async close(): Promise<void> {
@@ -127,9 +164,7 @@ export class SealingScene {
     const { signal } = this.watching;
     while (!signal.aborted) {
       // The server may be away, and a file be replaced while it is read.
-      await this.signed
-        .collect(this.directory, (text, values) => this.database.admin(text, values))
-        .catch(() => {}); // Collected the next time.
+      await this.collect().catch(() => {}); // Collected the next time.
       await sleep(100, undefined, { signal }).catch(() => {}); // Closed.
     }
   }

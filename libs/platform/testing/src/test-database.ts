@@ -174,6 +174,7 @@ function urlOf(serverUrl: string, database: string, role?: TestRole): string {
 
 async function asAdmin<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
   const client = new Client({ connectionString: url });
+  client.on('error', () => {}); // The statement under way, or the next one, tells of a server that goes away.
   await client.connect();
   try {
     return await work(client);
