@@ -3259,7 +3259,7 @@ begin
   for target in
     select t.relation from tenancy.tenant_tables() t
     where t.relation <> 'tenants.tasks'::regclass
-    order by t.depth desc, t.relation::text
+    order by t.relation <> 'events.heads'::regclass, t.depth desc, t.relation::text
   loop
     execute format(
       'delete from %1$s t where t.ctid = any (array(select x.ctid from %1$s x where x.tenant_id = $1 limit $2))', target)

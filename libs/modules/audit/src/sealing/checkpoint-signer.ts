@@ -1,7 +1,12 @@
 import type { Database } from '@holdfast/database';
 import { at } from '@holdfast/events';
 import { edgeTiles, HASH_BYTES, openNote, rootFromTiles, TlogError, tileReader } from '@holdfast/tlog';
-import { findNewestCheckpoints, type StoredCheckpoint, upsertCheckpoints } from './checkpoints.sql';
+import {
+  findNewestCheckpoints,
+  listErased,
+  type StoredCheckpoint,
+  upsertCheckpoints,
+} from './checkpoints.sql';
 import { tilePlace } from './growing-tree';
 import type { LogKeys } from './log-keys';
 import { LogRefused, type Refusals } from './refusals';
@@ -92,11 +97,13 @@ export class CheckpointSigner {
     const evidence = await this.gather(trees);
     await at('sealer.reread');
     const signed: { readonly tree: Unsigned; readonly note: string }[] = [];
+    const problems = new Map<string, LogRefused>();
     for (const tree of trees) {
       const problem = await this.problemOf(tree, evidence(tree));
-      if (problem) refusals.refuse(tree.tenantId, problem);
+      if (problem) problems.set(tree.tenantId, problem);
       else signed.push({ tree, note: keys.sign(tree) });
     }
+    await this.refuse(problems, refusals);
     await memory.append(
       signed.map(({ tree: { tenantId, epoch, size, root }, note }) => ({
         tenantId,
@@ -116,6 +123,17 @@ export class CheckpointSigner {
         sealLagSeconds.observe(Math.max(0, Date.now() - tree.oldestAtMs) / 1_000);
     }
     checkpointsTotal.inc(signed.length);
+  }
+
+  /** Tiles that are gone because their tenant is being erased are nobody's to look after. */
+  private async refuse(problems: ReadonlyMap<string, LogRefused>, refusals: Refusals): Promise<void> {
+    if (problems.size === 0) return;
+    const erased = await sealing(
+      this.options.database,
+      (tx) => listErased(tx, [...problems.keys()]),
+      'read only',
+    );
+    for (const [tenantId, problem] of problems) if (!erased.has(tenantId)) refusals.refuse(tenantId, problem);
   }
 
   private async gather(trees: readonly Unsigned[]): Promise<(tree: Unsigned) => Evidence> {

@@ -11,12 +11,19 @@ export interface StoredCheckpoint extends TreeKey {
 // A clock that is put back must not hide a newer checkpoint behind an older one.
 const UPSERT = statement(
   'audit.upsert_checkpoints',
-  `insert into audit.checkpoints as c (tenant_id, epoch, hour, size, root, note)
+  `with kept as (
+     select t.tenant_id, t.epoch
+     from audit.trees t
+     where t.tenant_id = any ($1::uuid[])
+     for key share
+   )
+   insert into audit.checkpoints as c (tenant_id, epoch, hour, size, root, note)
    select n.tenant_id, n.epoch,
      greatest(date_trunc('hour', clock_timestamp()), (
        select max(b.hour) from audit.checkpoints b where b.tenant_id = n.tenant_id and b.epoch = n.epoch)),
      n.size, n.root, n.note
    from unnest($1::uuid[], $2::int[], $3::bigint[], $4::bytea[], $5::text[]) n (tenant_id, epoch, size, root, note)
+   join kept k on k.tenant_id = n.tenant_id and k.epoch = n.epoch
    on conflict (tenant_id, epoch, hour) do update
    set size = excluded.size, root = excluded.root, note = excluded.note, signed_at = clock_timestamp()
    where c.size <= excluded.size`,
@@ -43,7 +50,10 @@ const RECORD_KEYS = statement(
    set last_used_at = excluded.last_used_at`,
 );
 
-/** Stores checkpoints as the newest of their hour. One that is smaller than what is there changes nothing. */
+/**
+ * Stores checkpoints as the newest of their hour. One that is smaller than what is there changes nothing, and neither does one of a
+ * tree that was erased meanwhile.
+ */
 export async function upsertCheckpoints(
   tx: SystemTx,
   checkpoints: readonly StoredCheckpoint[],
@@ -72,4 +82,18 @@ export async function findNewestCheckpoints(
 /** Notes that these public keys (32 bytes each) sign. */
 export async function recordLogKeys(tx: SystemTx, publicKeys: readonly Buffer[]): Promise<void> {
   await tx.execute(RECORD_KEYS, [publicKeys]);
+}
+
+const LIST_ERASED = statement<{ tenantId: string }>(
+  'audit.list_erased',
+  `select n.tenant_id as "tenantId"
+   from unnest($1::uuid[]) n (tenant_id)
+   where n.tenant_id <> '00000000-0000-0000-0000-000000000000'
+     and not exists (select from events.heads h where h.tenant_id = n.tenant_id)`,
+);
+
+/** Those of the tenants whose rows are being erased, of which the newest tick of each goes first. */
+export async function listErased(tx: SystemTx, tenantIds: readonly string[]): Promise<ReadonlySet<string>> {
+  const rows = await tx.rows(LIST_ERASED, [tenantIds]);
+  return new Set(rows.map(({ tenantId }) => tenantId));
 }

@@ -10,6 +10,8 @@ const LIST_STALE = statement<Omit<Tree, 'size'> & { size: bigint }>(
      t.after_seq as "afterSeq", t.tick
    from audit.trees t
    where t.lineage <> $1
+     and (t.tenant_id = '00000000-0000-0000-0000-000000000000'
+       or exists (select from events.heads h where h.tenant_id = t.tenant_id))
    order by t.tenant_id
    limit $2`,
 );
@@ -83,7 +85,7 @@ const INSERT_EPOCH = statement(
   'insert into audit.epochs (tenant_id, epoch, entry) values ($1, $2, $3)',
 );
 
-/** Trees that began in another lineage than `lineage`. */
+/** Trees that began in another lineage than `lineage`, but of tenants that are being erased. */
 export async function listStaleTrees(tx: SystemTx, lineage: number, limit: number): Promise<Tree[]> {
   const rows = await tx.rows(LIST_STALE, [lineage, limit]);
   return rows.map((row) => ({ ...row, size: Number(row.size) }));

@@ -104,6 +104,8 @@ const LIST_TREES = statement<TreeRow & { signed: bigint | null }>(
      select c.size from audit.checkpoints c where c.tenant_id = t.tenant_id and c.epoch = t.epoch order by c.hour desc limit 1
    ) c on true
    where t.tenant_id > $1
+     and (t.tenant_id = '00000000-0000-0000-0000-000000000000'
+       or exists (select from events.heads h where h.tenant_id = t.tenant_id))
    order by t.tenant_id
    limit $2`,
 );
@@ -220,7 +222,10 @@ export async function hasResting(tx: SystemTx, except: readonly string[], lineag
   return (await tx.row(FIND_RESTING, [except, lineage]))?.rests ?? false;
 }
 
-/** Trees behind `afterTenant`, in their order, with the size of their newest stored checkpoint. */
+/**
+ * Trees behind `afterTenant`, in their order, with the size of their newest stored checkpoint. Not those of tenants that are being
+ * erased, whose newest tick goes first.
+ */
 export async function listTrees(
   tx: SystemTx,
   afterTenant: string,

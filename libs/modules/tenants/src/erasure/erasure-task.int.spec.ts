@@ -29,6 +29,7 @@ describe('An erasure', () => {
     readonly keeper?: string;
     /** Dies at its n-th transaction: nothing that it has begun ever returns. */
     readonly diesAt?: number;
+    readonly onStep?: (step: string) => Promise<void>;
   }
 
   function worker({
@@ -36,6 +37,7 @@ describe('An erasure', () => {
     blocked = () => undefined,
     keeper,
     diesAt = Infinity,
+    onStep = async () => {},
   }: Wiring = {}): TaskRunner {
     const tenants = app.database.tenants(2);
     const relay = app.database.as('holdfast_relay', 1);
@@ -53,6 +55,7 @@ describe('An erasure', () => {
       forget: async () => {},
       signer: signed ? signer : undefined,
       quietSeconds: 0,
+      onStep,
     });
     const grants = new Grants(app.database.as('holdfast_auth', 1));
     return new TaskRunner({ tenants, relay, grants, kinds: [erasure], report: () => {} });
@@ -102,6 +105,27 @@ describe('An erasure', () => {
     await later();
     for (let turns = 0; turns < 5; turns += 1) await worker().runDue();
     expect(await show(id)).toMatchObject({ state: 'erased' });
+  }, 30_000);
+
+  it('goes back to the rows where something left one behind them', async () => {
+    const id = await ordered('late');
+    const steps: string[] = [];
+    const onStep = async (step: string): Promise<void> => {
+      steps.push(step);
+      // As a sealer does that had made the tree's checkpoint before the tree was deleted.
+      if (step === 'finish' && !steps.slice(0, -1).includes('finish'))
+        await app.database.admin(
+          `insert into audit.checkpoints (tenant_id, epoch, hour, size, root, note)
+           values ($1, 1, date_trunc('hour', now()), 1, decode(repeat('00', 32), 'hex'), 'a note')`,
+          [id],
+        );
+    };
+    for (let turns = 0; turns < 5; turns += 1) {
+      await worker({ onStep }).runDue();
+      await later();
+    }
+    expect(await show(id)).toMatchObject({ state: 'erased' });
+    expect(steps.slice(steps.indexOf('finish'))).toEqual(['finish', 'rows', 'rows', 'finish']);
   }, 30_000);
 
   it('waits for a store that keeps what it gets, and says so on the receipt', async () => {
