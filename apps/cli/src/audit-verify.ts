@@ -140,7 +140,7 @@ async function verifyOne(
   { claims, publicKeys, against }: Evidence,
   ratePerSecond: number,
 ): Promise<Verified> {
-  let outcome: VerifiedLog = { checked: 0, findings: [], findingCount: 0, epochs: [] };
+  let outcome: VerifiedLog = { checked: 0, findings: [], findingCount: 0, epochs: [], notes: [] };
   await showStep(slug ?? id, async (step) => {
     const earlier = against === undefined ? undefined : await EarlierBundle.open(against);
     const isOfTenant = claims.some(({ tenantId, by }) => tenantId === id && by.endsWith(` in ${against}`));
@@ -162,7 +162,10 @@ async function verifyOne(
 
 function failed(error: unknown): VerifiedLog {
   const message = `it cannot be verified: ${error instanceof Error ? error.message : String(error)}`;
-  return { checked: 0, epochs: [], findingCount: 1, findings: [{ kind: 'unreadable', epoch: 1, message }] };
+  return {
+    ...{ checked: 0, epochs: [], notes: [], findingCount: 1 },
+    findings: [{ kind: 'unreadable', epoch: 1, message }],
+  };
 }
 
 function textOf(verified: readonly Verified[]): string {
@@ -172,8 +175,12 @@ function textOf(verified: readonly Verified[]): string {
   const checked = verified.reduce((sum, each) => sum + each.checked, 0);
   const count = verified.reduce((sum, each) => sum + each.findingCount, 0);
   const summary = `${verified.length} logs, ${checked} events, ${count} findings`;
-  if (count === 0) return `${summary}: intact.`;
-  return `${columns(['tenant', 'epoch', 'leaf', 'event', 'kind', 'what'], rows)}\n\n${summary}.${movedText(verified)}`;
+  const notes = verified
+    .flatMap((each) => each.notes.map((note) => `\nNote: ${each.slug ?? each.tenantId}: ${note}.`))
+    .join('');
+  if (count === 0) return `${summary}: intact.${notes}`;
+  const table = columns(['tenant', 'epoch', 'leaf', 'event', 'kind', 'what'], rows);
+  return `${table}\n\n${summary}.${movedText(verified)}${notes}`;
 }
 
 /** What was kept of logs that were not verified: of a tenant that is not there any more, or not the one that was named. */
@@ -181,7 +188,7 @@ function unlisted({ claims }: Evidence, listed: readonly ListedTenantView[]): Ve
   const kept = claims.filter(({ by }) => by !== REMEMBERED);
   const others = kept.filter(({ tenantId }) => !listed.some(({ id }) => id === tenantId));
   return others.map(({ tenantId, epoch, by }) => ({
-    ...{ tenantId, slug: null, checked: 0, epochs: [], findingCount: 1 },
+    ...{ tenantId, slug: null, checked: 0, epochs: [], notes: [], findingCount: 1 },
     findings: [{ kind: 'cut', epoch, index: 0, message: `${by} is of a tenant that is not among these` }],
   }));
 }

@@ -539,6 +539,8 @@ class Bundle {
   trees = new Map();
   streams = new StreamVersions();
   prunedTo = new Map();
+  /** Checkpoints that were named last of epochs which a restore lost. */
+  holes = new Map();
   counts = { lines: 0, leaves: 0, events: 0, unsealed: 0 };
   #running = Buffer.alloc(HASH_BYTES);
   #trailer = undefined;
@@ -610,9 +612,9 @@ class Bundle {
   }
 
   #takeEpoch(epoch) {
-    if (epoch.number !== this.trees.size + 1)
-      this.report.find('epoch', `epoch ${this.trees.size + 1} is not there`);
+    const last = [...this.trees.keys()].at(-1) ?? 0;
     const tree = new Tree(epoch, this.report);
+    if (tree.number !== last + 1) this.#takeHole(last + 1, tree);
     this.trees.set(epoch.number, tree);
     const { v, kind, tenantId, epoch: number } = JSON.parse(epoch.entry);
     const isItsOwn = v === 1 && kind === 'epoch' && tenantId === this.tenantId && number === tree.number;
@@ -620,6 +622,22 @@ class Bundle {
     if ((tree.previous === null) !== (number === 1))
       tree.find('epoch', 'the first leaf names no checkpoint before it', 0);
     if (tree.previous) this.#takePrevious(tree, tree.previous);
+  }
+
+  /**
+   * A database that was restored twice has nothing of the epochs that began in between. The next one vouches for that: its first
+   * leaf names a checkpoint of the one before it, and that nothing of that is kept.
+   */
+  #takeHole(from, { number, previous }) {
+    const named = previous && parseCheckpoint(previous.checkpoint);
+    const isNamed = named?.origin.endsWith(`/${this.tenantId}/${number - 1}`) && previous.kept === '0';
+    const isGood = isNamed && logSignature(named, this.options.keys) !== 'bad';
+    const which = from < number - 1 ? `epochs ${from} to ${number - 1} are` : `epoch ${from} is`;
+    if (from >= number || !isGood) return this.report.find('epoch', `epoch ${from} is not there`);
+    this.holes.set(number - 1, named);
+    return this.report.note(
+      `${which} not there: the first leaf of epoch ${number} says that a restore lost it`,
+    );
   }
 
   /** What the first leaf says of the epoch before: its last checkpoint, and how many of its leaves are kept. */
@@ -674,8 +692,8 @@ class Bundle {
   }
 
   #begin(tree) {
-    if (tree.number !== (this.#tree?.number ?? 0) + 1)
-      this.#fault(`the tree of epoch ${tree.number} is out of order`);
+    const next = [...this.trees.keys()].find((number) => number > (this.#tree?.number ?? 0));
+    if (tree.number !== next) this.#fault(`the tree of epoch ${tree.number} is out of order`);
     this.#tree = tree;
     for (const { epoch, tenantId, size, root, by } of this.options.claims)
       if (epoch === tree.number && tenantId === this.tenantId) tree.claim(size, root, by);
@@ -857,17 +875,24 @@ class Bundle {
   #endTrees() {
     for (const tree of this.trees.values()) if (tree.number > (this.#tree?.number ?? 0)) this.#begin(tree);
     let named;
+    let newest;
     for (const tree of [...this.trees.values()].toReversed()) {
+      // What a tree names behind a hole is of none that is there.
+      if (!this.trees.has(tree.number + 1)) named = undefined;
       tree.end(named?.size ?? 0, this.options.earlier);
       const isVouched = this.#checkSigned(tree, named);
       named = isVouched && tree.previous ? parseCheckpoint(tree.previous.checkpoint) : undefined;
       this.#endMissing(tree);
       const last = tree.checkpoints.at(-1);
-      if (tree.number === this.trees.size && last) this.#checkQuorum(tree, last);
+      newest ??= tree;
+      if (tree === newest && last) this.#checkQuorum(tree, last);
     }
     const { claims, quorum } = this.options;
-    for (const { epoch, tenantId, by } of claims) {
+    for (const { epoch, tenantId, size, by } of claims) {
+      const isLost = size <= (this.holes.get(epoch)?.size ?? 0);
       if (tenantId !== this.tenantId) this.report.find('cut', `${by} is of another log`, { epoch });
+      else if (!this.trees.has(epoch) && isLost)
+        this.report.note(`${by} is of epoch ${epoch}, which a restore lost`);
       else if (!this.trees.has(epoch))
         this.report.find('cut', `${by} is of epoch ${epoch}, which is not there`, { epoch, index: 0 });
     }

@@ -1,5 +1,5 @@
 import type { TenantTx } from '@holdfast/tenancy';
-import { readCheckpoint, type RootClaim } from './log-claims';
+import { partsOfOrigin, type ReadCheckpoint, readCheckpoint, type RootClaim } from './log-claims';
 import { listStoredCheckpoints } from './stored-log.sql';
 import type { LogProgress, LogTrust } from './log-progress';
 
@@ -13,10 +13,40 @@ export interface PreviousTree {
 }
 
 /** What the first leaf of the next epoch says of this one. */
-export function namedByNext({ epochs }: LogProgress, epoch: number): PreviousTree | undefined {
+export function namedByNext(
+  { epochs }: Pick<LogProgress, 'epochs'>,
+  epoch: number,
+): PreviousTree | undefined {
   const next = epochs.find((each) => each.epoch === epoch + 1);
   const entry = next && (JSON.parse(next.entry) as { readonly previous: PreviousTree | null });
   return entry?.previous ?? undefined;
+}
+
+/**
+ * The last checkpoint of the epoch before `epoch`, where a database that was restored twice has nothing of it: the first leaf of
+ * `epoch` names it, and that nothing of it is kept.
+ */
+export function lostEpoch(
+  tenantId: string,
+  progress: Pick<LogProgress, 'epochs'>,
+  epoch: number,
+  known: readonly Buffer[],
+): ReadCheckpoint | undefined {
+  const named = namedByNext(progress, epoch - 1);
+  const checkpoint = named?.kept === '0' ? readCheckpoint(named.checkpoint, known) : undefined;
+  if (checkpoint?.isSigned !== true) return undefined;
+  const of = partsOfOrigin(checkpoint.origin);
+  return of.tenantId === tenantId && of.epoch === epoch - 1 ? checkpoint : undefined;
+}
+
+/** Says which epochs are not there. */
+export function describeHoles({ epochs }: Pick<LogProgress, 'epochs'>): string[] {
+  return epochs.flatMap(({ epoch }, at) => {
+    const from = (epochs[at - 1]?.epoch ?? 0) + 1;
+    if (epoch === from) return [];
+    const which = from < epoch - 1 ? `epochs ${from} to ${epoch - 1} are` : `epoch ${from} is`;
+    return [`${which} not there: the first leaf of epoch ${epoch} says that a restore lost it`];
+  });
 }
 
 /** All that says which root the tree has at a size in this range. */

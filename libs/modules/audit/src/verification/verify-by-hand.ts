@@ -6,6 +6,7 @@ import type { LogFinding } from './log-finding';
 import { beginLogVerification, type LogPage, type LogProgress, type LogTrust } from './log-progress';
 import { readLeafRows } from './stored-log.sql';
 import { listPageLeaves } from './verify-leaves';
+import { describeHoles } from './tree-claims';
 import { verifyLogPage } from './verify-log';
 
 /** How a log is verified in one go. */
@@ -24,6 +25,8 @@ export interface VerifiedLog {
   readonly findings: readonly LogFinding[];
   readonly findingCount: number;
   readonly epochs: readonly { readonly epoch: number; readonly size: number }[];
+  /** What holds and is told all the same: epochs that a restore lost. */
+  readonly notes: readonly string[];
 }
 
 const LISTED_MAX = 1_000;
@@ -55,7 +58,8 @@ export async function verifyLog(
     const dueMs = (page.checked * 1_000) / ratePerSecond - (performance.now() - startedAtMs);
     if (dueMs > 0) await sleep(dueMs);
   }
-  return { checked, findings: findings.toSorted(byPlace), findingCount, epochs };
+  const notes = findings.some(({ kind }) => kind === 'epoch') ? [] : describeHoles(begun);
+  return { checked, findings: findings.toSorted(byPlace), findingCount, epochs, notes };
 }
 
 /** PostgreSQL's `data_corrupted`: a page of a table does not fit its checksum. */

@@ -2,7 +2,8 @@ import type { TenantTx } from '@holdfast/tenancy';
 import type { LeafRow } from '../sealing/leaf';
 import type { LogFinding } from './log-finding';
 import { readUnsealed } from './log-window';
-import { withLeaves } from './stored-log.sql';
+import { listPublicKeys, withLeaves } from './stored-log.sql';
+import { lostEpoch } from './tree-claims';
 import type { LogPage, LogProgress, LogTrust } from './log-progress';
 
 const PAGE = 1_000;
@@ -19,7 +20,7 @@ export async function verifyEnd(tx: TenantTx, progress: LogProgress, trust: LogT
   const findings = strays.flatMap((row) => judge(progress, row, trust) ?? []);
   const last = rows.length === PAGE ? rows.at(-1) : undefined;
   const next = last && { ...progress, at: { ...progress.at, seq: last.seq } };
-  if (!next) findings.push(...missingOf(progress), ...claimsOfNoTree(progress, trust));
+  if (!next) findings.push(...missingOf(progress), ...(await claimsOfNoTree(tx, progress, trust)));
   return { checked: strays.length, findings, next };
 }
 
@@ -57,14 +58,22 @@ function judge(
   };
 }
 
-/** What was kept from a tree that is not there any more. */
-const claimsOfNoTree = ({ epochs }: LogProgress, { claims = [] }: LogTrust): LogFinding[] =>
-  claims
-    .filter((claim) => !epochs.some(({ epoch }) => epoch === claim.epoch))
+/** What was kept from a tree that is not there any more, but of one that a restore lost. */
+async function claimsOfNoTree(
+  tx: TenantTx,
+  progress: LogProgress,
+  { claims = [] }: LogTrust,
+): Promise<LogFinding[]> {
+  const stray = claims.filter((claim) => !progress.epochs.some(({ epoch }) => epoch === claim.epoch));
+  if (stray.length === 0) return [];
+  const known = await listPublicKeys(tx);
+  return stray
+    .filter(({ epoch, size }) => size > (lostEpoch(tx.tenantId, progress, epoch + 1, known)?.size ?? 0))
     .map(({ epoch, by }) => ({
       ...{ kind: 'cut', epoch, index: 0 },
       message: `${by} is of epoch ${epoch}, which is not there`,
     }));
+}
 
 /** Leaves without events that no sealed event accounts for. */
 function missingOf({ missing, prunedTo, epochs }: LogProgress): LogFinding[] {

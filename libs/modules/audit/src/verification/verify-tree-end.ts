@@ -9,7 +9,7 @@ import {
   listStoredCheckpoints,
   type StoredCheckpoint,
 } from './stored-log.sql';
-import { namedByNext } from './tree-claims';
+import { lostEpoch, namedByNext } from './tree-claims';
 import type { LogProgress, LogTrust } from './log-progress';
 
 const CHECKPOINTS_MAX = 200_000;
@@ -54,14 +54,17 @@ function expectedTiles(size: number): number {
   return count;
 }
 
-/** That the epochs are counted without a gap, and each continues the one before. */
+/** That the epochs are counted without a gap, but for what restores lost, and each continues the one before. */
 function checkEpochs(tenantId: string, progress: LogProgress, { known }: Trust, find: Find): void {
   const { at, epochs } = progress;
   const position = epochs.findIndex(({ epoch }) => epoch === at.epoch);
-  if (at.epoch !== position + 1) find('epoch', `epoch ${position + 1} is not there`);
+  const due = (epochs[position - 1]?.epoch ?? 0) + 1;
+  if (at.epoch !== due && !lostEpoch(tenantId, progress, at.epoch, known))
+    find('epoch', `epoch ${due} is not there`);
   const named = namedByNext(progress, at.epoch);
-  const isLast = position === epochs.length - 1;
-  if (isLast) return;
+  // What the next tree names behind a hole is of none that is there; that one's own end looks at it.
+  const isFollowed = epochs[position + 1]?.epoch === at.epoch + 1;
+  if (!isFollowed) return;
   if (!named) return find('epoch', `the first leaf of epoch ${at.epoch + 1} names no checkpoint of this one`);
   const size = epochs[position]?.size ?? 0;
   if (Number(named.kept) !== size)
