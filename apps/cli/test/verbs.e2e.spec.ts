@@ -68,6 +68,8 @@ describe('The verbs, beside a running holdfast dev', () => {
     expect(new Set(data.map(({ act }) => act))).toEqual(new Set([`operator:${userInfo().username}`]));
     expect(data.map(({ type, actor }) => `${actor} ${type}`)).toEqual([
       'system:operator identity.api_key.revoked',
+      // The key that was asked for without a reason.
+      'system:operator audit.request.refused',
       'system:operator identity.api_key.created',
       'system:operator identity.api_key.created',
       'system:operator tenants.tenant.created',

@@ -35,7 +35,7 @@ export interface FoldReport {
   readonly differences: readonly FoldDifference[];
   /** Streams whose first events the retention has taken away: nothing can be said of them. */
   readonly prunedStreams: number;
-  /** Stream types of a later release. */
+  /** Stream types of which no module that is loaded says what they make, as those of a later release: not compared. */
   readonly unknownTypes: readonly string[];
 }
 
