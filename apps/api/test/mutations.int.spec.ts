@@ -134,8 +134,9 @@ describe('A broken defence', () => {
       const notes = api.app.get(Notes);
       notes.flaw = flaw;
       const [victim, attacker] = [await api.tenant(), await api.tenant()];
-      const rowsOf = async (tenantId: string): Promise<unknown> =>
-        notes.all.filter((each) => each.tenantId === tenantId);
+      const rowsOf = async (tenantId: string): Promise<Record<string, string>> => ({
+        notes: JSON.stringify(notes.all.filter((each) => each.tenantId === tenantId)),
+      });
       const { leaks } = await findLeaks({
         app: api.app,
         victim,

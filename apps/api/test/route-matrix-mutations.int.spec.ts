@@ -16,8 +16,9 @@ describe('The route matrix', () => {
     const notes = api.app.get(Notes);
     notes.flaw = flaw;
     const [victim, attacker] = [await api.largeTenant(), await api.largeTenant()];
-    const rowsOf = async (tenantId: string): Promise<unknown> =>
-      notes.all.filter((each) => each.tenantId === tenantId);
+    const rowsOf = async (tenantId: string): Promise<Record<string, string>> => ({
+      notes: JSON.stringify(notes.all.filter((each) => each.tenantId === tenantId)),
+    });
     return findLeaks({ app: api.app, victim, attacker, rowsOf, only: (name) => /note/i.test(name) });
   }
 

@@ -21,7 +21,7 @@ export interface MatrixOptions {
   /** Does what is done later, when an answer of 202 has promised it. */
   readonly work?: () => Promise<void>;
   /** Everything that is stored of a tenant, in a form that can be compared. */
-  readonly rowsOf?: (tenantId: string) => Promise<unknown>;
+  readonly rowsOf?: (tenantId: string) => Promise<Readonly<Record<string, string>>>;
   /** Routes to look at; all by default. */
   readonly only?: (name: string) => boolean;
   /** States of objects that routes are about, by the route's name; see `Ways`. */
@@ -66,7 +66,7 @@ class Matrix {
   private readonly victim: Owner;
   private readonly attacker: Attacker;
   private readonly chosen: readonly Route[];
-  private stored = '';
+  private stored: Readonly<Record<string, string>> = {};
 
   constructor(
     private readonly client: Client,
@@ -168,12 +168,14 @@ class Matrix {
   /** Whether the last attack has changed what is stored of the victim, whatever the answers said. */
   private async noteChanges(route: Route): Promise<void> {
     const stored = await this.storedOf();
-    if (stored !== this.stored) this.findings.leak(route, 'what is stored of the victim', 'has changed');
+    for (const [table, rows] of Object.entries(stored))
+      if (rows !== this.stored[table])
+        this.findings.leak(route, 'what is stored of the victim', `has changed, in ${table}`);
     this.stored = stored;
   }
 
-  private async storedOf(): Promise<string> {
-    return JSON.stringify(await this.options.rowsOf?.(this.options.victim.id)) ?? '';
+  private async storedOf(): Promise<Readonly<Record<string, string>>> {
+    return (await this.options.rowsOf?.(this.options.victim.id)) ?? {};
   }
 
   private async everythingOf(targets: readonly Target[], lookedAt: string): Promise<Map<string, string>> {

@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type Caller, newId } from '@holdfast/kernel';
-import { statement } from '@holdfast/database';
-import { TestDatabase } from '@holdfast/testing';
+import { type Statement, statement } from '@holdfast/database';
+import { fixtureMade, TestDatabase } from '@holdfast/testing';
 import { announcement } from './announcement';
 import { eventType } from './event-types';
 import { callerOf } from './grant';
@@ -41,17 +41,24 @@ describe('The state of a tenant', () => {
   const systemCaller = async (consumer: string, tenantId: string, act = ''): Promise<Caller> =>
     callerOf(await grants.forSystem(consumer, tenantId, '', act), { requestId: 'r' });
 
+  /** Who opens or shuts a door tells of it. */
+  const announced = (caller: Caller, change: Statement, values: readonly unknown[]): Promise<void> =>
+    database.tenants(1).transaction(caller, async (tx) => {
+      await tx.rows(change, values);
+      await tx.announce(fixtureMade());
+    });
+
   const keyOf = async (tenantId: string, scopes = ['*']): Promise<string> => {
     const secret = randomBytes(24).toString('hex');
     const hash = createHash('sha256').update(secret).digest();
     const caller = await database.caller(tenantId);
-    await database.tenants(1).transaction(caller, (tx) => tx.rows(STORE, [newId(), hash, scopes]));
+    await announced(caller, STORE, [newId(), hash, scopes]);
     return secret;
   };
 
   const set = async (tenantId: string, state: string | null, plan: string | null = null): Promise<void> => {
     const caller = await systemCaller('operator', tenantId, 'operator:ann');
-    await database.tenants(1).transaction(caller, (tx) => tx.rows(SET_TENANT, [state, plan]));
+    await announced(caller, SET_TENANT, [state, plan]);
     grants = new Grants(database.as('holdfast_auth', 1));
   };
 
