@@ -2014,6 +2014,29 @@ begin
 end $function$;
 alter function events.bump_epoch(text,text) owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION events.consumed_snapshot(tenant uuid)
+ RETURNS pg_snapshot
+ LANGUAGE sql
+ STABLE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+  select t.snapshot
+  from events.ticks t
+  where t.id <= coalesce((
+    select min(least(
+      coalesce(c.from_tick, s.from_tick, g.from_tick), c.rewind_to, s.rewind_to,
+      case when g.generation > coalesce(abs(c.generation), s.generation, 0) then (
+        select min(a.to_tick) from events.group_actions a
+        where a.group_name = g.name and a.generation > coalesce(abs(c.generation), s.generation, 0)) end))
+    from events.groups g
+    left join events.tenant_cursors c on c.tenant_id = tenant and c.group_name = g.name
+    left join events.store_cursors s on s.group_name = g.name), 9223372036854775807)
+    and not exists (select from events.parked_keys p where p.tenant_id = tenant)
+  order by t.id desc
+  limit 1
+$function$;
+alter function events.consumed_snapshot(uuid) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION events.look_at_cluster(OUT system bigint, OUT line integer, OUT flushed pg_lsn, OUT is_foreign boolean)
  RETURNS record
  LANGUAGE plpgsql
@@ -3540,6 +3563,80 @@ begin
 end $function$;
 alter function tenancy.protect(regclass,name[]) owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION tenancy.prune_log(announced uuid, from_leaf bigint, leaf_count integer)
+ RETURNS TABLE(next_leaf bigint, deleted bigint)
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  tenant uuid := tenancy.tenant_id();
+  days int;
+  said record;
+  consumed pg_snapshot;
+  ids uuid[];
+  gone uuid[];
+begin
+  if tenancy.actor() is distinct from 'system:pruner' then
+    raise exception 'only the retention prunes the log' using errcode = 'HF033';
+  end if;
+  select r.keep_days into days from audit.retention r where r.tenant_id = tenant for update;
+  if days is null or exists (select from audit.legal_holds h where h.tenant_id = tenant and h.lifted_at is null) then
+    return query select null::bigint, 0::bigint;
+    return;
+  end if;
+  select e.seq, (e.data->>'epoch')::int as epoch, (e.data->>'prunedTo')::bigint as pruned_to into said
+  from events.log e
+  where e.tenant_id = tenant and e.id = announced and e.type = 'audit.log.pruned' and e.actor = 'system:pruner';
+  if said.seq is null or from_leaf < 1 or leaf_count not between 1 and 4096 or from_leaf >= said.pruned_to
+    or said.pruned_to > (
+      select max(c.size) from audit.checkpoints c where c.tenant_id = tenant and c.epoch = said.epoch) then
+    raise exception 'no event says that these leaves are pruned' using errcode = 'HF033';
+  end if;
+  if not exists (
+      select from audit.leaves l
+      where l.tenant_id = tenant and l.high_seq >= said.seq and l.first_seq <= said.seq
+        and l.tile * 256 + array_position(l.event_ids, announced) - 1 < (
+          select max(c.size) from audit.checkpoints c where c.tenant_id = tenant and c.epoch = l.epoch)) then
+    raise exception 'the event that says so is not under a checkpoint' using errcode = 'HF033';
+  end if;
+  ids := array(
+    select i.event_id
+    from audit.leaves l
+    cross join lateral unnest(l.event_ids) with ordinality i (event_id, at)
+    where l.tenant_id = tenant and l.epoch = said.epoch
+      and l.tile between from_leaf / 256 and (from_leaf + leaf_count - 1) / 256
+      and l.tile * 256 + i.at - 1 >= from_leaf
+      and l.tile * 256 + i.at - 1 < least(from_leaf + leaf_count, said.pruned_to));
+  consumed := events.consumed_snapshot(tenant);
+  if consumed is null or exists (
+      select from events.log e
+      where e.tenant_id = tenant and e.id = any (ids)
+        and (e.occurred_at >= clock_timestamp() - make_interval(days => days) or not pg_visible_in_snapshot(e.xid, consumed))) then
+    return query select null::bigint, 0::bigint;
+    return;
+  end if;
+  update audit.epochs p set pruned_to = said.pruned_to
+  where p.tenant_id = tenant and p.epoch = said.epoch and p.pruned_to < said.pruned_to;
+  -- With each what was left of its stream before it, so that what stays of a stream is its end without a gap.
+  with ended as (
+    select v.stream_type, v.stream_id, max(v.stream_version) as through
+    from events.log v
+    where v.tenant_id = tenant and v.id = any (ids) and exists (
+      select from events.log n
+      where n.tenant_id = tenant and n.stream_type = v.stream_type and n.stream_id = v.stream_id
+        and n.stream_version > v.stream_version)
+    group by v.stream_type, v.stream_id
+  ), pruned as (
+    delete from events.log e using ended d
+    where e.tenant_id = tenant and e.stream_type = d.stream_type and e.stream_id = d.stream_id and e.stream_version <= d.through
+    returning e.id)
+  select coalesce(array_agg(p.id), '{}') into gone from pruned p;
+  delete from audit.disclosures d where d.tenant_id = tenant and d.event_id = any (gone);
+  return query select least(from_leaf + leaf_count, said.pruned_to), cardinality(gone)::bigint;
+end $function$;
+alter function tenancy.prune_log(uuid,bigint,integer) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION tenancy.record(target regclass, only_inserts text DEFAULT 'true'::text, only_updates text DEFAULT 'true'::text, only_deletes text DEFAULT 'true'::text, asked text DEFAULT 'current_user <> ''holdfast_owner'''::text, tenant_column text DEFAULT 'tenant_id'::text)
  RETURNS void
  LANGUAGE plpgsql
@@ -3794,6 +3891,7 @@ grant execute on function auth.tenants_of(text,text) to holdfast_auth;
 grant execute on function events.append(uuid[],text[],integer[],text[],uuid[],bigint[],jsonb[],text[],text[],text[],text[],integer[]) to holdfast_app;
 grant execute on function events.append(uuid[],text[],integer[],text[],uuid[],bigint[],jsonb[],text[],text[],text[],text[],integer[]) to holdfast_ops;
 grant execute on function events.bump_epoch(text,text) to holdfast_ops;
+grant execute on function events.consumed_snapshot(uuid) to holdfast_app;
 grant execute on function events.read_range(bigint,bigint,bigint,bigint,integer) to holdfast_relay;
 grant execute on function events.read_tenant_range(uuid,bigint,bigint,bigint,integer) to holdfast_app;
 grant execute on function events.read_tenant_span(uuid,pg_snapshot,pg_snapshot,bigint,integer) to holdfast_app;
@@ -3833,6 +3931,7 @@ grant execute on function tenancy.grant_principal(text) to holdfast_app;
 grant execute on function tenancy.grant_principal(text) to holdfast_log;
 grant execute on function tenancy.grant_principal(text) to holdfast_ops;
 grant execute on function tenancy.import_page(text,text[]) to holdfast_app;
+grant execute on function tenancy.prune_log(uuid,bigint,integer) to holdfast_app;
 grant execute on function tenancy.refuse_unannounced(uuid,text) to holdfast_owner;
 grant execute on function tenancy.rotate_signing_key() to holdfast_ops;
 grant execute on function tenancy.scopes() to holdfast_app;
@@ -3963,6 +4062,10 @@ grant delete, insert, select, update on table events.parked_keys to holdfast_app
 grant select on table events.parked_keys to holdfast_ops;
 grant delete, insert, select, update on table events.parked_keys to holdfast_relay;
 grant insert, select, update on table events.store_cursors to holdfast_relay;
+grant select on table events.store_cursors (from_tick) to holdfast_app;
+grant select on table events.store_cursors (generation) to holdfast_app;
+grant select on table events.store_cursors (group_name) to holdfast_app;
+grant select on table events.store_cursors (rewind_to) to holdfast_app;
 grant insert, select, update on table events.tenant_cursors to holdfast_app;
 grant select on table events.tenant_cursors to holdfast_relay;
 grant delete, insert, select on table events.ticks to holdfast_relay;

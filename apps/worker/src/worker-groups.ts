@@ -1,4 +1,10 @@
-import { AuditExportTask, findLegalHold, SubjectErasureTask, VerificationTask } from '@holdfast/audit';
+import {
+  AuditExportTask,
+  findLegalHold,
+  RetentionTask,
+  SubjectErasureTask,
+  VerificationTask,
+} from '@holdfast/audit';
 import type { WorkerConfig } from '@holdfast/config';
 import type { Database } from '@holdfast/database';
 import type { Consumers, Report, StoreConsumer, TenantConsumer } from '@holdfast/events';
@@ -67,6 +73,7 @@ export async function taskKinds(parts: TaskParts): Promise<readonly TaskKindOfWo
     new ExportTask(),
     new AuditExportTask({ log: config.auditLogName }),
     new VerificationTask(parts.report),
+    new RetentionTask(),
     erasure,
     new SubjectErasureTask({ vault }),
   ];

@@ -35,6 +35,11 @@ import { LegalHoldByIdHandler, LegalHoldsHandler } from './holds/legal-holds.que
 import { LegalHoldsResolver } from './holds/legal-holds.resolver';
 import { LiftLegalHoldHandler } from './holds/lift-legal-hold.command';
 import { PlaceLegalHoldHandler } from './holds/place-legal-hold.command';
+import { AuditRetentionHandler } from './retention/audit-retention.query';
+import { ChangeAuditRetentionHandler } from './retention/change-audit-retention.command';
+import './retention/retention.aggregates';
+import { RetentionController } from './retention/retention.controller';
+import { RetentionResolver } from './retention/retention.resolver';
 import { EraseSubjectHandler } from './subjects/erase-subject.command';
 import { SubjectHandler } from './subjects/subject.query';
 import './subjects/subjects.aggregates';
@@ -66,6 +71,7 @@ import { VerifierController } from './verification/verifier.controller';
     VerifierController,
     LegalHoldsController,
     SubjectsController,
+    RetentionController,
   ],
   providers: [
     RequestOrigins,
@@ -103,6 +109,7 @@ import { VerifierController } from './verification/verifier.controller';
     SubjectHandler,
     EraseSubjectHandler,
     SubjectsResolver,
+    ...[AuditRetentionHandler, ChangeAuditRetentionHandler, RetentionResolver],
   ],
 })
 export class AuditModule {}

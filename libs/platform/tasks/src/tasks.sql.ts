@@ -2,7 +2,8 @@ import { statement, type SystemTx } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
 
 /** What kinds of task there are. */
-export type TaskKind = 'export' | 'erasure' | 'audit-export' | 'audit-verification' | 'subject-erasure';
+export type TaskKind =
+  'export' | 'erasure' | 'audit-export' | 'audit-verification' | 'audit-retention' | 'subject-erasure';
 
 /** A task that waits for somebody to work on it. */
 export interface DueTask {

@@ -29,6 +29,9 @@ export const auditVersionView = z.object({
   act: z.string().nullable(),
   requestId: z.string(),
   occurredAt: z.string().meta({ description: 'RFC 3339, UTC, to the microsecond.' }),
+  isPruned: z.boolean().meta({
+    description: 'The retention has removed earlier versions: what this one changed is not known.',
+  }),
   changes: z.array(differenceView),
 });
 
@@ -87,13 +90,13 @@ async function versionsOf(
     count += 1;
     if (count > VERSIONS_MAX) throw new StreamTooLong();
     const change = fold.take(row);
-    if (row.stream_version > after) versions.push(showVersion(row, change));
+    if (row.stream_version > after) versions.push(showVersion(row, change, fold.isCut));
     if (versions.length === wanted) break;
   }
   return versions;
 }
 
-function showVersion(row: AuditEventRow, { changes }: Change): AuditVersionView {
+function showVersion(row: AuditEventRow, { changes }: Change, isPruned: boolean): AuditVersionView {
   return {
     version: row.stream_version.toString(),
     eventId: row.id,
@@ -102,6 +105,7 @@ function showVersion(row: AuditEventRow, { changes }: Change): AuditVersionView 
     act: row.act,
     requestId: row.correlation_id,
     occurredAt: row.occurred_at,
+    isPruned,
     changes: [...changes],
   };
 }

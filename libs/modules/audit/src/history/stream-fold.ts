@@ -18,12 +18,17 @@ export const VERSIONS_MAX = 10_000;
 /** Folds a stream, event by event in its order. */
 export class StreamFold {
   private state: FoldedState | null = null;
+  private version = 0n;
+  /** Versions before the first that there is are gone: what made the state is not known. */
+  isCut = false;
 
   /** What the event changed. */
   take(row: AuditEventRow): Change {
     const before = this.state;
     const aggregate = findAggregate(row.stream_type);
-    if (!aggregate) return unfolded(before);
+    this.isCut ||= row.stream_version !== this.version + 1n;
+    this.version = row.stream_version;
+    if (!aggregate || this.isCut) return unfolded(before);
     try {
       this.state = foldEvent(aggregate, before, foldedEvent(row));
     } catch {

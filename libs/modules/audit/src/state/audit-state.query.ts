@@ -13,8 +13,8 @@ import {
 } from '@holdfast/tenancy';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
-import { hasStream, listEventsOfStream, listEventsOfStreams, type StreamName } from './folded-events.sql';
-import { NoState, StateNotFoldable, TooManyEvents } from './state.errors';
+import { isPruned, listEventsOfStream, listEventsOfStreams, type StreamName } from './folded-events.sql';
+import { NoState, StateNotFoldable, StatePruned, TooManyEvents } from './state.errors';
 
 /** Which aggregate, and when. */
 export const auditStateInput = z.strictObject({
@@ -73,12 +73,14 @@ export class AuditStateHandler implements IQueryHandler<AuditState> {
 async function stateAt(tx: TenantTx, stream: StreamName, at: string | null): Promise<AuditStateView> {
   const aggregate = findAggregate(stream.streamType);
   const own = await listEventsOfStream(tx, stream, { at, limit: EVENTS_MAX + 1 });
-  if (own.length === 0 && !(await hasStream(tx, stream))) throw new NotFound();
+  const first = own[0] ?? (await listEventsOfStream(tx, stream, { limit: 1 }))[0];
+  if (!first) throw new NotFound();
   if (!aggregate)
     throw reasonForFacts(stream.streamType) === undefined ? new StateNotFoldable(undefined) : new NoState();
-  if (own[0] && own[0].streamVersion > 1n) throw new StateNotFoldable(undefined);
+  await requireBeginning(tx, [first]);
   const elsewhere = own.length === 0 ? [] : await eventsElsewhere(tx, aggregate, stream, at);
   if (own.length + elsewhere.length > EVENTS_MAX) throw new TooManyEvents(EVENTS_MAX);
+  await requireBeginning(tx, elsewhere);
   const last = own.at(-1);
   return {
     stream: { type: stream.streamType, id: stream.streamId },
@@ -88,6 +90,14 @@ async function stateAt(tx: TenantTx, stream: StreamName, at: string | null): Pro
     events: own.length + elsewhere.length,
     state: folded(aggregate, stream.streamId, own, elsewhere),
   };
+}
+
+/** Events, stream by stream: each stream has to begin with its first version. */
+async function requireBeginning(tx: TenantTx, events: readonly FoldedEvent[]): Promise<void> {
+  const isCut = events.some(
+    ({ streamId, streamVersion }, at) => streamVersion > 1n && events[at - 1]?.streamId !== streamId,
+  );
+  if (isCut) throw (await isPruned(tx)) ? new StatePruned() : new StateNotFoldable(undefined);
 }
 
 /** What other aggregates' streams say of this one, their whole streams: the end of a hold is understood by its beginning. */

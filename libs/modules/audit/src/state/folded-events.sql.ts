@@ -56,11 +56,6 @@ const NEXT_STREAM_TYPE = statement<{ readonly streamType: string }>(
    limit 1`,
 );
 
-const FIND_STREAM = statement<{ readonly id: string }>(
-  'audit.find_stream',
-  'select id from events.log where tenant_id = $1 and stream_type = $2 and stream_id = $3 limit 1',
-);
-
 const IS_PRUNED = statement<{ readonly isPruned: boolean }>(
   'audit.is_pruned',
   'select coalesce(max(pruned_to), 0) > 0 as "isPruned" from audit.epochs where tenant_id = $1',
@@ -120,11 +115,6 @@ export function listEventsOfType(
 /** The least stream type behind one of which the tenant has events. */
 export async function findNextStreamType(tx: TenantTx, after: string): Promise<string | undefined> {
   return (await tx.row(NEXT_STREAM_TYPE, [tx.tenantId, after]))?.streamType;
-}
-
-/** Whether the stream has any event. */
-export async function hasStream(tx: TenantTx, { streamType, streamId }: StreamName): Promise<boolean> {
-  return (await tx.row(FIND_STREAM, [tx.tenantId, streamType, streamId])) !== undefined;
 }
 
 /** Whether the retention has taken events of the tenant away. */

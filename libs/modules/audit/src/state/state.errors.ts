@@ -12,6 +12,16 @@ export class TooManyEvents extends DomainError {
   }
 }
 
+/** The retention has removed the first of the events that make up the state. */
+export class StatePruned extends DomainError {
+  readonly code = 'audit.state_pruned';
+  readonly kind = 'refused';
+
+  constructor() {
+    super('The state cannot be folded: the retention has removed the first of the events that make it up.');
+  }
+}
+
 /** Events on such a stream change no state of their own. */
 export class NoState extends DomainError {
   readonly code = 'audit.no_state';
