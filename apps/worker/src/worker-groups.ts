@@ -1,10 +1,4 @@
-import {
-  AuditExportTask,
-  findLegalHold,
-  RetentionTask,
-  SubjectErasureTask,
-  VerificationTask,
-} from '@holdfast/audit';
+import { AuditExportTask, dailyAuditTasks, findLegalHold, SubjectErasureTask } from '@holdfast/audit';
 import type { WorkerConfig } from '@holdfast/config';
 import type { Database } from '@holdfast/database';
 import type { Consumers, Report, StoreConsumer, TenantConsumer } from '@holdfast/events';
@@ -72,8 +66,7 @@ export async function taskKinds(parts: TaskParts): Promise<readonly TaskKindOfWo
   return [
     new ExportTask(),
     new AuditExportTask({ log: config.auditLogName }),
-    new VerificationTask(parts.report),
-    new RetentionTask(),
+    ...dailyAuditTasks(parts.report),
     erasure,
     new SubjectErasureTask({ vault }),
   ];
