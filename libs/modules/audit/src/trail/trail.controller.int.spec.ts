@@ -152,7 +152,7 @@ describe('The audit trail over HTTP', () => {
       body: { data: [{ version: '1', eventId: id, changes: [] }] },
     });
     const versions = await graphql(
-      `{ auditHistory(stream: "${name}") { edges { node { version eventId type actor act requestId occurredAt changes } } } }`,
+      `{ auditHistory(stream: "${name}") { edges { node { version eventId type actor act requestId occurredAt isPruned changes } } } }`,
     );
     expect(versions.data.auditHistory.edges.map((edge: { node: unknown }) => edge.node)).toEqual(
       history.body.data,
