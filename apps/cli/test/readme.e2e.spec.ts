@@ -151,6 +151,14 @@ describe('The README', () => {
     expect(await pasteUntil('/v1/events/stream', second)).toBeLessThan(5_000);
   });
 
+  test('proves the transfer by a file that is verified without us', async () => {
+    const { stdout } = await paste('holdfast-verify.mjs');
+    expect(stdout).toMatch(/^Intact\.\n/);
+    const event = (await shell.run('echo "$event"')).stdout.trim();
+    expect(stdout).toContain(`eventId: ${event}\n`);
+    expect(stdout).toContain('type: ledger.transfer.posted\n');
+  });
+
   test('does not show it to the other tenant over GraphQL', async () => {
     for (const query of [
       `{ transfer(id: "${second.transfer}") { id } }`,
