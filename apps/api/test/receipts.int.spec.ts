@@ -58,6 +58,7 @@ const WITHOUT_EVENT = [
   'POST /v1/webhooks/{id}/deliveries/{deliveryId}/retry',
   'POST /v1/webhooks/{id}/deliveries:retry',
   'POST /v1/webhooks/{id}/test',
+  'mutation changeAuditRetention',
   'mutation changeWebhook',
   'mutation closePeriod',
   'mutation endSupportAccess',
