@@ -222,6 +222,7 @@ create policy tenant_isolation on audit.legal_holds as restrictive for all to ho
 CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON audit.legal_holds DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON audit.legal_holds DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON audit.legal_holds DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE TRIGGER refuse_lasting BEFORE INSERT ON audit.legal_holds FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 create table audit.log_keys (
   public_key bytea not null,
@@ -307,6 +308,7 @@ create policy tenant_isolation on audit.retention as restrictive for all to hold
 CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON audit.retention DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON audit.retention DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND (new.keep_days IS NOT NULL))) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON audit.retention DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE TRIGGER refuse_lasting BEFORE INSERT OR UPDATE OF keep_days ON audit.retention FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 create table audit.sealer (
   name text not null,
@@ -338,6 +340,7 @@ create policy tenant_isolation on audit.subject_erasures as restrictive for all 
 CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON audit.subject_erasures DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON audit.subject_erasures DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON audit.subject_erasures DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE TRIGGER refuse_lasting BEFORE INSERT ON audit.subject_erasures FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 create table audit.subject_keys (
   tenant_id uuid not null,
@@ -431,6 +434,7 @@ create policy tenant_isolation on audit.witnesses as restrictive for all to hold
 CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON audit.witnesses DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON audit.witnesses DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON audit.witnesses DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE TRIGGER refuse_lasting BEFORE INSERT ON audit.witnesses FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 create table auth.credentials (
   secret_hash bytea not null,
@@ -1427,6 +1431,18 @@ CREATE TRIGGER refuse_lasting BEFORE INSERT ON webhooks.secrets FOR EACH ROW EXE
 
 -- Functions
 
+CREATE OR REPLACE FUNCTION audit.instant_text(instant timestamp with time zone)
+ RETURNS text
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+AS $function$
+  select case
+    when instant >= '0001-01-01Z' and instant < '10000-01-01Z' then to_char(instant, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+    else instant::text
+  end
+$function$;
+alter function audit.instant_text(timestamp with time zone) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION audit.require_erasure()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -1615,7 +1631,7 @@ begin
   held := case when narrow and not '*' = any (of_member)
     then array(select scope from unnest(scopes) scope where scope = any (of_member)) else scopes end;
   if cardinality(held) = 0 or held && array['*', 'operator', 'keys:write', 'members:write', 'roles:write', 'issuers:write', 'support:write',
-       'webhooks:write']
+       'webhooks:write', 'audit:write', 'personal:write']
      or not (member_id is null or '*' = any (of_member) or held <@ of_member) then
     raise exception 'a support access holds nothing that outlasts it, or that its member lacks' using errcode = 'HF003';
   end if;
@@ -3867,6 +3883,9 @@ create publication holdfast_events for table events.log with (publish = 'insert'
 
 -- Grants (what an owner may do with its own is left out)
 
+grant execute on function audit.instant_text(timestamp with time zone) to holdfast_app;
+grant execute on function audit.instant_text(timestamp with time zone) to holdfast_ops;
+grant execute on function audit.instant_text(timestamp with time zone) to holdfast_sealer;
 grant execute on function auth.end_membership(uuid) to holdfast_app;
 grant execute on function auth.grant_for_key(text) to holdfast_auth;
 grant execute on function auth.grant_for_member(text,text,uuid) to holdfast_auth;

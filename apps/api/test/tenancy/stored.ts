@@ -5,6 +5,7 @@ import { CredentialUses } from '@holdfast/identity';
 import { newId } from '@holdfast/kernel';
 import { ClickHouseConsumer } from '@holdfast/telemetry';
 import { UsageConsumer } from '@holdfast/tenants';
+import { eventually } from '@holdfast/testing';
 import type { TestApi } from '../test-api';
 
 /** Every row that is stored of a tenant, as one digest per table that has tenants. */
@@ -16,6 +17,7 @@ export async function rowsOf({ app, database }: TestApi, tenantId: string): Prom
     app.get(Tallies, { strict: false }).flush(true),
     app.get(RequestOrigins, { strict: false }).flush(),
   ]);
+  await sequenced(database, tenantId);
   const tables = await database.admin<{ name: string }>(
     `select format('%I.%I', n.nspname, c.relname) as name
      from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
@@ -29,6 +31,21 @@ export async function rowsOf({ app, database }: TestApi, tenantId: string): Prom
   );
   const rows = await database.admin<{ name: string; digest: string }>(counts.join(' union all '), [tenantId]);
   return Object.fromEntries(rows.map(({ name, digest }) => [name, digest]));
+}
+
+/** The sequencer puts a tenant's head forward some time behind the events that were committed, and not because of who came next. */
+async function sequenced(database: TestApi['database'], tenantId: string): Promise<void> {
+  await eventually(async () => {
+    const [ahead] = await database.admin(
+      `select 1 from events.log e
+       where e.tenant_id = $1 and not exists (
+         select from events.heads h join events.ticks t on t.id = h.tick
+         where h.tenant_id = $1 and pg_visible_in_snapshot(e.xid, t.snapshot))
+       limit 1`,
+      [tenantId],
+    );
+    return !ahead;
+  });
 }
 
 /**

@@ -81,7 +81,7 @@ export class HandSealer {
     const rows = await this.database.admin<LeafRow>(
       `select seq::text, xid::text, tenant_id::text, id::text, stream_type, stream_id::text, stream_version::text, type,
          schema_version, actor, act, correlation_id, causation_id, traceparent,
-         to_char(occurred_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as occurred_at, data::text
+         audit.instant_text(occurred_at) as occurred_at, data::text
        from events.log e where tenant_id = $1 order by e.seq`,
       [tenantId],
     );

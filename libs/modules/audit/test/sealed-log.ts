@@ -7,9 +7,7 @@ import { originOf, treeVerifierKey } from '../src/sealing/log-keys';
 /** The columns of `events.log` as `LeafRow` has them, in a session in UTC. */
 export const LEAF_COLUMNS = `e.seq::text, e.xid::text, e.tenant_id::text, e.id::text, e.stream_type, e.stream_id::text,
   e.stream_version::text, e.type, e.schema_version, e.actor, e.act, e.correlation_id, e.causation_id, e.traceparent,
-  case when e.occurred_at >= '0001-01-01Z' and e.occurred_at < '10000-01-01Z'
-    then to_char(e.occurred_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-    else e.occurred_at::text end as occurred_at, e.data::text`;
+  audit.instant_text(e.occurred_at) as occurred_at, e.data::text`;
 
 /** A tree as the database has it, read as the superuser. */
 export interface SealedTree {

@@ -33,6 +33,9 @@ const LINE_MAX = 16 * 1024 * 1024;
 /** So many findings, notes and redactions are listed; all of them are counted. */
 const LISTED_MAX = 1_000;
 const NIL = '00000000-0000-0000-0000-000000000000';
+/** An event is sealed seconds behind its commit; an hour is more than any transaction is open and any clock is set back. */
+const OPEN_MAX_MS = 3_600_000;
+const CLOCKS_APART_MS = 60_000;
 
 // ---- Hashes: RFC 6962 ------------------------------------------------------------------------------------------
 
@@ -542,6 +545,9 @@ class Bundle {
   /** Checkpoints that were named last of epochs which a restore lost. */
   holes = new Map();
   counts = { lines: 0, leaves: 0, events: 0, unsealed: 0 };
+  /** When the latest event with a leaf happened, and the event without one that happened first. */
+  #sealedUntil = 0;
+  #waiting = { at: Infinity, eventId: undefined };
   #running = Buffer.alloc(HASH_BYTES);
   #trailer = undefined;
   #tree = undefined;
@@ -602,9 +608,10 @@ class Bundle {
     throw new Error('it is of no known kind');
   }
 
-  #takeHead({ format, tenantId, log }) {
+  #takeHead({ format, tenantId, log, createdAt }) {
     if (format !== 'holdfast-audit/1') throw new Error(`its format is ${format}`);
     this.tenantId = tenantId;
+    this.createdAt = createdAt;
     for (const { name } of this.options.keys) {
       if (!name.startsWith(`${log}/${tenantId}/`))
         this.report.find('signature', `the key ${name} is not of the log ${log} of tenant ${tenantId}`);
@@ -759,6 +766,7 @@ class Bundle {
     const fields = changedFields(row, prints);
     if (fields.length > 0)
       tree.find('prints', `its prints were changed: ${fields.join(', ')}`, index, { ...where, fields });
+    this.#sealedUntil = Math.max(this.#sealedUntil, Date.parse(row.occurred_at) || 0);
     this.#checkVersion(index, row);
     const payload = JSON.parse(row.data);
     if (row.data.replaceAll(STRING, '').split(':').length - 1 !== membersIn(payload))
@@ -829,12 +837,25 @@ class Bundle {
         eventId: row.id,
         fields: ['tenantId'],
       });
-    if (index !== null || this.#changed.has(row.id) || !this.sealed || !isVisible(this.sealed, row.xid))
-      return;
+    if (this.#changed.has(row.id)) return;
+    if (index !== null || !this.sealed || !isVisible(this.sealed, row.xid)) return this.#await(row);
     if (!this.#findRenamed(row))
       this.report.find('inserted', 'no leaf is that of this event, and all events up to it are sealed', {
         eventId: row.id,
       });
+  }
+
+  /**
+   * An event whose transaction ended later than those that were sealed has no leaf yet; how late that was, the row says itself. A
+   * transaction lives for half a minute, so one that is said to have been open for long was made up, and so was a day to come.
+   */
+  #await({ id: eventId, occurred_at }) {
+    const at = Date.parse(occurred_at);
+    if (!(at <= Date.parse(this.createdAt) + CLOCKS_APART_MS))
+      this.report.find('inserted', 'the event has no leaf, and is dated behind the making of the bundle', {
+        eventId,
+      });
+    else if (at < this.#waiting.at) this.#waiting = { at, eventId };
   }
 
   /** An event without a leaf may be one whose id was changed: then its other fields are those of a leaf without an event. */
@@ -865,6 +886,15 @@ class Bundle {
     else if (this.#trailer !== trailer)
       this.#fault('the file was changed: its lines are not those that the trailer counts and digests');
     this.#endTrees();
+    const { at, eventId } = this.#waiting;
+    if (this.#sealedUntil - at > OPEN_MAX_MS)
+      this.report.find(
+        'inserted',
+        'the event has no leaf, and events of more than an hour later have theirs',
+        {
+          eventId,
+        },
+      );
     if (this.trees.size === 0 && unsealed === 0) this.report.note('the log is empty');
   }
 

@@ -36,11 +36,7 @@ const LIST_ENTRIES = statement<BundleRow>(
        'stream_id', e.stream_id, 'stream_version', e.stream_version::text, 'type', e.type,
        'schema_version', e.schema_version, 'actor', e.actor, 'act', e.act, 'correlation_id', e.correlation_id,
        'causation_id', e.causation_id, 'traceparent', e.traceparent,
-       'occurred_at', case
-         when e.occurred_at >= '0001-01-01Z' and e.occurred_at < '10000-01-01Z'
-           then to_char(e.occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-         else e.occurred_at::text
-       end, 'data', e.data::text) end as event
+       'occurred_at', audit.instant_text(e.occurred_at), 'data', e.data::text) end as event
    from audit.leaves v
    join audit.epochs o on o.tenant_id = $1 and o.epoch = $2
    cross join lateral unnest(v.event_ids[1:$4]) with ordinality n (id, place)

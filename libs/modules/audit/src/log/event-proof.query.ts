@@ -42,11 +42,7 @@ export const FIND_PROOF = statement<ProofRow>(
   `with event as materialized (
      select e.seq, e.seq::text as seq_text, e.xid::text as xid, e.tenant_id, e.id, e.stream_type, e.stream_id,
        e.stream_version::text as stream_version, e.type, e.schema_version, e.actor, e.act, e.correlation_id, e.causation_id,
-       e.traceparent, case
-         when e.occurred_at >= '0001-01-01Z' and e.occurred_at < '10000-01-01Z'
-           then to_char(e.occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-         else e.occurred_at::text
-       end as occurred_at, e.data::text as data
+       e.traceparent, audit.instant_text(e.occurred_at) as occurred_at, e.data::text as data
      from events.log e
      where e.tenant_id = $1 and e.id = $2
    ), leaf as materialized (

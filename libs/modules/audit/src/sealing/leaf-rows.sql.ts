@@ -21,8 +21,7 @@ export interface SpanPage {
 
 type SpanRow = LeafRow & { readonly place: bigint; readonly bytes: bigint };
 
-// Each column as `LeafRow` has it: in a session of ours, which runs in UTC, the text of a row is always the same. to_char
-// leaves out what PostgreSQL's own text says of years that have not four digits, of BC and of infinity.
+// Each column as `LeafRow` has it: in a session of ours, which runs in UTC, the text of a row is always the same.
 const READ = statement<SpanRow>(
   'audit.read_spans',
   `select r.place, r.bytes, r.seq::text, r.xid, r.tenant_id, r.id, r.stream_type, r.stream_id, r.stream_version, r.type,
@@ -34,11 +33,7 @@ const READ = statement<SpanRow>(
      cross join lateral (
        select e.seq, e.xid::text, e.tenant_id::text, e.id::text, e.stream_type, e.stream_id::text,
          e.stream_version::text, e.type, e.schema_version, e.actor, e.act, e.correlation_id, e.causation_id, e.traceparent,
-         case
-           when e.occurred_at >= '0001-01-01Z' and e.occurred_at < '10000-01-01Z'
-             then to_char(e.occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-           else e.occurred_at::text
-         end as occurred_at, e.data::text
+         audit.instant_text(e.occurred_at) as occurred_at, e.data::text
        from events.read_tenant_span(p.tenant_id, p.earlier, p.later, p.after_seq, p.page) e) e) r
    where r.bytes - octet_length(r.data) < r.bytes_max
    order by r.place, r.seq`,

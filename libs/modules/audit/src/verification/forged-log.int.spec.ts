@@ -110,6 +110,21 @@ describe('A log that was forged by who has no key of it', () => {
     expect([v.status, d.findingCount > 0]).toEqual([1, true]);
   });
 
+  it.each([
+    ['long before others that are sealed', "- interval '2 hours'"],
+    ['in days to come', "+ interval '2 days'"],
+  ])('is found where an event of a transaction that never was is dated %s', async (_, shift) => {
+    const log = await TamperedLog.create(database, sealer, 30);
+    await log.tamper(
+      `insert into events.log (seq, xid, tenant_id, id, stream_type, stream_id, stream_version, type, schema_version, actor, correlation_id, occurred_at, data)
+      overriding system value select nextval('events.log_seq') + 1000000, '9000000000000000000', tenant_id, '${newId()}', stream_type, gen_random_uuid(), 1, 'evil.was.here', 1, 'system:eve', 'x', occurred_at ${shift}, '{}' from events.log where tenant_id = $1 and id = $2`,
+      10,
+    );
+    const d = await log.verify();
+    const v = await log.verifyExport();
+    expect([v.status, d.findingCount > 0]).toEqual([1, true]);
+  });
+
   it('is found where an event says that what comes behind it was pruned', async () => {
     const log = await TamperedLog.create(database, sealer, 3);
     await log.tenants.transaction(log.caller, (tx) =>

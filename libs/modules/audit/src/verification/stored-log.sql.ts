@@ -122,11 +122,7 @@ const LIST_ROWS = statement<LeafRow>(
   'audit.list_leaf_rows',
   `select e.seq::text, e.xid::text, e.tenant_id::text, e.id::text, e.stream_type, e.stream_id::text,
      e.stream_version::text, e.type, e.schema_version, e.actor, e.act, e.correlation_id, e.causation_id, e.traceparent,
-     case
-       when e.occurred_at >= '0001-01-01Z' and e.occurred_at < '10000-01-01Z'
-         then to_char(e.occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
-       else e.occurred_at::text
-     end as occurred_at, e.data::text
+     audit.instant_text(e.occurred_at) as occurred_at, e.data::text
    from events.log e
    where e.tenant_id = $1 and e.id = any ($2)
    limit 10000`,

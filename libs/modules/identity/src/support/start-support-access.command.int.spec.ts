@@ -25,6 +25,14 @@ const JOIN = statement(
   "select auth.store_membership('https://issuer.test', 'operator', $1, '{ledger:write}')",
 );
 
+/** What would stay behind in the audit log. */
+const LASTING = [
+  `insert into audit.witnesses (tenant_id, id, verifier_key, url, created_by) values ($1, $1, 'k', 'u', 'c')`,
+  `insert into audit.retention (tenant_id, keep_days) values ($1, 30)`,
+  `insert into audit.subject_erasures (tenant_id, subject, related, status) values ($1, $1, '{}', 'erasing')`,
+  `insert into audit.legal_holds (tenant_id, id, reason) values ($1, $1, 'r')`,
+].map((text, place) => statement(`test.leave_behind_${place}`, text));
+
 describe('StartSupportAccess', () => {
   let database: TestDatabase;
   let app: INestApplicationContext;
@@ -142,6 +150,8 @@ describe('StartSupportAccess', () => {
         'issuers:write',
         'support:write',
         'webhooks:write',
+        'audit:write',
+        'personal:write',
       ].map((scope): [Caller, readonly string[], number] => [operator, ['ledger:read', scope], 30]),
     ];
     for (const [caller, scopes, minutes] of refused) {
@@ -163,5 +173,9 @@ describe('StartSupportAccess', () => {
     await expect(app.get(CommandBus).execute(rotation)).rejects.toMatchObject(refusal);
     const join = database.tenants(1).transaction(caller, (tx) => tx.execute(JOIN, [newId()]));
     await expect(join).rejects.toMatchObject({ code: 'HF003' });
+    for (const each of LASTING) {
+      const left = database.tenants(1).transaction(caller, (tx) => tx.execute(each, [tx.tenantId]));
+      await expect(left).rejects.toMatchObject({ code: 'HF003' });
+    }
   });
 });

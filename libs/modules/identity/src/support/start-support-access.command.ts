@@ -14,7 +14,10 @@ import { insertSupportAccess } from './support-accesses.sql';
 /** As long as it takes to look at a problem. The database refuses more. */
 const MINUTES_MAX = 30;
 
-/** What would outlast the access: whoever makes a key, or a member, can come back, and a webhook goes on sending. The database refuses these as well. */
+/**
+ * What would outlast the access: whoever makes a key, or a member, can come back, a webhook and a witness go on receiving, and what
+ * is erased or pruned is gone. The database refuses these as well.
+ */
 const LASTING: ReadonlySet<Permission> = new Set([
   'keys:write',
   'members:write',
@@ -22,9 +25,12 @@ const LASTING: ReadonlySet<Permission> = new Set([
   'issuers:write',
   'support:write',
   'webhooks:write',
+  'audit:write',
+  'personal:write',
 ]);
 const ALLOWED = PERMISSION_NAMES.filter((name) => !LASTING.has(name));
-const READING = ALLOWED.filter((name) => name.endsWith(':read'));
+/** What is kept aside about people is not looked at by the way: who needs it asks for it, and the tenant reads that. */
+const READING = ALLOWED.filter((name) => name.endsWith(':read') && name !== 'personal:read');
 
 /** What POST /v1/operator/tenants/{id}/support-access takes. */
 export const startSupportAccessInput = z.strictObject({
@@ -35,7 +41,10 @@ export const startSupportAccessInput = z.strictObject({
     .min(1)
     .max(ALLOWED.length)
     .optional()
-    .meta({ description: 'What it may do; by default read everything, as far as the member may.' }),
+    .meta({
+      description:
+        'What it may do; by default read everything but personal values, as far as the member may.',
+    }),
   memberId: idSchema
     .optional()
     .meta({ description: 'The member to act for; by default nobody in particular.' }),

@@ -1,6 +1,6 @@
 import type { Caller, CommittedEvent, CommittedEvents } from '@holdfast/kernel';
 import { isOutage, TenantContextRefused } from '@holdfast/database';
-import { gauge, histogram } from '@holdfast/observability';
+import { counter, gauge, histogram } from '@holdfast/observability';
 import { readGrant, type TenantDatabase } from '@holdfast/tenancy';
 import type { OnApplicationShutdown } from '@nestjs/common';
 import { GrantExpired, LedgerOverloaded } from '../ledger.errors';
@@ -235,7 +235,15 @@ export function posterOver(tenants: TenantDatabase): Poster {
   });
 }
 
-/** For receipts of postings that were made before. Their answer is due whether or not these can be read. */
+const unreadReplays = counter({
+  name: 'holdfast_ledger_replays_unread_total',
+  help: 'Batches whose answers named no events of postings that were made before, since these could not be read.',
+});
+
+/**
+ * For receipts of postings that were made before. The batch is committed: its answers are due whether or not these can be read, be it
+ * that the database is away or that the grant has ended meanwhile.
+ */
 async function listReplayed(
   tenants: TenantDatabase,
   caller: Caller,
@@ -243,8 +251,8 @@ async function listReplayed(
 ): Promise<CommittedEvent[]> {
   try {
     return await tenants.reading(caller, (tx) => listPostedEvents(tx, streams));
-  } catch (error) {
-    if (isOutage(error)) return [];
-    throw error;
+  } catch {
+    unreadReplays.inc();
+    return [];
   }
 }

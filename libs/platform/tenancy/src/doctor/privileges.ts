@@ -106,6 +106,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
     },
     functions: [
       ...CONTEXT_FUNCTIONS,
+      'audit.instant_text',
       'auth.open_support_access',
       'auth.end_membership',
       'auth.set_memberships',
@@ -206,7 +207,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'events.log': ['select'],
       'events.ticks': ['select (id, snapshot, wal_lsn)'],
     },
-    functions: ['events.read_tenant_span'],
+    functions: ['audit.instant_text', 'events.read_tenant_span'],
   },
 
   // The operator: lists tenants, and works in one tenant at a time for the rest.
@@ -246,6 +247,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
     },
     functions: [
       ...CONTEXT_FUNCTIONS,
+      'audit.instant_text',
       'auth.revoke_credential',
       'auth.store_credential',
       'events.append',
