@@ -19,6 +19,7 @@ const platform = {
   embedded: ['kernel', 'database'],
   tasks: ['kernel', 'database', 'events', 'tenancy'],
   tlog: [],
+  ingest: ['kernel', 'observability'],
   outgoing: [],
   testing: [
     'kernel',
@@ -45,6 +46,7 @@ const underModules = [
   'database',
   'events',
   'http',
+  'ingest',
   'jobs',
   'observability',
   'outgoing',
