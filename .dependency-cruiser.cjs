@@ -15,11 +15,12 @@ const platform = {
   jobs: ['kernel', 'config', 'observability'],
   resilience: ['kernel', 'http', 'jobs', 'observability'],
   events: ['kernel', 'database', 'jobs', 'observability', 'tenancy'],
-  kafka: ['kernel', 'config', 'events', 'observability'],
+  kafka: ['kernel', 'config', 'events', 'ingest', 'observability'],
   embedded: ['kernel', 'database'],
   tasks: ['kernel', 'database', 'events', 'tenancy'],
   tlog: [],
   ingest: ['kernel', 'observability'],
+  clickhouse: ['kernel', 'ingest', 'observability'],
   outgoing: [],
   testing: [
     'kernel',
@@ -41,6 +42,7 @@ const platform = {
 /** What every module may use. `embedded` belongs to `holdfast dev`, `testing` to specs. */
 const underModules = [
   'kernel',
+  'clickhouse',
   'config',
   'cqrs',
   'database',
@@ -85,8 +87,8 @@ const drivers = {
   '@bull-board/api': ['jobs'],
   '@bull-board/fastify': ['jobs'],
   '@platformatic/kafka': ['kafka'],
-  '@clickhouse/client': ['telemetry', 'embedded', 'testing'],
-  chdb: ['telemetry', 'embedded', 'testing'],
+  '@clickhouse/client': ['clickhouse', 'embedded', 'testing'],
+  chdb: ['embedded', 'testing'],
 };
 
 const test = '(\\.spec\\.ts$|\\.bench\\.ts$|/test/|^libs/platform/testing/)';

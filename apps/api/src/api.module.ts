@@ -1,3 +1,4 @@
+import type { TelemetryStore } from '@holdfast/clickhouse';
 import { AuditModule, WitnessesModule } from '@holdfast/audit';
 import { MessagesModule } from '@holdfast/cqrs';
 import type { Database } from '@holdfast/database';
@@ -6,7 +7,7 @@ import { graphqlModule } from '@holdfast/http';
 import { IdentityModule, type OperatorKey, type TrustedIssuer } from '@holdfast/identity';
 import type { QueueDashboardOptions } from '@holdfast/jobs';
 import { LedgerModule } from '@holdfast/ledger';
-import { TelemetryModule, type TelemetryStore } from '@holdfast/telemetry';
+import { TelemetryModule } from '@holdfast/telemetry';
 import { type Limits, ResilienceModule } from '@holdfast/resilience';
 import type { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TenantsModule } from '@holdfast/tenants';

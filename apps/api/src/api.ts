@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type TelemetryStore, TelemetryUnavailable } from '@holdfast/clickhouse';
 import { Receipts } from '@holdfast/audit';
 import { type ApiConfig, withAudience } from '@holdfast/config';
 import { Database } from '@holdfast/database';
 import { listGroupNames } from '@holdfast/events';
 import { closeHttpApplication, createHttpApplication } from '@holdfast/http';
 import { Health, type Logger, type MetricsServer, startMetricsServer } from '@holdfast/observability';
-import { type TelemetryStore, TelemetryUnavailable } from '@holdfast/telemetry';
 import { Limits } from '@holdfast/resilience';
 import { formatFindings, Grants, holesIn, runDoctor, TenantDatabase } from '@holdfast/tenancy';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';

@@ -1,6 +1,6 @@
 import { configOrExit, describeConfig, version } from '@holdfast/config';
+import { TelemetryStore } from '@holdfast/clickhouse';
 import { createLogger, runProcess } from '@holdfast/observability';
-import { TelemetryStore } from '@holdfast/telemetry';
 import { startApi } from './api';
 
 /** Kubernetes takes a pod out of its services within a few seconds of readiness failing; 5 s covers its default probe. */

@@ -1,7 +1,7 @@
 import { Writable } from 'node:stream';
 import { type ApiConfig, readConfig } from '@holdfast/config';
+import { TelemetryStore } from '@holdfast/clickhouse';
 import { createLogger } from '@holdfast/observability';
-import { TelemetryStore } from '@holdfast/telemetry';
 import { runDoctor } from '@holdfast/tenancy';
 import { TestDatabase } from '@holdfast/testing';
 import { IsolationBroken, type RunningApi, startApi } from '../src/api';

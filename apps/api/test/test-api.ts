@@ -1,10 +1,10 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { TelemetryStore } from '@holdfast/clickhouse';
 import { Receipts } from '@holdfast/audit';
 import { readConfig } from '@holdfast/config';
 import { createHttpApplication } from '@holdfast/http';
 import type { TrustedIssuer } from '@holdfast/identity';
 import { createLogger, Health } from '@holdfast/observability';
-import { TelemetryStore } from '@holdfast/telemetry';
 import { Limits, type LimitsOptions } from '@holdfast/resilience';
 import { Grants } from '@holdfast/tenancy';
 import { TestClickHouse, TestDatabase } from '@holdfast/testing';

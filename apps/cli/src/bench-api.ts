@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { Agent, request } from 'node:http';
 import { type Environment, environmentWith, readConfig, version } from '@holdfast/config';
 import { newId, type PlanName } from '@holdfast/kernel';
+import { TelemetryStore } from '@holdfast/clickhouse';
 import { createLogger } from '@holdfast/observability';
-import { TelemetryStore } from '@holdfast/telemetry';
 import { startApi } from '../../api/src/api';
 import type { BenchSystem } from './bench-system';
 

@@ -1,5 +1,6 @@
 import { type Caller, newId } from '@holdfast/kernel';
-import { ClickHouseConsumer, TelemetryStore } from '@holdfast/telemetry';
+import { TelemetryStore } from '@holdfast/clickhouse';
+import { ClickHouseConsumer } from '@holdfast/telemetry';
 import { callerOf } from '@holdfast/tenancy';
 import { benchLedger } from '../../../libs/modules/ledger/src/ledger.bench';
 import { benchEvents } from '../../../libs/platform/events/src/events.bench';

@@ -8,8 +8,8 @@ import {
   readConfig,
   roleVariables,
 } from '@holdfast/config';
+import { TelemetryStore } from '@holdfast/clickhouse';
 import { dumpPolicies, dumpStructure, migrate, setRolePasswords, setRoleSettings } from '@holdfast/database';
-import { TelemetryStore } from '@holdfast/telemetry';
 import { readDevFile } from './dev/dev-file';
 import { printOutcome } from './output';
 import { onScratchServer } from './scratch-server';

@@ -1,6 +1,6 @@
 import { configOrExit, describeConfig } from '@holdfast/config';
+import { TelemetryStore } from '@holdfast/clickhouse';
 import { createLogger, runProcess } from '@holdfast/observability';
-import { TelemetryStore } from '@holdfast/telemetry';
 import { startWorker } from './worker';
 
 const config = configOrExit('worker');

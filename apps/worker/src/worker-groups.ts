@@ -1,10 +1,11 @@
+import type { TelemetryStore } from '@holdfast/clickhouse';
 import { AuditExportTask, dailyAuditTasks, findLegalHold, SubjectErasureTask } from '@holdfast/audit';
 import type { WorkerConfig } from '@holdfast/config';
 import type { Database } from '@holdfast/database';
 import type { Consumers, Report, StoreConsumer, TenantConsumer } from '@holdfast/events';
 import type { KafkaConsumer } from '@holdfast/kafka';
 import { findOpenHolds } from '@holdfast/ledger';
-import { ClickHouseConsumer, type TelemetryStore } from '@holdfast/telemetry';
+import { ClickHouseConsumer } from '@holdfast/telemetry';
 import type { TaskKindOfWork } from '@holdfast/tasks';
 import { ErasureTask, ExportTask, ReceiptSigner, UsageConsumer } from '@holdfast/tenants';
 import type { Vault } from '@holdfast/vault';

@@ -1,3 +1,4 @@
+import type { TelemetryStore } from '@holdfast/clickhouse';
 import { LogControls, receiptKeyEntries, Sealer, WitnessRounds } from '@holdfast/audit';
 import type { WorkerConfig } from '@holdfast/config';
 import { Database } from '@holdfast/database';
@@ -13,7 +14,6 @@ import {
 import { checkQueueBackend, QueueBackendAway, type QueueBackend } from '@holdfast/jobs';
 import { HoldSweeper, LedgerControls } from '@holdfast/ledger';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
-import type { TelemetryStore } from '@holdfast/telemetry';
 import { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TaskRunner } from '@holdfast/tasks';
 import { openVault } from '@holdfast/vault';

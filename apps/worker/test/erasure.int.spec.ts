@@ -2,11 +2,12 @@ import { generateKeyPairSync } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readConfig } from '@holdfast/config';
 import { type Caller, newId } from '@holdfast/kernel';
+import { TelemetryStore } from '@holdfast/clickhouse';
 import { MessagesModule } from '@holdfast/cqrs';
 import { CreateApiKey, generateApiKey, IdentityModule } from '@holdfast/identity';
 import { LedgerModule, OpenAccount, PostTransfers } from '@holdfast/ledger';
 import { createLogger } from '@holdfast/observability';
-import { ClickHouseConsumer, TelemetryStore } from '@holdfast/telemetry';
+import { ClickHouseConsumer } from '@holdfast/telemetry';
 import { callerOf, Grants } from '@holdfast/tenancy';
 import {
   CreateTenant,

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readConfig, type WorkerConfig } from '@holdfast/config';
+import { TelemetryStore } from '@holdfast/clickhouse';
 import { MessagesModule } from '@holdfast/cqrs';
 import { declarationOf, type RecordedEvent } from '@holdfast/events';
 import { IdentityModule } from '@holdfast/identity';
 import { type Caller, newId } from '@holdfast/kernel';
 import { createLogger } from '@holdfast/observability';
-import { TelemetryStore } from '@holdfast/telemetry';
 import { callerOf, Grants } from '@holdfast/tenancy';
 import { ChangePlan, CreateTenant, ResumeTenant, SuspendTenant, TenantsModule } from '@holdfast/tenants';
 import { TestClickHouse, TestDatabase } from '@holdfast/testing';

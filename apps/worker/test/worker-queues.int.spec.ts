@@ -1,7 +1,7 @@
 import type { ChildProcess } from 'node:child_process';
 import { readConfig } from '@holdfast/config';
+import { TelemetryStore } from '@holdfast/clickhouse';
 import { createLogger } from '@holdfast/observability';
-import { TelemetryStore } from '@holdfast/telemetry';
 import { freePort, hasRedisServer, startRedis, stopRedis, TestDatabase } from '@holdfast/testing';
 import { type RunningWorker, startWorker } from '../src/worker';
 

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readConfig } from '@holdfast/config';
 import { newId } from '@holdfast/kernel';
+import { TelemetryStore } from '@holdfast/clickhouse';
 import { createLogger } from '@holdfast/observability';
-import { TelemetryStore } from '@holdfast/telemetry';
 import { TestClickHouse, TestDatabase } from '@holdfast/testing';
 import { type RunningWorker, startWorker } from '../src/worker';
 

@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { newId } from '@holdfast/kernel';
-import type { TelemetryStore } from '@holdfast/telemetry';
+import type { TelemetryStore } from '@holdfast/clickhouse';
 
 const root = path.resolve(__dirname, '../../../..');
 const VIEWS = {
@@ -31,11 +31,12 @@ export async function findOpenViews(store: TelemetryStore): Promise<string[]> {
 /** A source file by its path below the root, and its text. */
 export type Source = readonly [path: string, text: string];
 
-/** Every file of a module that may hold a statement, but for the one that makes ClickHouse's schema. */
+/** Every file of a module that may hold a statement. ClickHouse's schema is the platform's. */
 export function statementSources(): Source[] {
-  return globSync('libs/modules/**/*.{query,sql,command,listener}.ts', { cwd: root })
-    .filter((file) => !file.endsWith('telemetry-schema.sql.ts'))
-    .map((file) => [file, readFileSync(path.join(root, file), 'utf8')]);
+  return globSync('libs/modules/**/*.{query,sql,command,listener}.ts', { cwd: root }).map((file) => [
+    file,
+    readFileSync(path.join(root, file), 'utf8'),
+  ]);
 }
 
 const READS = /\b(?:from|join)\s+(telemetry\.\w+)(\(tenant_id = \{tenant_id:UUID\})?/gi;

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Configs, developmentUrl, environmentWith, readConfig, version } from '@holdfast/config';
+import { TelemetryStore } from '@holdfast/clickhouse';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
-import { TelemetryStore } from '@holdfast/telemetry';
 import { startApi } from '../../../api/src/api';
 import { startIngest } from '../../../ingest/src/ingest';
 import { startWorker } from '../../../worker/src/worker';

@@ -1,6 +1,6 @@
 import { configOrExit } from '@holdfast/config';
+import { TelemetryStore } from '@holdfast/clickhouse';
 import { createLogger, runProcess } from '@holdfast/observability';
-import { TelemetryStore } from '@holdfast/telemetry';
 import { startWorker } from '../../src/worker';
 import { CopiesConsumer } from './copies-consumer';
 import { EffectsConsumer } from './effects-consumer';

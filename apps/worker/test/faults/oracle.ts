@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { TelemetryStore } from '@holdfast/telemetry';
+import type { TelemetryStore } from '@holdfast/clickhouse';
 import type { TestDatabase } from '@holdfast/testing';
 import { readCopies } from './copies-consumer';
 import type { Entry } from './journal';

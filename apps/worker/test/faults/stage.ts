@@ -2,8 +2,8 @@ import type { ChildProcess } from 'node:child_process';
 import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { TelemetryStore } from '@holdfast/clickhouse';
 import { EmbeddedPostgres } from '@holdfast/embedded';
-import { TelemetryStore } from '@holdfast/telemetry';
 import {
   freePort,
   hasRedisServer,

@@ -1,6 +1,5 @@
+import { type TelemetryStore, TelemetryUnavailable } from '@holdfast/clickhouse';
 import { BatchRefused, Consumer, type RecordedEvent, type StoreConsumer } from '@holdfast/events';
-import type { TelemetryStore } from './telemetry-store';
-import { TelemetryUnavailable } from './telemetry.errors';
 
 /**
  * Delivers the events of every tenant to ClickHouse.

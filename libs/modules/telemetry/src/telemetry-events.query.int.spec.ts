@@ -2,13 +2,13 @@ import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Caller, newId } from '@holdfast/kernel';
+import { TelemetryStore } from '@holdfast/clickhouse';
 import { CursorInvalid } from '@holdfast/cqrs';
 import type { RecordedEvent } from '@holdfast/events';
 import { TestClickHouse } from '@holdfast/testing';
 import { ClickHouseConsumer } from './clickhouse-consumer';
 import { TelemetryEvents, TelemetryEventsHandler, telemetryEventsInput } from './telemetry-events.query';
 import { TelemetrySeries, TelemetrySeriesHandler, telemetrySeriesInput } from './telemetry-series.query';
-import { TelemetryStore } from './telemetry-store';
 
 function callerOf(tenantId: string): Caller {
   return { grant: '', tenantId, actor: 'key:test', scopes: ['*'], plan: 'standard', requestId: newId() };

@@ -1,4 +1,5 @@
 import { instantSchema } from '@holdfast/kernel';
+import { type TelemetryStatement, TelemetryStore } from '@holdfast/clickhouse';
 import { Cursors, page, type Page, pageInput, TenantQuery } from '@holdfast/cqrs';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
@@ -8,7 +9,6 @@ import {
   type TelemetryEventRow,
   type TelemetryEventView,
 } from './telemetry-event-view';
-import { type TelemetryStatement, TelemetryStore } from './telemetry-store';
 
 /** Which events to list: of one type, from an instant on, before another. */
 export const telemetryEventsInput = z.strictObject({

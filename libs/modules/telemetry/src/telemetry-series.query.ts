@@ -1,9 +1,9 @@
 import { instantSchema } from '@holdfast/kernel';
+import { type TelemetryStatement, TelemetryStore } from '@holdfast/clickhouse';
 import { TenantQuery } from '@holdfast/cqrs';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { eventTypeSchema } from './telemetry-event-view';
-import { type TelemetryStatement, TelemetryStore } from './telemetry-store';
 import { RangeInverted, RangeTooLong } from './telemetry.errors';
 
 /** Intervals in seconds, and how far back a series goes that names no beginning. */

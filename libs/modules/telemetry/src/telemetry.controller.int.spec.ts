@@ -1,4 +1,5 @@
 import { type Caller, newId } from '@holdfast/kernel';
+import { TelemetryStore } from '@holdfast/clickhouse';
 import { MessagesModule } from '@holdfast/cqrs';
 import { createHttpApplication, graphqlModule, requestOf } from '@holdfast/http';
 import { createLogger, Health } from '@holdfast/observability';
@@ -7,7 +8,6 @@ import type { CanActivate, ExecutionContext } from '@nestjs/common';
 import { APP_GUARD } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { ClickHouseConsumer } from './clickhouse-consumer';
-import { TelemetryStore } from './telemetry-store';
 import { TelemetryModule } from './telemetry.module';
 
 const tenantId = newId();

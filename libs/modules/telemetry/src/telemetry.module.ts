@@ -1,7 +1,7 @@
+import { TelemetryStore } from '@holdfast/clickhouse';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { TelemetryEventsHandler } from './telemetry-events.query';
 import { TelemetrySeriesHandler } from './telemetry-series.query';
-import { TelemetryStore } from './telemetry-store';
 import { TelemetryController } from './telemetry.controller';
 import { TelemetryResolver } from './telemetry.resolver';
 

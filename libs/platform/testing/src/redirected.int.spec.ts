@@ -79,7 +79,7 @@ describe('With the variables of other servers, the integration tests', () => {
   test('run against those', async () => {
     const files = [
       'libs/platform/tenancy/src/tenant-tx.int.spec.ts',
-      'libs/modules/telemetry/src/telemetry-store.int.spec.ts',
+      'libs/modules/telemetry/src/clickhouse-consumer.int.spec.ts',
       ...(redis ? ['libs/platform/jobs/src/wake-up-queue.int.spec.ts'] : []),
     ];
     const { code, output } = await runSpecs(files, {
@@ -88,7 +88,7 @@ describe('With the variables of other servers, the integration tests', () => {
       ...(redis ? { REDIS_URL: `redis://127.0.0.1:${redisPort}` } : {}),
     });
     if (code !== 0) throw new Error(output);
-    expect(output).toContain('TelemetryStore over server');
+    expect(output).toContain('ClickHouseConsumer over server');
     expect(await databasesOf(postgres.url())).toContain('holdfast_template');
     expect(await countEvents(clickhouseUrl)).toBeGreaterThan(0);
     if (redis) expect(keysOf(redisPort)).toContain('holdfast:');

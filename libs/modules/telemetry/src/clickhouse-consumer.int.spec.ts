@@ -1,17 +1,12 @@
 import { newId } from '@holdfast/kernel';
+import { type TelemetryStatement, TelemetryStore, TelemetryUnavailable } from '@holdfast/clickhouse';
 import { TestClickHouse } from '@holdfast/testing';
 import { BatchRefused, type RecordedEvent } from '@holdfast/events';
 import { ClickHouseConsumer } from './clickhouse-consumer';
-import { TelemetryUnavailable } from './telemetry.errors';
-import { type TelemetryStatement, TelemetryStore } from './telemetry-store';
 
 const COUNT: TelemetryStatement<{ readonly events: string }> = {
   text: 'select count() as events from telemetry.tenant_events(tenant_id = {tenant_id:UUID})',
 };
-const ECHO: TelemetryStatement<{ readonly text: string; readonly none: string | null }> = {
-  text: 'select {text:String} as text, {none:Nullable(String)} as none, {tenant_id:UUID} as tenant_id',
-};
-
 /** An event as the relay hands it over. */
 function eventOf(tenantId: string, seq: number, occurredAt = new Date().toISOString()): RecordedEvent {
   return {
@@ -34,7 +29,7 @@ function eventOf(tenantId: string, seq: number, occurredAt = new Date().toISOStr
 }
 
 // Guards promise 6: every event takes effect once in the store, and isolation rule 23: reads are one tenant's.
-describe.each(TestClickHouse.kinds())('TelemetryStore over %s', (kind) => {
+describe.each(TestClickHouse.kinds())('ClickHouseConsumer over %s', (kind) => {
   let clickHouse: TestClickHouse;
   let store: TelemetryStore;
   let group: ClickHouseConsumer;
@@ -52,11 +47,6 @@ describe.each(TestClickHouse.kinds())('TelemetryStore over %s', (kind) => {
 
   const countOf = async (tenantId: string): Promise<number> =>
     Number((await store.read(tenantId, COUNT, {}))[0]!.events);
-
-  it('applies its schema once', async () => {
-    expect(await store.migrate()).toEqual([]);
-    expect(await store.ping()).toBe(true);
-  });
 
   it('takes a batch that is sent twice once', async () => {
     const tenantId = newId();
@@ -108,32 +98,5 @@ describe.each(TestClickHouse.kinds())('TelemetryStore over %s', (kind) => {
     const [first, second] = [newId(), newId()];
     await group.deliver([eventOf(first, 1), eventOf(second, 2), eventOf(second, 3)], newId());
     expect([await countOf(first), await countOf(second), await countOf(newId())]).toEqual([1, 2, 0]);
-  });
-
-  it.each([
-    'select count() as events from telemetry.tenant_events',
-    'select count() as events from telemetry.tenant_events()',
-  ])('refuses to read without a tenant: %s', async (text) => {
-    // By ClickHouse's own number: refused, not unavailable.
-    await expect(store.read(newId(), { text }, {})).rejects.toMatchObject({
-      code: expect.stringMatching(/^\d+$/),
-    });
-  });
-
-  it('binds parameters as they are', async () => {
-    const text = `a'b\\'c \t\n\\N "?{x} 😀`;
-    expect(await store.read(newId(), ECHO, { text, none: null })).toMatchObject([{ text, none: null }]);
-    expect(await store.read(newId(), ECHO, { text: '[1', none: '' })).toMatchObject([
-      { text: '[1', none: '' },
-    ]);
-  });
-
-  it('says what is wrong with a statement, and goes on', async () => {
-    await expect(store.read(newId(), { text: 'select nothing_of_the_kind' }, {})).rejects.toMatchObject({
-      code: '47',
-      type: 'UNKNOWN_IDENTIFIER',
-    });
-    expect(store.isOpenForReads).toBe(true);
-    expect(await countOf(newId())).toBe(0);
   });
 });

@@ -24,7 +24,7 @@ import {
   type TelemetryMigration,
   VERSIONS_TABLE,
 } from './telemetry-schema.sql';
-import { TelemetryUnavailable } from './telemetry.errors';
+import { TelemetryUnavailable } from './telemetry-unavailable';
 
 /** Where ClickHouse is: a server's URL, or the connection to an engine in this process. */
 export type ClickHouseEndpoint =

@@ -1,0 +1,2 @@
+export { type ClickHouseEndpoint, type TelemetryStatement, TelemetryStore } from './telemetry-store';
+export { TelemetryUnavailable } from './telemetry-unavailable';
