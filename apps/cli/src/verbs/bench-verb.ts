@@ -8,7 +8,7 @@ export function addBench(program: Command): void {
     'bench ledger rls events',
     'bench delivery --quick',
   ])
-    .argument('[names...]', 'ledger, rls, events, delivery, tlog, noisy')
+    .argument('[names...]', 'ledger, rls, events, delivery, audit, tlog, noisy')
     .option('--seconds <number>', 'delivery: how long a transaction stays open; ledger: twenty windows', '60')
     .option('--quick', 'delivery and ledger: the same as --seconds 6')
     .action(async (names: readonly string[], { seconds, quick }: { seconds: string; quick?: boolean }) => {

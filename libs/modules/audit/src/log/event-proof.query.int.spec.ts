@@ -15,6 +15,9 @@ import {
 } from '@holdfast/tlog';
 import { AuditApp, entryIn } from '../../test/audit-app';
 import { HandSealer } from '../../test/hand-sealer';
+import { settledPlan } from '../../test/settled-plan';
+import { FIND_PROOF } from './event-proof.query';
+import { LIST_TILES } from './tiles.sql';
 
 describe('The proof of an event', () => {
   let app: AuditApp;
@@ -150,6 +153,20 @@ describe('The proof of an event', () => {
     expect(verifyProofFile(text, { entry: entryIn(text) }, cosigned).checkpoint.size).toBe(size);
     const { status } = await app.ask(`/events/${(await app.eventIds(caller)).at(-1)}/proof?witnessed=true`);
     expect(status).toBe(409);
+  });
+
+  // A log of a million events has 4,000 tiles, of 8 KB each.
+  it.each([
+    ['its proof', FIND_PROOF, [newId(), false]],
+    ['a question', LIST_TILES, [1, '{0}', '{0}']],
+  ])('reads the tiles of %s alone where nothing is known of the log’s size', async (_, asked, values) => {
+    const [known] = await app.database.admin<{ count: number }>(
+      "select count(*)::int as count from pg_stats where schemaname = 'audit' and tablename = 'tiles'",
+    );
+    expect(known).toEqual({ count: 0 });
+    const plan = await settledPlan(app.database, caller, asked.text, values);
+    const conditions = plan.match(/tiles_pkey on tiles.*\n *Index Cond: .*/g) ?? [];
+    expect(conditions).toEqual([expect.stringMatching(/epoch = .*level = .*tile = /)]);
   });
 
   it('is recorded as a reading of the trail', async () => {

@@ -37,6 +37,9 @@ export interface ProofRow extends LeafRow {
 // is looked into only where the range of its own seqs has the event's, and the walk ends after 4,096 tiles: a transaction
 // ends after 30 s, in which a tenant does not write a million events. Epochs from the oldest, since a later one begins
 // behind the seqs of those before.
+//
+// Tiles are asked for one by one, each by its whole key: as a join, a log that has grown faster than its statistics would
+// have all of its tiles read for each proof.
 export const FIND_PROOF = statement<ProofRow>(
   'audit.find_proof',
   `with event as materialized (
@@ -93,11 +96,16 @@ export const FIND_PROOF = statement<ProofRow>(
        lateral (values (f.tile >> (8 * g.level)), (s.size >> (8 * g.level + 8))) t (tile)
      where s.size >> (8 * g.level) > 0
    ), read as materialized (
-     select string_agg(t.hashes, '' order by t.level, t.tile) as hashes,
-       array_agg(t.level || '/' || t.tile || '/' || t.width order by t.level, t.tile) as tiles
+     select string_agg(t.hashes, '' order by n.level, n.tile) as hashes,
+       array_agg(n.level || '/' || n.tile || '/' || t.width order by n.level, n.tile) as tiles
      from leaf f
      cross join named n
-     join audit.tiles t on t.tenant_id = $1 and t.epoch = f.epoch and t.level = n.level and t.tile = n.tile
+     cross join lateral (
+       select t.hashes, t.width
+       from audit.tiles t
+       where t.tenant_id = $1 and t.epoch = f.epoch and t.level = n.level and t.tile = n.tile
+       limit 1
+     ) t
    )
    select v.seq_text as seq, v.xid, v.tenant_id, v.id, v.stream_type, v.stream_id, v.stream_version, v.type, v.schema_version,
      v.actor, v.act, v.correlation_id, v.causation_id, v.traceparent, v.occurred_at, v.data,

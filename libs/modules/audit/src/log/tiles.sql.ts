@@ -7,11 +7,17 @@ const FIND_TILE = statement<{ readonly hashes: Buffer }>(
   'select hashes from audit.tiles where tenant_id = $1 and epoch = $2 and level = $3 and tile = $4',
 );
 
-const LIST_TILES = statement<{ readonly place: number; readonly hashes: Buffer }>(
+// One by one: see FIND_PROOF.
+export const LIST_TILES = statement<{ readonly place: number; readonly hashes: Buffer }>(
   'audit.list_tiles',
   `select w.place::int as place, t.hashes
    from unnest($3::int[], $4::bigint[]) with ordinality w (level, tile, place)
-   join audit.tiles t on t.tenant_id = $1 and t.epoch = $2 and t.level = w.level and t.tile = w.tile
+   cross join lateral (
+     select f.hashes
+     from audit.tiles f
+     where f.tenant_id = $1 and f.epoch = $2 and f.level = w.level and f.tile = w.tile
+     limit 1
+   ) t
    limit 1000`,
 );
 
