@@ -319,14 +319,23 @@ class StreamVersions {
 
   /** Stores a version and answers the one before, 0 if there was none. */
   put(stream, version) {
-    if (this.#count * 2 >= this.#keys.length) this.#grow();
-    const key = hash('sha256', stream, 'buffer').readBigUInt64LE() || 1n;
-    const at = this.#placeOf(key);
+    const { key, at } = this.#find(stream);
     if (this.#keys[at] === 0n) this.#count += 1;
     this.#keys[at] = key;
     const before = this.#versions[at];
     this.#versions[at] = version;
     return before;
+  }
+
+  /** The version of a stream, 0 if there is none. */
+  of(stream) {
+    return this.#versions[this.#find(stream).at];
+  }
+
+  #find(stream) {
+    if (this.#count * 2 >= this.#keys.length) this.#grow();
+    const key = hash('sha256', stream, 'buffer').readBigUInt64LE() || 1n;
+    return { key, at: this.#placeOf(key) };
   }
 
   #placeOf(key) {
@@ -523,6 +532,18 @@ const MEMBERS = {
   disclosure: ['eventId', 'path', 'salt', 'value'],
   unsealed: ['index', 'row'],
 };
+/** Where lines stand. A checkpoint or an epoch behind the leaves that it speaks of would be compared with none of them. */
+const ORDER = {
+  format: 0,
+  key: 1,
+  sealed: 2,
+  epoch: 3,
+  checkpoint: 4,
+  tile: 5,
+  leaf: 5,
+  disclosure: 5,
+  unsealed: 5,
+};
 const hasMembers = (value, names) => {
   const own = Object.keys(value);
   return own.length === names.length && names.every((name) => own.includes(name));
@@ -554,6 +575,9 @@ class Bundle {
   #open = undefined;
   /** Events that were found changed: one whose place in the log was changed is also found without a leaf. */
   #changed = new Set();
+  /** Of streams the lowest version that an event without a leaf has. */
+  #unsealedFrom = new StreamVersions();
+  #order = 0;
 
   constructor(options, report) {
     Object.assign(this, { options, report });
@@ -595,6 +619,9 @@ class Bundle {
     if (this.counts.lines > 1 && members.length > 0 && !hasMembers(line[kind], members))
       throw new Error('it has other members than it must have');
     if (line[kind]?.row && !hasMembers(line[kind].row, COLUMNS)) throw new Error('its row has other columns');
+    if (ORDER[kind] < this.#order || (kind === 'sealed' && this.sealed !== undefined))
+      throw new Error('it stands behind lines that have to come after it');
+    this.#order = ORDER[kind];
     if (kind !== 'disclosure') this.#closeLeaf();
     if (this.counts.lines === 1) return this.#takeHead(line);
     if (kind === 'key') return undefined;
@@ -798,6 +825,16 @@ class Bundle {
     const stream = `${stream_type}/${stream_id}`;
     const version = Number(stream_version);
     const before = this.streams.put(stream, version);
+    const unsealed = this.#unsealedFrom.of(stream);
+    if (unsealed > 0 && unsealed <= version) {
+      this.#unsealedFrom.put(stream, 0); // Once is enough.
+      this.#tree.find(
+        'inserted',
+        `an event without a leaf says that it is version ${unsealed} of the stream ${stream}, which has got to ${version}`,
+        index,
+        { eventId: id },
+      );
+    }
     if (version === before + 1) return;
     // Of a stream whose first events were pruned, what is left begins later.
     if (before === 0 && [...this.trees.values()].some(({ prunedTo }) => prunedTo > 0)) return;
@@ -838,11 +875,34 @@ class Bundle {
         fields: ['tenantId'],
       });
     if (this.#changed.has(row.id)) return;
-    if (index !== null || !this.sealed || !isVisible(this.sealed, row.xid)) return this.#await(row);
+    if (index !== null && !(Number(index) >= [...this.trees.values()].at(-1)?.size))
+      this.report.find(
+        'inserted',
+        `the event has no leaf, and is said to wait at the place of leaf ${index}`,
+        {
+          eventId: row.id,
+        },
+      );
+    if (index !== null || !this.sealed || !isVisible(this.sealed, row.xid)) {
+      this.#checkUnsealedVersion(row);
+      return this.#await(row);
+    }
     if (!this.#findRenamed(row))
       this.report.find('inserted', 'no leaf is that of this event, and all events up to it are sealed', {
         eventId: row.id,
       });
+  }
+
+  /** The versions of a stream are in the order of their leaves: one without a leaf comes behind all that have theirs. */
+  #checkUnsealedVersion({ id: eventId, stream_type, stream_id, stream_version }) {
+    const stream = `${stream_type}/${stream_id}`;
+    const version = Number(stream_version);
+    const sealed = this.streams.of(stream);
+    const lowest = this.#unsealedFrom.of(stream);
+    if (lowest === 0 || version < lowest) this.#unsealedFrom.put(stream, version);
+    if (version > sealed) return;
+    const message = `the event has no leaf, and is version ${version} of the stream ${stream}, which has got to ${sealed}`;
+    this.report.find('inserted', message, { eventId });
   }
 
   /**
@@ -886,16 +946,19 @@ class Bundle {
     else if (this.#trailer !== trailer)
       this.#fault('the file was changed: its lines are not those that the trailer counts and digests');
     this.#endTrees();
-    const { at, eventId } = this.#waiting;
-    if (this.#sealedUntil - at > OPEN_MAX_MS)
-      this.report.find(
-        'inserted',
-        'the event has no leaf, and events of more than an hour later have theirs',
-        {
-          eventId,
-        },
-      );
+    this.#endWaiting();
     if (this.trees.size === 0 && unsealed === 0) this.report.note('the log is empty');
+  }
+
+  /** What has waited for so long was made up, or nothing has been sealed since; either way nothing vouches for it. */
+  #endWaiting() {
+    const { at, eventId } = this.#waiting;
+    const message = 'the event has no leaf, and events of more than an hour later have theirs';
+    if (this.#sealedUntil - at > OPEN_MAX_MS) this.report.find('inserted', message, { eventId });
+    else if (!(Date.parse(this.createdAt) - at <= OPEN_MAX_MS) && eventId)
+      this.report.find('unsealed', 'the event had waited for its leaf for more than an hour', { eventId });
+    const { unsealed } = this.counts;
+    if (unsealed > 0) this.report.note(`${unsealed} events are not sealed: nothing vouches for them yet`);
   }
 
   /**

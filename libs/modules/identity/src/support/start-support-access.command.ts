@@ -36,15 +36,9 @@ const READING = ALLOWED.filter((name) => name.endsWith(':read') && name !== 'per
 export const startSupportAccessInput = z.strictObject({
   reason: reasonSchema,
   minutes: z.int().min(1).max(MINUTES_MAX).default(MINUTES_MAX).meta({ description: 'How long it lasts.' }),
-  scopes: z
-    .array(z.enum(ALLOWED))
-    .min(1)
-    .max(ALLOWED.length)
-    .optional()
-    .meta({
-      description:
-        'What it may do; by default read everything but personal values, as far as the member may.',
-    }),
+  scopes: z.array(z.enum(ALLOWED)).min(1).max(ALLOWED.length).optional().meta({
+    description: 'What it may do; by default read everything but personal values, as far as the member may.',
+  }),
   memberId: idSchema
     .optional()
     .meta({ description: 'The member to act for; by default nobody in particular.' }),
