@@ -40,6 +40,11 @@ secret vault_key "1=$(head -c 32 /dev/urandom | base64 | tr -d '\n')"
 # The worker signs the checkpoints of the audit logs with it. Keep it, and nowhere near the database's backups.
 secret audit_log_key "$(openssl genpkey -algorithm ed25519)"
 
+# The API signs write keys with it, and ingest verifies them with its public half.
+write_key=$(openssl genpkey -algorithm ed25519)
+secret write_key_private "$write_key"
+secret write_key_public "$(printf '%s\n' "$write_key" | openssl pkey -pubout)"
+
 operator=hfo_$(password)
 secret operator_key_hash "$(sha256 "$operator")"
 echo "Operator key, shown once: $operator"

@@ -92,23 +92,28 @@ describe('compose.yaml', () => {
     expect(faultsOf(app, environmentOf(service, directory))).toEqual([]);
   });
 
-  test.each(['api', 'worker', 'migrate'] as const)('gives %s nothing that it could do without', (name) => {
-    const service = compose.services[name]!;
-    for (const left of Object.keys(service.environment ?? {})) {
-      const { [left]: _, ...others } = environmentOf(service, directory);
-      const variable = left.replace(/_FILE$/, '');
-      // Without its hash the operator's routes are off, without Redis each API process counts requests by itself, without
-      // the log's key a worker seals nothing, and without their URLs `migrate` sets fewer passwords.
-      const optional = [
-        'OPERATOR_KEY_HASH',
-        'WEBHOOK_SECRETS_KEY',
-        'AUDIT_LOG_KEY_PRIVATE',
-        ...(name === 'api' ? ['REDIS_URL'] : []),
-      ];
-      if (optional.includes(variable) || (name === 'migrate' && variable !== 'DATABASE_ADMIN_URL')) continue;
-      expect(faultsOf(apps[name]!, others).join()).toContain(variable);
-    }
-  });
+  test.each(['api', 'worker', 'ingest', 'migrate'] as const)(
+    'gives %s nothing that it could do without',
+    (name) => {
+      const service = compose.services[name]!;
+      for (const left of Object.keys(service.environment ?? {})) {
+        const { [left]: _, ...others } = environmentOf(service, directory);
+        const variable = left.replace(/_FILE$/, '');
+        // Without its hash the operator's routes are off, without Redis each API process counts requests by itself, without
+        // the log's key a worker seals nothing, without theirs no write keys are made, and without their URLs `migrate` sets fewer passwords.
+        const optional = [
+          'OPERATOR_KEY_HASH',
+          'WEBHOOK_SECRETS_KEY',
+          'AUDIT_LOG_KEY_PRIVATE',
+          'WRITE_KEY_PRIVATE',
+          ...(name === 'api' ? ['REDIS_URL'] : []),
+        ];
+        if (optional.includes(variable) || (name === 'migrate' && variable !== 'DATABASE_ADMIN_URL'))
+          continue;
+        expect(faultsOf(apps[name]!, others).join()).toContain(variable);
+      }
+    },
+  );
 
   test('names only variables that the process reads', () => {
     const readers = readersOf();

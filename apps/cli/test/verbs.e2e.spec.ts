@@ -1,5 +1,7 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { connect } from 'node:net';
 import { userInfo } from 'node:os';
+import path from 'node:path';
 import { freePort } from '@holdfast/embedded';
 import { Client } from 'pg';
 import type { DevFile } from '../src/dev/dev-file';
@@ -210,7 +212,15 @@ describe('The verbs, without a system', () => {
   test('stop ingest in order, and at the latest when a request has had its time', async () => {
     const checkout = freshCheckout();
     const port = await freePort();
-    const ingest = new DevProcess(checkout, ['ingest'], { HOLDFAST_INGEST_PORT: String(port) });
+    const { publicKey } = generateKeyPairSync('ed25519');
+    // Neither server is there: ingest waits for none.
+    const ingest = new DevProcess(checkout, ['ingest'], {
+      HOLDFAST_INGEST_PORT: String(port),
+      CLICKHOUSE_URL: 'http://holdfast:secret@127.0.0.1:9',
+      HOLDFAST_API_URL: 'http://127.0.0.1:9',
+      INGEST_DIRECTORY: path.join(checkout, 'ingest'),
+      WRITE_KEY_PUBLIC: publicKey.export({ format: 'der', type: 'spki' }).toString('base64'),
+    });
     await ingest.until('Ingest listens');
     const hanging = connect(port, '127.0.0.1').on('error', () => {});
     hanging.write('POST /v1/track HTTP/1.1\r\nhost: x\r\ncontent-length: 9\r\n\r\n{');

@@ -5,6 +5,7 @@ describe('Plans', () => {
     const { quotas } = PLANS[name];
     expect(quotas.requestsBurst).toBeGreaterThanOrEqual(quotas.requestsPerSecond);
     expect(quotas.concurrentRequests).toBeGreaterThan(0);
+    expect(quotas.eventsBurst).toBeGreaterThanOrEqual(quotas.eventsPerSecond);
   });
 
   it('takes a name that a newer process has put into a grant for the standard plan', () => {

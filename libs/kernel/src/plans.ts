@@ -16,12 +16,17 @@ export interface Quotas {
   readonly webhooks: number;
   /** Deliveries to a tenant's webhooks that are under way at a time; each webhook may have one in any case. */
   readonly concurrentDeliveries: number;
+  /** Telemetry events a second that a tenant may go on sending to one process of ingest, and how many at once after a pause. */
+  readonly eventsPerSecond: number;
+  readonly eventsBurst: number;
 }
 
 /** A plan: the features it includes and its quotas. */
 export interface Plan {
   readonly features: readonly Feature[];
   readonly quotas: Quotas;
+  /** How many days telemetry events are kept from when they were received. An event that is older than that is not taken. */
+  readonly telemetryKeepDays: number;
 }
 
 /** The plans that a tenant may be on. The operator chooses; the name travels in every signed grant. */
@@ -40,7 +45,11 @@ export const PLANS = {
       exportsPerDay: 1,
       webhooks: 2,
       concurrentDeliveries: 4,
+      // Ten seconds' worth: SDKs send what a device has collected while it was offline all at once.
+      eventsPerSecond: 1_000,
+      eventsBurst: 10_000,
     },
+    telemetryKeepDays: 30,
   },
   standard: {
     features: ['custom_roles', 'single_sign_on'],
@@ -55,7 +64,11 @@ export const PLANS = {
       exportsPerDay: 10,
       webhooks: 20,
       concurrentDeliveries: 32,
+      eventsPerSecond: 20_000,
+      eventsBurst: 200_000,
     },
+    // Thirteen months: a month and the same one of the year before.
+    telemetryKeepDays: 395,
   },
   enterprise: {
     features: ['custom_roles', 'single_sign_on'],
@@ -70,7 +83,10 @@ export const PLANS = {
       exportsPerDay: 100,
       webhooks: 200,
       concurrentDeliveries: 128,
+      eventsPerSecond: 200_000,
+      eventsBurst: 2_000_000,
     },
+    telemetryKeepDays: 1_095,
   },
 } as const satisfies Readonly<Record<string, Plan>>;
 

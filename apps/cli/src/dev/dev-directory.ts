@@ -38,6 +38,9 @@ export const signerIn = (directory: string): string => join(directory, 'signer')
 /** Where the keys of tenants' personal values are. */
 export const vaultIn = (directory: string): string => join(directory, 'vault');
 
+/** Where ingest keeps what a store has not taken, and the list of revoked write keys. */
+export const ingestIn = (directory: string): string => join(directory, 'ingest');
+
 /** Removes everything, so that the next start is a first one. A server left behind by a killed process is stopped first. */
 export async function resetDevDirectory(directory: string): Promise<void> {
   if (existsSync(postgresIn(directory))) await stopLeftover(postgresIn(directory));

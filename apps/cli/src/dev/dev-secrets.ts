@@ -17,6 +17,8 @@ export interface DevSecrets {
   readonly auditLogKey: string;
   /** Seals the keys of tenants in the vault: `id=key`. */
   readonly vaultKey: string;
+  /** Signs write keys. */
+  readonly writeKeyPrivate: string;
   /** The demo's tenants with their keys, which the API shows once and stores hashed. */
   readonly tenants: readonly DemoTenant[];
   /** Whether the demo's data are complete. */
@@ -40,6 +42,7 @@ export function openDevSecrets(directory: string): DevSecrets {
     auditLogKey: newSigningKey(),
     webhookKey: newSealingKey(),
     vaultKey: newSealingKey(),
+    writeKeyPrivate: newSigningKey(),
     tenants: [],
     demoDone: false,
   };
@@ -54,6 +57,7 @@ function withMissing(directory: string, known: DevSecrets): DevSecrets {
     auditLogKey: newSigningKey(),
     webhookKey: newSealingKey(),
     vaultKey: newSealingKey(),
+    writeKeyPrivate: newSigningKey(),
   };
   const complete = { ...made, ...known };
   if (Object.keys(made).some((name) => !(name in known))) saveDevSecrets(directory, complete);

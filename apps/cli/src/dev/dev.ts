@@ -2,14 +2,21 @@ import { type Configs, readConfig } from '@holdfast/config';
 import { createLogger } from '@holdfast/observability';
 import { printOutcome, showStep } from '../output';
 import { makeDemo } from './demo';
-import { DevRefused, openDevDirectory, resetDevDirectory, signerIn, vaultIn } from './dev-directory';
+import {
+  DevRefused,
+  ingestIn,
+  openDevDirectory,
+  resetDevDirectory,
+  signerIn,
+  vaultIn,
+} from './dev-directory';
 import { type DevFile, removeDevFile, writeDevFile } from './dev-file';
 import { takeDevLock } from './dev-lock';
 import { choosePort } from './dev-ports';
 import { type DevSecrets, openDevSecrets } from './dev-secrets';
 import { devTable } from './dev-table';
 import { type Engine, prepareDatabase, startClickHouse, startPostgres } from './engines';
-import { type DevPorts, startParts } from './parts';
+import { type DevPorts, type PartsOptions, startParts } from './parts';
 import { listenForStop } from './stop-signals';
 
 /** What the command line asks of `holdfast dev`. */
@@ -75,6 +82,8 @@ async function start(dev: Dev): Promise<void> {
     signerDirectory: signerIn(directory),
     vaultKey: secrets.vaultKey,
     vaultDirectory: vaultIn(directory),
+    writeKeyPrivate: secrets.writeKeyPrivate,
+    ingestDirectory: ingestIn(directory),
   });
   stop.throwIfAborted();
   const { tenants, operatorKey } = await withDemo(dev, running.api, secrets);
@@ -155,17 +164,7 @@ async function startStore({ config, directory, engines, undo, stop }: Dev): Prom
 
 async function startServers(
   { config, undo, stop }: Dev,
-  wiring: DevPorts & {
-    readonly adminUrl: string;
-    readonly clickhouseUrl: string;
-    readonly operatorKey: string;
-    readonly receiptKey: string;
-    readonly webhookKey: string;
-    readonly auditLogKey: string;
-    readonly signerDirectory: string;
-    readonly vaultKey: string;
-    readonly vaultDirectory: string;
-  },
+  wiring: Omit<PartsOptions, 'config' | 'logger' | 'undo' | 'stop'>,
 ): Promise<Omit<DevFile, 'tenants'>> {
   const logger = createLogger({ app: 'dev', level: config.logLevel ?? 'warn' });
   let running: Omit<DevFile, 'tenants'> | undefined;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type Configs, developmentUrl, environmentWith, readConfig, version } from '@holdfast/config';
 import { TelemetryStore } from '@holdfast/clickhouse';
+import { WriteKeySigner } from '@holdfast/ingest';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
 import { startApi } from '../../../api/src/api';
 import { startIngest } from '../../../ingest/src/ingest';
@@ -28,6 +29,9 @@ export interface PartsOptions extends DevPorts {
   readonly vaultKey: string;
   /** Where the keys of tenants are. */
   readonly vaultDirectory: string;
+  readonly writeKeyPrivate: string;
+  /** Where ingest keeps what a store has not taken. */
+  readonly ingestDirectory: string;
   readonly logger: Logger;
   /** Takes up how each part is stopped, as soon as it runs. */
   readonly undo: AsyncDisposableStack;
@@ -105,6 +109,8 @@ function environmentOf({
   signerDirectory,
   vaultKey,
   vaultDirectory,
+  writeKeyPrivate,
+  ingestDirectory,
   ...ports
 }: PartsOptions): ReturnType<typeof environmentWith> {
   return environmentWith({
@@ -124,6 +130,10 @@ function environmentOf({
     AUDIT_SIGNER_DIRECTORY: signerDirectory,
     VAULT_KEY: vaultKey,
     VAULT_DIRECTORY: vaultDirectory,
+    WRITE_KEY_PRIVATE: writeKeyPrivate,
+    WRITE_KEY_PUBLIC: new WriteKeySigner(writeKeyPrivate).publicKey,
+    HOLDFAST_API_URL: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${ports.port}`,
+    INGEST_DIRECTORY: ingestDirectory,
     WEBHOOK_ALLOWED_NETWORKS: THIS_MACHINE,
     HOLDFAST_HOST: config.host,
     HOLDFAST_PORT: String(ports.port),

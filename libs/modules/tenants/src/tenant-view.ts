@@ -16,10 +16,17 @@ export const quotasView = z.object({
   exportsPerDay: quota,
   webhooks: quota,
   concurrentDeliveries: quota,
+  eventsPerSecond: quota,
+  eventsBurst: quota,
 } satisfies Record<keyof Quotas, z.ZodType>);
 
 /** A plan with what it includes. */
-export const planView = z.object({ name: z.string(), features: z.array(z.string()), quotas: quotasView });
+export const planView = z.object({
+  name: z.string(),
+  features: z.array(z.string()),
+  quotas: quotasView,
+  telemetryKeepDays: z.int().meta({ description: 'How long telemetry events are kept, in days.' }),
+});
 
 const version = z.string().meta({ description: 'A whole number; also the ETag.' });
 
@@ -85,13 +92,13 @@ export type ListedTenantRow = Pick<TenantRow, Remaining> & {
 
 /** Shows a row to its tenant. */
 export function showTenant(row: TenantRow): TenantView {
-  const { features, quotas } = planOf(row.plan);
+  const { features, quotas, telemetryKeepDays } = planOf(row.plan);
   return {
     id: row.tenant_id,
     slug: row.slug,
     name: row.name,
     state: row.state,
-    plan: { name: row.plan, features: [...features], quotas },
+    plan: { name: row.plan, features: [...features], quotas, telemetryKeepDays },
     settings: tenantSettings.parse(row.settings),
     version: row.version.toString(),
     createdAt: row.created_at.toISOString(),

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { auditLog, auditWitnesses } from './audit-log';
+import { ingestion, writeKeyPrivate } from './ingest';
 import { kafka } from './kafka';
 import {
   addressRequestsPerSecond,
@@ -82,6 +83,7 @@ const api = z.object({
   auditWitnesses,
   vaultKeys,
   vaultDirectory,
+  writeKeyPrivate,
 });
 
 const worker = z.object({
@@ -106,7 +108,7 @@ const worker = z.object({
   ...kafka,
 });
 
-const ingest = z.object({ ...everyProcess, ingestPort });
+const ingest = z.object({ ...everyProcess, ingestPort, ...ingestion, clickhouseUrl, ...kafka });
 
 const dev = z.object({
   directory,
@@ -135,6 +137,7 @@ const cli = z.object({
   ...everyDatabase,
   redisUrl,
   clickhouseUrl: optional(clickhouseUrl),
+  writeKeyPrivate,
 });
 
 /** The schema of each app: which variables it reads and which of them it cannot do without. */

@@ -1,17 +1,8 @@
 import { z } from 'zod';
-import { variable } from './variable';
+import { variable, wholeNumber } from './variable';
 
 const BROKER = /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+):\d{1,5}$/;
 const pem = z.string().refine((text) => text.includes('-----BEGIN '), { error: 'has to be in PEM' });
-
-function wholeNumber(min: number, max: number, fallback: number): z.ZodType<number> {
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, { error: 'has to be a whole number' })
-    .transform(Number)
-    .refine((number) => number >= min && number <= max, { error: `has to be from ${min} to ${max}` })
-    .prefault(String(fallback));
-}
 
 /** Kafka: absent but for `KAFKA_BROKERS`, every other variable says how to reach it and what topics are made. */
 export const kafka = {
@@ -26,8 +17,8 @@ export const kafka = {
     {
       env: 'KAFKA_BROKERS',
       meaning:
-        'Some of the brokers of an Apache Kafka 2.5 or newer, `host:port,host:port`: the worker delivers every event to it.',
-      whenEmpty: 'Events do not go to Kafka.',
+        'Some of the brokers of an Apache Kafka 2.5 or newer, `host:port,host:port`: the worker delivers every event to it, and ingest the telemetry.',
+      whenEmpty: 'Nothing goes to Kafka.',
     },
   ),
   kafkaTopicPrefix: variable(
@@ -38,7 +29,7 @@ export const kafka = {
     {
       env: 'KAFKA_TOPIC_PREFIX',
       meaning:
-        'What topics begin with: events of `ledger.transfer.posted` are in `<prefix>.ledger`. Also the name of the sender: two systems on one Kafka need two.',
+        'What topics begin with: events of `ledger.transfer.posted` are in `<prefix>.ledger`, telemetry in `<prefix>.telemetry`. Also the name of the sender: two systems on one Kafka need two.',
       whenEmpty: '`holdfast`.',
     },
   ),
@@ -72,29 +63,29 @@ export const kafka = {
   }),
   kafkaTlsCert: variable(pem.optional(), {
     env: 'KAFKA_TLS_CERT',
-    meaning: 'Certificate that the worker shows to brokers, in PEM, with KAFKA_TLS_KEY.',
-    whenEmpty: 'The worker shows none.',
+    meaning: 'Certificate that the process shows to brokers, in PEM, with KAFKA_TLS_KEY.',
+    whenEmpty: 'It shows none.',
   }),
   kafkaTlsKey: variable(pem.optional(), {
     env: 'KAFKA_TLS_KEY',
     meaning: 'Private key of KAFKA_TLS_CERT, in PEM.',
-    whenEmpty: 'The worker shows no certificate.',
+    whenEmpty: 'It shows no certificate.',
     secret: true,
   }),
   kafkaSaslMechanism: variable(z.enum(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512']).default('SCRAM-SHA-512'), {
     env: 'KAFKA_SASL_MECHANISM',
-    meaning: 'How the worker proves who it is, where KAFKA_USERNAME is set. PLAIN is for TLS only.',
+    meaning: 'How the process proves who it is, where KAFKA_USERNAME is set. PLAIN is for TLS only.',
     whenEmpty: '`SCRAM-SHA-512`.',
   }),
   kafkaUsername: variable(z.string().min(1).optional(), {
     env: 'KAFKA_USERNAME',
     meaning: 'User of SASL, with KAFKA_PASSWORD.',
-    whenEmpty: 'The worker does not sign in.',
+    whenEmpty: 'It does not sign in.',
   }),
   kafkaPassword: variable(z.string().min(1).optional(), {
     env: 'KAFKA_PASSWORD',
     meaning: 'Password of KAFKA_USERNAME.',
-    whenEmpty: 'The worker does not sign in.',
+    whenEmpty: 'It does not sign in.',
     secret: true,
   }),
 };

@@ -225,6 +225,37 @@ describe('readConfig', () => {
     ]);
   });
 
+  test('takes the halves of the write keys’ key in PEM and base64, each where it belongs', () => {
+    const { privateKey, publicKey } = generateKeyPairSync('ed25519');
+    const privateDer = privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64');
+    const publicDer = publicKey.export({ format: 'der', type: 'spki' }).toString('base64');
+    const privatePem = privateKey.export({ format: 'pem', type: 'pkcs8' }).toString();
+    const publicPem = publicKey.export({ format: 'pem', type: 'spki' }).toString();
+    const others = {
+      CLICKHOUSE_URL: api.CLICKHOUSE_URL,
+      HOLDFAST_API_URL: 'http://api:8080',
+      INGEST_DIRECTORY: '/var/lib/holdfast/ingest',
+    };
+    const ingest = (text: string): unknown => readConfig('ingest', { ...others, WRITE_KEY_PUBLIC: text });
+    for (const text of [privateDer, privatePem])
+      expect(readConfig('api', { ...api, WRITE_KEY_PRIVATE: text }).writeKeyPrivate).toBe(privateDer);
+    expect(ingest(`${publicPem}, ${publicDer}`)).toMatchObject({
+      writeKeyPublic: [publicDer, publicDer],
+      spillMaxMb: 1_024,
+      ringMb: 64,
+      shed: 'ack',
+    });
+    for (const wrong of ['', 'x', `${publicDer},x`, privateDer, privatePem])
+      expect(refusalOf(() => ingest(wrong)).faults.map(({ variable }) => variable)).toEqual([
+        'WRITE_KEY_PUBLIC',
+      ]);
+    expect(
+      refusalOf(() => readConfig('ingest', {}))
+        .faults.map(({ variable }) => variable)
+        .toSorted(),
+    ).toEqual(['CLICKHOUSE_URL', 'HOLDFAST_API_URL', 'INGEST_DIRECTORY', 'WRITE_KEY_PUBLIC']);
+  });
+
   test('takes faults for tests, and refuses them in production', () => {
     const queues = { ...api, REDIS_URL: 'redis://r:6379' };
     const read = (faults: string, environment = 'test') =>

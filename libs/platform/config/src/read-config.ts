@@ -127,7 +127,7 @@ function injectionFaults(values: ReadonlyMap<string, string>): ConfigFault[] {
 
 /** What belongs together, and a password that would go over the network as it is. */
 function kafkaFaults(app: App, values: ReadonlyMap<string, string>): ConfigFault[] {
-  if (app !== 'worker' || !values.has('KAFKA_BROKERS')) return [];
+  if ((app !== 'worker' && app !== 'ingest') || !values.has('KAFKA_BROKERS')) return [];
   const faults = [
     ...pairFaults(values, 'KAFKA_USERNAME', 'KAFKA_PASSWORD'),
     ...pairFaults(values, 'KAFKA_TLS_CERT', 'KAFKA_TLS_KEY'),

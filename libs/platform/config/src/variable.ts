@@ -54,6 +54,16 @@ export const portNumber = z
   .transform(Number)
   .refine((port) => port <= 65_535, { error: 'has to be a port number from 0 to 65535' });
 
+/** A number within bounds, and what it is when nobody sets it. */
+export function wholeNumber(min: number, max: number, fallback: number): z.ZodType<number> {
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, { error: 'has to be a whole number' })
+    .transform(Number)
+    .refine((number) => number >= min && number <= max, { error: `has to be from ${min} to ${max}` })
+    .prefault(String(fallback));
+}
+
 /** Whether the text is an Ed25519 private key as PKCS #8, in PEM or base64. */
 export function isEd25519(text: string): boolean {
   try {
