@@ -1,25 +1,18 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { readFileSync, realpathSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { built } from '@holdfast/testing';
 
-const ROOT = join(__dirname, '../../../..');
-const BUILD = join(ROOT, 'apps/cli/bin/build.js');
 const READY_TIMEOUT_MS = 60_000;
 /** What is kept of a process's output for a test that fails. */
 const OUTPUT_MAX = 200_000;
 
 let program = '';
 
-/**
- * Builds the program if a source is newer than the build. Processes run it as an image would: compiled, in Node alone; and
- * all of a suite from the same build.
- */
+/** Builds the program if a source is newer than the build; all of a suite runs from the same build. */
 export function buildProgram(): void {
-  const script = `const b = require(${JSON.stringify(BUILD)}); if (b.isStale()) b.build(b.isStale);`;
-  const built = spawnSync(process.execPath, ['-e', script], { encoding: 'utf8' });
-  if (built.status !== 0) throw new Error(built.stderr);
-  program = join(realpathSync(join(ROOT, 'dist')), 'apps/worker/test/faults/fault-worker.js');
+  program = join(built(), 'apps/worker/test/faults/fault-worker.js');
 }
 
 /** How a worker is started besides its environment. */

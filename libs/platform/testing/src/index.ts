@@ -1,5 +1,6 @@
 export { findUnbound } from './bound-role';
 export { type Breakage, BREAKAGES } from './breakages';
+export { built } from './built';
 export { fixtureMade } from './fixture-made';
 export { lineDifferences } from './line-differences';
 export { freePort } from '@holdfast/embedded';
