@@ -111,13 +111,15 @@ describe('A log that was forged by who has no key of it', () => {
   });
 
   it.each([
-    ['long before others that are sealed', "- interval '2 hours'"],
-    ['in days to come', "+ interval '2 days'"],
-  ])('is found where an event of a transaction that never was is dated %s', async (_, shift) => {
+    ['long before others that are sealed', "- interval '2 hours'", "nextval('events.log_seq') + 1000000"],
+    ['in days to come', "+ interval '2 days'", "nextval('events.log_seq') + 1000000"],
+    ['long ago, with a place between others', "- interval '2 hours'", 'seq'],
+    ['in days to come, with a place between others', "+ interval '2 days'", 'seq'],
+  ])('is found where an event of a transaction that never was is dated %s', async (_, shift, seq) => {
     const log = await TamperedLog.create(database, sealer, 30);
     await log.tamper(
       `insert into events.log (seq, xid, tenant_id, id, stream_type, stream_id, stream_version, type, schema_version, actor, correlation_id, occurred_at, data)
-      overriding system value select nextval('events.log_seq') + 1000000, '9000000000000000000', tenant_id, '${newId()}', stream_type, gen_random_uuid(), 1, 'evil.was.here', 1, 'system:eve', 'x', occurred_at ${shift}, '{}' from events.log where tenant_id = $1 and id = $2`,
+      overriding system value select ${seq}, '9000000000000000000', tenant_id, '${newId()}', stream_type, gen_random_uuid(), 1, 'evil.was.here', 1, 'system:eve', 'x', occurred_at ${shift}, '{}' from events.log where tenant_id = $1 and id = $2`,
       10,
     );
     const d = await log.verify();

@@ -17,7 +17,7 @@ export async function verifyEnd(tx: TenantTx, progress: LogProgress, trust: LogT
   const rows = await readUnsealed(tx, progress.at.seq, PAGE);
   const sealed = await withLeaves(tx, { epoch: 0, tile: 0 }, rows);
   const strays = rows.filter(({ id }) => !sealed.has(id) && !progress.changed.includes(id));
-  const findings = strays.flatMap((row) => judge(progress, row, trust) ?? []);
+  const findings = strays.flatMap((row) => judgeLeafless(progress, row, trust) ?? []);
   const last = rows.length === PAGE ? rows.at(-1) : undefined;
   const next = last && { ...progress, at: { ...progress.at, seq: last.seq } };
   if (!next) findings.push(...missingOf(progress), ...(await claimsOfNoTree(tx, progress, trust)));
@@ -25,7 +25,7 @@ export async function verifyEnd(tx: TenantTx, progress: LogProgress, trust: LogT
 }
 
 /** Whether the event is one of those that all have their leaves. */
-export const isSealedIn = ({ sealed }: LogProgress, { xid }: LeafRow): boolean =>
+const isSealedIn = ({ sealed }: LogProgress, { xid }: LeafRow): boolean =>
   sealed !== null && isVisible(sealed, xid);
 
 function isVisible(snapshot: string, xid: string): boolean {
@@ -34,7 +34,8 @@ function isVisible(snapshot: string, xid: string): boolean {
   return id < BigInt(xmin) || (id < BigInt(xmax) && !open.split(',').includes(xid));
 }
 
-function judge(
+/** What is to be said of an event that has no leaf: nothing while it may be waiting for it. */
+export function judgeLeafless(
   progress: LogProgress,
   row: LeafRow,
   { lagSeconds = LAG_SECONDS }: LogTrust,

@@ -10,7 +10,7 @@ import { claimsBetween } from './tree-claims';
 import { TileParents } from './tile-parents';
 import { listStoredLeaves } from './stored-log.sql';
 import { findVersionGaps } from './version-gaps.query';
-import { isSealedIn } from './verify-end';
+import { judgeLeafless } from './verify-end';
 import { frontierOf, type LogPage, type LogProgress, type LogTrust, type MissingRange } from './log-progress';
 
 /** Tiles of a page: two thousand events, some 100 ms. */
@@ -43,7 +43,7 @@ export async function verifyLeaves(tx: TenantTx, progress: LogProgress, trust: L
     page.add(await compareEarlier(trust, at.epoch, tile, size));
   }
   page.add(await findVersionGaps(tx, at.epoch, page.intact));
-  page.endWindow();
+  page.endWindow(trust);
   const isThrough = page.frontier.size >= size || page.isBroken || window.tiles.length === 0;
   if (!isThrough && window.next) return page.page({ ...at, ...window.next });
   page.add(await endOfTree(tx, progress, trust, page.frontier.size));
@@ -187,7 +187,7 @@ class LeavesPage {
   }
 
   /** Leaves without a row and rows without a leaf: where they differ in one field, that is what was changed. */
-  endWindow(): void {
+  endWindow(trust: LogTrust): void {
     const strays = this.leafless.filter(({ id }) => !this.changed.includes(id));
     for (const leaf of this.gone) {
       const at = strays.findIndex((row) => differingFields(fieldPrints(row), leaf.prints).length === 1);
@@ -195,13 +195,7 @@ class LeavesPage {
       if (row) this.findRenamed(leaf, row);
       else this.noteMissing(leaf);
     }
-    for (const row of strays) {
-      if (isSealedIn(this.progress, row))
-        this.findings.push({
-          ...{ kind: 'inserted', epoch: this.epoch, eventId: row.id },
-          message: 'no leaf is that of this event, and all events up to it are sealed',
-        });
-    }
+    this.add(strays.flatMap((row) => judgeLeafless(this.progress, row, trust) ?? []));
   }
 
   private findRenamed({ index, eventId, prints }: LogLeaf, row: LeafRow): void {
