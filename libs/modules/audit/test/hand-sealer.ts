@@ -13,7 +13,14 @@ import {
   TILE_WIDTH,
   tileReader,
 } from '@holdfast/tlog';
-import { epochEntry, eventEntry, fieldPrints, type LeafRow, PRINTS_LENGTH } from '../src/sealing/leaf';
+import {
+  epochEntry,
+  eventEntry,
+  fieldPrints,
+  type LeafRow,
+  type PreviousEpoch,
+  PRINTS_LENGTH,
+} from '../src/sealing/leaf';
 
 const LOG = 'log.test';
 const NIL = '00000000-0000-0000-0000-000000000000';
@@ -27,7 +34,7 @@ export interface SealedByHand {
   /** The ids of events to seal in this order; all of the tenant by seq, unless said. */
   readonly eventIds?: readonly string[];
   readonly epoch?: number;
-  readonly previous?: { readonly checkpoint: string; readonly kept: string };
+  readonly previous?: PreviousEpoch;
 }
 
 /**

@@ -665,13 +665,25 @@ class Bundle {
   #takeHole(from, { number, previous }) {
     const named = previous && parseCheckpoint(previous.checkpoint);
     const isNamed = named?.origin.endsWith(`/${this.tenantId}/${number - 1}`) && previous.kept === '0';
-    const isGood = isNamed && logSignature(named, this.options.keys) !== 'bad';
+    const isGood =
+      isNamed &&
+      logSignature(named, this.options.keys) !== 'bad' &&
+      this.#isBehind(this.trees.get(from - 1), previous.behind);
     const which = from < number - 1 ? `epochs ${from} to ${number - 1} are` : `epoch ${from} is`;
     if (from >= number || !isGood) return this.report.find('epoch', `epoch ${from} is not there`);
     this.holes.set(number - 1, named);
     return this.report.note(
       `${which} not there: the first leaf of epoch ${number} says that a restore lost it`,
     );
+  }
+
+  /** Whether the tree in front of a hole is the one that the tree behind it names. It names none of which nothing was signed. */
+  #isBehind(tree, note) {
+    if (note === undefined) return (tree?.size ?? 0) === 0;
+    const { origin, size, root, ...rest } = parseCheckpoint(note);
+    tree?.claim(size, root, 'the first leaf behind the next hole');
+    const isItsOwn = origin.endsWith(`/${this.tenantId}/${tree?.number}`) && size === tree.size;
+    return isItsOwn && logSignature({ origin, ...rest }, this.options.keys) !== 'bad';
   }
 
   /** What the first leaf says of the epoch before: its last checkpoint, and how many of its leaves are kept. */
@@ -970,11 +982,9 @@ class Bundle {
     let named;
     let newest;
     for (const tree of [...this.trees.values()].toReversed()) {
-      // What a tree names behind a hole is of none that is there.
-      if (!this.trees.has(tree.number + 1)) named = undefined;
       tree.end(named?.size ?? 0, this.options.earlier);
       const isVouched = this.#checkSigned(tree, named);
-      named = isVouched && tree.previous ? parseCheckpoint(tree.previous.checkpoint) : undefined;
+      named = isVouched ? this.#namedBy(tree) : undefined;
       this.#endMissing(tree);
       const last = tree.checkpoints.at(-1);
       newest ??= tree;
@@ -991,6 +1001,12 @@ class Bundle {
     }
     if (quorum > 0 && ![...this.trees.values()].at(-1)?.checkpoints.length)
       this.report.find('witness', 'there is no checkpoint that could be cosigned');
+  }
+
+  /** The checkpoint that a tree names of the one that is there before it. */
+  #namedBy({ number, previous }) {
+    const note = this.trees.has(number - 1) ? previous?.checkpoint : previous?.behind;
+    return note === undefined ? undefined : parseCheckpoint(note);
   }
 
   /** Whether all of a tree is under a checkpoint that a given key signed, or the next tree vouches for. */

@@ -139,7 +139,14 @@ export interface EpochEntry {
    * The last checkpoint of the epoch before, as far as the signer remembers it, and how many of its leaves the database still
    * had when this epoch began; null in epoch 1.
    */
-  readonly previous: { readonly checkpoint: string; readonly kept: string } | null;
+  readonly previous: PreviousEpoch | null;
+}
+
+/** The epoch before one. Where the database had nothing of it, `behind` is the newest checkpoint of the tree that it had, if any. */
+export interface PreviousEpoch {
+  readonly checkpoint: string;
+  readonly kept: string;
+  readonly behind?: string;
 }
 
 /** The entry of leaf 0. */

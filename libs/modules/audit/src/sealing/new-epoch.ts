@@ -3,7 +3,7 @@ import { at } from '@holdfast/events';
 import type { Unsigned } from './checkpoint-signer';
 import { findNewestCheckpoints } from './checkpoints.sql';
 import { entryLeaf, GrowingTree } from './growing-tree';
-import { epochEntry } from './leaf';
+import { epochEntry, type PreviousEpoch } from './leaf';
 import type { InstallationEntries } from './installation-log';
 import { adoptTree, beginEpoch, cutBack, readLeavesBehind } from './new-epoch.sql';
 import { LogRefused } from './refusals';
@@ -23,6 +23,8 @@ interface LastCheckpoint {
   readonly note: string;
   readonly epoch: number;
   readonly kept: number;
+  /** The newest checkpoint that the database has of its newest tree. */
+  readonly stored: string | undefined;
 }
 
 /** Tiles of leaves that are moved at a time: 16,384 leaves. */
@@ -50,13 +52,9 @@ export async function renewEpoch(
     return undefined;
   }
   const { tenantId } = tree;
-  const kept = last.epoch === tree.epoch ? last.kept : await storedSize(tx, tree);
+  const { kept } = last;
   const epoch = Math.max(tree.epoch, last.epoch) + 1;
-  const entry = epochEntry({
-    tenantId,
-    epoch,
-    previous: { checkpoint: last.note, kept: String(last.epoch === tree.epoch ? kept : 0) },
-  });
+  const entry = epochEntry({ tenantId, epoch, previous: describeLast(tree, last) });
   await beginEpoch(tx, tree, { epoch, lineage: lineage.epoch, entry });
   await at('sealer.renewing');
   const begun: Tree = { ...tree, epoch, lineage: lineage.epoch, size: 0 };
@@ -87,8 +85,10 @@ export async function renewEpoch(
   };
 }
 
-async function storedSize(tx: SystemTx, tree: Tree): Promise<number> {
-  return (await findNewestCheckpoints(tx, [tree])).get(treeName(tree))?.size ?? 0;
+/** Where nothing is left of the epoch that ended, its tree is named that is: so that nobody takes that one away as well. */
+function describeLast(tree: Tree, { note, epoch, kept, stored }: LastCheckpoint): PreviousEpoch {
+  if (epoch === tree.epoch) return { checkpoint: note, kept: String(kept) };
+  return { checkpoint: note, kept: '0', ...(stored !== undefined && { behind: stored }) };
 }
 
 async function findLast(tx: SystemTx, tree: Tree, memory: SignerMemory): Promise<LastCheckpoint | undefined> {
@@ -97,6 +97,6 @@ async function findLast(tx: SystemTx, tree: Tree, memory: SignerMemory): Promise
   const signed = memory.newest(tree.tenantId);
   const isNewer =
     signed && (signed.epoch > tree.epoch || (signed.epoch === tree.epoch && signed.size >= kept));
-  if (isNewer) return { note: signed.note, epoch: signed.epoch, kept };
-  return stored && { note: stored.note, epoch: tree.epoch, kept };
+  if (isNewer) return { note: signed.note, epoch: signed.epoch, kept, stored: stored?.note };
+  return stored && { note: stored.note, epoch: tree.epoch, kept, stored: stored.note };
 }

@@ -23,8 +23,11 @@ describe('A log without the epoch between two', () => {
     for (const table of ['tiles', 'leaves', 'checkpoints', 'epochs'])
       await database.admin(`delete from audit.${table} where tenant_id = $1 and epoch = 2`, [tenantId]);
     const checkpoint = of === 2 ? lost : first;
-    const eventIdsLeft = eventIds.slice(8);
-    await sealer.seal(tenantId, { epoch: 3, eventIds: eventIdsLeft, previous: { checkpoint, kept } });
+    await sealer.seal(tenantId, {
+      epoch: 3,
+      eventIds: eventIds.slice(8),
+      previous: { checkpoint, kept, behind: first },
+    });
   };
 
   beforeEach(async () => {
@@ -48,6 +51,26 @@ describe('A log without the epoch between two', () => {
     expect(await log.verify({ claims: [claim] })).toMatchObject({ findings: [] });
     const { findings } = await log.verify({ claims: [{ ...claim, size: claim.size + 1 }] });
     expect(findings).toMatchObject([{ kind: 'cut', epoch: 2 }]);
+  });
+
+  it('does not hold where the tree before it is gone as well, or its end', async () => {
+    await restoreTwice('0');
+    const { sealer, tenantId, eventIds } = log;
+    const kept = eventIds.slice(0, 5);
+    await log.tamper(
+      `delete from events.log where tenant_id = $1 and id = any ('{${eventIds.slice(5, 8).join(',')}}')`,
+    );
+    await sealer.seal(tenantId, { eventIds: kept });
+    await log.tamper('delete from audit.trees where tenant_id = $1');
+    await log.tamper(
+      `insert into audit.trees (tenant_id, epoch, lineage, size, earlier) values ($1, 3, 1, 13, pg_current_snapshot())`,
+    );
+    const shorter = [await log.verifyExport(), await log.verify()];
+    for (const table of ['tiles', 'leaves', 'checkpoints', 'epochs'])
+      await log.tamper(`delete from audit.${table} where tenant_id = $1 and epoch = 1`);
+    await log.tamper(`delete from events.log where tenant_id = $1 and id = any ('{${kept.join(',')}}')`);
+    for (const { findings } of [...shorter, await log.verifyExport(), await log.verify()])
+      expect(findings).toContainEqual(expect.objectContaining({ kind: 'epoch' }));
   });
 
   it.each([

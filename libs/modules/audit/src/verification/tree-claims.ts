@@ -1,43 +1,60 @@
 import type { TenantTx } from '@holdfast/tenancy';
 import { partsOfOrigin, type ReadCheckpoint, readCheckpoint, type RootClaim } from './log-claims';
+import type { EpochEntry } from '../sealing/leaf';
 import { listStoredCheckpoints } from './stored-log.sql';
-import type { LogProgress, LogTrust } from './log-progress';
+import type { LogProgress, LogTrust, VerifiedEpoch } from './log-progress';
 
 /** More than a page of leaves can have: one an hour. */
 const CHECKPOINTS_MAX = 10_000;
 
-/** What the first leaf of an epoch says of the one before. */
+/** What the first leaf of an epoch says of a tree before it. */
 export interface PreviousTree {
+  /** The epoch that says so. */
+  readonly by: number;
   readonly checkpoint: string;
   readonly kept: string;
 }
 
-/** What the first leaf of the next epoch says of this one. */
+/** What the first leaf of the next epoch that is there says of this one. */
 export function namedByNext(
   { epochs }: Pick<LogProgress, 'epochs'>,
   epoch: number,
 ): PreviousTree | undefined {
-  const next = epochs.find((each) => each.epoch === epoch + 1);
-  const entry = next && (JSON.parse(next.entry) as { readonly previous: PreviousTree | null });
-  return entry?.previous ?? undefined;
+  const next = epochs.find((each) => each.epoch > epoch);
+  const previous = next && previousOf(next);
+  if (!next || !previous) return undefined;
+  const { behind, checkpoint, kept } = previous;
+  if (next.epoch === epoch + 1) return { by: next.epoch, checkpoint, kept };
+  const size = behind === undefined ? undefined : readCheckpoint(behind, [])?.size;
+  return behind === undefined ? undefined : { by: next.epoch, checkpoint: behind, kept: String(size) };
 }
+
+const previousOf = ({ entry }: VerifiedEpoch): EpochEntry['previous'] =>
+  (JSON.parse(entry) as Pick<EpochEntry, 'previous'>).previous;
 
 /**
  * The last checkpoint of the epoch before `epoch`, where a database that was restored twice has nothing of it: the first leaf of
- * `epoch` names it, and that nothing of it is kept.
+ * `epoch` names it, that nothing of it is kept, and the tree that is there before it.
  */
 export function lostEpoch(
   tenantId: string,
-  progress: Pick<LogProgress, 'epochs'>,
+  { epochs }: Pick<LogProgress, 'epochs'>,
   epoch: number,
   known: readonly Buffer[],
 ): ReadCheckpoint | undefined {
-  const named = namedByNext(progress, epoch - 1);
-  const checkpoint = named?.kept === '0' ? readCheckpoint(named.checkpoint, known) : undefined;
-  if (checkpoint?.isSigned !== true) return undefined;
+  const at = epochs.findIndex((each) => each.epoch === epoch);
+  const previous = at < 0 ? undefined : previousOf(epochs[at] as VerifiedEpoch);
+  const checkpoint = previous?.kept === '0' ? readCheckpoint(previous.checkpoint, known) : undefined;
+  if (checkpoint?.isSigned !== true || !isBehind(epochs[at - 1], previous?.behind)) return undefined;
   const of = partsOfOrigin(checkpoint.origin);
   return of.tenantId === tenantId && of.epoch === epoch - 1 ? checkpoint : undefined;
 }
+
+/** Whether a note is of this tree; none is of a tree of which nothing was ever signed. */
+const isBehind = (tree: VerifiedEpoch | undefined, note: string | undefined): boolean =>
+  note === undefined
+    ? (tree?.size ?? 0) === 0
+    : partsOfOrigin(readCheckpoint(note, [])?.origin ?? '').epoch === tree?.epoch;
 
 /** Says which epochs are not there. */
 export function describeHoles({ epochs }: Pick<LogProgress, 'epochs'>): string[] {
@@ -63,7 +80,7 @@ export async function claimsBetween(
   const all = [
     ...stored.map(({ size, root }) => ({ epoch, size, root, by: `the checkpoint of size ${size}` })),
     ...(kept
-      ? [{ epoch, size: kept.size, root: kept.root, by: `the first leaf of epoch ${epoch + 1}` }]
+      ? [{ epoch, size: kept.size, root: kept.root, by: `the first leaf of epoch ${named?.by}` }]
       : []),
     ...claims.filter((claim) => claim.epoch === epoch),
   ];

@@ -62,24 +62,17 @@ function checkEpochs(tenantId: string, progress: LogProgress, { known }: Trust, 
   if (at.epoch !== due && !lostEpoch(tenantId, progress, at.epoch, known))
     find('epoch', `epoch ${due} is not there`);
   const named = namedByNext(progress, at.epoch);
-  // What the next tree names behind a hole is of none that is there; that one's own end looks at it.
-  const isFollowed = epochs[position + 1]?.epoch === at.epoch + 1;
-  if (!isFollowed) return;
-  if (!named) return find('epoch', `the first leaf of epoch ${at.epoch + 1} names no checkpoint of this one`);
+  const next = epochs[position + 1]?.epoch;
   const size = epochs[position]?.size ?? 0;
+  // Behind a hole a tree is not named of which nothing was ever signed.
+  if (next === undefined || (!named && next > at.epoch + 1 && size === 0)) return;
+  if (!named) return find('epoch', `the first leaf of epoch ${next} names no checkpoint of this one`);
   if (Number(named.kept) !== size)
-    find(
-      'epoch',
-      `epoch ${at.epoch + 1} continues this one from ${named.kept} leaves on, and it has ${size}`,
-      size,
-    );
+    find('epoch', `epoch ${next} continues this one from ${named.kept} leaves on, and it has ${size}`, size);
   const checkpoint = readCheckpoint(named.checkpoint, known);
   const { tenantId: ofTenant, epoch } = partsOfOrigin(checkpoint?.origin ?? '');
   if (checkpoint?.isSigned !== true || ofTenant !== tenantId || epoch !== at.epoch)
-    find(
-      'signature',
-      `the checkpoint that the first leaf of epoch ${at.epoch + 1} names is not one of this log`,
-    );
+    find('signature', `the checkpoint that the first leaf of epoch ${next} names is not one of this log`);
   return undefined;
 }
 
@@ -103,15 +96,15 @@ async function isVouched(
   publicKeys: readonly Buffer[],
   from: number,
 ): Promise<boolean> {
-  for (let epoch = from; ; epoch += 1) {
+  for (const { epoch, size } of progress.epochs.filter((each) => each.epoch >= from)) {
     const newest = await findLastCheckpoint(tx, epoch);
     if (!newest) return false;
     if (readCheckpoint(newest.note, publicKeys)?.isSigned === true) return true;
-    const size = progress.epochs.find((each) => each.epoch === epoch)?.size ?? 0;
     const named = namedByNext(progress, epoch);
     const covered = named && readCheckpoint(named.checkpoint, publicKeys)?.size;
     if (covered === undefined || covered !== size) return false;
   }
+  return false;
 }
 
 /** That a stored checkpoint is what its columns say, and is signed by a key of the log. */
