@@ -1,9 +1,5 @@
-/** One step of the store's schema. Its statements run in order, and each may run again without harm. */
-export interface TelemetryMigration {
-  readonly version: number;
-  readonly name: string;
-  readonly statements: readonly string[];
-}
+import type { TelemetryMigration } from './telemetry-migration';
+import { TRACKED_MIGRATIONS } from './tracked-schema.sql';
 
 /** Where the applied versions are noted, so that a process that is up to date sends one statement. */
 export const VERSIONS_TABLE = [
@@ -20,12 +16,26 @@ export const VERSIONS_TABLE = [
 export const APPLIED_VERSIONS =
   'select distinct version from telemetry.schema_versions order by version limit 1000';
 
-/** What is stored of a tenant. `telemetry.events` is the one table of tenants; a test holds that against the catalogue. */
-export const COUNT_ROWS = 'select count() as rows from telemetry.events where tenant_id = {tenant_id:UUID}';
+/**
+ * The tables that hold rows of tenants, which erasing one goes through; a test holds the list against the catalogue. Roll-ups come
+ * after the rows that they are made of.
+ */
+export const TENANT_TABLES = [
+  'events',
+  'tracked',
+  'dirty_hours',
+  'hourly',
+  'ingest_minutes',
+  'bad_rows',
+] as const;
+
+/** What one of them holds of a tenant. */
+export const COUNT_ROWS =
+  'select count() as rows from telemetry.{table:Identifier} where tenant_id = {tenant_id:UUID}';
 
 /** Waits until it is done: on every replica, where there are any. */
 export const ERASE_ROWS =
-  'alter table telemetry.events delete where tenant_id = {tenant_id:UUID} settings mutations_sync = 2';
+  'alter table telemetry.{table:Identifier} delete where tenant_id = {tenant_id:UUID} settings mutations_sync = 2';
 
 /**
  * The store's schema. ClickHouse has no transactional DDL and no lock to take: two processes that start together may
@@ -84,4 +94,5 @@ export const TELEMETRY_MIGRATIONS: readonly TelemetryMigration[] = [
        settings do_not_merge_across_partitions_select_final = 1`,
     ],
   },
+  ...TRACKED_MIGRATIONS,
 ];

@@ -21,9 +21,10 @@ import {
   COUNT_ROWS,
   ERASE_ROWS,
   TELEMETRY_MIGRATIONS,
-  type TelemetryMigration,
+  TENANT_TABLES,
   VERSIONS_TABLE,
 } from './telemetry-schema.sql';
+import type { TelemetryMigration } from './telemetry-migration';
 import { TelemetryUnavailable } from './telemetry-unavailable';
 
 /** Where ClickHouse is: a server's URL, or the connection to an engine in this process. */
@@ -142,17 +143,13 @@ export class TelemetryStore {
     );
   }
 
-  /** How many rows are stored of a tenant, copies that no merge has reached included. */
+  /** How many rows are stored of a tenant in all tables, copies that no merge has reached included. */
   async countRows(tenantId: string): Promise<bigint> {
     await this.prepare();
     return guarded('erase', async () => {
-      const answer = await this.client.query({
-        query: COUNT_ROWS,
-        query_params: { tenant_id: tenantId },
-        format: 'JSONEachRow',
-      });
-      const [row] = await answer.json<{ rows: string }>();
-      return BigInt(row?.rows ?? 0);
+      let rows = 0n;
+      for (const table of TENANT_TABLES) rows += await this.countRowsOf(table, tenantId);
+      return rows;
     });
   }
 
@@ -162,10 +159,14 @@ export class TelemetryStore {
    * the same call later finds less to do.
    */
   async eraseTenant(tenantId: string): Promise<void> {
-    if ((await this.countRows(tenantId)) === 0n) return;
-    await guarded('erase', () =>
-      this.client.command({ query: ERASE_ROWS, query_params: { tenant_id: tenantId } }),
-    );
+    await this.prepare();
+    await guarded('erase', async () => {
+      for (const table of TENANT_TABLES) {
+        const query_params = { table, tenant_id: tenantId };
+        const isThere = (await this.countRowsOf(table, tenantId)) > 0n;
+        if (isThere) await this.client.command({ query: ERASE_ROWS, query_params });
+      }
+    });
   }
 
   /** Applies what is missing of the schema and answers with the names. Safe to run in several processes at once. */
@@ -188,6 +189,13 @@ export class TelemetryStore {
   /** Closes the client; over a connection to an engine in this process, that too. */
   close(): Promise<void> {
     return this.client.close();
+  }
+
+  private async countRowsOf(table: string, tenantId: string): Promise<bigint> {
+    const query_params = { table, tenant_id: tenantId };
+    const answer = await this.client.query({ query: COUNT_ROWS, query_params, format: 'JSONEachRow' });
+    const [row] = await answer.json<{ rows: string }>();
+    return BigInt(row?.rows ?? 0);
   }
 
   private async prepare(): Promise<void> {
