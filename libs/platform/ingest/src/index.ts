@@ -1,3 +1,5 @@
+export { KeyList, type KeyListOptions, type KeyState } from './key-list';
+export { type KeyListContents, readKeyList, signKeyList, type SignedKeyList } from './key-list-text';
 export {
   BatchRefusedBySink,
   type TelemetryBatch,

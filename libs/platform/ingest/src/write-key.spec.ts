@@ -1,11 +1,6 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { newId } from '@holdfast/kernel';
-import { fingerprintOf, WriteKeySigner, WriteKeyVerifier } from './write-key';
-
-const newSigner = (): WriteKeySigner =>
-  new WriteKeySigner(
-    generateKeyPairSync('ed25519').privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64'),
-  );
+import { newSigner } from '../test/new-signer';
+import { fingerprintOf, WriteKeyVerifier } from './write-key';
 
 describe('A write key', () => {
   const signer = newSigner();
