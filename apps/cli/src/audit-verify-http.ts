@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type LogFinding, type ServedLog, verifyServedLog } from '@holdfast/audit';
+import { type ServedLog, verifyServedLog } from '@holdfast/audit';
 import { findingCells } from './audit-findings';
 import { VerbFailed, WrongUsage } from './failures';
 import { columns, printOutcome, showStep } from './output';
@@ -17,6 +17,7 @@ const ATTEMPTS_MAX = 20;
 const REQUEST_TIMEOUT_MS = 30_000;
 /** Answers are tiles and bundles: at most 256 entries of 64 KiB. */
 const TOO_MANY = 429;
+const GONE = 410;
 
 /** Verifies the current tree of a log as an API serves it to its tenant. */
 export async function verifyAuditOverHttp({ url, apiKeyFile, key, json }: Asked): Promise<void> {
@@ -31,22 +32,27 @@ export async function verifyAuditOverHttp({ url, apiKeyFile, key, json }: Asked)
     return `${outcome.findings.length === 0 ? 'intact' : `${outcome.findings.length} findings`}, ${outcome.size} leaves`;
   });
   if (!outcome) return;
-  printOutcome(json, outcome, ({ origin, size, findings }) => table(origin, size, findings));
+  printOutcome(json, outcome, table);
   if (outcome.findings.length > 0) throw new VerbFailed(`${outcome.findings.length} findings`);
 }
 
-function table(origin: string, size: number, findings: readonly LogFinding[]): string {
-  if (findings.length === 0) return `${origin}, ${size} leaves: intact.`;
+function table({ origin, size, findings, pruned }: ServedLog): string {
+  const unserved = pruned.reduce((sum, { from, to }) => sum + to - from + 1, 0);
+  const hashed =
+    unserved > 0 ? ` Of ${unserved}, in tiles with pruned rows, only the hashes are served.` : '';
+  if (findings.length === 0) return `${origin}, ${size} leaves: intact.${hashed}`;
   return `${columns(['epoch', 'leaf', 'event', 'kind', 'what'], findings.map(findingCells))}\n\n${origin}, ${size} leaves.`;
 }
 
-async function get(url: string, path: string, apiKey: string): Promise<Buffer> {
+/** What stands there; undefined where the retention has removed it. */
+async function get(url: string, path: string, apiKey: string): Promise<Buffer | undefined> {
   for (let attempt = 1; ; attempt += 1) {
     const answer = await fetch(new URL(path, url), {
       headers: { authorization: `Bearer ${apiKey}`, accept: 'text/plain, application/octet-stream' },
       signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
     });
     if (answer.ok) return Buffer.from(await answer.arrayBuffer());
+    if (answer.status === GONE) return undefined;
     if (answer.status !== TOO_MANY || attempt === ATTEMPTS_MAX)
       throw new WrongUsage(`${path} answers ${answer.status}: ${(await answer.text()).slice(0, 300)}`);
     await sleep(1_000 * Number(answer.headers.get('retry-after') ?? 1));

@@ -32,6 +32,8 @@ const HASH_BYTES = 32;
 const LINE_MAX = 16 * 1024 * 1024;
 /** So many findings, notes and redactions are listed; all of them are counted. */
 const LISTED_MAX = 1_000;
+/** Who removes rows of old events, and says so in the log. */
+const PRUNER = 'system:pruner';
 const NIL = '00000000-0000-0000-0000-000000000000';
 /** An event is sealed seconds behind its commit; an hour is more than any transaction is open and any clock is set back. */
 const OPEN_MAX_MS = 3_600_000;
@@ -573,6 +575,9 @@ class Bundle {
   #trailer = undefined;
   #tree = undefined;
   #open = undefined;
+  /** An export of another tenant came in here, of which rows had been pruned; and streams that do not begin with version 1. */
+  #isOfPruned = false;
+  #lateBegins = [];
   /** Events that were found changed: one whose place in the log was changed is also found without a leaf. */
   #changed = new Set();
   /** Of streams the lowest version that an event without a leaf has. */
@@ -813,13 +818,22 @@ class Bundle {
         ...where,
         fields: ['data'],
       });
-    if (row.type === 'audit.log.pruned') this.#takePruned(index, payload, where);
+    if (row.type === 'audit.log.pruned') this.#takePruned(index, row, payload);
     this.#open = { index, eventId, commitments: commitmentsOf(payload) };
   }
 
-  /** A sealed event says that rows were pruned: those before it, and no others. */
-  #takePruned(index, payload, where) {
-    const { epoch, prunedTo } = payload ?? {};
+  /** A sealed event of the retention says that rows were pruned: those before it, and no others. */
+  #takePruned(index, { id: eventId, actor, act }, payload) {
+    const where = { eventId };
+    const { tenantId = this.tenantId, epoch, prunedTo } = payload ?? {};
+    if (actor !== PRUNER || act !== null)
+      return this.#tree.find(
+        'pruned',
+        'it says of leaves that they were pruned, and is not the retention’s',
+        index,
+        where,
+      );
+    if (tenantId !== this.tenantId) return void (this.#isOfPruned = true);
     const to = /^\d{1,15}$/.test(String(prunedTo)) ? Number(prunedTo) : Number.NaN;
     const end = epoch === this.#tree.number ? index : this.trees.get(epoch)?.size;
     if (!(epoch <= this.#tree.number && to <= end))
@@ -848,15 +862,21 @@ class Bundle {
       );
     }
     if (version === before + 1) return;
-    // Of a stream whose first events were pruned, what is left begins later.
-    if (before === 0 && [...this.trees.values()].some(({ prunedTo }) => prunedTo > 0)) return;
     const missing =
       version === before + 2 ? `version ${before + 1}` : `versions ${before + 1} to ${version - 1}`;
     const message =
       version > before
         ? `${missing} of the stream ${stream} missing`
         : `the stream ${stream} goes back to version ${version}`;
-    this.#tree.find('gap', `before this event, ${message}`, index, { eventId: id });
+    const tree = this.#tree;
+    const find = () => tree.find('gap', `before this event, ${message}`, index, { eventId: id });
+    // Of a stream whose first events were pruned, what is left begins later. Whether any were may be said behind it.
+    if (before > 0) find();
+    else if (
+      this.#lateBegins.length < LISTED_MAX &&
+      ![...this.trees.values()].some(({ prunedTo }) => prunedTo > 0)
+    )
+      this.#lateBegins.push(find);
   }
 
   #takeDisclosure({ eventId, path, salt, value }) {
@@ -958,6 +978,7 @@ class Bundle {
     else if (this.#trailer !== trailer)
       this.#fault('the file was changed: its lines are not those that the trailer counts and digests');
     this.#endTrees();
+    if (!this.#isOfPruned) for (const find of this.#lateBegins) find();
     this.#endWaiting();
     if (this.trees.size === 0 && unsealed === 0) this.report.note('the log is empty');
   }

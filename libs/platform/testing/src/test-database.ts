@@ -145,8 +145,13 @@ export class TestDatabase {
    * of the system, or, with `act`, the operator of that name.
    */
   async caller(tenantId: string = newId(), act = ''): Promise<Caller> {
+    return this.part('test', tenantId, act);
+  }
+
+  /** A part of Holdfast that acts in a tenant: `system:<name>`. */
+  async part(name: string, tenantId: string, act = ''): Promise<Caller> {
     this.grants ??= new Grants(this.as('holdfast_auth', 2));
-    return callerOf(await this.grants.forSystem('test', tenantId, '', act), { requestId: newId() });
+    return callerOf(await this.grants.forSystem(name, tenantId, '', act), { requestId: newId() });
   }
 
   /** Closes the pools and removes the database. */

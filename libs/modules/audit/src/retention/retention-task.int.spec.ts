@@ -1,5 +1,6 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { statement } from '@holdfast/database';
+import { bumpEpoch } from '@holdfast/events';
 import { formatVerifierKey, type LogPolicy, verifyProofFile } from '@holdfast/tlog';
 import { TaskRunner } from '@holdfast/tasks';
 import { callerOf, Grants } from '@holdfast/tenancy';
@@ -52,7 +53,8 @@ describe('The retention of the audit log', () => {
     );
   const age = (caller: Caller): Promise<unknown> =>
     app.database.admin(
-      "update events.log set occurred_at = now() - interval '60 days' where tenant_id = $1",
+      // Not what was aged before: it may be sealed by that.
+      "update events.log set occurred_at = now() - interval '60 days' where tenant_id = $1 and occurred_at > now() - interval '50 days'",
       [caller.tenantId],
     );
   const keep = (caller: Caller, keepDays: number | null): Promise<unknown> =>
@@ -93,8 +95,8 @@ describe('The retention of the audit log', () => {
         [stream],
       )
     ).map(({ version }) => version);
-  const keyOf = ({ tenantId }: Caller): string =>
-    formatVerifierKey(treeVerifierKey(sealer.logName, { tenantId, epoch: 1 }, sealer.publicKey));
+  const keyOf = ({ tenantId }: Caller, epoch = 1): string =>
+    formatVerifierKey(treeVerifierKey(sealer.logName, { tenantId, epoch }, sealer.publicKey));
   async function verdictOf(caller: Caller): Promise<Verdict> {
     const bundle = await writeBundle(app.tenants, caller, { log: sealer.logName });
     return runVerifier({ 'log.ndjson': bundle }, ['log.ndjson', '--key', keyOf(caller)]);
@@ -118,7 +120,8 @@ describe('The retention of the audit log', () => {
       "select actor, data from events.log where tenant_id = $1 and type = 'audit.log.pruned'",
       [caller.tenantId],
     );
-    expect(said).toMatchObject([{ actor: 'system:pruner', data: { epoch: 1, prunedTo: '601' } }]);
+    const { tenantId } = caller;
+    expect(said).toMatchObject([{ actor: 'system:pruner', data: { tenantId, epoch: 1, prunedTo: '601' } }]);
   });
 
   it('leaves proofs: older ones that somebody kept, those of what stayed, and of what comes', async () => {
@@ -304,5 +307,56 @@ describe('The retention of the audit log', () => {
     expect(await leftOf(streams[0] ?? '')).toHaveLength(STREAM);
     await call(pruner, event.id);
     expect(await leftOf(streams[0] ?? '')).toHaveLength(STREAM - 10);
+  });
+
+  // As tenancy.import_page does it: ids and versions stay, and what was pruned is not there.
+  it('leaves a log that verifies where an import has brought it to', async () => {
+    const { caller, streams } = await oldLog();
+    await work();
+    const into = await app.database.caller();
+    await app.database.admin(
+      `insert into events.log (xid, tenant_id, id, stream_type, stream_id, stream_version, type, schema_version, actor, act,
+         correlation_id, causation_id, traceparent, occurred_at, data)
+       select pg_current_xact_id(), $2, id, stream_type, stream_id, stream_version, type, schema_version, actor, act,
+         correlation_id, causation_id, traceparent, occurred_at, data
+       from events.log where tenant_id = $1 order by seq`,
+      [caller.tenantId, into.tenantId],
+    );
+    await announce(into, streams[0] ?? '', 2, STREAM + 1);
+    await sealer.seal();
+    expect((await verifyLog(app.tenants, into)).findings).toEqual([]);
+    expect(await verdictOf(into)).toMatchObject({ status: 0, findings: [], pruned: [] });
+    // What was said of the other log excuses nothing in this one.
+    await app.database.admin(
+      'set session_replication_role = replica; ' +
+        `delete from events.log where tenant_id = '${into.tenantId}' and stream_version = ${STREAM + 1}`,
+    );
+    const kinds = ['gap', 'missing'];
+    expect((await verifyLog(app.tenants, into)).findings.map(({ kind }) => kind).toSorted()).toEqual(kinds);
+    expect((await verdictOf(into)).findings.map(({ kind }) => kind).toSorted()).toEqual(kinds);
+  });
+
+  // The last here: each tenant of the database begins another epoch.
+  it('goes through older epochs first, and both verifiers say that all holds', async () => {
+    const { caller, streams } = await oldLog();
+    await bumpEpoch(app.database.as('holdfast_ops', 1), 'tester', 'to have two epochs');
+    await announce(caller, streams[0] ?? '', 2, STREAM + 1);
+    await age(caller);
+    await sealer.seal();
+    await announce(caller, streams[0] ?? '', 1, STREAM + 3);
+    await work();
+    expect(await leftOf(streams[0] ?? '')).toEqual([STREAM + 3]);
+    expect(await leftOf(streams[1] ?? '')).toEqual([STREAM]);
+    const said = await app.database.admin<{ data: { epoch: number } }>(
+      "select data from events.log where tenant_id = $1 and type = 'audit.log.pruned' order by seq",
+      [caller.tenantId],
+    );
+    expect(said.map(({ data }) => data.epoch)).toEqual([1, 2]);
+    expect(await verifyLog(app.tenants, caller)).toMatchObject({ findings: [] });
+    const bundle = await writeBundle(app.tenants, caller, { log: sealer.logName });
+    const keys = [1, 2].flatMap((epoch) => ['--key', keyOf(caller, epoch)]);
+    const verdict = runVerifier({ 'log.ndjson': bundle }, ['log.ndjson', ...keys]);
+    expect(verdict).toMatchObject({ status: 0, findings: [] });
+    expect(new Set(verdict.pruned.map(({ epoch }) => epoch))).toEqual(new Set([1, 2]));
   });
 });

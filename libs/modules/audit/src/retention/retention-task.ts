@@ -65,7 +65,7 @@ async function announce(tx: TenantTx, keepDays: number): Promise<Outcome<Progres
   const event = announcement(
     auditLogPruned,
     { id: newId(), version: 1n },
-    { epoch, prunedTo: String(to), size: String(size), root: root.toString('base64') },
+    { tenantId: tx.tenantId, epoch, prunedTo: String(to), size: String(size), root: root.toString('base64') },
   );
   await tx.announce(event);
   return {

@@ -154,7 +154,7 @@ describe('An audit bundle', () => {
     const { tenantId } = caller;
     const ids = await announce(caller, 300);
     const pruned = { epoch: 1, prunedTo: '100', root: 'x', size: '301' };
-    await tenants.transaction(caller, (tx) =>
+    await tenants.transaction(await database.part('pruner', tenantId), (tx) =>
       tx.announce({
         ...{
           id: newId(),

@@ -129,7 +129,7 @@ describe('A log that was forged by who has no key of it', () => {
 
   it('is found where an event says that what comes behind it was pruned', async () => {
     const log = await TamperedLog.create(database, sealer, 3);
-    await log.tenants.transaction(log.caller, (tx) =>
+    await log.tenants.transaction(await database.part('pruner', log.tenantId), (tx) =>
       tx.announce({
         id: newId(),
         type: 'audit.log.pruned',
@@ -148,6 +148,26 @@ describe('A log that was forged by who has no key of it', () => {
     expect([v.status, d.findingCount > 0]).toEqual([1, true]);
   });
 
+  it.each([
+    ['a member', 'test', ''],
+    ['an operator in the retention’s place', 'pruner', 'operator:eve'],
+  ])('is found where %s says that events were pruned', async (_, part, act) => {
+    const log = await TamperedLog.create(database, sealer, 3);
+    const event = {
+      ...{ id: newId(), type: 'audit.log.pruned', schemaVersion: 1, streamType: 'audit.log' },
+      ...{ streamId: newId(), streamVersion: 1n, payload: '{"epoch": 1, "prunedTo": "2"}' },
+    };
+    await log.tenants.transaction(await database.part(part, log.tenantId, act), (tx) => tx.announce(event));
+    await sealer.seal(log.tenantId);
+    const named = expect.arrayContaining([
+      expect.objectContaining({ kind: 'pruned', index: 4, eventId: event.id }),
+      expect.objectContaining({ kind: 'missing', index: 1 }),
+    ]);
+    await log.tamper('delete from events.log where tenant_id = $1 and id = $2', 1);
+    expect((await log.verify()).findings).toEqual(named);
+    expect(await log.verifyExport()).toMatchObject({ status: 1, findings: named });
+  });
+
   it('is found where rows of an export have members that no leaf has', async () => {
     const log = await TamperedLog.create(database, sealer, 3);
     const bundle = rewriteBundle(await log.bundle(), (lines) =>
@@ -163,7 +183,7 @@ describe('A log that was forged by who has no key of it', () => {
 
   it('is found where an event was deleted before it was sealed, and others were pruned', async () => {
     const log = await TamperedLog.create(database, sealer, 3);
-    await log.tenants.transaction(log.caller, (tx) =>
+    await log.tenants.transaction(await database.part('pruner', log.tenantId), (tx) =>
       tx.announce({
         id: newId(),
         type: 'audit.log.pruned',

@@ -1,6 +1,5 @@
 import type { TenantTx } from '@holdfast/tenancy';
 import { Frontier, HASH_BYTES, leafHash, TILE_WIDTH } from '@holdfast/tlog';
-import { z } from 'zod';
 import { differingFields, eventEntry, fieldPrints, type LeafRow } from '../sealing/leaf';
 import { endOfTree } from './verify-tree-end';
 import type { RootClaim } from './log-claims';
@@ -11,18 +10,13 @@ import { TileParents } from './tile-parents';
 import { listStoredLeaves } from './stored-log.sql';
 import { findVersionGaps } from './version-gaps.query';
 import { judgeLeafless } from './verify-end';
+import { readPruningNotice } from './pruning-notice';
 import { frontierOf, type LogPage, type LogProgress, type LogTrust, type MissingRange } from './log-progress';
 
 /** Tiles of a page: two thousand events, some 100 ms. */
 const TILES = 8;
 /** Of each kind so many are kept from page to page: a log that has more is not mended one by one. */
 const KEPT_MAX = 1_000;
-
-/** Of the event that tells of a retention; `prunedTo` is a place in the log. */
-const prunedSchema = z.looseObject({
-  epoch: z.int(),
-  prunedTo: z.union([z.string().regex(/^\d{1,15}$/), z.int().min(0)]),
-});
 
 /** What a page of leaves is verified with. */
 export type LeafTrust = LogTrust & { readonly known: readonly Buffer[] };
@@ -174,15 +168,21 @@ class LeavesPage {
   }
 
   /** A sealed event says that rows were pruned: those before it, and no others. */
-  private notePruned(index: number, { id, data }: LeafRow): void {
-    const { success, data: pruned } = prunedSchema.safeParse(JSON.parse(data));
-    const ofEpoch = this.progress.epochs.find((each) => each.epoch === pruned?.epoch);
-    const end = pruned?.epoch === this.epoch ? index : (ofEpoch?.size ?? 0);
-    if (!success || pruned.epoch > this.epoch || Number(pruned.prunedTo) > end) {
+  private notePruned(index: number, { id, actor, act, tenant_id: tenantId, data }: LeafRow): void {
+    const notice = readPruningNotice({ actor, act, tenantId }, JSON.parse(data));
+    if (notice === 'foreign') return undefined;
+    if (!notice) {
+      const message = 'it says of leaves that they were pruned, and is not the retention’s';
+      return this.find('pruned', message, index, { eventId: id });
+    }
+    const { epoch, prunedTo } = notice;
+    const ofEpoch = this.progress.epochs.find((each) => each.epoch === epoch);
+    const end = epoch === this.epoch ? index : (ofEpoch?.size ?? 0);
+    if (epoch > this.epoch || prunedTo > end) {
       const message = 'it says of leaves that they were pruned which do not stand before it';
       return this.find('pruned', message, index, { eventId: id });
     }
-    this.prunedTo[pruned.epoch] = Math.max(this.prunedTo[pruned.epoch] ?? 0, Number(pruned.prunedTo));
+    this.prunedTo[epoch] = Math.max(this.prunedTo[epoch] ?? 0, prunedTo);
     return undefined;
   }
 

@@ -16,9 +16,14 @@ const FIND_GAPS = statement<{ readonly id: string; readonly isWithin: boolean }>
        and e.stream_version = n.stream_version - 1)
    limit 1000`,
 );
+// Of its own, or where it was exported from: an import takes the event along, and nothing of the tree.
 const HAS_PRUNED = statement<{ readonly exists: boolean }>(
   'audit.has_pruned_rows',
-  'select exists (select from audit.epochs where tenant_id = $1 and pruned_to > 0) as exists',
+  `select exists (select from audit.epochs where tenant_id = $1 and pruned_to > 0)
+     or exists (
+       select from events.log e
+       where e.tenant_id = $1 and e.stream_type = 'audit.log' and e.type = 'audit.log.pruned'
+         and e.actor = 'system:pruner' and e.act is null and e.data->>'tenantId' <> $1::text) as exists`,
 );
 
 /** Events whose stream has no version before theirs. Where rows were pruned, a stream may begin later than with 1. */

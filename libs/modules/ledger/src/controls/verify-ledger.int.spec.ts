@@ -1,4 +1,4 @@
-import type { Caller } from '@holdfast/kernel';
+import { type Caller, newId } from '@holdfast/kernel';
 import { fillLedger, type FullLedger } from '../../test/full-ledger';
 import { TestLedger } from '../../test/test-ledger';
 import {
@@ -259,6 +259,27 @@ describe('Verifying a ledger', () => {
     expect((await everything()).breaks).toContainEqual({ ...named, expected: expect.any(String) });
     if (!mutation.fullOnly)
       expect((await booked()).breaks).toContainEqual({ ...named, expected: expect.any(String) });
+  });
+
+  it('finds a ledger sound whose older events the retention has removed, and one without its last event not', async () => {
+    const { tenantId } = caller;
+    const { reversed } = await fillLedger(ledger, caller);
+    const remove = (which: string): Promise<unknown> =>
+      ledger.database.admin(
+        `set session_replication_role = replica; delete from events.log e where tenant_id = '${tenantId}' and ${which}`,
+      );
+    await remove(`exists (select from events.log n where n.tenant_id = e.tenant_id and n.stream_type = e.stream_type
+      and n.stream_id = e.stream_id and n.stream_version > e.stream_version)`);
+    const named = { rule: 'event', relation: 'ledger.transfers', rowId: reversed };
+    expect((await everything()).breaks).toContainEqual(expect.objectContaining(named));
+    const payload = JSON.stringify({ tenantId, epoch: 1, prunedTo: '9', size: '9', root: 'x' });
+    const event = { id: newId(), type: 'audit.log.pruned', schemaVersion: 1, streamType: 'audit.log' };
+    await ledger.tenants.transaction(await ledger.database.part('pruner', tenantId), (tx) =>
+      tx.announce({ ...event, streamId: newId(), streamVersion: 1n, payload }),
+    );
+    expect([(await everything()).breaks, (await booked()).breaks]).toEqual([[], []]);
+    await remove(`stream_id = '${reversed}'`);
+    expect((await booked()).breaks).toContainEqual(expect.objectContaining(named));
   });
 
   it('says what would hold', async () => {
