@@ -29,15 +29,15 @@ export class TamperedLog {
     return this.caller.tenantId;
   }
 
-  async announce(count: number): Promise<void> {
-    const streams = Array.from({ length: Math.ceil(count / 3) }, () => newId());
+  async announce(count: number, perStream = 3): Promise<void> {
+    const streams = Array.from({ length: Math.ceil(count / perStream) }, () => newId());
     const events = Array.from({ length: count }, (_, at) => ({
       id: newId(),
       type: 'test.fence.painted',
       schemaVersion: 1,
       streamType: 'test.fence',
-      streamId: streams[Math.floor(at / 3)] ?? newId(),
-      streamVersion: BigInt((at % 3) + 1),
+      streamId: streams[Math.floor(at / perStream)] ?? newId(),
+      streamVersion: BigInt((at % perStream) + 1),
       payload: '{"coats": 1}',
     }));
     await this.tenants.transaction(this.caller, (tx) => tx.announce(...events));

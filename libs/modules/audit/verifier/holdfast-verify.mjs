@@ -448,7 +448,9 @@ class Tree {
     if (this.gonePrints.size < LISTED_MAX) this.gonePrints.set(index, { eventId, prints });
     const last = this.missing.at(-1);
     if (last?.to === index - 1) last.to = index;
-    else if (this.missing.length < LISTED_MAX) this.missing.push({ from: index, to: index, eventId });
+    else this.missing.push({ from: index, to: index, eventId });
+    // Behind the first, the last ones say most: what is pruned comes before what may not be gone.
+    if (this.missing.length > LISTED_MAX) this.missing.splice(1, 1);
   }
 
   /** After the last line of the tree. */

@@ -210,8 +210,10 @@ class LeavesPage {
     const last = this.missing.at(-1);
     if (last?.epoch === this.epoch && last.to === index - 1)
       this.missing[this.missing.length - 1] = { ...last, to: index };
-    else if (this.missing.length < KEPT_MAX)
-      this.missing.push({ epoch: this.epoch, from: index, to: index, eventId });
+    else this.missing.push({ epoch: this.epoch, from: index, to: index, eventId });
+    const first = this.missing.findIndex(({ epoch }) => epoch === this.epoch);
+    // Behind the first, the last ones say most: what is pruned comes before what may not be gone.
+    if (this.missing.length - first > KEPT_MAX) this.missing.splice(first + 1, 1);
   }
 
   page(at: LogProgress['at'], isNewTree = false): LogPage {

@@ -14,7 +14,7 @@ const FIND_GAPS = statement<{ readonly id: string; readonly isWithin: boolean }>
      select from events.log e
      where e.tenant_id = $1 and e.stream_type = n.stream_type and e.stream_id = n.stream_id
        and e.stream_version = n.stream_version - 1)
-   limit 1000`,
+   limit 10000`,
 );
 // Of its own, or where it was exported from: an import takes the event along, and nothing of the tree.
 const HAS_PRUNED = statement<{ readonly exists: boolean }>(
