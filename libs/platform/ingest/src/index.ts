@@ -15,3 +15,8 @@ export {
   type TrackedKind,
 } from './tracked-event';
 export { fingerprintOf, type WriteKeyHolder, WriteKeySigner, WriteKeyVerifier } from './write-key';
+export { BODY_BYTES_MAX, type Body, readBody, tooLarge } from './protocols/body';
+export { readOtlpLogs } from './protocols/otlp';
+export { posthogKeyOf, readPosthog } from './protocols/posthog';
+export { type Reading, type Reject, RequestRefused } from './protocols/reading';
+export { readSegment, SEGMENT_CALLS, type SegmentCall, segmentKeyOf } from './protocols/segment';

@@ -1,0 +1,174 @@
+import { isUtf8 } from 'node:buffer';
+import { gunzipSync } from 'node:zlib';
+import { EventRefused, RequestRefused } from './reading';
+
+/** A request's body, decompressed: what Segment takes of a batch. */
+export const BODY_BYTES_MAX = 500 * 1024;
+/** One event: what Segment takes of one. */
+export const EVENT_BYTES_MAX = 32 * 1024;
+/** Events of a request; at 500 KB more than that say nothing. */
+export const EVENTS_MAX = 2_000;
+/** Objects and arrays within each other. What writes and reads JSON by recursion, here or in a store, ends long after that. */
+export const DEPTH_MAX = 64;
+
+/** Names and ids: ClickHouse sorts by them, and nobody reads longer ones. */
+const TEXT_LENGTH_MAX = 200;
+/** What the events of a request share is in the row of each: a request of 500 KB could otherwise become a gigabyte. */
+const SHARED_LENGTH_MAX = 8 * 1024;
+/** Levels of a request around its events. */
+const ENVELOPE_DEPTH = 8;
+const SAMPLE_LENGTH_MAX = 1_000;
+/** The only spellings of a NUL or half of a surrogate pair in JSON that is well-formed UTF-8. */
+const BAD_ESCAPE = /\\u(?:0000|d[89a-f])/i;
+
+/** A JSON object, of which nothing is known. Members of its own only are read, whatever it is called. */
+export type JsonObject = Readonly<Record<string, unknown>>;
+
+/** A body, and whether its events have to be measured one by one. */
+export interface Body {
+  readonly value: unknown;
+  /** No event of it can be larger than an event may be. */
+  readonly isSmall: boolean;
+}
+
+/**
+ * Reads a body by its first bytes: gzip or JSON. Headers are not asked, since RudderStack's SDK labels gzip as a form and beacons
+ * label JSON as text. Bounded before anything is made of it: a gzip bomb is given up at `BODY_BYTES_MAX`.
+ */
+export function readBody(bytes: Buffer): Body {
+  const plain = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzip(bytes) : bytes;
+  if (plain.length > BODY_BYTES_MAX) throw tooLarge();
+  if (!isUtf8(plain)) throw new RequestRefused(400, 'ingest.not_utf8', 'The body is not UTF-8.');
+  // `toString` keeps a byte order mark, which is not JSON.
+  const text = plain[0] === 0xef && plain[1] === 0xbb ? plain.toString('utf8', 3) : plain.toString('utf8');
+  const value = parse(text);
+  return {
+    value: BAD_ESCAPE.test(text) ? wellFormed(value) : value,
+    isSmall: plain.length <= EVENT_BYTES_MAX,
+  };
+}
+
+function gunzip(bytes: Buffer): Buffer {
+  try {
+    return gunzipSync(bytes, { maxOutputLength: BODY_BYTES_MAX });
+  } catch (err) {
+    if ((err as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge();
+    throw new RequestRefused(400, 'ingest.not_gzip', 'The body begins like gzip and is none.');
+  }
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new RequestRefused(400, 'ingest.not_json', 'The body is neither JSON nor JSON under gzip.');
+  }
+}
+
+/** What is answered to a body that is over the limit. */
+export function tooLarge(): RequestRefused {
+  return new RequestRefused(
+    413,
+    'ingest.too_large',
+    `A body may have ${BODY_BYTES_MAX} bytes, decompressed.`,
+  );
+}
+
+/** The same without NUL, which PostgreSQL cannot keep, and without halves of surrogate pairs, which no UTF-8 can. */
+function wellFormed(value: unknown, depth = 0): unknown {
+  if (typeof value === 'string') return value.replaceAll('\0', '\uFFFD').toWellFormed();
+  if (typeof value !== 'object' || value === null) return value;
+  if (depth > DEPTH_MAX + ENVELOPE_DEPTH) throw tooDeep();
+  if (Array.isArray(value)) return value.map((item) => wellFormed(item, depth + 1));
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [wellFormed(name), wellFormed(member, depth + 1)]),
+  );
+}
+
+function tooDeep(): RequestRefused {
+  return new RequestRefused(400, 'ingest.too_deep', `JSON may be ${DEPTH_MAX} levels deep.`);
+}
+
+/** The body as an object; anything else is none that a protocol knows. */
+export function objectOf({ value }: Body): JsonObject {
+  if (isObject(value)) return value;
+  throw new RequestRefused(400, 'ingest.not_an_object', 'The body is JSON, but not an object.');
+}
+
+/** The list of events under a name. */
+export function listOf(value: unknown, name: string): readonly unknown[] {
+  if (!Array.isArray(value))
+    throw new RequestRefused(400, 'ingest.no_events', `The body has no list ${name}.`);
+  if (value.length > EVENTS_MAX)
+    throw new RequestRefused(413, 'ingest.too_many_events', `A request may bring ${EVENTS_MAX} events.`);
+  return value;
+}
+
+/** Whether it is a JSON object. */
+export function isObject(value: unknown): value is JsonObject {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/** Refuses an event that is no object, is nested deeper than it may be, or is larger. */
+export function checkEvent(event: unknown, isSmall: boolean): asserts event is JsonObject {
+  if (!isObject(event)) throw new EventRefused('invalid', 'An event has to be an object.');
+  if (isDeeper(event, DEPTH_MAX))
+    throw new EventRefused('invalid', `An event may be ${DEPTH_MAX} levels deep.`);
+  if (!isSmall && Buffer.byteLength(JSON.stringify(event)) > EVENT_BYTES_MAX)
+    throw new EventRefused('oversized', `An event may have ${EVENT_BYTES_MAX} bytes.`);
+}
+
+function isDeeper(value: object, levels: number): boolean {
+  if (levels === 0) return true;
+  for (const name in value) {
+    const member: unknown = (value as JsonObject)[name];
+    if (typeof member === 'object' && member !== null && isDeeper(member, levels - 1)) return true;
+  }
+  return false;
+}
+
+/** A name or an id: a string, a number as people write it, or nothing. Neither objects nor novels. */
+export function textOf(value: unknown, name: string): string {
+  if (value === undefined || value === null) return '';
+  if (typeof value === 'number') return String(value);
+  if (typeof value !== 'string') throw new EventRefused('invalid', `${name} has to be a string.`);
+  if (value.length > TEXT_LENGTH_MAX)
+    throw new EventRefused('oversized', `${name} may have ${TEXT_LENGTH_MAX} characters.`);
+  return value;
+}
+
+/** Members as they were sent; what is absent has none. */
+export function membersOf(value: unknown, name: string): JsonObject {
+  if (value === undefined || value === null) return {};
+  if (!isObject(value)) throw new EventRefused('invalid', `${name} has to be an object.`);
+  return value;
+}
+
+/** What the events of a request share, as JSON. */
+export function sharedText(context: JsonObject): string {
+  if (isDeeper(context, DEPTH_MAX)) throw tooDeep();
+  const text = JSON.stringify(context);
+  if (text.length <= SHARED_LENGTH_MAX) return text;
+  const limit = `What events share may have ${SHARED_LENGTH_MAX} characters.`;
+  throw new RequestRefused(413, 'ingest.too_large', limit);
+}
+
+/** An instant as SDKs write it, ISO 8601 or milliseconds of the epoch: 0 where there is none. */
+export function instantOf(value: unknown, name: string): number {
+  if (value === undefined || value === null || value === '') return 0;
+  const ms = typeof value === 'string' ? Date.parse(value) : typeof value === 'number' ? value : NaN;
+  if (!(Math.abs(ms) <= LAST_INSTANT_MS)) throw new EventRefused('invalid', `${name} has to be an instant.`);
+  return Math.trunc(ms);
+}
+
+/** As far as `Date` counts. */
+const LAST_INSTANT_MS = 8.64e15;
+
+/** The beginning of what was sent. Also of what is too deep to be written: then there is none. */
+export function sampleOf(event: unknown): string {
+  try {
+    return (JSON.stringify(event) ?? '').slice(0, SAMPLE_LENGTH_MAX).toWellFormed();
+  } catch {
+    return '';
+  }
+}
