@@ -1,3 +1,5 @@
+export { Accounting, type Amount, type CountChange, type Counts, droppedOf } from './accounting';
+export { type Acceptance, Intake, type IntakeOptions } from './intake';
 export { KeyList, type KeyListOptions, type KeyState } from './key-list';
 export { type KeyListContents, readKeyList, signKeyList, type SignedKeyList } from './key-list-text';
 export {

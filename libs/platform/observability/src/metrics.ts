@@ -10,9 +10,13 @@ export interface MetricNotes<Label extends string> {
 /** Upper bounds in seconds from half a millisecond (a pipelined read) to 10 s (the longest deadline), about 2 to 2.5 apart. */
 const LATENCY_SECONDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-/** Something that is only counted up. Declared once, at the top of the file that counts. */
-export function counter<Label extends string = never>(notes: MetricNotes<Label>): Counter<Label> {
-  return declared(notes.name, () => new Counter({ ...notes, labelNames: [...(notes.labels ?? [])] }));
+/** Something that is only counted up. Declared once, at the top of the file that counts; `collect` sets it from another count. */
+export function counter<Label extends string = never>(
+  notes: MetricNotes<Label> & { readonly collect?: (this: Counter<Label>) => void },
+): Counter<Label> {
+  const { collect, ...rest } = notes;
+  const options = { ...rest, labelNames: [...(notes.labels ?? [])] };
+  return declared(notes.name, () => new Counter(collect ? { ...options, collect } : options));
 }
 
 /** Something that is read off when Prometheus asks: `collect` sets it, or the code that knows does. */

@@ -1,0 +1,307 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  circuitBreaker,
+  CircuitState,
+  ConsecutiveBreaker,
+  handleWhen,
+  isBrokenCircuitError,
+} from 'cockatiel';
+import { Accounting, type Amount } from './accounting';
+import { Ring, type RingLimits } from './ring';
+import { type RowsByTenant, type Spill, SpillFull } from './spill';
+import {
+  BatchRefusedBySink,
+  type TelemetryBatch,
+  type TelemetryRow,
+  type TelemetrySink,
+  type TelemetryTable,
+} from './telemetry-sink';
+import type { DropReason } from './tracked-event';
+
+/** What a lane needs. */
+export interface LaneOptions {
+  readonly sink: TelemetrySink;
+  readonly spill: Spill;
+  readonly ring: RingLimits;
+  /** Told of what an operator has to know, and of rows that the store refuses. */
+  readonly report: (error: unknown, doing: string) => void;
+  readonly onRefused: (row: TelemetryRow) => void;
+}
+
+/** Batches on their way to the store, in order. */
+interface Way {
+  readonly left: TelemetryBatch[];
+  /** Given up at the end of the process: what the store says later counts no more. */
+  isAbandoned: boolean;
+}
+
+/** ClickHouse makes a part of each batch and merges it later: few large ones are cheap, and more than this gains nothing. */
+const BATCH_ROWS = 10_000;
+const BATCH_BYTES = 8 * 1024 * 1024;
+/** How old a row may get while it waits for others. */
+const FLUSH_MS = 200;
+/** Above this, rows go to the disk while their store is busy, so that there is room for a burst. */
+const FILL_MAX = 0.5;
+const ATTEMPTS_MAX = 3;
+const RETRY_MS = 100;
+/** After so many failures in a row nothing is sent for a while, and what comes is spilled at once. */
+const FAILURES_MAX = 5;
+const OPEN_MS = 2_000;
+/** Waits before the spilled are tried again grow up to this, each a random part of it (full jitter). */
+const REPLAY_MS = 500;
+const REPLAY_MAX_MS = 30_000;
+/** Batches that are not events: the accounting and the samples of a minute. */
+const ASIDE_MAX = 64;
+
+/**
+ * The way of rows into one store: ring, batch, store; and to the disk and back where the store does not take them.
+ *
+ * A batch keeps its token on all its ways, so that one whose outcome was not heard is in effect once. Nothing here waits for the store
+ * but the batch that is on its way to it. Whoever dies loses the ring and that batch, if it was not stored.
+ */
+export class Lane {
+  readonly accounting = new Accounting();
+  private readonly ring: Ring;
+  private readonly breaker;
+  private readonly aside: TelemetryBatch[] = [];
+  private storing: (Way & { readonly ended: Promise<void> }) | undefined;
+  private replay: Way | undefined;
+  private replaying: Promise<void> | undefined;
+  private replayFailures = 0;
+  private replayAtMs = 0;
+  private spilling: Promise<unknown> = Promise.resolve();
+  private wake: (() => void) | undefined;
+  private running: Promise<void> | undefined;
+  private ended = false;
+
+  constructor(private readonly options: LaneOptions) {
+    this.ring = new Ring(options.ring);
+    this.breaker = circuitBreaker(
+      handleWhen((error) => !(error instanceof BatchRefusedBySink)),
+      { halfOpenAfter: OPEN_MS, breaker: new ConsecutiveBreaker(FAILURES_MAX) },
+    );
+  }
+
+  get name(): string {
+    return this.options.sink.name;
+  }
+
+  get fill(): number {
+    return this.ring.fill;
+  }
+
+  get isOpen(): boolean {
+    return this.breaker.state === CircuitState.Open;
+  }
+
+  get spillBytesMax(): number {
+    return this.options.spill.bytesMax;
+  }
+
+  get spillBytes(): number {
+    return this.options.spill.bytes;
+  }
+
+  /** Finds what an earlier process has spilled, and begins to send. */
+  start(): void {
+    for (const [tenantId, rows] of this.options.spill.recover()) {
+      this.accounting.add(tenantId, 'recovered', rows);
+      this.accounting.add(tenantId, 'spilled', rows);
+    }
+    this.running = this.run();
+  }
+
+  /** Takes rows of one tenant; answers how many. The others are counted as dropped. */
+  offer(tenantId: string, rows: readonly TelemetryRow[]): number {
+    let taken = 0;
+    for (const row of rows) if (!this.ended && this.ring.offer(row)) taken += 1;
+    if (taken > 0) this.accounting.add(tenantId, 'in_flight', taken);
+    if (taken < rows.length)
+      this.accounting.add(tenantId, this.ended ? 'shutdown' : 'overload', rows.length - taken);
+    if (this.isDue) this.wake?.();
+    return taken;
+  }
+
+  /** Sends rows that are not events: not counted, and the oldest are let go where too many wait. */
+  offerAside(table: TelemetryTable, rows: readonly TelemetryRow[]): void {
+    if (rows.length === 0) return;
+    if (this.aside.length >= ASIDE_MAX) this.aside.shift();
+    this.aside.push({ table, token: randomUUID(), rows });
+  }
+
+  /** Stores what is in memory within the time, and spills the rest. */
+  async drain(deadlineMs: number): Promise<void> {
+    const endsAtMs = Date.now() + deadlineMs;
+    this.ended = true;
+    this.wake?.();
+    await this.running;
+    while (Date.now() < endsAtMs) {
+      const ended = this.storing?.ended ?? this.storeNext();
+      if (!ended) break;
+      await Promise.race([ended, sleep(endsAtMs - Date.now(), undefined, { ref: false })]);
+    }
+    if (this.replaying) await Promise.race([this.replaying, sleep(Math.max(endsAtMs - Date.now(), 0))]);
+    if (this.replay) this.replay.isAbandoned = true;
+    const late = this.storing;
+    if (late) late.isAbandoned = true;
+    for (const batch of late?.left ?? []) await this.spill(batch, 'shutdown');
+    for (let batch = this.nextBatch(); batch; batch = this.nextBatch()) await this.spill(batch, 'shutdown');
+    await this.spilling;
+    await this.options.spill.close();
+  }
+
+  private async run(): Promise<void> {
+    while (!this.ended) {
+      await this.sleepUntilDue();
+      this.replayWhenDue();
+      if (!this.storing) void this.storeNext();
+      else if (this.ring.fill > FILL_MAX) await this.spillNext();
+    }
+  }
+
+  /** Until a batch is full and can be sent, or the oldest row has waited long enough. */
+  private async sleepUntilDue(): Promise<void> {
+    if (this.ended || this.isDue) return;
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, FLUSH_MS);
+      this.wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.wake = undefined;
+  }
+
+  private get isDue(): boolean {
+    return this.storing ? this.ring.fill > FILL_MAX : this.ring.rows >= BATCH_ROWS;
+  }
+
+  private nextBatch(): TelemetryBatch | undefined {
+    const aside = this.aside.shift();
+    if (aside) return aside;
+    const rows = this.ring.take(BATCH_ROWS, BATCH_BYTES);
+    return rows.length > 0 ? { table: 'tracked', token: randomUUID(), rows } : undefined;
+  }
+
+  private storeNext(): Promise<void> | undefined {
+    const batch = this.nextBatch();
+    if (!batch) return undefined;
+    const way: Way = { left: [batch], isAbandoned: false };
+    const ended = this.storeOrSpill(way).finally(() => {
+      this.storing = undefined;
+      if (this.isDue) this.wake?.();
+    });
+    this.storing = Object.assign(way, { ended });
+    return ended;
+  }
+
+  private async spillNext(): Promise<void> {
+    const batch = this.nextBatch();
+    if (batch) await this.spill(batch, 'spill_failed');
+  }
+
+  private async storeOrSpill(way: Way): Promise<void> {
+    for (let attempt = 1; ; attempt += 1) {
+      await this.store(way, 'in_flight');
+      if (way.left.length === 0 || way.isAbandoned) return;
+      if (attempt === ATTEMPTS_MAX || this.isOpen || this.ended) break;
+      await sleep(Math.random() * RETRY_MS * 2 ** attempt);
+      if (way.isAbandoned) return;
+    }
+    for (let batch = way.left.shift(); batch; batch = way.left.shift())
+      await this.spill(batch, 'spill_failed');
+  }
+
+  /** Stores what is left, in halves where the store refuses it, and counts each as it goes; ends when the store does not answer well. */
+  private async store(way: Way, from: Amount): Promise<void> {
+    for (let [batch] = way.left; batch && !way.isAbandoned; [batch] = way.left) {
+      const outcome = await this.attempt(batch);
+      if (outcome === 'away' || way.isAbandoned) return;
+      if (outcome === 'refused' && batch.rows.length > 1) {
+        way.left.splice(0, 1, ...halvesOf(batch));
+        continue;
+      }
+      way.left.shift();
+      this.count(batch, from, outcome);
+      if (outcome === 'refused') batch.rows.forEach(this.options.onRefused);
+    }
+  }
+
+  private async attempt(batch: TelemetryBatch): Promise<'stored' | 'refused' | 'away'> {
+    try {
+      await this.breaker.execute(() => this.options.sink.store(batch));
+      return 'stored';
+    } catch (error) {
+      const isRefused = error instanceof BatchRefusedBySink;
+      if (!isBrokenCircuitError(error))
+        this.options.report(error, `storing ${batch.rows.length} rows in ${this.name}`);
+      return isRefused ? 'refused' : 'away';
+    }
+  }
+
+  /** Puts the batch on the disk; what cannot be there is dropped. One after the other. */
+  private async spill(batch: TelemetryBatch, otherwise: DropReason): Promise<void> {
+    const onDropped = (dropped: RowsByTenant): void => {
+      for (const [tenantId, rows] of dropped) this.accounting.move(tenantId, 'spilled', 'spill_full', rows);
+    };
+    const append = this.spilling.then(() => this.options.spill.append(batch, onDropped));
+    this.spilling = append.catch(() => undefined);
+    try {
+      await append;
+      this.count(batch, 'in_flight', 'spilled');
+    } catch (error) {
+      this.options.report(error, `spilling ${batch.rows.length} rows for ${this.name}`);
+      this.count(batch, 'in_flight', error instanceof SpillFull ? 'spill_full' : otherwise);
+    }
+  }
+
+  private replayWhenDue(): void {
+    if (this.replaying || this.options.spill.isEmpty || Date.now() < this.replayAtMs) return;
+    this.replaying = this.replayOldest()
+      .then((isDone) => this.setNextReplay(isDone))
+      .catch((error: unknown) => {
+        this.options.report(error, `reading what was spilled for ${this.name}`);
+        this.setNextReplay(false);
+      })
+      .finally(() => {
+        this.replaying = undefined;
+      });
+  }
+
+  private setNextReplay(isDone: boolean): void {
+    this.replayFailures = isDone ? 0 : this.replayFailures + 1;
+    const upToMs = Math.min(REPLAY_MS * 2 ** this.replayFailures, REPLAY_MAX_MS);
+    this.replayAtMs = isDone ? 0 : Date.now() + Math.random() * upToMs;
+  }
+
+  /** Stores what the oldest segment holds, beside what comes in: each has one batch on its way. Answers whether all of it is stored. */
+  private async replayOldest(): Promise<boolean> {
+    const left = await this.options.spill.readOldest();
+    if (!left) return true;
+    this.replay = { left, isAbandoned: this.ended };
+    await this.store(this.replay, 'spilled');
+    const isDone = left.length === 0;
+    await this.options.spill.release();
+    return isDone;
+  }
+
+  private count({ table, rows }: TelemetryBatch, from: Amount, to: Amount | DropReason): void {
+    if (table !== 'tracked') return;
+    const counts = new Map<string, number>();
+    for (const { tenantId } of rows) counts.set(tenantId, (counts.get(tenantId) ?? 0) + 1);
+    for (const [tenantId, count] of counts) {
+      this.accounting.move(tenantId, from, to, count);
+      if (from === 'spilled' && to === 'stored') this.accounting.add(tenantId, 'replayed', count);
+    }
+  }
+}
+
+/** Tokens follow from that of the whole, so that halves are known again as well. */
+function halvesOf({ table, token, rows }: TelemetryBatch): TelemetryBatch[] {
+  const half = Math.ceil(rows.length / 2);
+  return [
+    { table, token: `${token}.0`, rows: rows.slice(0, half) },
+    { table, token: `${token}.1`, rows: rows.slice(half) },
+  ];
+}

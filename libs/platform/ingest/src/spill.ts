@@ -1,0 +1,180 @@
+import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, unlinkSync } from 'node:fs';
+import { type FileHandle, open, readFile, unlink } from 'node:fs/promises';
+import { join } from 'node:path';
+import { decodeFrames, encodeFrame } from './spill-frame';
+import type { TelemetryBatch } from './telemetry-sink';
+
+/** How many rows of each tenant. */
+export type RowsByTenant = ReadonlyMap<string, number>;
+
+/** There is no room for a batch, and nothing older that could go for it. */
+export class SpillFull extends Error {
+  override readonly name = 'SpillFull';
+}
+
+/** What a spill needs. */
+export interface SpillOptions {
+  readonly directory: string;
+  /** Of all segments together. */
+  readonly bytesMax: number;
+  /** A segment that is as long is closed: what is dropped for want of room is one at a time. */
+  readonly segmentBytes?: number;
+}
+
+interface Segment {
+  readonly path: string;
+  bytes: number;
+  readonly rows: Map<string, number>;
+  /** What is not stored of a segment that was read: whoever stores takes it away from here. */
+  left?: TelemetryBatch[];
+}
+
+const SEGMENT_BYTES = 16 * 1024 * 1024;
+const NAME = /^(\d{12})\.spill$/;
+
+/**
+ * Batches on disk, for as long as their store is away: a row of segment files, written at one end and read at the other.
+ *
+ * What `append` has answered for survives the process, and what the operating system has written, the machine. A process that dies
+ * while it writes leaves a torn frame, which the next one cuts off. A segment is removed when all of it is stored; who dies before
+ * that stores it again, with the same tokens. When there is no room the oldest segment goes, since the youngest is worth most.
+ */
+export class Spill {
+  private readonly segments: Segment[] = [];
+  private writing: { readonly segment: Segment; readonly file: FileHandle } | undefined;
+  /** Is not dropped: what of it is on its way to the store would count twice. */
+  private reading: Segment | undefined;
+  private next = 1;
+  private readonly segmentBytes: number;
+
+  constructor(private readonly options: SpillOptions) {
+    this.segmentBytes = Math.min(options.segmentBytes ?? SEGMENT_BYTES, Math.ceil(options.bytesMax / 2));
+    mkdirSync(options.directory, { recursive: true, mode: 0o700 });
+  }
+
+  get bytesMax(): number {
+    return this.options.bytesMax;
+  }
+
+  get bytes(): number {
+    return this.segments.reduce((sum, segment) => sum + segment.bytes, 0);
+  }
+
+  get isEmpty(): boolean {
+    return this.segments.length === 0;
+  }
+
+  /** Finds what an earlier process has left, cuts off what it had not finished, and answers with how much that is. */
+  recover(): RowsByTenant {
+    const found = new Map<string, number>();
+    const names = readdirSync(this.options.directory).filter((name) => NAME.test(name));
+    for (const name of names.toSorted()) {
+      const path = join(this.options.directory, name);
+      this.next = Number(name.slice(0, 12)) + 1;
+      const { frames, bytes } = decodeFrames(readFileSync(path));
+      if (bytes < statSync(path).size) truncateSync(path, bytes);
+      if (frames.length === 0) {
+        unlinkSync(path);
+        continue;
+      }
+      const rows = rowsIn(frames);
+      for (const [tenantId, count] of rows) found.set(tenantId, (found.get(tenantId) ?? 0) + count);
+      this.segments.push({ path, bytes, rows });
+    }
+    return found;
+  }
+
+  /**
+   * Writes the batch behind all others and says what had to go for it. Rejects when the disk refuses or there is no room; the batch is
+   * then not there. One at a time.
+   */
+  async append(batch: TelemetryBatch, onDropped: (rows: RowsByTenant) => void): Promise<void> {
+    const frame = encodeFrame(batch);
+    await this.makeRoom(frame.length, onDropped);
+    const { segment, file } = await this.segmentFor();
+    try {
+      const { bytesWritten } = await file.write(frame, 0, frame.length, segment.bytes);
+      if (bytesWritten < frame.length)
+        throw new Error(`the disk took ${bytesWritten} of ${frame.length} bytes`);
+    } catch (error) {
+      // What was written of it would be taken for a torn end, and the next frame goes over it.
+      await file.truncate(segment.bytes).catch(() => this.close());
+      throw error;
+    }
+    segment.bytes += frame.length;
+    addRows(segment.rows, batch);
+    if (segment.bytes >= this.segmentBytes) await this.close();
+  }
+
+  /**
+   * What is not stored of the oldest segment, which takes no more from here on and is not dropped until `release`; undefined when there is
+   * none. Whoever stores a batch of it takes it out of the list.
+   */
+  async readOldest(): Promise<TelemetryBatch[] | undefined> {
+    const [segment] = this.segments;
+    if (!segment) return undefined;
+    this.reading = segment;
+    if (this.writing?.segment === segment) await this.close();
+    segment.left ??= [...decodeFrames(await readFile(segment.path)).frames];
+    return segment.left;
+  }
+
+  /** Ends the reading, and removes the segment when all of it is stored. */
+  async release(): Promise<void> {
+    const segment = this.reading;
+    this.reading = undefined;
+    if (segment?.left?.length === 0) await this.remove(segment);
+  }
+
+  /** Ends the segment that is being written, on the disk itself. */
+  async close(): Promise<void> {
+    const writing = this.writing;
+    this.writing = undefined;
+    if (!writing) return;
+    try {
+      await writing.file.sync();
+    } finally {
+      await writing.file.close();
+    }
+  }
+
+  private async makeRoom(bytes: number, onDropped: (rows: RowsByTenant) => void): Promise<void> {
+    if (bytes > this.options.bytesMax) throw new SpillFull();
+    while (this.bytes + bytes > this.options.bytesMax) {
+      const oldest = this.segments.find((segment) => segment !== this.reading);
+      if (!oldest) throw new SpillFull();
+      if (this.writing?.segment === oldest) await this.close();
+      await this.remove(oldest);
+      onDropped(oldest.left ? rowsIn(oldest.left) : oldest.rows);
+    }
+  }
+
+  private async remove(segment: Segment): Promise<void> {
+    const place = this.segments.indexOf(segment);
+    if (place === -1) return;
+    await unlink(segment.path);
+    this.segments.splice(this.segments.indexOf(segment), 1);
+  }
+
+  private async segmentFor(): Promise<{ readonly segment: Segment; readonly file: FileHandle }> {
+    if (this.writing) return this.writing;
+    const path = join(this.options.directory, `${String(this.next).padStart(12, '0')}.spill`);
+    const file = await open(path, 'w', 0o600);
+    this.next += 1;
+    const segment = { path, bytes: 0, rows: new Map<string, number>() };
+    this.segments.push(segment);
+    this.writing = { segment, file };
+    return this.writing;
+  }
+}
+
+function rowsIn(batches: readonly TelemetryBatch[]): Map<string, number> {
+  const rows = new Map<string, number>();
+  for (const batch of batches) addRows(rows, batch);
+  return rows;
+}
+
+function addRows(rows: Map<string, number>, batch: TelemetryBatch): void {
+  if (batch.table !== 'tracked') return;
+  for (const { tenantId } of batch.rows) rows.set(tenantId, (rows.get(tenantId) ?? 0) + 1);
+}
