@@ -1,3 +1,5 @@
+export { ClickHouseSink } from './clickhouse-sink';
+export { type ClickHouseEndpoint } from './telemetry-client';
 export { TENANT_TABLES } from './telemetry-schema.sql';
-export { type ClickHouseEndpoint, type TelemetryStatement, TelemetryStore } from './telemetry-store';
+export { type TelemetryStatement, TelemetryStore } from './telemetry-store';
 export { TelemetryUnavailable } from './telemetry-unavailable';

@@ -29,6 +29,8 @@ export interface Broker {
    * known whether the batch is stored. Ends within 7 s.
    */
   produce(batch: BrokerBatch): Promise<void>;
+  /** The token of the batch that was stored last under the sender's name, by whichever process. Ends within 7 s. */
+  lastToken(confirm: BrokerBatch['confirm']): Promise<string | undefined>;
   /** Resolves when the broker answers. */
   ping(): Promise<void>;
   /** Ends all connections, whatever they are doing. */

@@ -10,3 +10,4 @@ export { messageOf } from './event-message';
 export { KafkaBroker } from './kafka-broker';
 export { type KafkaOptions } from './kafka-clients';
 export { KafkaConsumer } from './kafka-consumer';
+export { KafkaSink } from './telemetry-sink';

@@ -9,6 +9,11 @@ import { Topics } from './topics';
 const PRODUCE_TIMEOUT_MS = 7_000;
 const PING_TIMEOUT_MS = 2_000;
 
+/** What was given up may still be going on: whatever it opens then is closed. */
+interface Attempt {
+  readonly isOver: boolean;
+}
+
 /**
  * Apache Kafka, through transactions of one sender's name.
  *
@@ -28,14 +33,14 @@ export class KafkaBroker implements Broker {
   }
 
   async produce(batch: BrokerBatch): Promise<void> {
-    const attempt = { isOver: false };
-    try {
-      await withDeadline(this.produceOnce(batch, attempt), PRODUCE_TIMEOUT_MS, 'sending a batch');
-    } catch (error) {
-      attempt.isOver = true;
-      this.endSession();
-      throw brokerErrorOf(error, 'sending a batch');
-    }
+    await this.attempt((attempt) => this.produceOnce(batch, attempt), 'sending a batch');
+  }
+
+  lastToken(confirm: BrokerBatch['confirm']): Promise<string | undefined> {
+    return this.attempt(
+      async (attempt) => (await this.openSession(confirm, attempt)).lastToken,
+      'reading the last token',
+    );
   }
 
   async ping(): Promise<void> {
@@ -50,15 +55,26 @@ export class KafkaBroker implements Broker {
     return Promise.resolve();
   }
 
+  private async attempt<T>(work: (attempt: Attempt) => Promise<T>, doing: string): Promise<T> {
+    const attempt = { isOver: false };
+    try {
+      return await withDeadline(work(attempt), PRODUCE_TIMEOUT_MS, doing);
+    } catch (error) {
+      attempt.isOver = true;
+      this.endSession();
+      throw brokerErrorOf(error, doing);
+    }
+  }
+
   /** Twice at most: another process of the group may have sent since this one did, and taken the name. */
-  private async produceOnce(batch: BrokerBatch, attempt: { readonly isOver: boolean }): Promise<void> {
-    const session = await this.openSession(batch, attempt);
+  private async produceOnce(batch: BrokerBatch, attempt: Attempt): Promise<void> {
+    const session = await this.openSession(batch.confirm, attempt);
     try {
       await this.sendOn(session, batch);
     } catch (error) {
       if (!isReplaced(error) || attempt.isOver) throw error;
       this.endSession();
-      await this.sendOn(await this.openSession(batch, attempt), batch);
+      await this.sendOn(await this.openSession(batch.confirm, attempt), batch);
     }
   }
 
@@ -66,10 +82,7 @@ export class KafkaBroker implements Broker {
     if (!(await session.send(batch))) foundTotal.inc();
   }
 
-  private async openSession(
-    { confirm }: BrokerBatch,
-    attempt: { readonly isOver: boolean },
-  ): Promise<KafkaSession> {
+  private async openSession(confirm: BrokerBatch['confirm'], attempt: Attempt): Promise<KafkaSession> {
     if (this.session) return this.session;
     const opened = await KafkaSession.open(this.options, this.name, this.topics, confirm);
     if (attempt.isOver) {

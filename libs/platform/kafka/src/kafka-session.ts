@@ -71,6 +71,11 @@ export class KafkaSession {
     return true;
   }
 
+  /** Of the batch that was committed last under the name. */
+  get lastToken(): string | undefined {
+    return this.token;
+  }
+
   /** Ends all connections. A transaction under way is aborted by the next session, or by Kafka after 10 s. */
   destroy(): void {
     this.producer.destroy();

@@ -17,6 +17,11 @@ export class MemoryBroker implements Broker {
     this.token = token;
   }
 
+  async lastToken(confirm: BrokerBatch['confirm']): Promise<string | undefined> {
+    await confirm();
+    return this.token;
+  }
+
   ping(): Promise<void> {
     return Promise.resolve();
   }

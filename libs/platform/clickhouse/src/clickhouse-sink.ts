@@ -1,0 +1,42 @@
+import { BatchRefusedBySink, type TelemetryBatch, type TelemetrySink } from '@holdfast/ingest';
+import { type ClickHouseEndpoint, TelemetryClient } from './telemetry-client';
+import { TelemetryUnavailable } from './telemetry-unavailable';
+
+/** Ten thousand rows take a quarter of a second. Who waits longer sends the batch again, and its token makes it one. */
+const DEADLINE_MS = 10_000;
+/** One for each table, and one for a replay. */
+const CONNECTIONS_MAX = 4;
+
+/**
+ * ClickHouse as a store of telemetry: lines go into the tables as they are, without being read here.
+ *
+ * A batch that comes again within the last thousand of its table is dropped by its token; after that its rows are copies, which
+ * `final` and the roll-ups count once. The schema is applied before the first batch, so ingest may start while ClickHouse is away.
+ */
+export class ClickHouseSink implements TelemetrySink {
+  readonly name = 'clickhouse';
+  private readonly client: TelemetryClient;
+
+  constructor(endpoint: ClickHouseEndpoint) {
+    this.client = new TelemetryClient(endpoint, CONNECTIONS_MAX);
+  }
+
+  async store({ table, token, rows }: TelemetryBatch): Promise<void> {
+    if (rows.length === 0) return;
+    const lines = Buffer.from(`${rows.map(({ line }) => line).join('\n')}\n`);
+    try {
+      await this.client.insertLines(table, lines, token, AbortSignal.timeout(DEADLINE_MS));
+    } catch (error) {
+      if (error instanceof TelemetryUnavailable) throw error;
+      throw new BatchRefusedBySink('ClickHouse cannot store a row of the batch', { cause: error });
+    }
+  }
+
+  async ping(): Promise<void> {
+    if (!(await this.client.ping())) throw new TelemetryUnavailable('no answer to a ping');
+  }
+
+  close(): Promise<void> {
+    return this.client.close();
+  }
+}

@@ -1,0 +1,178 @@
+import { Readable } from 'node:stream';
+import {
+  type ClickHouseClient,
+  type ClickHouseClientConfigOptions,
+  ClickHouseLogLevel,
+  type ClickHouseSettings,
+  createClient,
+} from '@clickhouse/client';
+import type { TelemetryTable } from '@holdfast/ingest';
+import { guarded, type Operation } from './telemetry-outcome';
+import type { TelemetryMigration } from './telemetry-migration';
+import { APPLIED_VERSIONS, TELEMETRY_MIGRATIONS, VERSIONS_TABLE } from './telemetry-schema.sql';
+
+/** Where ClickHouse is: a server's URL, or the connection to an engine in this process. */
+export type ClickHouseEndpoint =
+  | { readonly url: string }
+  | { readonly connection: NonNullable<ClickHouseClientConfigOptions['connection']> };
+
+/** A batch of ten thousand rows takes well under a second; what takes this long is lost on its way. */
+const WRITE_DEADLINE_MS = 30_000;
+
+/** Values, settings of the statement, and what gives it up. */
+export interface StatementOptions {
+  readonly parameters?: Readonly<Record<string, unknown>>;
+  readonly settings?: ClickHouseSettings;
+  readonly signal?: AbortSignal;
+}
+
+/**
+ * How rows are read from their text. Objects stay the text they came as, byte for byte; half a surrogate pair is stored as it is
+ * written instead of refusing the row; members that a later release sends are left out. One thread parses, so that a row that
+ * cannot be read ends the batch before anything of it is stored.
+ */
+const LINES_SETTINGS: ClickHouseSettings = {
+  input_format_json_read_objects_as_strings: 1,
+  input_format_json_throw_on_bad_escape_sequence: 0,
+  input_format_skip_unknown_fields: 1,
+  input_format_parallel_parsing: 0,
+};
+
+const INSERT_LINES: Readonly<Record<TelemetryTable, string>> = {
+  tracked: 'insert into telemetry.tracked format JSONEachRow',
+  ingest_minutes: 'insert into telemetry.ingest_minutes format JSONEachRow',
+  bad_rows: 'insert into telemetry.bad_rows format JSONEachRow',
+};
+
+/** Synchronous, whatever the server's default is: the answer means that the rows are stored. */
+const once = (token: string): ClickHouseSettings => ({
+  async_insert: 0,
+  insert_deduplicate: 1,
+  insert_deduplication_token: token,
+});
+
+/** Statements for ClickHouse, and its schema before the first that needs it. Errors are what `guarded` makes of them. */
+export class TelemetryClient {
+  private readonly client: ClickHouseClient;
+  private migrated: Promise<unknown> | undefined;
+
+  constructor(endpoint: ClickHouseEndpoint, connectionsMax: number) {
+    // Failures reach the caller, who logs them; the client's own log would print them a second time.
+    const log = { level: ClickHouseLogLevel.OFF };
+    this.client = createClient({
+      ...endpoint,
+      log,
+      request_timeout: WRITE_DEADLINE_MS,
+      max_open_connections: connectionsMax,
+    });
+  }
+
+  /** The rows of a statement; throws ClickHouse's own errors. */
+  async select<Row>(
+    query: string,
+    { parameters = {}, settings = {}, signal }: StatementOptions = {},
+  ): Promise<Row[]> {
+    const answer = await this.client.query({
+      query,
+      query_params: parameters,
+      format: 'JSONEachRow',
+      clickhouse_settings: settings,
+      ...(signal && { abort_signal: signal }),
+    });
+    return answer.json<Row>();
+  }
+
+  /** The rows of a statement about what was written. */
+  async look<Row>(operation: Operation, query: string, options: StatementOptions = {}): Promise<Row[]> {
+    await this.prepare();
+    return guarded(operation, () => this.select<Row>(query, options));
+  }
+
+  /** A statement without an answer. */
+  async change(
+    operation: Operation,
+    query: string,
+    { parameters = {}, settings = {}, signal }: StatementOptions = {},
+  ): Promise<void> {
+    await this.prepare();
+    await guarded(operation, () =>
+      this.client.command({
+        query,
+        query_params: parameters,
+        clickhouse_settings: settings,
+        ...(signal && { abort_signal: signal }),
+      }),
+    );
+  }
+
+  /**
+   * Inserts rows as one batch. A batch that comes again with its token within the last thousand batches is recognised and dropped
+   * by the server.
+   */
+  async insert(table: string, rows: readonly object[], token: string): Promise<void> {
+    await this.prepare();
+    await guarded('insert', () =>
+      this.client.insert({
+        table,
+        values: rows,
+        format: 'JSONEachRow',
+        clickhouse_settings: once(token),
+      }),
+    );
+  }
+
+  /** The same for lines of JSON, which go to the server as they are. */
+  async insertLines(table: TelemetryTable, lines: Buffer, token: string, signal: AbortSignal): Promise<void> {
+    await this.prepare();
+    await guarded('insert', async () => {
+      const answer = await this.client.exec({
+        query: INSERT_LINES[table],
+        values: Readable.from([lines], { objectMode: false }),
+        clickhouse_settings: { ...LINES_SETTINGS, ...once(token) },
+        abort_signal: signal,
+      });
+      // There is nothing in it, and a connection with an answer on it is not used again.
+      for await (const _chunk of answer.stream);
+    });
+  }
+
+  /** Applies what is missing of the schema and answers with the names. Safe to run in several processes at once. */
+  async migrate(): Promise<readonly string[]> {
+    return guarded('migrate', async () => {
+      for (const query of VERSIONS_TABLE) await this.client.command({ query });
+      const rows = await this.select<{ version: number }>(APPLIED_VERSIONS);
+      const applied = new Set(rows.map(({ version }) => version));
+      const missing = TELEMETRY_MIGRATIONS.filter(({ version }) => !applied.has(version));
+      for (const migration of missing) await this.apply(migration);
+      return missing.map(({ name }) => name);
+    });
+  }
+
+  /** Whether the store answers at this moment. */
+  async ping(): Promise<boolean> {
+    return (await this.client.ping()).success;
+  }
+
+  close(): Promise<void> {
+    return this.client.close();
+  }
+
+  private async prepare(): Promise<void> {
+    this.migrated ??= this.migrate();
+    try {
+      await this.migrated;
+    } catch (error) {
+      this.migrated = undefined;
+      throw error;
+    }
+  }
+
+  private async apply({ version, name, statements }: TelemetryMigration): Promise<void> {
+    for (const query of statements) await this.client.command({ query });
+    await this.client.insert({
+      table: 'telemetry.schema_versions',
+      values: [{ version, name }],
+      format: 'JSONEachRow',
+    });
+  }
+}
