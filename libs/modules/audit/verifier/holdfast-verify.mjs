@@ -172,6 +172,10 @@ function printOf(value) {
   return (crc ^ 0xff_ff_ff_ff) & 0xff_ff;
 }
 
+/** The prints of type and id of a stream. */
+const streamPrint = (type, id) => type * 0x1_00_00 + id;
+const STREAM_TYPE_AT = 2 * FIELDS.findIndex(([field]) => field === 'streamType');
+
 /** The fields in which a row differs from the prints that were taken of it when it was sealed. */
 const changedFields = (row, prints) =>
   FIELDS.filter(([, column], at) => printOf(row[column]) !== prints.readUInt16BE(2 * at)).map(
@@ -367,6 +371,8 @@ class Tree {
   /** Leaves whose rows are gone: `{from, to, eventId}`; and the prints of the first of them, by index. */
   missing = [];
   gonePrints = new Map();
+  /** How many they are. */
+  gone = 0;
   /** Leaves whose event is there under another id. */
   renamed = new Set();
   frontier = new Frontier();
@@ -445,6 +451,7 @@ class Tree {
   }
 
   noteMissing(index, eventId, prints) {
+    this.gone += 1;
     if (this.gonePrints.size < LISTED_MAX) this.gonePrints.set(index, { eventId, prints });
     const last = this.missing.at(-1);
     if (last?.to === index - 1) last.to = index;
@@ -585,6 +592,9 @@ class Bundle {
   /** Of streams the lowest version that an event without a leaf has. */
   #unsealedFrom = new StreamVersions();
   #order = 0;
+  /** What the versions that streams begin with lack to 1, and the prints of such streams. */
+  #late = 0;
+  #lateStreams = new Set();
 
   constructor(options, report) {
     Object.assign(this, { options, report });
@@ -873,6 +883,8 @@ class Bundle {
     const tree = this.#tree;
     const find = () => tree.find('gap', `before this event, ${message}`, index, { eventId: id });
     // Of a stream whose first events were pruned, what is left begins later. Whether any were may be said behind it.
+    if (before === 0) this.#late += version - 1;
+    if (before === 0) this.#lateStreams.add(streamPrint(printOf(stream_type), printOf(stream_id)));
     if (before > 0) find();
     else if (
       this.#lateBegins.length < LISTED_MAX &&
@@ -980,6 +992,7 @@ class Bundle {
     else if (this.#trailer !== trailer)
       this.#fault('the file was changed: its lines are not those that the trailer counts and digests');
     this.#endTrees();
+    this.#endPruned();
     if (!this.#isOfPruned) for (const find of this.#lateBegins) find();
     this.#endWaiting();
     if (this.trees.size === 0 && unsealed === 0) this.report.note('the log is empty');
@@ -1067,6 +1080,28 @@ class Bundle {
       const message = to > first ? `the events of leaves ${first} to ${to} are gone` : 'the event is gone';
       tree.find('missing', message, first, first === from ? { eventId } : {});
     }
+  }
+
+  /** Of each stream its last event stays: so as many rows may be gone as versions are at the beginnings of streams, and no others. */
+  #endPruned() {
+    const gone = [...this.trees.values()].reduce((sum, tree) => sum + tree.gone, 0);
+    const isTold = this.report.findings.some(({ kind }) => kind === 'missing');
+    if (this.prunedTo.size === 0 || isTold || gone === this.#late) return;
+    if (gone > this.#late) this.#findLast(gone - this.#late);
+    else if (!this.#isOfPruned)
+      this.report.find('gap', `streams begin ${this.#late - gone} versions later than with what was pruned`);
+  }
+
+  /** Which they were the prints say, as long as nobody has made these up. */
+  #findLast(count) {
+    const message = `${count} events are gone that are no first ones of their streams, which alone are pruned`;
+    for (const tree of this.trees.values())
+      for (const [index, { eventId, prints }] of tree.gonePrints) {
+        const [type, id] = [prints.readUInt16BE(STREAM_TYPE_AT), prints.readUInt16BE(STREAM_TYPE_AT + 2)];
+        if (this.#lateStreams.has(streamPrint(type, id))) continue;
+        return tree.find('missing', `${message}; this is the first`, index, { eventId });
+      }
+    return this.report.find('missing', message);
   }
 
   #checkQuorum(tree, last) {

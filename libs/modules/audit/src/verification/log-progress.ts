@@ -35,6 +35,11 @@ export interface LogProgress {
   readonly missing: readonly MissingRange[];
   /** Up to which leaf of an epoch sealed events say that rows were pruned. */
   readonly prunedTo: Readonly<Record<string, number>>;
+  /** Leaves without a row, and what the versions that streams begin with lack to 1: of a stream its first events alone are pruned. */
+  readonly gone: number;
+  readonly late: number;
+  /** Whether an import brought along streams that begin later. */
+  readonly isOfPruned: boolean;
   /** Events that were found changed: one whose place in the log was changed is also found without a leaf. */
   readonly changed: readonly string[];
 }
@@ -84,6 +89,9 @@ export async function beginLogVerification(tx: TenantTx): Promise<LogProgress> {
     sound: { size: 0 },
     missing: [],
     prunedTo: {},
+    gone: 0,
+    late: 0,
+    isOfPruned: false,
     changed: [],
   };
 }

@@ -78,4 +78,35 @@ describe('A log of which rows were pruned', () => {
     const gaps = behind.map((eventId) => ({ kind: 'gap', eventId }));
     expect([exported.findings, stored.findings]).toMatchObject([gaps, gaps]);
   });
+
+  /** Thirty events in streams of three, of each of which the retention removes two. */
+  async function announcePruned(): Promise<void> {
+    await log.announce(30);
+    await announcePruning();
+  }
+  async function prune(): Promise<void> {
+    await log.sealer.seal(log.tenantId);
+    await log.tamper('update audit.epochs set pruned_to = 31 where tenant_id = $1');
+    await remove(log.eventIds.filter((_, at) => at < 30 && at % 3 < 2));
+  }
+
+  it('does not hold where the last event of a stream is gone as well, which stays', async () => {
+    await announcePruned();
+    await prune();
+    const before = await verify();
+    expect([before.exported.findings, before.stored.findings]).toEqual([[], []]);
+    await remove(log.eventIds.slice(5, 6));
+    const { exported, stored } = await verify();
+    expect(exported.findings).toMatchObject([{ kind: 'missing', index: 4, eventId: log.eventIds[3] }]);
+    expect(stored.findings).toMatchObject([{ kind: 'missing', epoch: 1 }]);
+  });
+
+  it('does not hold where the first event of a stream was deleted before it was sealed', async () => {
+    await announcePruned();
+    await log.announce(3);
+    await remove(log.eventIds.splice(-3, 1));
+    await prune();
+    const { exported, stored } = await verify();
+    expect([exported.findings, stored.findings]).toMatchObject([[{ kind: 'gap' }], [{ kind: 'gap' }]]);
+  });
 });

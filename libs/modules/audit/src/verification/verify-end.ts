@@ -20,7 +20,12 @@ export async function verifyEnd(tx: TenantTx, progress: LogProgress, trust: LogT
   const findings = strays.flatMap((row) => judgeLeafless(progress, row, trust) ?? []);
   const last = rows.length === PAGE ? rows.at(-1) : undefined;
   const next = last && { ...progress, at: { ...progress.at, seq: last.seq } };
-  if (!next) findings.push(...missingOf(progress), ...(await claimsOfNoTree(tx, progress, trust)));
+  if (!next)
+    findings.push(
+      ...missingOf(progress),
+      ...countsOf(progress),
+      ...(await claimsOfNoTree(tx, progress, trust)),
+    );
   return { checked: strays.length, findings, next };
 }
 
@@ -74,6 +79,17 @@ async function claimsOfNoTree(
       ...{ kind: 'cut', epoch, index: 0 },
       message: `${by} is of epoch ${epoch}, which is not there`,
     }));
+}
+
+/** Of each stream its last event stays: so as many rows may be gone as versions are at the beginnings of streams, and no others. */
+function countsOf({ missing, prunedTo, gone, late, isOfPruned }: LogProgress): LogFinding[] {
+  const epoch = Math.max(0, ...Object.keys(prunedTo).map(Number));
+  const isSaid = missing.every((range) => range.to < (prunedTo[range.epoch] ?? 0));
+  if (epoch === 0 || !isSaid || gone === late) return [];
+  const lost = `${gone - late} events are gone that are no first ones of their streams, which alone are pruned`;
+  if (gone > late) return [{ kind: 'missing', epoch, message: lost }];
+  const message = `streams begin ${late - gone} versions later than with what was pruned`;
+  return isOfPruned ? [] : [{ kind: 'gap', epoch, message }];
 }
 
 /** Leaves without events that no sealed event accounts for. */

@@ -8,7 +8,7 @@ import { type LogLeaf, type LogTile, readWindow } from './log-window';
 import { claimsBetween } from './tree-claims';
 import { TileParents } from './tile-parents';
 import { listStoredLeaves } from './stored-log.sql';
-import { findVersionGaps } from './version-gaps.query';
+import { findVersionGaps, type VersionGaps } from './version-gaps.query';
 import { judgeLeafless } from './verify-end';
 import { readPruningNotice } from './pruning-notice';
 import { frontierOf, type LogPage, type LogProgress, type LogTrust, type MissingRange } from './log-progress';
@@ -36,7 +36,7 @@ export async function verifyLeaves(tx: TenantTx, progress: LogProgress, trust: L
     page.add(await parents.check(tile));
     page.add(await compareEarlier(trust, at.epoch, tile, size));
   }
-  page.add(await findVersionGaps(tx, at.epoch, page.intact));
+  page.addGaps(await findVersionGaps(tx, at.epoch, page.intact));
   page.endWindow(trust);
   const isThrough = page.frontier.size >= size || page.isBroken || window.tiles.length === 0;
   if (!isThrough && window.next) return page.page({ ...at, ...window.next });
@@ -71,6 +71,9 @@ class LeavesPage {
   private readonly prunedTo: Record<string, number>;
   private readonly epoch: number;
   private checked = 0;
+  private goneCount: number;
+  private late: number;
+  private isOfPruned: boolean;
 
   constructor(
     private readonly progress: LogProgress,
@@ -82,10 +85,19 @@ class LeavesPage {
     this.changed = [...progress.changed];
     this.prunedTo = { ...progress.prunedTo };
     this.epoch = progress.at.epoch;
+    this.goneCount = progress.gone;
+    this.late = progress.late;
+    this.isOfPruned = progress.isOfPruned;
   }
 
   add(findings: readonly LogFinding[]): void {
     this.findings.push(...findings);
+  }
+
+  addGaps({ findings, late, isOfPruned }: VersionGaps): void {
+    this.add(findings);
+    this.late += late;
+    this.isOfPruned ||= isOfPruned;
   }
 
   find(kind: LogFinding['kind'], message: string, index: number, more: Partial<LogFinding> = {}): void {
@@ -207,6 +219,7 @@ class LeavesPage {
   }
 
   private noteMissing({ index, eventId }: LogLeaf): void {
+    this.goneCount += 1;
     const last = this.missing.at(-1);
     if (last?.epoch === this.epoch && last.to === index - 1)
       this.missing[this.missing.length - 1] = { ...last, to: index };
@@ -219,9 +232,20 @@ class LeavesPage {
   page(at: LogProgress['at'], isNewTree = false): LogPage {
     const { size, hashes } = isNewTree ? Frontier.empty() : this.frontier;
     const frontier = { size, hashes: hashes.map((each) => each.toString('base64')) };
-    const { missing, changed, prunedTo } = this;
+    const { missing, changed, prunedTo, goneCount: gone, late, isOfPruned } = this;
     const sound = isNewTree ? { size: 0 } : this.sound;
-    const next = { ...this.progress, at, frontier, sound, missing, changed, prunedTo };
+    const next = {
+      ...this.progress,
+      at,
+      frontier,
+      sound,
+      missing,
+      changed,
+      prunedTo,
+      gone,
+      late,
+      isOfPruned,
+    };
     return { checked: this.checked, findings: this.findings, next };
   }
 }

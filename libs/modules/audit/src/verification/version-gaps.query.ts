@@ -17,21 +17,29 @@ const FIND_GAPS = statement<{ readonly id: string; readonly isWithin: boolean }>
    limit 10000`,
 );
 // Of its own, or where it was exported from: an import takes the event along, and nothing of the tree.
-const HAS_PRUNED = statement<{ readonly exists: boolean }>(
+const HAS_PRUNED = statement<{ readonly isPruned: boolean; readonly isOfPruned: boolean }>(
   'audit.has_pruned_rows',
-  `select exists (select from audit.epochs where tenant_id = $1 and pruned_to > 0)
-     or exists (
+  `select exists (select from audit.epochs where tenant_id = $1 and pruned_to > 0) as "isPruned",
+     exists (
        select from events.log e
        where e.tenant_id = $1 and e.stream_type = 'audit.log' and e.type = 'audit.log.pruned'
-         and e.actor = 'system:pruner' and e.act is null and e.data->>'tenantId' <> $1::text) as exists`,
+         and e.actor = 'system:pruner' and e.act is null and e.data->>'tenantId' <> $1::text) as "isOfPruned"`,
 );
+
+/** Versions that are missing in the midst of streams, and how many at their beginnings, where those may be. */
+export interface VersionGaps {
+  readonly findings: readonly LogFinding[];
+  readonly late: number;
+  /** Whether an import brought along streams that begin later. */
+  readonly isOfPruned: boolean;
+}
 
 /** Events whose stream has no version before theirs. Where rows were pruned, a stream may begin later than with 1. */
 export async function findVersionGaps(
   tx: TenantTx,
   epoch: number,
   leaves: readonly { readonly index: number; readonly row: LeafRow }[],
-): Promise<LogFinding[]> {
+): Promise<VersionGaps> {
   const column = (pick: (row: LeafRow) => string): string[] => leaves.map(({ row }) => pick(row));
   const gaps = await tx.rows(FIND_GAPS, [
     tx.tenantId,
@@ -40,13 +48,17 @@ export async function findVersionGaps(
     column((row) => row.stream_id),
     column((row) => row.stream_version),
   ]);
-  if (gaps.length === 0) return [];
-  const mayBegin = (await tx.row(HAS_PRUNED, [tx.tenantId]))?.exists ?? false;
-  const ids = new Set(gaps.filter(({ isWithin }) => isWithin || !mayBegin).map(({ id }) => id));
-  return leaves
-    .filter(({ row }) => ids.has(row.id))
+  if (gaps.length === 0) return { findings: [], late: 0, isOfPruned: false };
+  const { isPruned = false, isOfPruned = false } = (await tx.row(HAS_PRUNED, [tx.tenantId])) ?? {};
+  const isWithin = new Map(gaps.map((gap) => [gap.id, gap.isWithin || !(isPruned || isOfPruned)]));
+  const findings = leaves
+    .filter(({ row }) => isWithin.get(row.id))
     .map(({ index, row }) => ({
-      ...{ kind: 'gap', epoch, index, eventId: row.id },
+      ...{ kind: 'gap' as const, epoch, index, eventId: row.id },
       message: `version ${Number(row.stream_version) - 1} of the stream ${row.stream_type}/${row.stream_id} is missing`,
     }));
+  const late = leaves
+    .filter(({ row }) => isWithin.get(row.id) === false)
+    .reduce((sum, { row }) => sum + Number(row.stream_version) - 1, 0);
+  return { findings, late, isOfPruned };
 }
