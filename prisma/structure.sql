@@ -4029,6 +4029,7 @@ grant update on table audit.receipt_keys (epoch) to holdfast_sealer;
 grant update on table audit.receipt_keys (leaf) to holdfast_sealer;
 grant delete, insert, select on table audit.requests to holdfast_app;
 grant insert, select, update on table audit.retention to holdfast_app;
+grant select on table audit.sealer to holdfast_ops;
 grant select, update on table audit.sealer to holdfast_sealer;
 grant insert, select, update on table audit.subject_erasures to holdfast_app;
 grant insert, select, update on table audit.subject_keys to holdfast_app;

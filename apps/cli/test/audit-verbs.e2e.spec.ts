@@ -12,6 +12,12 @@ jest.setTimeout(180_000);
 /** The demo's events are sealed some seconds behind their commits. */
 const SEALED_WITHIN_MS = 20_000;
 
+/** What `audit status --json` prints. */
+interface Shown {
+  readonly sealer: unknown;
+  readonly tenants: readonly { readonly size: string; readonly signedSize: string }[];
+}
+
 describe('The verbs of the audit log, over the demo', () => {
   const checkout = freshCheckout();
   const dev = new DevProcess(checkout);
@@ -87,6 +93,18 @@ describe('The verbs of the audit log, over the demo', () => {
     expect((await run('audit', 'verify', ...served)).stdout).toMatch(/\/1, \d+ leaves: intact\.\n$/);
     expect(await json('audit', 'verify', ...served)).toMatchObject({ findings: [] });
     expect((await run('audit', 'verify', '--url', running.api)).code).toBe(2);
+  });
+
+  test('show how far the logs are, and who seals them', async () => {
+    const { sealer, tenants } = (await json('audit', 'status')) as Shown;
+    expect(sealer).toEqual({ holder: expect.any(String), until: expect.stringMatching(/^2.*Z$/) });
+    expect(tenants).toMatchObject([{ slug: 'acme' }, { slug: 'globex' }]);
+    const [log] = tenants;
+    expect(log).toMatchObject({ epoch: 1, witnesses: [], breaks: 0, signedSecondsAgo: expect.any(Number) });
+    expect(Number(log?.signedSize)).toBeGreaterThan(1);
+    expect(Number(log?.size)).toBeGreaterThanOrEqual(Number(log?.signedSize));
+    const shown = await run('audit', 'status', '--tenant', 'acme');
+    expect(shown.stdout).toMatch(/^tenant +epoch +leaves.*\nacme +1 +\d+ +\d+ +\d+ s +- +0\n\nSealed by /);
   });
 
   test('export the log, and verify what was exported', async () => {

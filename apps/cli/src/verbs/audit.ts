@@ -18,4 +18,12 @@ export function addAudit(program: Command): void {
     .option('--tenant <tenant>', 'one tenant, by slug or id; otherwise all')
     .action(lazily(async () => (await import('../audit-fold.js')).foldTenants));
   addAuditProof(audit);
+  addJsonVerb(
+    audit,
+    'status',
+    'Show how far the log of each tenant is sealed, signed and cosigned, what verification found, and who seals.',
+    ['audit status', 'audit status --tenant acme --json'],
+  )
+    .option('--tenant <tenant>', 'one tenant, by slug or id; otherwise all')
+    .action(lazily(async () => (await import('../audit-status.js')).showAuditStatus));
 }

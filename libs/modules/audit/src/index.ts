@@ -1,6 +1,6 @@
 export { type FoldReport, foldTenant } from './fold/fold-tenant';
 export { AuditModule } from './audit.module';
-export { checkpointByHand, proveEventByHand } from './log/proofs-by-hand';
+export { checkpointByHand, findLogStatus, findSealer, proveEventByHand } from './log/log-by-hand.query';
 export { Sealer } from './sealing/sealer';
 export { readSignerMemory, type Signed } from './sealing/signer-memory';
 export { EarlierBundle } from './verification/earlier-bundle';
@@ -14,9 +14,9 @@ export { AuditExportTask } from './exports/audit-export-task';
 export { auditExportInput, type AuditExportView } from './exports/audit-export-view';
 export { AuditExportById } from './exports/audit-exports.query';
 export { RequestAuditExport } from './exports/request-audit-export.command';
-export { readReceipts, ReceiptRefused } from './receipts/open-receipt';
 export { receiptKeyEntries } from './receipts/receipt-key-entries.sql';
 export { Receipts } from './receipts/receipts';
+export { readReceipts, ReceiptRefused } from './receipts/open-receipt';
 export { type ReceiptOutcome, verifyReceipt } from './receipts/verify-receipt';
 export { RequestOrigins } from './origins/request-origins';
 export { findLegalHold } from './holds/find-legal-hold';

@@ -12,7 +12,7 @@ import { foldTenant } from '../fold/fold-tenant';
 import { AuditHistory } from '../history/audit-history.query';
 import { LiftLegalHold } from '../holds/lift-legal-hold.command';
 import { PlaceLegalHold } from '../holds/place-legal-hold.command';
-import { proveEventByHand } from '../log/proofs-by-hand';
+import { proveEventByHand } from '../log/log-by-hand.query';
 import { treeVerifierKey } from '../sealing/log-keys';
 import { AuditState } from '../state/audit-state.query';
 import { verifyLog } from '../verification/verify-by-hand';

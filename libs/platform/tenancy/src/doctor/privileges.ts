@@ -223,6 +223,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'audit.leaves': ['select'],
       'audit.log_keys': ['select'],
       'audit.receipt_keys': ['select'],
+      'audit.sealer': ['select'],
       'audit.tiles': ['select'],
       'audit.trees': ['select'],
       'auth.tenants': ['select'],
