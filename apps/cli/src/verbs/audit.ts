@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import { addJsonVerb, lazily } from '../verb';
 import { addAuditExport } from './audit-export';
 import { addAuditProof } from './audit-proof';
+import { addAuditVault } from './audit-vault';
 import { addAuditVerify } from './audit-verify';
 
 /** `holdfast audit …` */
@@ -18,6 +19,7 @@ export function addAudit(program: Command): void {
     .option('--tenant <tenant>', 'one tenant, by slug or id; otherwise all')
     .action(lazily(async () => (await import('../audit-fold.js')).foldTenants));
   addAuditProof(audit);
+  addAuditVault(audit);
   addJsonVerb(
     audit,
     'status',

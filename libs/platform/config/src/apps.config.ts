@@ -138,6 +138,8 @@ const cli = z.object({
   redisUrl,
   clickhouseUrl: optional(clickhouseUrl),
   writeKeyPrivate,
+  vaultKeys,
+  vaultDirectory,
 });
 
 /** The schema of each app: which variables it reads and which of them it cannot do without. */
