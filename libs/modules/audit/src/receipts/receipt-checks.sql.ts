@@ -50,6 +50,15 @@ const FIND_PLACE = statement<SealedPlace>(
    limit 1`,
 );
 
+// The retention removes the first versions of a stream, and never its last.
+const BEGINS_LATER = statement<{ readonly isPruned: boolean }>(
+  'audit.is_receipted_event_pruned',
+  `select coalesce(min(e.stream_version) > coalesce($4::bigint, 1), false)
+     and exists (select from audit.epochs p where p.tenant_id = $1 and p.pruned_to > 0) as "isPruned"
+   from events.log e
+   where e.tenant_id = $1 and e.stream_type = $2 and e.stream_id = $3`,
+);
+
 const FIND_KEY = statement<{ readonly entry: string; readonly certificate: string | null }>(
   'audit.find_receipt_key_entry',
   'select entry, certificate from audit.receipt_keys where id = $1',
@@ -67,6 +76,12 @@ export function findReceiptedEvent(
 /** Where the sealed log has an event, or undefined. */
 export function findSealedPlace(tx: TenantTx, id: string): Promise<SealedPlace | undefined> {
   return tx.row(FIND_PLACE, [tx.tenantId, id]);
+}
+
+/** Whether rows were pruned, and the stream begins behind the event. */
+export async function isBeforeStream(tx: TenantTx, { stream }: CommittedEvent): Promise<boolean> {
+  const values = [tx.tenantId, stream.type, stream.id, stream.version ?? null];
+  return (await tx.row(BEGINS_LATER, values))?.isPruned ?? false;
 }
 
 /** The key as it is registered. */

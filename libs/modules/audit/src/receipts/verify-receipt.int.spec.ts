@@ -181,6 +181,20 @@ describe('A receipt', () => {
     expect((await offline(caller, receipt)).findings).toMatchObject([{ kind: 'receipt' }]);
   });
 
+  it('of many events says of those that were pruned that they were, and of the last that it is missing', async () => {
+    const caller = await database.caller();
+    const { receipt, events } = await announced(caller, 40);
+    const known = events.map(({ type, stream }) => ({ type, stream }));
+    await sealer.seal();
+    for (const { id } of events.slice(0, 39)) await remove(id);
+    await tamper(`update audit.epochs set pruned_to = 40 where tenant_id = '${caller.tenantId}'`);
+    const outcome = { checked: 40, pruned: 39, breaks: [] };
+    expect(await verify(receipt, caller, { events: known })).toMatchObject(outcome);
+    await remove(events[39]?.id);
+    const { breaks } = await verify(receipt, caller, { events: known });
+    expect(breaks).toContainEqual({ event: known[39], what: 'missing' });
+  });
+
   it('is refused as long as the log does not have its key, and for another log', async () => {
     const caller = await database.caller();
     const young = await process();

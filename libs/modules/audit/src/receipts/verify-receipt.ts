@@ -9,7 +9,13 @@ import {
   type UnverifiedReceipt,
 } from './open-receipt';
 import { rootOfLines } from './receipt';
-import { findReceiptedEvent, findReceiptKey, findSealedPlace, type LoggedEvent } from './receipt-checks.sql';
+import {
+  findReceiptedEvent,
+  findReceiptKey,
+  findSealedPlace,
+  isBeforeStream,
+  type LoggedEvent,
+} from './receipt-checks.sql';
 
 /** An event that the receipt proves to have been, and that the log does not have, or not as it was. */
 export interface ReceiptBreak {
@@ -85,8 +91,14 @@ async function lookAt(tx: TenantTx, event: CommittedEvent): Promise<'there' | 'p
     const what = differenceOf(event, logged);
     return what ? { event, what } : 'there';
   }
-  const sealed = event.id === undefined ? undefined : await findSealedPlace(tx, event.id);
-  return sealed && sealed.index < sealed.pruned_to ? 'pruned' : { event, what: 'missing' };
+  return (await isPruned(tx, event)) ? 'pruned' : { event, what: 'missing' };
+}
+
+/** An event that is not named by an id, one of many, is known by its stream alone. */
+async function isPruned(tx: TenantTx, event: CommittedEvent): Promise<boolean> {
+  if (event.id === undefined) return isBeforeStream(tx, event);
+  const sealed = await findSealedPlace(tx, event.id);
+  return sealed !== undefined && sealed.index < sealed.pruned_to;
 }
 
 /** The first member in which the log has another event than the receipt. */
