@@ -70,7 +70,6 @@ export class Lane {
   private replaying: Promise<void> | undefined;
   private replayFailures = 0;
   private replayAtMs = 0;
-  private spilling: Promise<unknown> = Promise.resolve();
   private wake: (() => void) | undefined;
   private running: Promise<void> | undefined;
   private ended = false;
@@ -147,7 +146,6 @@ export class Lane {
     if (late) late.isAbandoned = true;
     for (const batch of late?.left ?? []) await this.spill(batch, 'shutdown');
     for (let batch = this.nextBatch(); batch; batch = this.nextBatch()) await this.spill(batch, 'shutdown');
-    await this.spilling;
     await this.options.spill.close();
   }
 
@@ -209,8 +207,11 @@ export class Lane {
       await sleep(Math.random() * RETRY_MS * 2 ** attempt);
       if (way.isAbandoned) return;
     }
-    for (let batch = way.left.shift(); batch; batch = way.left.shift())
+    while (!way.isAbandoned) {
+      const batch = way.left.shift();
+      if (!batch) return;
       await this.spill(batch, 'spill_failed');
+    }
   }
 
   /** Stores what is left, in halves where the store refuses it, and counts each as it goes; ends when the store does not answer well. */
@@ -240,15 +241,13 @@ export class Lane {
     }
   }
 
-  /** Puts the batch on the disk; what cannot be there is dropped. One after the other. */
+  /** Puts the batch on the disk; what cannot be there is dropped. */
   private async spill(batch: TelemetryBatch, otherwise: DropReason): Promise<void> {
     const onDropped = (dropped: RowsByTenant): void => {
       for (const [tenantId, rows] of dropped) this.accounting.move(tenantId, 'spilled', 'spill_full', rows);
     };
-    const append = this.spilling.then(() => this.options.spill.append(batch, onDropped));
-    this.spilling = append.catch(() => undefined);
     try {
-      await append;
+      await this.options.spill.append(batch, onDropped);
       this.count(batch, 'in_flight', 'spilled');
     } catch (error) {
       this.options.report(error, `spilling ${batch.rows.length} rows for ${this.name}`);

@@ -45,6 +45,7 @@ export class Spill {
   /** Is not dropped: what of it is on its way to the store would count twice. */
   private reading: Segment | undefined;
   private next = 1;
+  private turn: Promise<unknown> = Promise.resolve();
   private readonly segmentBytes: number;
 
   constructor(private readonly options: SpillOptions) {
@@ -86,9 +87,50 @@ export class Spill {
 
   /**
    * Writes the batch behind all others and says what had to go for it. Rejects when the disk refuses or there is no room; the batch is
-   * then not there. One at a time.
+   * then not there.
    */
-  async append(batch: TelemetryBatch, onDropped: (rows: RowsByTenant) => void): Promise<void> {
+  append(batch: TelemetryBatch, onDropped: (rows: RowsByTenant) => void): Promise<void> {
+    return this.inTurn(() => this.write(batch, onDropped));
+  }
+
+  /**
+   * What is not stored of the oldest segment, which takes no more from here on and is not dropped until `release`; undefined when there is
+   * none. Whoever stores a batch of it takes it out of the list.
+   */
+  readOldest(): Promise<TelemetryBatch[] | undefined> {
+    return this.inTurn(async () => {
+      const [segment] = this.segments;
+      if (!segment) return undefined;
+      this.reading = segment;
+      if (this.writing?.segment === segment) await this.endSegment();
+      segment.left ??= [...decodeFrames(await readFile(segment.path)).frames];
+      return segment.left;
+    });
+  }
+
+  /** Ends the reading, and removes the segment when all of it is stored. */
+  release(): Promise<void> {
+    return this.inTurn(async () => {
+      const segment = this.reading;
+      this.reading = undefined;
+      if (segment?.left?.length === 0) await this.remove(segment);
+    });
+  }
+
+  /** Ends the segment that is being written, on the disk itself. */
+  close(): Promise<void> {
+    return this.inTurn(() => this.endSegment());
+  }
+
+  /** One after the other: a segment is not closed under a write to it, nor removed twice. */
+  private inTurn<Result>(work: () => Promise<Result>): Promise<Result> {
+    const result = this.turn.then(work);
+    // Whoever asked is told; those behind go on.
+    this.turn = result.catch(() => undefined);
+    return result;
+  }
+
+  private async write(batch: TelemetryBatch, onDropped: (rows: RowsByTenant) => void): Promise<void> {
     const frame = encodeFrame(batch);
     await this.makeRoom(frame.length, onDropped);
     const { segment, file } = await this.segmentFor();
@@ -97,37 +139,17 @@ export class Spill {
       if (bytesWritten < frame.length)
         throw new Error(`the disk took ${bytesWritten} of ${frame.length} bytes`);
     } catch (error) {
-      // What was written of it would be taken for a torn end, and the next frame goes over it.
-      await file.truncate(segment.bytes).catch(() => this.close());
+      // What was written of it would be taken for a torn end, and the next frame goes over it. Behind one that stays nothing is written.
+      await file.truncate(segment.bytes).catch(() => this.endSegment());
       throw error;
     }
     segment.bytes += frame.length;
     addRows(segment.rows, batch);
-    if (segment.bytes >= this.segmentBytes) await this.close();
+    // The frame is there and counts, even if the disk does not say that it is safe from a loss of power.
+    if (segment.bytes >= this.segmentBytes) await this.endSegment().catch(() => undefined);
   }
 
-  /**
-   * What is not stored of the oldest segment, which takes no more from here on and is not dropped until `release`; undefined when there is
-   * none. Whoever stores a batch of it takes it out of the list.
-   */
-  async readOldest(): Promise<TelemetryBatch[] | undefined> {
-    const [segment] = this.segments;
-    if (!segment) return undefined;
-    this.reading = segment;
-    if (this.writing?.segment === segment) await this.close();
-    segment.left ??= [...decodeFrames(await readFile(segment.path)).frames];
-    return segment.left;
-  }
-
-  /** Ends the reading, and removes the segment when all of it is stored. */
-  async release(): Promise<void> {
-    const segment = this.reading;
-    this.reading = undefined;
-    if (segment?.left?.length === 0) await this.remove(segment);
-  }
-
-  /** Ends the segment that is being written, on the disk itself. */
-  async close(): Promise<void> {
+  private async endSegment(): Promise<void> {
     const writing = this.writing;
     this.writing = undefined;
     if (!writing) return;
@@ -143,15 +165,13 @@ export class Spill {
     while (this.bytes + bytes > this.options.bytesMax) {
       const oldest = this.segments.find((segment) => segment !== this.reading);
       if (!oldest) throw new SpillFull();
-      if (this.writing?.segment === oldest) await this.close();
+      if (this.writing?.segment === oldest) await this.endSegment();
       await this.remove(oldest);
       onDropped(oldest.left ? rowsIn(oldest.left) : oldest.rows);
     }
   }
 
   private async remove(segment: Segment): Promise<void> {
-    const place = this.segments.indexOf(segment);
-    if (place === -1) return;
     await unlink(segment.path);
     this.segments.splice(this.segments.indexOf(segment), 1);
   }

@@ -1,0 +1,83 @@
+import { Random } from '@holdfast/testing';
+import { bytesOfRow, Ring } from './ring';
+import type { TelemetryRow } from './telemetry-sink';
+import type { Priority } from './tracked-event';
+
+const rowOf = (tenantId: string, priority: Priority = 'normal', line = '{}'): TelemetryRow => ({
+  tenantId,
+  priority,
+  line,
+});
+
+/** Offers until the ring takes no more; how many it took. */
+function fillWith(ring: Ring, tenantId: string, priority: Priority = 'normal'): number {
+  let taken = 0;
+  while (ring.offer(rowOf(tenantId, priority))) taken += 1;
+  return taken;
+}
+
+describe('The ring', () => {
+  const limits = { rowsMax: 1_000, bytesMax: 1_000_000 };
+
+  it('gives one tenant half, and keeps the rest for those who come late', () => {
+    const ring = new Ring(limits);
+    expect(fillWith(ring, 'first')).toBe(500);
+    expect(fillWith(ring, 'second')).toBe(250);
+    expect(fillWith(ring, 'third')).toBe(125);
+  });
+
+  it('takes what is important when it takes nothing else any more, and of what is not, little', () => {
+    const ring = new Ring(limits);
+    expect(fillWith(ring, 'tenant', 'low')).toBe(200);
+    fillWith(ring, 'tenant', 'normal');
+    expect(fillWith(ring, 'tenant', 'high')).toBe(300);
+  });
+
+  it('is bounded in bytes too', () => {
+    const line = 'x'.repeat(10_000);
+    const ring = new Ring({ rowsMax: 1_000, bytesMax: 100 * bytesOfRow(rowOf('a', 'normal', line)) });
+    let taken = 0;
+    while (ring.offer(rowOf('a', 'normal', line))) taken += 1;
+    expect(taken).toBe(50);
+    expect(ring.fill).toBe(0.5);
+  });
+
+  it('lets every tenant leave while one has a thousand times the rows', () => {
+    const ring = new Ring({ rowsMax: 100_000, bytesMax: 100_000_000 });
+    fillWith(ring, 'loud');
+    for (let tenant = 0; tenant < 20; tenant += 1) ring.offer(rowOf(`quiet ${tenant}`));
+    const tenants = new Set(ring.take(1_000, 1_000_000).map((row) => row.tenantId));
+    expect(tenants.size).toBe(21);
+  });
+
+  it('takes at least one row out, however large', () => {
+    const ring = new Ring(limits);
+    ring.offer(rowOf('a', 'normal', 'x'.repeat(5_000)));
+    expect(ring.take(1_000, 100)).toHaveLength(1);
+    expect([ring.rows, ring.fill]).toEqual([0, 0]);
+  });
+
+  it('gives each row once, those of a tenant in order, and never holds more than it may', () => {
+    const seed = Number(process.hrtime.bigint() % 1_000_000_000n);
+    const random = new Random(seed);
+    const ring = new Ring({ rowsMax: 300, bytesMax: 50_000 });
+    const waiting = new Map<string, string[]>();
+    for (let step = 0; step < 4_000; step += 1) {
+      if (random.next() < 0.95) {
+        const tenantId = `tenant ${random.between(1, random.pick([1, 5, 40]))}`;
+        const line = `${step} ${'x'.repeat(random.between(0, 400))}`;
+        if (ring.offer(rowOf(tenantId, random.pick(['high', 'normal', 'low']), line)))
+          waiting.set(tenantId, [...(waiting.get(tenantId) ?? []), line]);
+      } else {
+        for (const { tenantId, line } of ring.take(random.between(1, 200), random.between(100, 40_000)))
+          expect({ seed, line }).toEqual({ seed, line: waiting.get(tenantId)?.shift() });
+      }
+      const rows = [...waiting.values()].reduce((sum, lines) => sum + lines.length, 0);
+      if (ring.rows !== rows || ring.fill > 1)
+        throw new Error(`seed ${seed}, step ${step}: ${ring.rows}, ${rows}`);
+    }
+    const left = ring.take(Infinity, Infinity).length;
+    expect({ seed, left }).toEqual({ seed, left: [...waiting.values()].flat().length });
+    expect(ring.fill).toBe(0);
+  });
+});
