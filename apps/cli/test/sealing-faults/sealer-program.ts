@@ -1,4 +1,4 @@
-import { Sealer } from '@holdfast/audit';
+import { receiptKeyEntries, Sealer } from '@holdfast/audit';
 import { Database } from '@holdfast/database';
 import { injectFaults, type Fault } from '@holdfast/events';
 
@@ -24,6 +24,7 @@ const sealer = new Sealer({
   directory: program.directory,
   leaseMs: program.leaseMs,
   restMs: 100,
+  installation: receiptKeyEntries,
   report: (error, doing) => say(`failed ${doing}: ${String(error)}`),
   warn: (message) => say(`warning ${message}`),
 });

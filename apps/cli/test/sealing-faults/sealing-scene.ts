@@ -1,9 +1,11 @@
+import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { bumpEpoch, Sequencer, type Step } from '@holdfast/events';
-import { findFaults } from '../../../../libs/modules/audit/test/sealed-log';
+import { leafHash } from '@holdfast/tlog';
+import { findFaults, readSealedTrees } from '../../../../libs/modules/audit/test/sealed-log';
 import { publicKeyOf, testLogKey } from '../../../../libs/modules/audit/test/test-sealer';
 import { TestDatabase } from '@holdfast/testing';
 import { PROBE } from '../../../worker/test/faults/stage';
@@ -14,6 +16,8 @@ import { SignedCheckpoints } from './signed-checkpoints';
 /** A lease that is over soon: what it guards does not depend on its length. */
 export const LEASE_MS = 1_500;
 const LOG_NAME = 'holdfast.test';
+/** Whose log the installation's own is. */
+const NIL = '00000000-0000-0000-0000-000000000000';
 /** What happens within a second, but for a machine under load. */
 const WITHIN_MS = 60_000;
 
@@ -83,6 +87,13 @@ export class SealingScene {
     return bumpEpoch(this.database.as('holdfast_ops', 1), 'tester', 'a test of faults');
   }
 
+  /** Registers a key as a process of the API does: an entry of the installation's own log. */
+  async registerReceiptKey(): Promise<void> {
+    await this.database.admin("select auth.register_receipt_key($1, interval '1 hour', 'test')", [
+      randomBytes(32),
+    ]);
+  }
+
   /** Waits for something that comes soon. */
   async until(what: string, holds: () => boolean | Promise<boolean>): Promise<void> {
     for (const deadline = Date.now() + WITHIN_MS; !(await holds()); await sleep(50))
@@ -104,7 +115,7 @@ export class SealingScene {
       throw new Error(`${faults.slice(0, 20).join('\n')}\n${String(error)}`);
     });
     await this.collect();
-    const { tenantIds } = this.writers;
+    const tenantIds = [...this.writers.tenantIds, NIL];
     const contradictions = await this.signed.contradictions(this.database, LOG_NAME, tenantIds);
     if (contradictions.length > 0) throw new Error(contradictions.join('\n'));
     if (this.signed.count <= tenantIds.length) throw new Error('too little was signed to tell anything');
@@ -156,7 +167,26 @@ export class SealingScene {
     const found = await Promise.all(
       this.writers.tenantIds.map((tenantId) => findFaults(this.database, log, tenantId)),
     );
-    return found.flat();
+    return [...found.flat(), ...(await this.faultsOfKeys())];
+  }
+
+  /** Every key has to be the leaf that its row names, and to have the proof of it. */
+  private async faultsOfKeys(): Promise<string[]> {
+    const keys = await this.database.admin<{
+      id: string;
+      entry: string;
+      epoch: number;
+      leaf: number;
+      certified: boolean;
+    }>(
+      'select id, entry, epoch, leaf::int, certificate is not null as certified from audit.receipt_keys order by id',
+    );
+    const trees = new Map((await readSealedTrees(this.database, NIL)).map((tree) => [tree.epoch, tree]));
+    return keys.flatMap(({ id, entry, epoch, leaf, certified }) => {
+      const isPlaced = trees.get(epoch)?.hashes[leaf]?.equals(leafHash(entry)) ?? false;
+      if (!isPlaced) return [`leaf ${leaf} of epoch ${epoch} is not the receipt key ${id}`];
+      return certified ? [] : [`the receipt key ${id} has no certificate`];
+    });
   }
 
   /** Collects what is signed while it happens: a checkpoint is replaced by the next one of its hour. */
