@@ -14,8 +14,12 @@ const TENANTS_MAX = 50_000;
 export class EventQuota {
   private readonly fullAtMs = new LRUCache<string, number>({ max: TENANTS_MAX });
 
+  /** `now`: milliseconds of a clock that nobody sets back. */
+  constructor(private readonly now = (): number => performance.now()) {}
+
   /** Takes `events` tokens and answers 0, or takes none and answers in how many milliseconds some will be there. */
-  take(tenantId: string, plan: PlanName, events: number, nowMs: number): number {
+  take(tenantId: string, plan: PlanName, events: number): number {
+    const nowMs = this.now();
     const { eventsPerSecond, eventsBurst } = PLANS[plan].quotas;
     const fullInMs = Math.max((this.fullAtMs.get(tenantId) ?? 0) - nowMs, 0);
     const emptyInMs = (eventsBurst / eventsPerSecond) * 1_000 - fullInMs;

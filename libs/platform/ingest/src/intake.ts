@@ -89,7 +89,7 @@ export class Intake {
     const { tenantId } = holder;
     const plan = this.options.planOf(holder);
     this.door.add(tenantId, 'received', events.length);
-    const retryAfterMs = this.quota.take(tenantId, plan, events.length, nowMs);
+    const retryAfterMs = this.quota.take(tenantId, plan, events.length);
     if (retryAfterMs > 0) {
       this.door.add(tenantId, 'quota', events.length);
       return { accepted: 0, dropped: events.length, retryAfterMs };
@@ -133,39 +133,24 @@ export class Intake {
   }
 
   private rowsOf(
-    { tenantId, keyId }: WriteKeyHolder,
+    holder: WriteKeyHolder,
     plan: PlanName,
     events: readonly TrackedEvent[],
     nowMs: number,
   ): TelemetryRow[] {
+    const { tenantId, keyId } = holder;
     const keepDays = PLANS[plan].telemetryKeepDays;
     const earliestMs = nowMs - keepDays * DAY_MS;
     const receivedAt = new Date(nowMs).toISOString();
     const rows: TelemetryRow[] = [];
     for (const event of events) {
-      const reason = this.untimely(event.atMs, earliestMs, nowMs);
-      if (reason) {
+      const untimely = this.untimely(event.atMs, earliestMs, nowMs);
+      const line = untimely ? undefined : lineOf(holder, event, receivedAt, keepDays);
+      if (line === undefined) {
+        const reason = untimely ?? 'invalid';
         this.door.add(tenantId, reason, 1);
         this.sample(tenantId, keyId, reason, event.name);
-        continue;
-      }
-      const line = JSON.stringify({
-        tenant_id: tenantId,
-        message_id: event.messageId,
-        kind: event.kind,
-        name: event.name,
-        user_id: event.userId,
-        anonymous_id: event.anonymousId,
-        group_id: event.groupId,
-        at: event.atMs === nowMs ? receivedAt : new Date(event.atMs).toISOString(),
-        made_at: event.madeAtMs,
-        received_at: receivedAt,
-        key_id: keyId,
-        keep_days: keepDays,
-        properties: event.properties,
-        context: event.context,
-      });
-      rows.push({ tenantId, priority: event.priority, line });
+      } else rows.push({ tenantId, priority: event.priority, line });
     }
     return rows;
   }
@@ -207,5 +192,34 @@ export class Intake {
       events,
     });
     return { tenantId, priority: 'high', line };
+  }
+}
+
+/** The row of an event; undefined of one that no row can be written of, such as one that is nested too deeply. */
+function lineOf(
+  { tenantId, keyId }: WriteKeyHolder,
+  event: TrackedEvent,
+  receivedAt: string,
+  keepDays: number,
+): string | undefined {
+  try {
+    return JSON.stringify({
+      tenant_id: tenantId,
+      message_id: event.messageId,
+      kind: event.kind,
+      name: event.name,
+      user_id: event.userId,
+      anonymous_id: event.anonymousId,
+      group_id: event.groupId,
+      at: new Date(event.atMs).toISOString(),
+      made_at: event.madeAtMs,
+      received_at: receivedAt,
+      key_id: keyId,
+      keep_days: keepDays,
+      properties: event.properties,
+      context: event.context,
+    });
+  } catch {
+    return undefined;
   }
 }
