@@ -1,4 +1,4 @@
-import { counter, gauge } from '@holdfast/observability';
+import { counter, gauge, type MetricNotes } from '@holdfast/observability';
 import type { Accounting, Counts } from './accounting';
 import { DROP_REASONS } from './tracked-event';
 
@@ -46,52 +46,55 @@ counter({
   },
 });
 
-countByLane(
-  'holdfast_ingest_recovered_total',
-  'Events that an earlier process had spilled, found at the start.',
-  'recovered',
-);
-countByLane('holdfast_ingest_stored_total', 'Events that are in the store.', 'stored');
-countByLane(
-  'holdfast_ingest_replayed_total',
-  'Events that are in the store and came there from the disk.',
-  'replayed',
-);
-showByLane(
-  'holdfast_ingest_in_flight_rows',
-  'Events in memory, waiting or being stored.',
-  (lane) => lane.accounting.total.in_flight,
-);
-showByLane(
-  'holdfast_ingest_spilled_rows',
-  'Events on the disk, while the store does not take them.',
-  (lane) => lane.accounting.total.spilled,
-);
-showByLane(
-  'holdfast_ingest_spill_bytes',
-  'Bytes on the disk, while the store does not take them.',
-  (lane) => lane.spillBytes,
-);
-showByLane(
-  'holdfast_ingest_spill_bytes_max',
-  'Bytes that may be on the disk before the oldest events are dropped.',
-  (lane) => lane.spillBytesMax,
-);
-showByLane(
-  'holdfast_ingest_ring_fill',
-  'How full the memory of a store is, from 0 to 1.',
-  (lane) => lane.fill,
-);
-showByLane(
-  'holdfast_ingest_breaker_open',
-  'Whether the store is left alone after failures in a row (1) or asked (0).',
-  (lane) => Number(lane.isOpen),
-);
+countByLane({
+  name: 'holdfast_ingest_recovered_total',
+  help: 'Events that an earlier process had spilled, found at the start.',
+  key: 'recovered',
+});
+countByLane({
+  name: 'holdfast_ingest_stored_total',
+  help: 'Events that are in the store.',
+  key: 'stored',
+});
+countByLane({
+  name: 'holdfast_ingest_replayed_total',
+  help: 'Events that are in the store and came there from the disk.',
+  key: 'replayed',
+});
+showByLane({
+  name: 'holdfast_ingest_in_flight_rows',
+  help: 'Events in memory, waiting or being stored.',
+  read: (lane) => lane.accounting.total.in_flight,
+});
+showByLane({
+  name: 'holdfast_ingest_spilled_rows',
+  help: 'Events on the disk, while the store does not take them.',
+  read: (lane) => lane.accounting.total.spilled,
+});
+showByLane({
+  name: 'holdfast_ingest_spill_bytes',
+  help: 'Bytes on the disk, while the store does not take them.',
+  read: (lane) => lane.spillBytes,
+});
+showByLane({
+  name: 'holdfast_ingest_spill_bytes_max',
+  help: 'Bytes that may be on the disk before the oldest events are dropped.',
+  read: (lane) => lane.spillBytesMax,
+});
+showByLane({
+  name: 'holdfast_ingest_ring_fill',
+  help: 'How full the memory of a store is, from 0 to 1.',
+  read: (lane) => lane.fill,
+});
+showByLane({
+  name: 'holdfast_ingest_breaker_open',
+  help: 'Whether the store is left alone after failures in a row (1) or asked (0).',
+  read: (lane) => Number(lane.isOpen),
+});
 
-function countByLane(name: `holdfast_${string}`, help: string, key: keyof Counts): void {
+function countByLane({ key, ...notes }: MetricNotes<'lane'> & { readonly key: keyof Counts }): void {
   counter({
-    name,
-    help,
+    ...notes,
     labels: ['lane'],
     collect() {
       this.reset();
@@ -100,10 +103,12 @@ function countByLane(name: `holdfast_${string}`, help: string, key: keyof Counts
   });
 }
 
-function showByLane(name: `holdfast_${string}`, help: string, read: (lane: Lane) => number): void {
+function showByLane({
+  read,
+  ...notes
+}: MetricNotes<'lane'> & { readonly read: (lane: Lane) => number }): void {
   gauge({
-    name,
-    help,
+    ...notes,
     labels: ['lane'],
     collect() {
       this.reset();
