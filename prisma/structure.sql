@@ -223,6 +223,7 @@ CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON audit.legal_holds DEFE
 CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON audit.legal_holds DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON audit.legal_holds DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE TRIGGER refuse_lasting BEFORE INSERT ON audit.legal_holds FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
+CREATE TRIGGER refuse_lasting_change BEFORE UPDATE OF lifted_at ON audit.legal_holds FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 create table audit.log_keys (
   public_key bytea not null,
@@ -341,6 +342,7 @@ CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON audit.subject_erasures
 CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON audit.subject_erasures DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON audit.subject_erasures DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE TRIGGER refuse_lasting BEFORE INSERT ON audit.subject_erasures FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
+CREATE TRIGGER refuse_lasting_change BEFORE UPDATE OF status ON audit.subject_erasures FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 create table audit.subject_keys (
   tenant_id uuid not null,
@@ -435,6 +437,7 @@ CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON audit.witnesses DEFERR
 CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON audit.witnesses DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON audit.witnesses DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE TRIGGER refuse_lasting BEFORE INSERT ON audit.witnesses FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
+CREATE TRIGGER refuse_lasting_change BEFORE DELETE ON audit.witnesses FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 create table auth.credentials (
   secret_hash bytea not null,
@@ -1713,8 +1716,11 @@ CREATE OR REPLACE FUNCTION auth.refuse_lasting()
 AS $function$
 begin
   if coalesce(current_setting('holdfast.context', true), '') <> ''
-     and tenancy.act() is not null and tenancy.actor() !~ '^(system:operator$|api_key:)' then
+     and tenancy.act() is not null and tenancy.actor() <> 'system:operator' then
     raise exception 'a support access makes no credential' using errcode = 'HF003';
+  end if;
+  if tg_op = 'DELETE' then
+    return old;
   end if;
   return new;
 end $function$;

@@ -33,6 +33,22 @@ const LASTING = [
   `insert into audit.legal_holds (tenant_id, id, reason) values ($1, $1, 'r')`,
 ].map((text, place) => statement(`test.leave_behind_${place}`, text));
 
+/** What stands there, and what would undo it. */
+const UNDOING = [
+  [
+    `insert into audit.legal_holds (tenant_id, id, reason, placed_by) values ($1, $1, 'a case', 'system:test')`,
+    'update audit.legal_holds set lifted_at = now(), lifted_by = $2 where tenant_id = $1',
+  ],
+  [
+    `insert into audit.subject_erasures (tenant_id, subject, related, status, erased_at, requested_by) values ($1, $1, '{}', 'erased', now(), 's')`,
+    `update audit.subject_erasures set status = 'erasing', erased_at = null, requested_by = $2 where tenant_id = $1`,
+  ],
+  [
+    `insert into audit.witnesses (tenant_id, id, verifier_key, url, created_by) values ($1, $1, 'k', 'u', 'c')`,
+    'delete from audit.witnesses where tenant_id = $1 and id::text <> $2',
+  ],
+] as const;
+
 describe('StartSupportAccess', () => {
   let database: TestDatabase;
   let app: INestApplicationContext;
@@ -177,5 +193,17 @@ describe('StartSupportAccess', () => {
       const left = database.tenants(1).transaction(caller, (tx) => tx.execute(each, [tx.tenantId]));
       await expect(left).rejects.toMatchObject({ code: 'HF003' });
     }
+  });
+
+  it.each(UNDOING)('undoes nothing of the audit log: behind %s', async (before, change) => {
+    const { secret } = await start({ scopes: ['ledger:write'] });
+    const caller = await callerWith(secret);
+    await database.admin(
+      `set session_replication_role = replica; ${before.replaceAll('$1', `'${tenant.tenantId}'`)}`,
+    );
+    const undone = database
+      .tenants(1)
+      .transaction(caller, (tx) => tx.execute(statement(`test.undo_${newId()}`, change), [tx.tenantId, 'x']));
+    await expect(undone).rejects.toMatchObject({ code: 'HF003' });
   });
 });
