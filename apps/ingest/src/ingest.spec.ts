@@ -1,14 +1,40 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readConfig } from '@holdfast/config';
+import { WriteKeySigner } from '@holdfast/ingest';
+import { newId } from '@holdfast/kernel';
+import { createLogger } from '@holdfast/observability';
 import { startIngest } from './ingest';
 
 describe('Ingest', () => {
-  test('answers the health endpoints, and nothing else', async () => {
-    const ingest = await startIngest({ host: '127.0.0.1', ingestPort: 0 });
+  test('starts, takes telemetry and stops while no store and no API is there', async () => {
+    const directory = mkdtempSync(join(tmpdir(), 'holdfast-ingest-'));
+    const { privateKey } = generateKeyPairSync('ed25519');
+    const signer = new WriteKeySigner(privateKey.export({ format: 'der', type: 'pkcs8' }).toString('base64'));
+    const config = readConfig('ingest', {
+      HOLDFAST_HOST: '127.0.0.1',
+      HOLDFAST_INGEST_PORT: '0',
+      HOLDFAST_API_URL: 'http://127.0.0.1:9',
+      CLICKHOUSE_URL: 'http://127.0.0.1:9',
+      INGEST_DIRECTORY: directory,
+      WRITE_KEY_PUBLIC: signer.publicKey,
+    });
+    const ingest = await startIngest(config, createLogger({ app: 'ingest', level: 'fatal' }));
     const statusAt = async (path: string): Promise<number> => (await fetch(`${ingest.url}${path}`)).status;
     expect(await statusAt('/livez')).toBe(200);
     expect(await statusAt('/readyz?verbose')).toBe(200);
     expect(await statusAt('/startupz')).toBe(200);
     expect(await statusAt('/v1/track')).toBe(404);
+    const writeKey = signer.write({ keyId: newId(), tenantId: newId() });
+    const { status } = await fetch(`${ingest.url}/v1/track`, {
+      method: 'POST',
+      body: JSON.stringify({ event: 'Clicked', userId: 'u1', writeKey }),
+    });
+    expect(status).toBe(200);
     await ingest.stop();
     await expect(fetch(`${ingest.url}/livez`)).rejects.toThrow('fetch failed');
+    rmSync(directory, { recursive: true, force: true });
   });
 });

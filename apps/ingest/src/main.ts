@@ -7,7 +7,7 @@ const logger = createLogger({ app: 'ingest', level: config.logLevel });
 
 /** The ingest process: configuration, then the server, until a signal asks it to stop. */
 void runProcess(logger, async () => {
-  const ingest = await startIngest(config);
+  const ingest = await startIngest(config, logger);
   const { host, metricsPort } = config;
   const metrics = await startMetricsServer({ host, port: metricsPort, health: ingest.health });
   const context = JSON.stringify(describeConfig('ingest', config));

@@ -10,7 +10,7 @@ export function devTable(running: DevFile, operatorKey: string, directory: strin
       ['API', `${api}/v1`],
       ['Reference', docs],
       ['GraphQL', graphql],
-      ['Ingest', `${ingest} (health only)`],
+      ['Ingest', ingest],
       ['Metrics', metrics],
       ['PostgreSQL', database.admin],
       ['Operator key', operatorKey],

@@ -58,7 +58,7 @@ export async function startParts(options: PartsOptions): Promise<Omit<DevFile, '
     serveMetrics: false,
   });
   undo.defer(() => worker.stop());
-  const ingest = await startIngest(readConfig('ingest', environment));
+  const ingest = await startIngest(readConfig('ingest', environment), logger);
   undo.defer(() => ingest.stop());
   stop.throwIfAborted();
   const apiConfig = readConfig('api', environment);

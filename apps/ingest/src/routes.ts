@@ -1,0 +1,131 @@
+import {
+  type Intake,
+  type KeyList,
+  readBody,
+  RequestRefused,
+  SEGMENT_CALLS,
+  tooLarge,
+  type WriteKeyHolder,
+  type WriteKeyVerifier,
+} from '@holdfast/ingest';
+import { counter, type Logger } from '@holdfast/observability';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { otlp, posthog, type Protocol, segment } from './protocol';
+
+/** What the routes hand events to, and ask whose they are. */
+export interface RoutesOptions {
+  readonly verifier: WriteKeyVerifier;
+  readonly keyList: KeyList;
+  readonly intake: Intake;
+  readonly logger: Pick<Logger, 'error'>;
+}
+
+const requests = counter({
+  name: 'holdfast_ingest_requests_total',
+  help: 'Requests that bring telemetry, by protocol and by what was answered: `taken`, or the code of a refusal.',
+  labels: ['protocol', 'code'],
+});
+
+/** Says that PostHog's SDKs find no feature flag here, so that they ask once and go on. */
+const NO_FLAGS = '{"flags":{},"featureFlags":{},"featureFlagPayloads":{},"errorsWhileComputingFlags":false}';
+const JSON_TYPE = 'application/json; charset=utf-8';
+/** A header with the key: `Basic` with the key as user name, `Bearer`, or the key itself. */
+const AUTHORIZATION = /^(?:(?<scheme>basic|bearer) +)?(?<text>\S+)$/i;
+
+/** Adds what takes telemetry. Bodies come as bytes, whatever their header calls them. */
+export function addRoutes(fastify: FastifyInstance, options: RoutesOptions): void {
+  for (const call of [...SEGMENT_CALLS, 'batch'] as const)
+    add(fastify, `/v1/${call}`, segment(call), options);
+  for (const path of ['/batch', '/batch/', '/capture', '/capture/', '/i/v0/e', '/i/v0/e/'])
+    add(fastify, path, posthog, options);
+  add(fastify, '/v1/logs', otlp, options);
+  for (const path of ['/flags', '/flags/', '/decide', '/decide/'])
+    fastify.post(path, (_, reply) => send(reply, 200, NO_FLAGS));
+}
+
+function add(fastify: FastifyInstance, path: string, protocol: Protocol, options: RoutesOptions): void {
+  const refuse = (reply: FastifyReply, error: unknown): FastifyReply => {
+    const refusal = refusalOf(error);
+    if (!refusal) options.logger.error({ err: error }, 'A request for telemetry has failed.');
+    const { status, code, message } = refusal ?? FAILED;
+    requests.inc({ protocol: protocol.name, code });
+    return send(reply, status, protocol.refused({ status, code, message }));
+  };
+  const taken = { protocol: protocol.name, code: 'taken' };
+  fastify.post(path, {
+    errorHandler: (error, _, reply) => {
+      void refuse(reply, error);
+    },
+    handler: (request, reply) => {
+      try {
+        const answer = take(request, reply, protocol, options);
+        requests.inc(taken);
+        return send(reply, 200, answer);
+      } catch (error) {
+        return refuse(reply, error);
+      }
+    },
+  });
+}
+
+/** Reads, counts what cannot be read, and hands over the rest. Answers what the SDK is told, or throws why nothing is taken. */
+function take(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  protocol: Protocol,
+  { verifier, keyList, intake }: RoutesOptions,
+): string {
+  const receivedAtMs = Date.now();
+  const named = keyOf(request.headers.authorization);
+  // Whose it is before what it says, where a header tells: strangers do not cost a parse.
+  const early = named === undefined ? undefined : holderOf(named, verifier, keyList);
+  const body = readBody(request.body as Buffer);
+  const holder = early ?? holderOf(protocol.keyIn(body), verifier, keyList);
+  const reading = protocol.read(body, receivedAtMs);
+  for (const { reason, sample } of reading.rejects) intake.reject(holder, reason, 1, sample);
+  const { retryAfterMs } = intake.accept(holder, reading.events, receivedAtMs);
+  if (retryAfterMs !== undefined) {
+    reply.header('retry-after', Math.max(1, Math.ceil(retryAfterMs / 1_000)));
+    throw new RequestRefused(
+      429,
+      'ingest.over_quota',
+      'More than is taken at the moment. Send it again later.',
+    );
+  }
+  const answer = protocol.taken(reading);
+  if (answer === undefined)
+    throw new RequestRefused(400, 'ingest.invalid', reading.rejects[0]?.message ?? '');
+  return answer;
+}
+
+function keyOf(authorization: string | undefined): string | undefined {
+  if (authorization === undefined) return undefined;
+  const { scheme, text = '' } = AUTHORIZATION.exec(authorization)?.groups ?? {};
+  if (scheme?.toLowerCase() !== 'basic') return text;
+  return Buffer.from(text, 'base64').toString('latin1').replace(/:.*$/s, '');
+}
+
+function holderOf(key: unknown, verifier: WriteKeyVerifier, keyList: KeyList): WriteKeyHolder {
+  const holder = typeof key === 'string' ? verifier.holderOf(key) : undefined;
+  if (!holder) throw new RequestRefused(401, 'ingest.invalid_key', 'There is no valid write key.');
+  const { refused } = keyList.stateOf(holder);
+  if (refused === 'revoked')
+    throw new RequestRefused(401, 'ingest.revoked_key', 'The write key has been revoked.');
+  if (refused === 'suspended')
+    throw new RequestRefused(403, 'ingest.suspended', 'The tenant of the write key is not active.');
+  return holder;
+}
+
+const FAILED = { status: 500, code: 'ingest.failed', message: 'The request has failed.' } as const;
+
+/** Also what Fastify refuses before a route is asked: bodies that are too large, or shorter than they say. */
+function refusalOf(error: unknown): RequestRefused | undefined {
+  if (error instanceof RequestRefused) return error;
+  const { statusCode = 500, message } = error as { statusCode?: number; message: string };
+  if (statusCode === 413) return tooLarge();
+  return statusCode < 500 ? new RequestRefused(400, 'ingest.bad_request', message) : undefined;
+}
+
+function send(reply: FastifyReply, status: number, text: string): FastifyReply {
+  return reply.status(status).header('content-type', JSON_TYPE).send(text);
+}

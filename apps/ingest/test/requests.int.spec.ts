@@ -1,0 +1,136 @@
+import { connect } from 'node:net';
+import { gzipSync } from 'node:zlib';
+import { TestIngest } from './test-ingest';
+
+const event = { event: 'Clicked', userId: 'u1' };
+/** Less than a spec wants to wait, and more than an honest request takes. */
+const REQUEST_TIMEOUT_MS = 1_000;
+
+describe('Ingest', () => {
+  let ingest: TestIngest;
+  beforeAll(async () => {
+    ingest = await TestIngest.start(REQUEST_TIMEOUT_MS);
+  });
+  afterAll(() => ingest.close());
+
+  const garbage: readonly [string, string, string | Uint8Array<ArrayBuffer>, number, string][] = [
+    ['nothing', '/v1/track', '', 400, 'ingest.not_json'],
+    ['half of JSON', '/v1/track', '{"event":', 400, 'ingest.not_json'],
+    ['a list', '/v1/track', '[]', 400, 'ingest.not_an_object'],
+    ['no list', '/v1/batch', '{"batch":{}}', 400, 'ingest.no_events'],
+    ['lists 10^5 deep', '/v1/track', '['.repeat(100_000), 400, 'ingest.not_json'],
+    [
+      'objects 10^5 deep',
+      '/v1/batch',
+      `{"batch":[${'{"a":'.repeat(70_000)}1${'}'.repeat(70_000)}]}`,
+      400,
+      'ingest.invalid',
+    ],
+    ['a NUL', '/v1/track', '{"event":"\0","userId":"u"}', 400, 'ingest.not_json'],
+    ['another charset', '/v1/track', Buffer.from('{"event":"é"}', 'latin1'), 400, 'ingest.not_utf8'],
+    [
+      'a huge number for an instant',
+      '/v1/track',
+      '{"event":"E","userId":"u","timestamp":1e999}',
+      400,
+      'ingest.invalid',
+    ],
+    ['broken gzip', '/v1/track', Uint8Array.of(0x1f, 0x8b, 8, 0, 1), 400, 'ingest.not_gzip'],
+    ['a gzip bomb', '/v1/batch', Buffer.from(gzipSync(Buffer.alloc(300_000_000))), 413, 'ingest.too_large'],
+    ['too large a body', '/v1/batch', ' '.repeat(600_000), 413, 'ingest.too_large'],
+    ['too large an event', '/v1/track', `{"event":"${'x'.repeat(40_000)}"}`, 400, 'ingest.invalid'],
+  ];
+
+  test.each(garbage)('refuses %s and goes on', async (_, path, body, status, code) => {
+    const answer = await ingest.post(path, body);
+    expect([answer.status, answer.body['code']]).toEqual([status, code]);
+    expect((await ingest.post('/v1/track', event)).status).toBe(200);
+  });
+
+  test('takes what is odd but says something', async () => {
+    const odd = [
+      '{"event":"Odd 1","event":"Odd 2","userId":"u"}',
+      '{"event":"Odd 3","userId":"u","properties":{"__proto__":{"admin":true},"constructor":1}}',
+      '{"event":"Odd 4","userId":"u","properties":{"a":"\\ud800","b":"\\u0000","c":1e999,"d":123456789012345678901}}',
+    ];
+    for (const body of odd) expect((await ingest.post('/v1/track', body)).status).toBe(200);
+    const rows = (await ingest.stored(garbage.length + odd.length)).filter(({ name }) =>
+      name.startsWith('Odd'),
+    );
+    expect(rows.map(({ name, properties }) => [name, JSON.parse(properties) as unknown])).toEqual([
+      ['Odd 2', {}],
+      ['Odd 3', JSON.parse('{"__proto__":{"admin":true},"constructor":1}')],
+      ['Odd 4', { a: '\uFFFD', b: '\uFFFD', c: null, d: 123456789012345680000 }],
+    ]);
+  });
+
+  test('refuses who has no key, as each protocol says it', async () => {
+    const strange = { authorization: `Basic ${Buffer.from('hfw_nobody:').toString('base64')}` };
+    const segment = await ingest.post('/v1/track', event, strange);
+    expect([segment.status, segment.body]).toEqual([
+      401,
+      { success: false, code: 'ingest.invalid_key', message: 'There is no valid write key.' },
+    ]);
+    const posthog = await ingest.post('/batch/', { api_key: 'none', batch: [] }, strange);
+    expect([posthog.status, posthog.body['type']]).toEqual([401, 'authentication_error']);
+    const otlp = await ingest.post('/v1/logs', {}, { authorization: 'Bearer none' });
+    expect([otlp.status, otlp.body['code']]).toEqual([401, 16]);
+  });
+
+  test('tells an exporter how many of its records were refused', async () => {
+    const logRecords = [{ body: { stringValue: 'a' } }, { timeUnixNano: 'noon' }];
+    const { status, body } = await ingest.post('/v1/logs', {
+      resourceLogs: [{ scopeLogs: [{ logRecords }] }],
+    });
+    expect(status).toBe(200);
+    expect(body).toMatchObject({ partialSuccess: { rejectedLogRecords: '1' } });
+  });
+
+  test('lets pages of every origin send, also by a beacon', async () => {
+    const origin = 'https://shop.example';
+    const preflight = await fetch(`${ingest.url}/v1/batch`, {
+      method: 'OPTIONS',
+      headers: { origin, 'access-control-request-headers': 'authorization,content-type' },
+    });
+    expect(preflight.status).toBe(204);
+    expect(preflight.headers.get('access-control-allow-origin')).toBe(origin);
+    expect(preflight.headers.get('access-control-allow-headers')).toBe('authorization,content-type');
+    const beacon = await fetch(`${ingest.url}/v1/track`, {
+      method: 'POST',
+      headers: { origin, 'content-type': 'text/plain;charset=UTF-8' },
+      body: JSON.stringify({ ...event, writeKey: ingest.writeKey }),
+    });
+    expect([beacon.status, beacon.headers.get('access-control-allow-origin')]).toEqual([200, origin]);
+  });
+
+  test.each(['nonsense', 'multipart/form-data', 'application/json; charset=utf-16', 'a/b; c="'])(
+    'does not ask what a body is called: %s',
+    async (type) => {
+      expect((await ingest.post('/v1/track', event, { 'content-type': type })).status).toBe(200);
+    },
+  );
+
+  test('refuses a tenant that sends more than its plan includes, and says when to come again', async () => {
+    const batch = Array.from({ length: 2_000 }, () => ({ type: 'track', ...event }));
+    const { smallKey } = ingest;
+    const send = (): ReturnType<TestIngest['post']> =>
+      ingest.post('/v1/batch', { batch }, { authorization: `Bearer ${smallKey}` });
+    let answer = await send();
+    for (let requests = 0; requests < 30 && answer.status === 200; requests++) answer = await send();
+    expect(answer.status).toBe(429);
+    expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+  });
+
+  test('cuts a body that does not come', async () => {
+    const { port } = new URL(ingest.url);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write('POST /v1/track HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{');
+    const answer = await new Promise<string>((resolve) => {
+      let text = '';
+      socket.on('data', (chunk) => (text += chunk.toString()));
+      socket.on('close', () => resolve(text));
+    });
+    expect(answer).toContain('408');
+    expect((await ingest.post('/v1/nowhere', {})).status).toBe(404);
+  });
+});
