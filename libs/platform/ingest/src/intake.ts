@@ -111,9 +111,12 @@ export class Intake {
 
   /** Stores what is in memory within the time, and spills the rest. Whatever comes later is dropped. */
   async drain(deadlineMs: number): Promise<void> {
+    const endsAtMs = Date.now() + deadlineMs;
     clearInterval(this.timer);
-    this.tell();
     await Promise.all(this.lanes.map((lane) => lane.drain(deadlineMs)));
+    // Where everything is by now: nobody else tells it.
+    this.tell();
+    await Promise.all(this.lanes.map((lane) => lane.drain(endsAtMs - Date.now())));
   }
 
   /** Writes what has changed, and the samples, to the stores: a tenant reads there what became of its events. */

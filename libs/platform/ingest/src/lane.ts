@@ -129,7 +129,7 @@ export class Lane {
     this.aside.push({ table, token: randomUUID(), rows });
   }
 
-  /** Stores what is in memory within the time, and spills the rest. */
+  /** Stores what is in memory within the time, and spills the rest. Again, what was put aside since. */
   async drain(deadlineMs: number): Promise<void> {
     const endsAtMs = Date.now() + deadlineMs;
     this.ended = true;
@@ -144,7 +144,7 @@ export class Lane {
     if (this.replay) this.replay.isAbandoned = true;
     const late = this.storing;
     if (late) late.isAbandoned = true;
-    for (const batch of late?.left ?? []) await this.spill(batch, 'shutdown');
+    for (const batch of late?.left.splice(0) ?? []) await this.spill(batch, 'shutdown');
     for (let batch = this.nextBatch(); batch; batch = this.nextBatch()) await this.spill(batch, 'shutdown');
     await this.options.spill.close();
   }
