@@ -140,7 +140,10 @@ export class Lane {
       if (!ended) break;
       await Promise.race([ended, sleep(endsAtMs - Date.now(), undefined, { ref: false })]);
     }
-    if (this.replaying) await Promise.race([this.replaying, sleep(Math.max(endsAtMs - Date.now(), 0))]);
+    if (this.replaying) {
+      const leftMs = Math.max(endsAtMs - Date.now(), 0);
+      await Promise.race([this.replaying, sleep(leftMs, undefined, { ref: false })]);
+    }
     if (this.replay) this.replay.isAbandoned = true;
     const late = this.storing;
     if (late) late.isAbandoned = true;
