@@ -1,4 +1,5 @@
 export { ClickHouseSink } from './clickhouse-sink';
+export { RollUps, type RollUpsOptions } from './roll-ups';
 export { type ClickHouseEndpoint } from './telemetry-client';
 export { TENANT_TABLES } from './telemetry-schema.sql';
 export { type TelemetryStatement, TelemetryStore } from './telemetry-store';

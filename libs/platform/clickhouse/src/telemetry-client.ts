@@ -56,13 +56,13 @@ export class TelemetryClient {
   private readonly client: ClickHouseClient;
   private migrated: Promise<unknown> | undefined;
 
-  constructor(endpoint: ClickHouseEndpoint, connectionsMax: number) {
+  constructor(endpoint: ClickHouseEndpoint, connectionsMax: number, deadlineMs = WRITE_DEADLINE_MS) {
     // Failures reach the caller, who logs them; the client's own log would print them a second time.
     const log = { level: ClickHouseLogLevel.OFF };
     this.client = createClient({
       ...endpoint,
       log,
-      request_timeout: WRITE_DEADLINE_MS,
+      request_timeout: deadlineMs,
       max_open_connections: connectionsMax,
     });
   }

@@ -1,0 +1,120 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { DIRTY_HOURS, LAST_RUN, ROLL_UP, RUN_ENDED } from './roll-ups.sql';
+import { type ClickHouseEndpoint, TelemetryClient } from './telemetry-client';
+
+/** What is told of roll-ups. */
+export interface RollUpsOptions {
+  /** Called with what a run failed of; the next one does its work as well. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** Reads show an event that came late within about this. */
+const INTERVAL_SECONDS = 60;
+/** Each process looks this often whether it is time, so that one that ends leaves no gap. */
+const LOOK_MS = 15_000;
+/** Rows become visible after the instant that they carry: an insert has 10 s with us, and may go on for a while at the server. */
+const OVERLAP_MS = 120_000;
+/** Hours that one statement counts: more of them need more memory, and a partition is a month. */
+const SPAN_SECONDS = 24 * 3_600;
+const DEADLINE_MS = 300_000;
+
+const SETTINGS = {
+  max_execution_time: DEADLINE_MS / 1_000,
+  /** States of unique users go to the disk when they outgrow this. */
+  max_bytes_before_external_group_by: String(512 * 1024 * 1024),
+} as const;
+
+/** What the statements of a run share: when the last one began, when this one did, and from when on rows are unknown to the last. */
+interface Run {
+  readonly last: string;
+  readonly now: string;
+  readonly since: string;
+}
+
+/**
+ * Rolls tracked events up into hours: events and unique users by tenant, hour, name and kind.
+ *
+ * A run counts anew, from rows without their copies, each hour that is over and has changed since the last run; which those are
+ * follows from when rows were stored, so that no restart loses one. It may run in several processes at once, and be killed
+ * anywhere: a run counts once it has ended, and the next one does over what it had begun.
+ */
+export class RollUps {
+  private readonly client: TelemetryClient;
+  private readonly stopping = new AbortController();
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(
+    endpoint: ClickHouseEndpoint,
+    private readonly options: RollUpsOptions,
+  ) {
+    this.client = new TelemetryClient(endpoint, 1, DEADLINE_MS);
+  }
+
+  /** Runs about every minute, in one of all processes that do so. */
+  start(): void {
+    this.running = this.keepRunning();
+  }
+
+  /** Waits for the statement under way, and closes the client. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+    await this.client.close();
+  }
+
+  /** One run; answers how many hours it counted. Throws TelemetryUnavailable. */
+  async run(): Promise<number> {
+    const { last, now } = await this.lastRun();
+    const run = { last, now, since: earlier(last, OVERLAP_MS) };
+    const found = await this.client.look<{ hour: number }>('roll_up', DIRTY_HOURS, {
+      parameters: run,
+      settings: SETTINGS,
+    });
+    const hours = found.map(({ hour }) => hour);
+    for (const span of spansOf(hours)) await this.rollUp(run, span);
+    await this.client.change('roll_up', RUN_ENDED, { parameters: { now, hours: hours.length } });
+    return hours.length;
+  }
+
+  private async rollUp(run: Run, [from, to]: readonly [number, number]): Promise<void> {
+    this.stopping.signal.throwIfAborted();
+    const parameters = { ...run, from, to };
+    await this.client.change('roll_up', ROLL_UP, { parameters, settings: SETTINGS });
+  }
+
+  private async lastRun(): Promise<{ readonly last: string; readonly now: string; readonly age: string }> {
+    const [row] = await this.client.look<{ last: string; now: string; age: string }>('roll_up', LAST_RUN);
+    if (!row) throw new Error('a statement without a row');
+    return row;
+  }
+
+  private async keepRunning(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      try {
+        if (Number((await this.lastRun()).age) >= INTERVAL_SECONDS) await this.run();
+      } catch (error) {
+        if (!signal.aborted) this.options.onError(error);
+      }
+      // Full jitter keeps processes that began together from looking together.
+      await sleep(LOOK_MS * (0.5 + Math.random()), undefined, { signal, ref: false }).catch(() => {});
+    }
+  }
+}
+
+/** Runs of hours of a day at most, as half-open ranges of seconds. */
+function spansOf(hours: readonly number[]): [number, number][] {
+  const spans: [number, number][] = [];
+  for (const hour of hours) {
+    const span = spans.at(-1);
+    if (span && hour < span[0] + SPAN_SECONDS) span[1] = hour + 3_600;
+    else spans.push([hour, hour + 3_600]);
+  }
+  return spans;
+}
+
+/** An instant of ClickHouse's, some time before; its microseconds are left out, which makes it earlier still. */
+function earlier(instant: string, byMs: number): string {
+  const ms = Date.parse(`${instant.slice(0, 19).replace(' ', 'T')}Z`) - byMs;
+  return new Date(Math.max(ms, 0)).toISOString().slice(0, 19).replace('T', ' ');
+}
