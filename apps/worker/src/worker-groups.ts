@@ -69,6 +69,9 @@ export async function taskKinds(parts: TaskParts): Promise<readonly TaskKindOfWo
     new AuditExportTask({ log: config.auditLogName }),
     ...dailyAuditTasks(parts.report),
     erasure,
-    new SubjectErasureTask({ vault }),
+    new SubjectErasureTask({
+      vault,
+      eraseElsewhere: (tenantId, subjects) => telemetry.eraseUsers(tenantId, subjects),
+    }),
   ];
 }

@@ -154,6 +154,21 @@ describe('Roll-ups', () => {
     expect(await rolledUp(tenantId)).toEqual(['-9 a 1 1', '-9 c 1 1', '-7 b 1 1']);
   });
 
+  it('have nothing of users who were erased, and all of the others', async () => {
+    const [tenantId, neighbour] = [newId(), newId()];
+    const at = NOW_MS - 4 * HOUR_MS;
+    const both = [event('a', at), event('b', at, { user: 'bob' }), event('c', at, { name: 'closed' })];
+    for (const each of [tenantId, neighbour]) await send(each, both);
+    await rollUps.run();
+    expect(await rolledUp(tenantId)).toEqual(['-4 closed 1 1', '-4 opened 2 2']);
+    await store.eraseUsers(tenantId, ['ann', 'nobody']);
+    await rollUps.run();
+    expect(await rolledUp(tenantId)).toEqual(['-4 opened 1 1']);
+    expect(await rolledUp(neighbour)).toEqual(['-4 closed 1 1', '-4 opened 2 2']);
+    const text = 'select user_id from telemetry.tenant_tracked(tenant_id = {tenant_id:UUID})';
+    expect(await store.read(tenantId, { text }, {})).toEqual([{ user_id: 'bob' }]);
+  });
+
   it('count copies of two months once', async () => {
     const tenantId = newId();
     const at = NOW_MS - 3 * HOUR_MS;

@@ -3,40 +3,12 @@ export const LAST_RUN = `select toString(max(started_at)) as last, toString(now6
     toString(dateDiff('second', max(started_at), now64(6, 'UTC'))) as age
   from telemetry.roll_ups`;
 
-// Rows stored since a little before the last run, by which time an insert that had begun is over; rows whose copy is among those,
-// for the copy that was received first counts, in its own hour, and the other one's hour has one less; hours that rows were erased
-// from; and every hour that has ended since.
-const DIRTY = `select tenant_id, hour from (
-      select distinct tenant_id, toStartOfHour(at) as hour from telemetry.tracked where stored_at >= {since:DateTime64(6, 'UTC')}
-      union distinct
-      select tenant_id, toStartOfHour(at) as hour from telemetry.tracked
-      where (tenant_id, intDiv(made_at, 86400000)) in (
-          select distinct tenant_id, intDiv(made_at, 86400000) from telemetry.tracked
-          where stored_at >= {since:DateTime64(6, 'UTC')})
-        and message_fingerprint in (
-          select message_fingerprint from telemetry.tracked
-          where stored_at >= {since:DateTime64(6, 'UTC')} and toUnixTimestamp64Milli(at) != made_at)
-      union distinct
-      select tenant_id, toStartOfHour(at) as hour from telemetry.tracked
-      where toUnixTimestamp64Milli(at) != made_at
-        and (tenant_id, intDiv(made_at, 86400000)) in (
-          select distinct tenant_id, intDiv(made_at, 86400000) from telemetry.tracked
-          where stored_at >= {since:DateTime64(6, 'UTC')})
-        and message_fingerprint in (
-          select message_fingerprint from telemetry.tracked where stored_at >= {since:DateTime64(6, 'UTC')})
-      union distinct
-      select tenant_id, hour from telemetry.dirty_hours where marked_at >= {since:DateTime64(6, 'UTC')}
-      union distinct
-      select tenant_id, toStartOfHour(at) as hour from telemetry.tracked
-      where at >= toDateTime64(toStartOfHour({last:DateTime64(6, 'UTC')}), 3, 'UTC')
-        and at < toDateTime64(toStartOfHour({now:DateTime64(6, 'UTC')}), 3, 'UTC')
-    )
-    where hour < toStartOfHour({now:DateTime64(6, 'UTC')})`;
-
 // `at` is compared with a DateTime64 always: the index on it takes 00:59:59.999 for 01:00:00 beside a DateTime (26.7).
 
 /** Hours in which something has changed, or that have ended, oldest first. */
-export const DIRTY_HOURS = `select distinct toUnixTimestamp(hour) as hour from (${DIRTY}) order by hour`;
+export const DIRTY_HOURS = `select distinct toUnixTimestamp(hour) as hour
+  from telemetry.changed_hours(since = {since:DateTime64(6, 'UTC')}, last = {last:DateTime64(6, 'UTC')}, now = {now:DateTime64(6, 'UTC')})
+  order by hour`;
 
 /**
  * Counts the dirty hours of a range anew, from rows without their copies. Groups that were there and have lost their last event are
@@ -49,12 +21,14 @@ export const ROLL_UP = `insert into telemetry.hourly (tenant_id, hour, name, kin
       uniqExactState(nullIf(distinct_id, '')) as group_users, max(keep_days) as group_keep_days
     from telemetry.tracked final
     where at >= toDateTime64({from:UInt32}, 3, 'UTC') and at < toDateTime64({to:UInt32}, 3, 'UTC')
-      and (tenant_id, toStartOfHour(at)) in (${DIRTY})
+      and (tenant_id, toStartOfHour(at)) in (
+        select tenant_id, hour from telemetry.changed_hours(since = {since:DateTime64(6, 'UTC')}, last = {last:DateTime64(6, 'UTC')}, now = {now:DateTime64(6, 'UTC')}))
     group by tenant_id, hour, name, kind
     union all
     select tenant_id, hour, name, kind, 0, initializeAggregation('uniqExactState', cast(null as Nullable(String))), keep_days
     from telemetry.hourly
-    where hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32}) and (tenant_id, hour) in (${DIRTY})
+    where hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32}) and (tenant_id, hour) in (
+        select tenant_id, hour from telemetry.changed_hours(since = {since:DateTime64(6, 'UTC')}, last = {last:DateTime64(6, 'UTC')}, now = {now:DateTime64(6, 'UTC')}))
   )
   group by tenant_id, hour, name, kind`;
 

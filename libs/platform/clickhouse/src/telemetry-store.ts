@@ -10,6 +10,7 @@ import {
   wrap,
 } from 'cockatiel';
 import { gauge } from '@holdfast/observability';
+import { ERASE_USERS, MARK_AGAIN, MARK_HOURS_OF_USERS } from './erasure.sql';
 import { type ClickHouseEndpoint, TelemetryClient } from './telemetry-client';
 import { guarded, isOutage } from './telemetry-outcome';
 import { COUNT_ROWS, ERASE_ROWS, TENANT_TABLES } from './telemetry-schema.sql';
@@ -112,6 +113,16 @@ export class TelemetryStore {
       const isThere = (await this.countRowsOf(table, tenantId)) > 0n;
       if (isThere) await this.client.change('erase', ERASE_ROWS, { parameters });
     }
+  }
+
+  /**
+   * Removes what these users tracked, from disk as `eraseTenant` does, and has their hours counted anew by the next roll-up. The
+   * same call again finishes what one that failed has begun. Throws TelemetryUnavailable.
+   */
+  async eraseUsers(tenantId: string, userIds: readonly string[]): Promise<void> {
+    const parameters = { tenant_id: tenantId, users: JSON.stringify(userIds) };
+    for (const query of [MARK_HOURS_OF_USERS, ERASE_USERS, MARK_AGAIN])
+      await this.client.change('erase', query, { parameters });
   }
 
   /** Applies what is missing of the schema and answers with the names. Safe to run in several processes at once. */

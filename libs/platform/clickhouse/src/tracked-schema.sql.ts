@@ -135,6 +135,37 @@ const TENANT_BAD_ROWS = `create or replace view telemetry.tenant_bad_rows as
    where tenant_id = {tenant_id:UUID}
    settings do_not_merge_across_partitions_select_final = 1`;
 
+// Rows stored since a little before the last run, by which time an insert that had begun is over; rows whose copy is among those,
+// for the copy that was received first counts, in its own hour, and the other one's hour has one less; hours that rows were erased
+// from; and every hour that has ended since.
+const CHANGED_HOURS = `create or replace view telemetry.changed_hours as
+   select tenant_id, hour from (
+      select distinct tenant_id, toStartOfHour(at) as hour from telemetry.tracked where stored_at >= {since:DateTime64(6, 'UTC')}
+      union distinct
+      select tenant_id, toStartOfHour(at) as hour from telemetry.tracked
+      where (tenant_id, intDiv(made_at, 86400000)) in (
+          select distinct tenant_id, intDiv(made_at, 86400000) from telemetry.tracked
+          where stored_at >= {since:DateTime64(6, 'UTC')})
+        and message_fingerprint in (
+          select message_fingerprint from telemetry.tracked
+          where stored_at >= {since:DateTime64(6, 'UTC')} and toUnixTimestamp64Milli(at) != made_at)
+      union distinct
+      select tenant_id, toStartOfHour(at) as hour from telemetry.tracked
+      where toUnixTimestamp64Milli(at) != made_at
+        and (tenant_id, intDiv(made_at, 86400000)) in (
+          select distinct tenant_id, intDiv(made_at, 86400000) from telemetry.tracked
+          where stored_at >= {since:DateTime64(6, 'UTC')})
+        and message_fingerprint in (
+          select message_fingerprint from telemetry.tracked where stored_at >= {since:DateTime64(6, 'UTC')})
+      union distinct
+      select tenant_id, hour from telemetry.dirty_hours where marked_at >= {since:DateTime64(6, 'UTC')}
+      union distinct
+      select tenant_id, toStartOfHour(at) as hour from telemetry.tracked
+      where at >= toDateTime64(toStartOfHour({last:DateTime64(6, 'UTC')}), 3, 'UTC')
+        and at < toDateTime64(toStartOfHour({now:DateTime64(6, 'UTC')}), 3, 'UTC')
+    )
+    where hour < toStartOfHour({now:DateTime64(6, 'UTC')})`;
+
 /** What tenants' software tracks, what was counted of it on its way, and its roll-ups. */
 export const TRACKED_MIGRATIONS: readonly TelemetryMigration[] = [
   { version: 3, name: 'create_tracked', statements: [TRACKED, TENANT_TRACKED] },
@@ -148,4 +179,5 @@ export const TRACKED_MIGRATIONS: readonly TelemetryMigration[] = [
     name: 'create_ingest_minutes_and_bad_rows',
     statements: [INGEST_MINUTES, TENANT_INGEST_MINUTES, BAD_ROWS, TENANT_BAD_ROWS],
   },
+  { version: 6, name: 'create_changed_hours', statements: [CHANGED_HOURS] },
 ];

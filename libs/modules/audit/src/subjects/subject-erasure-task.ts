@@ -7,7 +7,7 @@ import { subjectErased } from './subjects.events';
 
 /** How far the erasure of a subject is. Each step may be done again. */
 export interface SubjectErasureProgress {
-  readonly step?: 'keys' | 'values' | 'rewrap' | 'destroy' | 'sweep' | 'finish';
+  readonly step?: 'keys' | 'values' | 'rewrap' | 'destroy' | 'sweep' | 'elsewhere' | 'finish';
   readonly subjects?: readonly string[];
   readonly orderedAt?: string;
   /** The key of the tenant that is to come. */
@@ -19,6 +19,8 @@ export interface SubjectErasureProgress {
 export interface SubjectErasureOptions {
   /** Absent: nothing of a subject that the vault knows is erased. */
   readonly vault: Vault | undefined;
+  /** Removes what is held of the subjects outside PostgreSQL; called again until it works. Absent: nothing is. */
+  readonly eraseElsewhere?: (tenantId: string, subjects: readonly string[]) => Promise<void>;
   /** Called before each step: where a test stops the process. */
   readonly onStep?: (step: string) => Promise<void>;
 }
@@ -43,8 +45,9 @@ export class SubjectErasureTask implements TaskKindOfWork<Progress> {
   constructor(private readonly options: SubjectErasureOptions) {}
 
   async step(run: TaskRun<Progress>): Promise<void> {
-    const { step = 'begin' } = run.progress;
+    const { step = 'begin', subjects = [] } = run.progress;
     await this.options.onStep?.(step);
+    if (step === 'elsewhere') await this.options.eraseElsewhere?.(run.tenantId, subjects);
     await run.commit((tx, progress) => this.next(tx, run.id, progress));
   }
 
@@ -53,6 +56,7 @@ export class SubjectErasureTask implements TaskKindOfWork<Progress> {
     const { vault } = this.options;
     if (step === undefined) return this.begin(tx, subject);
     if (step === 'sweep') return sweep(tx, progress);
+    if (step === 'elsewhere') return { progress: { ...progress, step: 'finish' } };
     if (step === 'finish') return finish(tx, subject, count);
     if (!vault) return withoutVault(tx, progress);
     if (step === 'keys') {
@@ -94,7 +98,9 @@ async function sweep(tx: TenantTx, progress: Progress): Promise<Outcome<Progress
   let isSwept = true;
   for (const store of listSubjectStores())
     isSwept = ((await store.sweep?.(tx, subjects, new Date(orderedAt))) ?? true) && isSwept;
-  return isSwept ? { progress: { ...progress, step: 'finish' } } : { progress, waitSeconds: SWEEP_SECONDS };
+  return isSwept
+    ? { progress: { ...progress, step: 'elsewhere' } }
+    : { progress, waitSeconds: SWEEP_SECONDS };
 }
 
 async function finish(tx: TenantTx, subject: string, count: number): Promise<Outcome<Progress>> {

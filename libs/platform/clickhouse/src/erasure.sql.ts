@@ -1,0 +1,16 @@
+/** Hours that have one event less when the users are gone, noted before they go: afterwards nothing tells which they were. */
+export const MARK_HOURS_OF_USERS = `insert into telemetry.dirty_hours (tenant_id, hour)
+  select distinct tenant_id, toStartOfHour(at)
+  from telemetry.tracked
+  where tenant_id = {tenant_id:UUID} and has(JSONExtract({users:String}, 'Array(String)'), user_id)`;
+
+/** Waits until it is done: on every replica, where there are any. */
+export const ERASE_USERS = `alter table telemetry.tracked delete
+  where tenant_id = {tenant_id:UUID} and has(JSONExtract({users:String}, 'Array(String)'), user_id)
+  settings mutations_sync = 2`;
+
+/** A run that began in between has counted the users still: the hours are dirty from the end of the erasure on. */
+export const MARK_AGAIN = `insert into telemetry.dirty_hours (tenant_id, hour)
+  select distinct tenant_id, hour
+  from telemetry.dirty_hours
+  where tenant_id = {tenant_id:UUID}`;
