@@ -1,0 +1,83 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fingerprintOf } from '@holdfast/ingest';
+import { booksText, droppedOf, unaccounted } from './books';
+import { outcomeText, say, Scene } from './scene';
+
+const SETTLED_WITHIN_MS = 120_000;
+const OVERLOAD_MS = process.env['HOLDFAST_TEST_LONG'] ? 60_000 : 3_000;
+/** The free plan's: 1,000 events a second behind a burst of 10,000. */
+const FLOOD = { events: 50, perSecond: 100, connections: 8 } as const;
+const OVER_QUOTA_WITHIN_MS = 30_000;
+/** Its memory at the end is that of a process whose ring is full, and no more. */
+const MEMORY_MAX_MB = 600;
+
+// Guards promise 7 and row 22 of the faults: who sends too much is bounded, counted, and nobody else's trouble.
+describe('A tenant that sends five times its quota', () => {
+  let scene: Scene;
+  beforeEach(async () => (scene = await Scene.open()));
+  afterEach(() => scene.close());
+
+  it('is told to come again later and counted, and a tenant beside it that stays within its own loses nothing', async () => {
+    const [noisy, quiet] = [scene.tenant(), scene.tenant()];
+    scene.leaveKeyList({ plans: { free: [fingerprintOf(noisy.tenantId)] } });
+    const ingest = await scene.start();
+    const alone = await scene.send([quiet], { seconds: 2, perSecond: 50 }).outcome;
+    const beside = scene.send([quiet], { seconds: 180, perSecond: 50 });
+    const flood = scene.send([noisy], { seconds: 180, journal: false, ...FLOOD });
+    const deadline = Date.now() + OVER_QUOTA_WITHIN_MS;
+    while (!((await ingest.books()).dropped['quota'] ?? 0) && Date.now() < deadline) await sleep(100);
+    await sleep(OVERLOAD_MS);
+    const under = await ingest.books();
+    const { residentMb } = await ingest.usage();
+    flood.stop();
+    beside.stop();
+    const [flooded, kept] = [await flood.outcome, await beside.outcome];
+    const books = await ingest.settled(SETTLED_WITHIN_MS);
+    say(`quiet alone: ${outcomeText(alone)}`, `quiet beside it: ${outcomeText(kept)}`);
+    say(`noisy: ${outcomeText(flooded)}`, booksText(books), `${Math.round(residentMb)} MB`);
+    // The fault has landed: its quota is over.
+    expect(under.dropped['quota']).toBeGreaterThan(0);
+    expect(Object.keys(kept.statuses)).toEqual(['200']);
+    expect(Object.keys(flooded.statuses)).toEqual(['200', '429']);
+    expect([unaccounted(under), unaccounted(books)]).toEqual([0, 0]);
+    expect(await scene.store.idsOf(beside.run)).toEqual(kept.acknowledged.toSorted());
+    const sent = ((flooded.statuses[200] ?? 0) + (flooded.statuses[429] ?? 0)) * FLOOD.events;
+    const [counted] = await scene.store.rows<{ rows: string }>(
+      'select count() as rows from telemetry.tracked final where tenant_id = {tenant:UUID}',
+      { tenant: noisy.tenantId },
+    );
+    expect(Number(counted?.rows) + droppedOf(books)).toBe(sent);
+    expect(residentMb).toBeLessThan(MEMORY_MAX_MB);
+  });
+});
+
+describe('A store that is slower than what comes in', () => {
+  let scene: Scene;
+  beforeEach(async () => (scene = await Scene.open()));
+  afterEach(() => scene.close());
+
+  it('costs what does not fit in memory and on disk, counted by reason, and no answer but 200', async () => {
+    const tenants = Array.from({ length: 8 }, () => scene.tenant());
+    const ingest = await scene.start({ INGEST_SPILL_MAX_MB: '8', INGEST_RING_MB: '4' });
+    await scene.store.kill();
+    const load = scene.send(tenants, { seconds: 60, connections: 8, events: 50, perSecond: 10_000 });
+    const deadline = Date.now() + 30_000;
+    while (droppedOf(await ingest.books()) === 0 && Date.now() < deadline) await sleep(100);
+    await sleep(1_000);
+    load.stop();
+    const outcome = await load.outcome;
+    const full = await ingest.books();
+    await scene.store.resume();
+    const books = await ingest.settled(SETTLED_WITHIN_MS);
+    const stored = await scene.store.idsOf(load.run);
+    const { residentMb } = await ingest.usage();
+    say(outcomeText(outcome), booksText(full), booksText(books), `${Math.round(residentMb)} MB`);
+    // The fault has landed: there was no room.
+    expect(droppedOf(full)).toBeGreaterThan(0);
+    expect(Object.keys(outcome.statuses)).toEqual(['200']);
+    expect([unaccounted(full), unaccounted(books)]).toEqual([0, 0]);
+    expect(new Set(stored).size).toBe(stored.length);
+    expect(stored.length + droppedOf(books)).toBe(outcome.acknowledged.length);
+    expect(residentMb).toBeLessThan(MEMORY_MAX_MB);
+  });
+});
