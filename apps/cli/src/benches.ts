@@ -11,6 +11,7 @@ import { type BenchSystem, withBenchSystem } from './bench-system';
 import { WrongUsage } from './failures';
 import { benchHttpReads } from './http-reads.bench';
 import { benchHttpTransfers } from './http-transfers.bench';
+import { benchIngest } from './ingest.bench';
 import { ledgerText } from './ledger-figures';
 import { benchNoisyNeighbour, type NoiseFigures } from './noisy-neighbour.bench';
 
@@ -46,6 +47,7 @@ const BENCHES: Readonly<Record<string, (system: BenchSystem, options: BenchOptio
   events: deliveryText,
   delivery: againstPeers,
   audit: (system, { seconds }) => benchAudit(system, seconds),
+  ingest: (system, { seconds }) => benchIngest(system, seconds),
   tlog: async () => formatTlogFigures(await benchTlog()),
   noisy: async (system) => noiseText(await benchNoisyNeighbour(system)),
 };

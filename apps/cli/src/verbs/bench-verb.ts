@@ -8,9 +8,13 @@ export function addBench(program: Command): void {
     'bench ledger rls events',
     'bench delivery --quick',
   ])
-    .argument('[names...]', 'ledger, rls, events, delivery, audit, tlog, noisy')
-    .option('--seconds <number>', 'delivery: how long a transaction stays open; ledger: twenty windows', '60')
-    .option('--quick', 'delivery and ledger: the same as --seconds 6')
+    .argument('[names...]', 'ledger, rls, events, delivery, audit, ingest, tlog, noisy')
+    .option(
+      '--seconds <number>',
+      'delivery: how long a transaction stays open; ledger: twenty windows; ingest: how long it runs steadily',
+      '60',
+    )
+    .option('--quick', 'delivery, ledger, audit and ingest: the same as --seconds 6')
     .action(async (names: readonly string[], { seconds, quick }: { seconds: string; quick?: boolean }) => {
       const { runBenches } = await import('../benches.js');
       await runBenches(names, { seconds: quick ? 6 : Math.max(1, Number(seconds) || 60) });
