@@ -29,6 +29,7 @@ create schema identity authorization holdfast_owner;
 create schema jobs authorization holdfast_jobs;
 create schema ledger authorization holdfast_owner;
 create schema public authorization pg_database_owner;
+create schema telemetry authorization holdfast_owner;
 create schema tenancy authorization holdfast_owner;
 create schema tenants authorization holdfast_owner;
 create schema webhooks authorization holdfast_owner;
@@ -1142,6 +1143,30 @@ create policy tenant_isolation on ledger.transfers as restrictive for all to hol
 CREATE TRIGGER recorded_delete AFTER DELETE ON ledger.transfers REFERENCING OLD TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_transfers();
 CREATE TRIGGER recorded_insert AFTER INSERT ON ledger.transfers REFERENCING NEW TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_transfers();
 CREATE TRIGGER recorded_update AFTER UPDATE ON ledger.transfers REFERENCING NEW TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_transfers();
+
+create table telemetry.write_keys (
+  tenant_id uuid not null,
+  id uuid not null,
+  name text not null,
+  created_by text not null,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  revoked_at timestamp with time zone,
+  version bigint default 1 not null,
+  constraint write_keys_name_check CHECK (((length(name) >= 1) AND (length(name) <= 200))),
+  constraint write_keys_pkey PRIMARY KEY (tenant_id, id),
+  constraint write_keys_version_check CHECK ((version >= 1))
+);
+alter table telemetry.write_keys owner to holdfast_owner;
+CREATE INDEX write_keys_tenant_id_revoked_idx ON telemetry.write_keys USING btree (tenant_id, id) WHERE (revoked_at IS NOT NULL);
+alter table telemetry.write_keys enable row level security;
+alter table telemetry.write_keys force row level security;
+create policy holdfast_auth_reads on telemetry.write_keys as permissive for select to holdfast_auth using (true);
+create policy tenant_access on telemetry.write_keys as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on telemetry.write_keys as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON telemetry.write_keys DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON telemetry.write_keys DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON telemetry.write_keys DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE TRIGGER refuse_lasting BEFORE INSERT ON telemetry.write_keys FOR EACH ROW EXECUTE FUNCTION auth.refuse_lasting();
 
 create table tenancy.changes (
   tenant uuid not null,
@@ -3988,6 +4013,8 @@ grant usage on schema identity to holdfast_ops;
 grant usage on schema ledger to holdfast_app;
 grant usage on schema ledger to holdfast_ops;
 grant usage on schema ledger to holdfast_relay;
+grant usage on schema telemetry to holdfast_app;
+grant usage on schema telemetry to holdfast_auth;
 grant usage on schema tenancy to holdfast_app;
 grant usage on schema tenancy to holdfast_log;
 grant usage on schema tenancy to holdfast_ops;
@@ -4050,6 +4077,9 @@ grant delete, insert, select on table audit.witnesses to holdfast_app;
 grant select on table audit.witnesses (tenant_id) to holdfast_relay;
 grant select on table audit.witnesses (verifier_key) to holdfast_relay;
 grant select on table auth.tenants to holdfast_ops;
+grant select on table auth.tenants (id) to holdfast_auth;
+grant select on table auth.tenants (plan) to holdfast_auth;
+grant select on table auth.tenants (state) to holdfast_auth;
 grant insert, select on table events.group_actions to holdfast_ops;
 grant select on table events.group_actions to holdfast_relay;
 grant select on table events.group_actions (generation) to holdfast_app;
@@ -4146,6 +4176,12 @@ grant select on table ledger.timeouts (expires_at) to holdfast_relay;
 grant select on table ledger.timeouts (tenant_id) to holdfast_relay;
 grant insert, select on table ledger.transfers to holdfast_app;
 grant select on table ledger.transfers to holdfast_ops;
+grant insert, select on table telemetry.write_keys to holdfast_app;
+grant select on table telemetry.write_keys (id) to holdfast_auth;
+grant update on table telemetry.write_keys (revoked_at) to holdfast_app;
+grant select on table telemetry.write_keys (revoked_at) to holdfast_auth;
+grant select on table telemetry.write_keys (tenant_id) to holdfast_auth;
+grant update on table telemetry.write_keys (version) to holdfast_app;
 grant select on table tenancy.exemptions to holdfast_app;
 grant select on table tenancy.exemptions to holdfast_ops;
 grant select on table tenancy.not_exported to holdfast_app;

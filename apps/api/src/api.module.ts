@@ -7,7 +7,7 @@ import { graphqlModule } from '@holdfast/http';
 import { IdentityModule, type OperatorKey, type TrustedIssuer } from '@holdfast/identity';
 import type { QueueDashboardOptions } from '@holdfast/jobs';
 import { LedgerModule } from '@holdfast/ledger';
-import { TelemetryModule } from '@holdfast/telemetry';
+import { TelemetryModule, WriteKeysModule, type WriteKeysOptions } from '@holdfast/telemetry';
 import { type Limits, ResilienceModule } from '@holdfast/resilience';
 import type { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TenantsModule } from '@holdfast/tenants';
@@ -20,6 +20,7 @@ export interface ApiParts {
   readonly grants: Grants;
   readonly ops: Database;
   readonly telemetry: TelemetryStore;
+  readonly writeKeys: WriteKeysOptions;
   readonly operatorKeys: readonly OperatorKey[];
   readonly issuers: readonly TrustedIssuer[];
   readonly isSignUpEnabled: boolean;
@@ -40,6 +41,7 @@ export class ApiModule {
     grants,
     ops,
     telemetry,
+    writeKeys,
     operatorKeys,
     issuers,
     isSignUpEnabled,
@@ -65,6 +67,7 @@ export class ApiModule {
         EventGroupsModule.forRoot(ops),
         WebhooksModule.forRoot(webhooks),
         TelemetryModule.forRoot(telemetry),
+        WriteKeysModule.forRoot(writeKeys),
         graphqlModule({ graphiql }),
       ],
     };

@@ -143,7 +143,7 @@ function openReceipts({ auditLogName: logName }: ApiConfig, auth: Database, logg
 function createApplication(
   { operatorKeys, oidcIssuers, oidcAudience, signUp, trustedProxies, ...config }: ApiConfig,
   { logger, telemetry, version, graphiql }: ApiResources,
-  { app, ops, grants, limits, receipts, health }: Opened & { readonly health: Health },
+  { app, auth, ops, grants, limits, receipts, health }: Opened & { readonly health: Health },
 ): Promise<NestFastifyApplication> {
   const tenants = new TenantDatabase(app, openVault(config));
   const module = ApiModule.forRoot({
@@ -151,6 +151,7 @@ function createApplication(
     grants,
     ops,
     telemetry,
+    writeKeys: { auth, privateKey: config.writeKeyPrivate },
     operatorKeys,
     issuers: withAudience(oidcIssuers, oidcAudience),
     isSignUpEnabled: signUp === 'enabled',

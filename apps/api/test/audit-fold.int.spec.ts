@@ -112,6 +112,7 @@ describe('The fold of all events', () => {
         `settings = '{"timeZone":"Europe/Vienna"}'`,
       ],
       ['tenants.export', 'status', 'tenants.exports', `status = 'failed'`, `status = 'queued'`],
+      ['telemetry.write_key', 'isRevoked', 'telemetry.write_keys', 'revoked_at = now()', 'revoked_at = null'],
       [
         'webhooks.endpoint',
         'disabledReason',
@@ -184,6 +185,7 @@ describe('The fold of all events', () => {
 /** Which row of a table is of that stream, where not each is. */
 const WHICH: Readonly<Record<string, string>> = {
   'identity.api_key': `name = 'key'`,
+  'telemetry.write_key': `name = 'shop'`,
   'identity.member': 'removed_at is null',
   'ledger.account': `code = 'cash'`,
   'ledger.transfer': `kind = 'transfer' and refusal is null and amount = 7`,

@@ -31,6 +31,9 @@ export async function fillTenant(api: TestApi): Promise<FilledTenant> {
   await run('PATCH', `/v1/webhooks/${idOf(webhook)}`, { enabled: false }, etagOf(webhook));
   await run('POST', `/v1/webhooks/${idOf(webhook)}/secrets`, {});
   await run('POST', '/v1/tenant/exports', {});
+  await run('POST', '/v1/telemetry/write-keys', { name: 'shop' });
+  const revoked = await run('POST', '/v1/telemetry/write-keys', { name: 'old shop' });
+  await run('DELETE', `/v1/telemetry/write-keys/${idOf(revoked)}`);
   const tenant = await api.ask('GET', '/v1/tenant', { key });
   await run('PATCH', '/v1/tenant', { settings: { timeZone: 'Europe/Vienna' } }, etagOf(tenant));
   await operate('suspend', { reason: 'to see what becomes of it' });

@@ -1,4 +1,4 @@
-import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { TelemetryStore } from '@holdfast/clickhouse';
 import { Receipts } from '@holdfast/audit';
 import { readConfig } from '@holdfast/config';
@@ -33,6 +33,11 @@ export interface Asked {
 
 /** What the audit log of a test is called. */
 export const LOG_NAME = 'test.example/log';
+
+/** Signs the write keys of every test. */
+export const WRITE_KEY_PRIVATE = generateKeyPairSync('ed25519')
+  .privateKey.export({ format: 'der', type: 'pkcs8' })
+  .toString('base64');
 
 const OPERATOR_KEY = 'operator-of-the-test';
 const AMPLE = { size: 100_000, perSecond: 100_000 };
@@ -112,6 +117,7 @@ export class TestApi {
       grants,
       ops: database.as('holdfast_ops'),
       telemetry,
+      writeKeys: { auth: database.as('holdfast_auth'), privateKey: WRITE_KEY_PRIVATE },
       operatorKeys: [{ name: 'operator', hash: createHash('sha256').update(OPERATOR_KEY).digest('hex') }],
       issuers,
       isSignUpEnabled,

@@ -91,7 +91,10 @@ const PEOPLE = `
   used as (
     insert into identity.credential_uses (tenant_id, credential, last_used_at, last_address)
     select $1, 'api_key:' || n, now(), '127.0.0.1' from generate_series(1, 20) n
-    returning credential)
+    returning credential),
+  write_key as (
+    insert into telemetry.write_keys (tenant_id, id, name, created_by)
+    select $1, gen_random_uuid(), 'key ' || n, 'member:x' from generate_series(1, 10) n)
   insert into identity.credential_addresses (tenant_id, credential, address, first_used_at, last_used_at)
   select $1, credential, '127.0.0.1', now(), now() from used`;
 

@@ -16,6 +16,7 @@ export interface Quotas {
   readonly webhooks: number;
   /** Deliveries to a tenant's webhooks that are under way at a time; each webhook may have one in any case. */
   readonly concurrentDeliveries: number;
+  readonly writeKeys: number;
   /** Telemetry events a second that a tenant may go on sending to one process of ingest, and how many at once after a pause. */
   readonly eventsPerSecond: number;
   readonly eventsBurst: number;
@@ -45,6 +46,7 @@ export const PLANS = {
       exportsPerDay: 1,
       webhooks: 2,
       concurrentDeliveries: 4,
+      writeKeys: 5,
       // Ten seconds' worth: SDKs send what a device has collected while it was offline all at once.
       eventsPerSecond: 1_000,
       eventsBurst: 10_000,
@@ -64,6 +66,7 @@ export const PLANS = {
       exportsPerDay: 10,
       webhooks: 20,
       concurrentDeliveries: 32,
+      writeKeys: 50,
       eventsPerSecond: 20_000,
       eventsBurst: 200_000,
     },
@@ -83,6 +86,7 @@ export const PLANS = {
       exportsPerDay: 100,
       webhooks: 200,
       concurrentDeliveries: 128,
+      writeKeys: 1_000,
       eventsPerSecond: 200_000,
       eventsBurst: 2_000_000,
     },

@@ -1,5 +1,5 @@
 import { type Caller, type Principal, SETTLE } from '@holdfast/kernel';
-import { isOpenWhileSuspended, originOf, requestOf } from '@holdfast/http';
+import { isOpenWhileSuspended, isPublic, originOf, requestOf } from '@holdfast/http';
 import { callerOf, type Grant, type GrantPurpose, Grants, TenantSuspended } from '@holdfast/tenancy';
 import {
   applyDecorators,
@@ -46,6 +46,7 @@ export class AuthenticationGuard implements CanActivate {
       context.getHandler(),
       context.getClass(),
     ]);
+    if (isPublic(this.reflector, context)) return true;
     const request = requestOf(context);
     const credential = bearerOf(request);
     if (audience === 'operator') this.admitOperator(request, credential);

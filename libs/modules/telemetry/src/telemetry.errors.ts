@@ -19,3 +19,13 @@ export class RangeInverted extends DomainError {
     super('The range ends before it begins.');
   }
 }
+
+/** This installation has no key to sign write keys with. */
+export class WriteKeysNotConfigured extends DomainError {
+  readonly code = 'telemetry.not_configured';
+  readonly kind = 'refused';
+
+  constructor() {
+    super('This installation makes no write keys: its operator has set no WRITE_KEY_PRIVATE.');
+  }
+}

@@ -16,6 +16,7 @@ export const quotasView = z.object({
   exportsPerDay: quota,
   webhooks: quota,
   concurrentDeliveries: quota,
+  writeKeys: quota,
   eventsPerSecond: quota,
   eventsBurst: quota,
 } satisfies Record<keyof Quotas, z.ZodType>);

@@ -14,7 +14,7 @@ export { graphqlModule } from './graphql';
 export { MalformedBody, parseStrictJson } from './json-body';
 export { GraphQLJSONObject } from './json-scalar';
 export { ApiIdempotencyKey } from './openapi';
-export { isOpenWhileSuspended, Needs, OpenWhileSuspended } from './permission';
+export { isOpenWhileSuspended, isPublic, Needs, OpenWhileSuspended, Public } from './permission';
 export { type Problem, problemOf, type Refusal, refusalOf } from './problem';
 export { CallerOf, originOf, PrincipalOf, replyOf, requestOf } from './request';
 export { IdempotencyKey, IdempotencyKeyMissing, idempotencyOf } from './request';

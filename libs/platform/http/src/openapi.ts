@@ -119,7 +119,7 @@ function completed(document: OpenAPIObject): OpenAPIObject {
     }
     const answers = limited(operation.responses, reads.has(operation) ? [] : ['Holdfast-Receipt']);
     operation.responses = { ...answers, 429: tooMany, default: problem };
-    operation.security ??= [{ credential: [] }];
+    operation.security ??= 'x-public' in operation ? [] : [{ credential: [] }];
   }
   return document;
 }

@@ -25,6 +25,17 @@ export function isOpenWhileSuspended(reflector: Reflector, context: ExecutionCon
   return reflector.get<boolean | undefined>(OPEN_WHILE_SUSPENDED, context.getHandler()) === true;
 }
 
+const PUBLIC = 'holdfast:public';
+
+/** A route for everybody, credential or not: it says nothing of any tenant, and is limited by address alone. */
+export const Public = (): MethodDecorator =>
+  applyDecorators(SetMetadata(PUBLIC, true), ApiExtension('x-public', true));
+
+/** Whether the handler is such a route. */
+export function isPublic(reflector: Reflector, context: ExecutionContext): boolean {
+  return reflector.get<boolean | undefined>(PUBLIC, context.getHandler()) === true;
+}
+
 /** Writes each field's permission into its description, which is what a GraphQL client sees of a schema. */
 export function describePermissions(schema: GraphQLSchema): GraphQLSchema {
   for (const type of Object.values(schema.getTypeMap()).filter(isObjectType)) {

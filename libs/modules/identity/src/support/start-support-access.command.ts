@@ -25,6 +25,7 @@ const LASTING: ReadonlySet<Permission> = new Set([
   'issuers:write',
   'support:write',
   'webhooks:write',
+  'telemetry:write',
   'audit:write',
   'personal:write',
 ]);

@@ -37,6 +37,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'idempotency',
       'identity',
       'ledger',
+      'telemetry',
       'tenancy',
       'tenants',
       'webhooks',
@@ -93,6 +94,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'ledger.transfers': ['select', 'insert'],
       'tenancy.exemptions': ['select'],
       'tenancy.not_exported': ['select'],
+      'telemetry.write_keys': ['select', 'insert', 'update (revoked_at, version)'],
       'tenants.export_chunks': ['select', 'insert', 'delete'],
       'tenants.exports': ['select', 'insert', 'update'],
       'tenants.tasks': ['select', 'insert', 'update', 'delete'],
@@ -146,7 +148,11 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
 
   // Turns credentials into grants, and touches no table.
   holdfast_auth: {
-    schemas: ['auth'],
+    schemas: ['auth', 'telemetry'],
+    tables: {
+      'auth.tenants': ['select (id, state, plan)'],
+      'telemetry.write_keys': ['select (tenant_id, id, revoked_at)'],
+    },
     functions: [
       'auth.grant_for_key',
       'auth.grant_for_member',
