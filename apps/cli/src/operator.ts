@@ -8,6 +8,7 @@ import { OperatedGroups } from '@holdfast/events';
 import { IdentityModule } from '@holdfast/identity';
 import { callerOf, Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TenantDirectory, TenantsModule } from '@holdfast/tenants';
+import { WriteKeysModule, type WriteKeysOptions } from '@holdfast/telemetry';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
@@ -16,7 +17,12 @@ import { required, runningSystem } from './running-system';
 /** The modules that the operator's verbs call, without any server in front. */
 @Module({})
 class OperatorModule {
-  static forRoot(tenants: TenantDatabase, grants: Grants, ops: Database): DynamicModule {
+  static forRoot(
+    tenants: TenantDatabase,
+    grants: Grants,
+    ops: Database,
+    writeKeys: WriteKeysOptions,
+  ): DynamicModule {
     return {
       module: OperatorModule,
       imports: [
@@ -26,6 +32,7 @@ class OperatorModule {
         AuditModule,
         DeliveryModule,
         EventGroupsModule.forRoot(ops),
+        WriteKeysModule.forRoot(writeKeys),
       ],
     };
   }
@@ -60,7 +67,10 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
   const ops = open(system.databaseOpsUrl, 'DATABASE_OPS_URL');
   const grants = new Grants(auth);
   const tenants = new TenantDatabase(app);
-  const module = OperatorModule.forRoot(tenants, grants, ops);
+  const module = OperatorModule.forRoot(tenants, grants, ops, {
+    auth,
+    privateKey: system.writeKeyPrivate,
+  });
   const context = await NestFactory.createApplicationContext(module, {
     logger: ['error', 'fatal'],
     abortOnError: false,

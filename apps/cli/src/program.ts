@@ -9,6 +9,7 @@ import { addKeys } from './verbs/keys';
 import { addLedger } from './verbs/ledger';
 import { addProcesses } from './verbs/processes';
 import { addTenants } from './verbs/tenants';
+import { addWriteKeys } from './verbs/write-keys';
 
 /** The whole command line. Nothing that a verb needs is loaded before the verb runs, so `--help` answers at once. */
 export function createProgram(): Command {
@@ -23,6 +24,7 @@ export function createProgram(): Command {
   addAdministration(program);
   addTenants(program);
   addKeys(program);
+  addWriteKeys(program);
   addLedger(program);
   addAudit(program);
   addEvents(program);

@@ -1,6 +1,7 @@
 import { type Configs, environmentWith, readConfig } from '@holdfast/config';
 import { WrongUsage } from './failures';
 import { readDevFile } from './dev/dev-file';
+import { openDevSecrets } from './dev/dev-secrets';
 
 /**
  * The system that a verb is about: what the environment names, or else the `holdfast dev` that runs in this directory.
@@ -18,7 +19,11 @@ export function runningSystem(): Configs['cli'] {
   // The roles' URLs follow from the administrator's, as they do for `holdfast dev` itself.
   return readConfig(
     'cli',
-    environmentWith({ DATABASE_ADMIN_URL: running.database.admin, NODE_ENV: 'development' }),
+    environmentWith({
+      DATABASE_ADMIN_URL: running.database.admin,
+      NODE_ENV: 'development',
+      WRITE_KEY_PRIVATE: openDevSecrets(config.directory).writeKeyPrivate,
+    }),
   );
 }
 

@@ -49,6 +49,10 @@ export async function makeDemo(
       tenants.push(tenant);
       saveDevSecrets(directory, { ...secrets, tenants });
     }
+    if (tenant.writeKey === null) {
+      const writeKey = await makeWriteKey(new Client(api, tenant.adminKey));
+      tenants[tenants.indexOf(tenant)] = { ...tenant, writeKey };
+    }
     const done = index * TRANSFERS_PER_TENANT;
     await makeLedger(new Client(api, tenant.adminKey), slug, (posted) => step.progress(done + posted, total));
   }
@@ -68,6 +72,13 @@ async function makeTenant(operator: Client, slug: string, name: string): Promise
   });
   if (!secret) throw new DemoFailed(`The API showed no key for ${slug}.`);
   return { id, slug, adminKey: secret, writeKey: null };
+}
+
+/** A replay shows the same key again. */
+async function makeWriteKey(client: Client): Promise<string> {
+  const { id, key } = await client.post('/v1/telemetry/write-keys', 'demo write key', { name: 'demo' });
+  if (!key) throw new DemoFailed(`The API showed no text of the write key ${id}.`);
+  return key;
 }
 
 async function makeLedger(client: Client, slug: string, onPosted: (posted: number) => void): Promise<void> {
@@ -152,6 +163,7 @@ function transferNumber(number: number): {
 interface Made {
   readonly id: string;
   readonly secret?: string | null;
+  readonly key?: string | null;
 }
 
 /** Requests with one credential. */

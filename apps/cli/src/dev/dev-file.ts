@@ -7,7 +7,7 @@ export interface DemoTenant {
   readonly slug: string;
   /** An API key that may do everything in the tenant. */
   readonly adminKey: string;
-  /** A public key that may only send telemetry; null until ingest takes any. */
+  /** A public key that may only send telemetry; null in a demo that was not completed. */
   readonly writeKey: string | null;
 }
 

@@ -17,8 +17,8 @@ export function devTable(running: DevFile, operatorKey: string, directory: strin
     ],
   );
   const keys = columns(
-    ['tenant', 'id', 'key'],
-    tenants.map(({ slug, id, adminKey }) => [slug, id, adminKey]),
+    ['tenant', 'id', 'key', 'write key'],
+    tenants.map(({ slug, id, adminKey, writeKey }) => [slug, id, adminKey, writeKey ?? 'none']),
   );
   const [first] = tenants;
   const next = first

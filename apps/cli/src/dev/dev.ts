@@ -177,7 +177,9 @@ async function startServers(
 }
 
 async function withDemo({ directory, options }: Dev, api: string, secrets: DevSecrets): Promise<DevSecrets> {
-  if (!options.demo || secrets.demoDone) return secrets;
+  // A demo that an earlier release has made lacks write keys.
+  const isComplete = secrets.demoDone && secrets.tenants.every(({ writeKey }) => writeKey !== null);
+  if (!options.demo || isComplete) return secrets;
   let made = secrets;
   await showStep('Demo', async (step) => {
     made = await makeDemo(api, directory, secrets, step);

@@ -34,7 +34,7 @@ describe('CreateWriteKey', () => {
   });
 
   it('makes as many as the plan includes, also when some are revoked at once', async () => {
-    const caller = await { ...(await app.database.caller()), plan: 'free' };
+    const caller = { ...(await app.database.caller()), plan: 'free' };
     const { writeKeys } = PLANS.free.quotas;
     const make = (): Promise<{ readonly id: string }> => app.do(new CreateWriteKey(caller, { name: 'key' }));
     const made = await Promise.allSettled(Array.from({ length: writeKeys + 2 }, make));
