@@ -85,7 +85,10 @@ describe('holdfast dev', () => {
     const server = postgresPid(checkout)!;
     const { code, stdout } = await dev.signal('SIGINT');
     expect(code).toBe(0);
-    for (const { adminKey } of running.tenants) expect(stdout).toContain(adminKey);
+    for (const { adminKey, writeKey } of running.tenants) {
+      expect(writeKey).toMatch(/^hfw_/);
+      for (const key of [adminKey, writeKey]) expect(stdout).toContain(key);
+    }
     expect(lives(server)).toBe(false);
     expect(postgresPid(checkout)).toBeUndefined();
   });

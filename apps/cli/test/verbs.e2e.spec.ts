@@ -78,6 +78,17 @@ describe('The verbs, beside a running holdfast dev', () => {
     ]);
   });
 
+  test('make, show and revoke write keys, signed as the API signs them', async () => {
+    const made = await json<{ id: string; key: string }>('write-key', 'create', 'initech', '--name', 'shop');
+    const reason = ['--reason', 'Ticket 4711: to see write keys'];
+    const { secret } = await json<{ secret: string }>('key', 'create', 'initech', ...reason);
+    const headers = { authorization: `Bearer ${secret}` };
+    const shown = await fetch(`${running.api}/v1/telemetry/write-keys`, { headers });
+    expect(await shown.json()).toMatchObject({ data: [{ id: made.id, name: 'shop', key: made.key }] });
+    expect((await run('write-key', 'revoke', 'initech', made.id)).code).toBe(0);
+    expect((await run('write-key', 'list', 'initech')).stdout).toMatch(/shop .*revoked .*hfw_/);
+  });
+
   test('print events as they come, until they are interrupted', async () => {
     const { id } = await json<{ id: string }>('tenant', 'create', 'dunder');
     const types = 'tenants.*,identity.*';

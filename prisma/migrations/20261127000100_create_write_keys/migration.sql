@@ -34,6 +34,7 @@ create trigger refuse_lasting before insert on telemetry.write_keys
 insert into tenancy.not_exported (relation, reason) values
   ('telemetry.write_keys', 'signed for this tenant by this installation; where the tenant goes it makes its own');
 insert into tenancy.exemptions (rule, object, reason, owner) values
+  (4, 'telemetry.write_keys holdfast_auth_reads', 'lists which keys of all tenants are revoked; it may read their ids alone', 'telemetry'),
   (18, 'telemetry.list_key_states', 'ingest is told which keys and tenants to refuse, as fingerprints that say nothing to others', 'telemetry');
 
 -- `telemetry:write` for those who are admins already; see 20261126210210_permit_closing_periods.
