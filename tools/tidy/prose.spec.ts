@@ -39,7 +39,7 @@ const variables: Rule = (files) => {
 };
 
 const commands: Rule = (files) =>
-  names(files, /(?:`|npx )holdfast ([a-z]+)(?: ([a-z-]+))?/g, (verb = '', below = '') => {
+  names(files, /(?:`|npx )holdfast ([a-z-]+)(?: ([a-z-]+))?/g, (verb = '', below = '') => {
     const known = verbs.get(verb);
     return !known || (known.length > 0 && below !== '' && !known.includes(below));
   });

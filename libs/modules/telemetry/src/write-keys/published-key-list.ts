@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
-import { type Database, statement, SystemTx } from '@holdfast/database';
+import { type Database, SystemTx } from '@holdfast/database';
 import { type KeyListContents, signKeyList, type WriteKeySigner } from '@holdfast/ingest';
+import { type KeyStateRow, listKeyStates } from './key-states.sql';
 
 /** The list as it is answered. */
 export interface PublishedList {
@@ -10,38 +11,11 @@ export interface PublishedList {
   readonly etag: string;
 }
 
-interface KeyStateRow {
-  readonly as_of_ms: number;
-  readonly kind: 'revoked' | 'suspended' | 'plan' | null;
-  readonly plan: string | null;
-  readonly fingerprint: string | null;
-}
-
 /**
  * Far more than an installation has; ingest reads as much. One that has more is not told of the rest, so it is told nothing: the last
  * list holds, and ingest shows how old it is.
  */
 const ROWS_MAX = 1_000_000;
-
-// A fingerprint is the beginning of the SHA-256 of the id's bytes, as fingerprintOf makes it. The left join answers one row
-// where there is nothing to tell.
-const LIST_KEY_STATES = statement<KeyStateRow>(
-  'telemetry.list_key_states',
-  `select extract(epoch from clock_timestamp())::float8 * 1000 as as_of_ms, s.kind, s.plan,
-     rtrim(translate(encode(substring(sha256(uuid_send(s.id)) for 16), 'base64'), '+/', '-_'), '=') as fingerprint
-   from (values (1)) one (row)
-   left join (
-     select 'revoked' as kind, null as plan, k.id
-     from telemetry.write_keys k
-     where k.revoked_at is not null
-     union all
-     select 'suspended', null, t.id from auth.tenants t where t.state <> 'active'
-     union all
-     select 'plan', t.plan, t.id from auth.tenants t where t.plan <> 'standard' and t.state = 'active'
-   ) s on true
-   order by s.kind, s.plan, s.id
-   limit $1`,
-);
 
 /** How long an answer is given again: many processes of ingest cost one look into the database. */
 const FRESH_MS = 2_000;
@@ -74,7 +48,7 @@ export class PublishedKeyList {
   private async make(signer: WriteKeySigner): Promise<PublishedList> {
     const rows = await this.auth.transaction(
       (connection) => new SystemTx(connection, 'read only'),
-      (tx) => tx.last(LIST_KEY_STATES, [ROWS_MAX + 1]),
+      (tx) => listKeyStates(tx, ROWS_MAX + 1),
     );
     if (rows.length > ROWS_MAX) throw new Error('the list of revoked write keys is longer than ingest reads');
     const contents = contentsOf(rows);
