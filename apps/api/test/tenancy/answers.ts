@@ -4,8 +4,8 @@ const ANY_UUID = new RegExp(UUID, 'gi');
 const INSTANT = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g;
 /** What stands for nobody: the nil id, and in examples an id of a moment at which nothing was made, a key of no random signs. */
 const EXAMPLE = /^(?:0{8}-(?:0{4}-){3}0{12}$|019a0000-0000-7000-8000-0000|hf_[a-z]+_0+$)/;
-/** Keys and tokens, and the secrets of webhooks, which are base64. */
-const SECRET = /\b(?:hf[a-z]*_[A-Za-z0-9_]{4,}|wh(?:sec|pk)_[A-Za-z0-9+/=]{4,})/g;
+/** Keys and tokens, write keys in base64url among them, and the secrets of webhooks, which are base64. */
+const SECRET = /\b(?:hf[a-z]*_[A-Za-z0-9_-]{4,}|wh(?:sec|pk)_[A-Za-z0-9+/=]{4,})/g;
 /** What differs between any two answers, or repeats what was asked. */
 const OF_THE_REQUEST = new Set(['requestId', 'instance']);
 /** Headers whose value is the request's, the clock's or a counter's. */
