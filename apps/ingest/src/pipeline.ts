@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { ClickHouseSink } from '@holdfast/clickhouse';
+import { ClickHouseSink, RollUps } from '@holdfast/clickhouse';
 import type { IngestConfig } from '@holdfast/config';
 import { Intake, KeyList, type TelemetrySink, WriteKeyVerifier } from '@holdfast/ingest';
 import { KafkaBroker, kafkaOptionsOf, KafkaSink } from '@holdfast/kafka';
@@ -12,6 +12,7 @@ export class Pipeline {
   readonly verifier: WriteKeyVerifier;
   readonly keyList: KeyList;
   readonly intake: Intake;
+  private readonly rollUps: RollUps;
   private readonly sinks: readonly TelemetrySink[];
 
   constructor(config: IngestConfig, logger: Logger) {
@@ -19,6 +20,8 @@ export class Pipeline {
     this.verifier = new WriteKeyVerifier(config.writeKeyPublic);
     this.keyList = new KeyList({ verifier: this.verifier, apiUrl, directory, logger });
     this.sinks = sinksOf(config);
+    const onError = (err: unknown): void => logger.warn({ err }, 'rolling up tracked events');
+    this.rollUps = new RollUps({ url: config.clickhouseUrl }, { onError });
     this.intake = new Intake({
       sinks: this.sinks,
       planOf: (holder) => this.keyList.stateOf(holder).plan,
@@ -33,13 +36,14 @@ export class Pipeline {
   start(): void {
     this.keyList.start();
     this.intake.start();
+    this.rollUps.start();
   }
 
   /** Stores what is in memory within the time, and spills the rest. */
   async stop(deadlineMs: number): Promise<void> {
     await this.keyList.stop();
     await this.intake.drain(deadlineMs);
-    await Promise.all(this.sinks.map((sink) => sink.close()));
+    await Promise.all([this.rollUps.stop(), ...this.sinks.map((sink) => sink.close())]);
   }
 }
 
