@@ -65,6 +65,28 @@ export async function deliverEvents(api: TestApi, tenantId: string, type: string
   const [first] = events;
   const all = first ? [...events, { ...first, id: newId(), type }] : [];
   await new ClickHouseConsumer(telemetry).deliver(all, newId());
+  await telemetry.insert('telemetry.tracked', [trackedRow(tenantId, type)], newId());
   const caller = await database.caller(tenantId);
   await database.tenants(1).transaction(caller, (tx) => new UsageConsumer().deliver(tx, all));
+}
+
+/** An event that the tenant's software tracked, marked wherever there is a text. */
+function trackedRow(tenantId: string, mark: string): object {
+  const at = new Date().toISOString().replace('T', ' ').replace('Z', '');
+  return {
+    tenant_id: tenantId,
+    message_id: `${mark}-message`,
+    kind: 'track',
+    name: mark,
+    user_id: mark,
+    anonymous_id: `${mark}-anonymous`,
+    group_id: `${mark}-group`,
+    at,
+    made_at: String(Date.now()),
+    received_at: at,
+    key_id: newId(),
+    keep_days: 30,
+    properties: { plan: mark },
+    context: {},
+  };
 }

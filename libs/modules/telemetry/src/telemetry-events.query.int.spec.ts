@@ -60,14 +60,19 @@ describe.each(TestClickHouse.kinds())('Telemetry over %s', (kind) => {
     expect((await list(caller)).data).toEqual([
       {
         id: event.id,
+        kind: 'domain',
         type: 'test.thing.happened',
         at: '2026-11-20T10:00:00.123456Z',
         stream: { type: 'test.thing', id: event.streamId, version: '9007199254740993' },
+        userId: null,
+        anonymousId: null,
+        groupId: null,
         actor: 'key:test',
         act: null,
         requestId: 'request',
         traceparent: null,
         data: event.data,
+        context: null,
       },
     ]);
   });
@@ -177,7 +182,7 @@ describe('Telemetry while the store is away', () => {
 
   const list = (store: TelemetryStore) =>
     new TelemetryEventsHandler(store).execute(
-      new TelemetryEvents(callerOf(newId()), telemetryEventsInput.parse({})),
+      new TelemetryEvents(callerOf(newId()), telemetryEventsInput.parse({ from: new Date().toISOString() })),
     );
   const unavailable = { code: 'telemetry.unavailable', kind: 'unavailable', retryAfterSeconds: 2 };
 

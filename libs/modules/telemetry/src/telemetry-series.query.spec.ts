@@ -1,4 +1,5 @@
-import { seriesRange, telemetrySeriesInput } from './telemetry-series.query';
+import { seriesRange } from './telemetry-range';
+import { telemetrySeriesInput } from './telemetry-series.query';
 
 const NOW = Date.parse('2026-11-20T10:20:30.456Z');
 

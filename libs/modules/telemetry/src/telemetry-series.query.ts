@@ -1,34 +1,27 @@
-import { instantSchema } from '@holdfast/kernel';
 import { type TelemetryStatement, TelemetryStore } from '@holdfast/clickhouse';
+import { instantSchema } from '@holdfast/kernel';
 import { TenantQuery } from '@holdfast/cqrs';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
-import { eventTypeSchema } from './telemetry-event-view';
-import { RangeInverted, RangeTooLong } from './telemetry.errors';
+import { eventKindSchema, eventTypeSchema } from './telemetry-event-view';
+import { INTERVALS, intervalSchema, rolledUpWithin, seriesRange } from './telemetry-range';
 
-/** Intervals in seconds, and how far back a series goes that names no beginning. */
-const INTERVALS = {
-  minute: { seconds: 60, points: 60 },
-  hour: { seconds: 3_600, points: 24 },
-  day: { seconds: 86_400, points: 30 },
-} as const;
-
-/** A day of minutes, two months of hours, four years of days. */
-const POINTS_MAX = 1_500;
-
-/** What to count, by which interval, over which range. */
-export const telemetrySeriesInput = z.strictObject({
-  event: eventTypeSchema.meta({ description: 'The type of the events to count.' }),
-  interval: z
-    .enum(['minute', 'hour', 'day'])
-    .default('hour')
-    .meta({ description: 'Length of a point, in UTC.' }),
+/** By which interval to count, over which range. */
+export const seriesBounds = {
+  interval: intervalSchema.default('hour').meta({ description: 'Length of a point, in UTC.' }),
   from: instantSchema
     .optional()
     .meta({ description: 'Beginning; absent: an hour of minutes, a day of hours, 30 days.' }),
   to: instantSchema
     .optional()
     .meta({ description: 'End, not included; absent: the end of the current interval.' }),
+};
+
+/** What to count, by which interval, over which range. */
+export const telemetrySeriesInput = z.strictObject({
+  event: eventTypeSchema.meta({ description: 'The type, or the name, of the events to count.' }),
+  kind: eventKindSchema.optional().meta({ description: 'Only domain events, or those of one call.' }),
+  ...seriesBounds,
 });
 
 /** Events in the interval that begins at `at`. */
@@ -53,11 +46,33 @@ export class TelemetrySeries extends TenantQuery<
 
 // Every interval divides a UTC day, and the epoch begins one, so whole steps of the epoch are whole intervals.
 const COUNT: TelemetryStatement<{ readonly point: string; readonly events: string }> = {
-  text: `select toDateTime(intDiv(toUnixTimestamp(at), {step:UInt32}) * {step:UInt32}, 'UTC') as point, count() as events
-    from telemetry.tenant_events(tenant_id = {tenant_id:UUID})
-    where type = {type:String}
-      and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
-      and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+  text: `select toDateTime(intDiv(second, {step:UInt32}) * {step:UInt32}, 'UTC') as point, sum(counted) as events
+    from (
+      select toUnixTimestamp(hour) as second, sum(events) as counted
+      from telemetry.tenant_hours(tenant_id = {tenant_id:UUID})
+      where name = {event:String}
+        and ({kind:String} = '' or kind = {kind:String})
+        and hour >= parseDateTimeBestEffort({rolled_from:String}, 'UTC')
+        and hour < parseDateTimeBestEffort({rolled_to:String}, 'UTC')
+      group by second
+      union all
+      select intDiv(toUnixTimestamp(at), {step:UInt32}) * {step:UInt32} as second, count() as counted
+      from telemetry.tenant_tracked(tenant_id = {tenant_id:UUID})
+      where name = {event:String}
+        and ({kind:String} = '' or kind = {kind:String})
+        and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
+        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+        and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC'))
+      group by second
+      union all
+      select intDiv(toUnixTimestamp(at), {step:UInt32}) * {step:UInt32} as second, count() as counted
+      from telemetry.tenant_events(tenant_id = {tenant_id:UUID})
+      where type = {event:String}
+        and ({kind:String} = '' or {kind:String} = 'domain')
+        and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
+        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+      group by second
+    )
     group by point
     order by point
     limit 2000`,
@@ -68,25 +83,15 @@ export class TelemetrySeriesHandler implements IQueryHandler<TelemetrySeries> {
   constructor(private readonly store: TelemetryStore) {}
 
   async execute({ caller, input }: TelemetrySeries): Promise<{ data: TelemetryPoint[] }> {
-    const step = INTERVALS[input.interval].seconds;
+    const { event, kind = '', interval } = input;
+    const step = INTERVALS[interval].seconds;
     const range = seriesRange(input, Date.now());
-    const rows = await this.store.read(caller.tenantId, COUNT, { ...range, type: input.event, step });
+    // A minute is not a whole hour: none is read from roll-ups.
+    const rolledUp =
+      interval === 'minute'
+        ? { rolled_from: range.from, rolled_to: range.from }
+        : await rolledUpWithin(this.store, caller.tenantId, range);
+    const rows = await this.store.read(caller.tenantId, COUNT, { ...range, ...rolledUp, event, kind, step });
     return { data: rows.map(({ point, events }) => ({ at: point, count: Number(events) })) };
   }
-}
-
-type Bounds = Pick<z.output<typeof telemetrySeriesInput>, 'interval' | 'from' | 'to'>;
-
-/** The range of a series. Throws RangeInverted, and RangeTooLong rather than cutting a series short unseen. */
-export function seriesRange(
-  { interval, from, to }: Bounds,
-  nowMs: number,
-): { readonly from: string; readonly to: string } {
-  const { seconds, points } = INTERVALS[interval];
-  const stepMs = seconds * 1_000;
-  const endMs = to === undefined ? (Math.floor(nowMs / stepMs) + 1) * stepMs : Date.parse(to);
-  const startMs = from === undefined ? endMs - points * stepMs : Date.parse(from);
-  if (startMs > endMs) throw new RangeInverted();
-  if (endMs - startMs > POINTS_MAX * stepMs) throw new RangeTooLong(POINTS_MAX);
-  return { from: from ?? new Date(startMs).toISOString(), to: to ?? new Date(endMs).toISOString() };
 }

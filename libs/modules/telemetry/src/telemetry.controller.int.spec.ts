@@ -123,6 +123,15 @@ describe('Telemetry over HTTP', () => {
     ['series?event=a&interval=week', 422, 'request.invalid'],
     ['series?event=a&interval=minute&from=2020-01-01T00:00:00Z', 422, 'telemetry.range_too_long'],
     ['series?event=a&from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z', 422, 'telemetry.range_inverted'],
+    ['top?by=secret', 422, 'request.invalid'],
+    ['top?from=2026-01-01T00:00:00Z&to=2026-03-01T00:00:00Z', 422, 'telemetry.range_too_long'],
+    ['users?kind=domain', 422, 'request.invalid'],
+    ['users?interval=day&from=2025-01-01T00:00:00Z', 422, 'telemetry.range_too_long'],
+    ['funnels?steps=a', 422, 'request.invalid'],
+    ['funnels?steps=a,b,a', 422, 'request.invalid'],
+    ['funnels?steps=a,b,c,d,e,f,g,h,i,j,k', 422, 'request.invalid'],
+    ['users/u/timeline?user=other', 422, 'request.invalid'],
+    ['ingest?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z', 422, 'telemetry.range_inverted'],
   ])('refuses %s', async (rest, status, code) => {
     expect(await get(`/v1/telemetry/${rest}`)).toMatchObject({ status, body: { code } });
   });
@@ -136,13 +145,42 @@ describe('Telemetry over HTTP', () => {
   });
 
   it('answers the same over GraphQL', async () => {
-    const fields = 'id type at stream { type id version } actor act requestId traceparent data';
+    const fields =
+      'id kind type at stream { type id version } userId anonymousId groupId actor act requestId traceparent data context';
     const query = `{ telemetryEvents(first: 2, type: null) { edges { cursor node { ${fields} } } pageInfo { hasNextPage endCursor } } }`;
     const { data } = await graphql(query);
     const rest = await get('/v1/telemetry/events?limit=2');
     expect(data.telemetryEvents.edges.map((edge: { node: unknown }) => edge.node)).toEqual(rest.body.data);
     expect(data.telemetryEvents.pageInfo).toEqual({ hasNextPage: true, endCursor: rest.body.nextCursor });
     expect((await graphql(query, 'other')).data.telemetryEvents.edges).toEqual([]);
+  });
+
+  it('answers every figure the same over GraphQL', async () => {
+    const range = 'from=2026-11-20T00:00:00Z&to=2026-11-21T00:00:00Z';
+    const args = 'from: "2026-11-20T00:00:00Z", to: "2026-11-21T00:00:00Z"';
+    const { data } = await graphql(`{
+      telemetryTop(by: "properties.times", ${args}) { value count }
+      telemetryUsers(${args}) { users data { at users } }
+      telemetryFunnel(steps: ["test.bell.rung", "a,b"], ${args}) { event users }
+      telemetryIngest(${args}) { data { lane outcome reason count } badRows { id at keyId reason sample } }
+      telemetryTimeline(userId: "nobody", ${args}) { edges { node { id } } }
+    }`);
+    const rest = await Promise.all(
+      [
+        `top?by=properties.times&${range}`,
+        `users?${range}`,
+        `funnels?steps=test.bell.rung,a%5C,b&${range}`,
+        `ingest?${range}`,
+        `users/nobody/timeline?${range}`,
+      ].map(async (path) => (await get(`/v1/telemetry/${path}`)).body),
+    );
+    expect(data.telemetryTop).toEqual(rest[0].data);
+    expect(data.telemetryTop).toHaveLength(3);
+    expect(data.telemetryUsers).toEqual(rest[1]);
+    expect(data.telemetryFunnel).toEqual(rest[2].data);
+    expect(data.telemetryFunnel[1]).toEqual({ event: 'a,b', users: 0 });
+    expect(data.telemetryIngest).toEqual(rest[3]);
+    expect(data.telemetryTimeline.edges).toEqual(rest[4].data);
   });
 
   it('answers 503 with Retry-After while the store is away', async () => {

@@ -29,3 +29,13 @@ export class WriteKeysNotConfigured extends DomainError {
     super('This installation makes no write keys: its operator has set no WRITE_KEY_PRIVATE.');
   }
 }
+
+/** The range of a query that reads single events is longer than one may be. */
+export class RangeTooWide extends DomainError {
+  readonly code = 'telemetry.range_too_long';
+  readonly kind = 'refused';
+
+  constructor(daysMax: number) {
+    super(`The range of this query has at most ${daysMax} days.`);
+  }
+}

@@ -1,7 +1,12 @@
 import { TelemetryStore } from '@holdfast/clickhouse';
 import { type DynamicModule, Module } from '@nestjs/common';
-import { TelemetryEventsHandler } from './telemetry-events.query';
+import { TelemetryEventsHandler, TelemetryTimelineHandler } from './telemetry-events.query';
+import { TelemetryFiguresResolver } from './telemetry-figures.resolver';
+import { TelemetryFunnelHandler } from './telemetry-funnel.query';
+import { TelemetryIngestHandler } from './telemetry-ingest.query';
 import { TelemetrySeriesHandler } from './telemetry-series.query';
+import { TelemetryTopHandler } from './telemetry-top.query';
+import { TelemetryUsersHandler } from './telemetry-users.query';
 import { TelemetryController } from './telemetry.controller';
 import { TelemetryResolver } from './telemetry.resolver';
 
@@ -15,8 +20,14 @@ export class TelemetryModule {
       providers: [
         { provide: TelemetryStore, useValue: store },
         TelemetryEventsHandler,
+        TelemetryTimelineHandler,
         TelemetrySeriesHandler,
+        TelemetryTopHandler,
+        TelemetryUsersHandler,
+        TelemetryFunnelHandler,
+        TelemetryIngestHandler,
         TelemetryResolver,
+        TelemetryFiguresResolver,
       ],
     };
   }

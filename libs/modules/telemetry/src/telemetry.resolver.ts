@@ -11,8 +11,8 @@ import {
 } from '@holdfast/http';
 import { QueryBus } from '@nestjs/cqrs';
 import { Args, ArgsType, ObjectType, Query, Resolver } from '@nestjs/graphql';
-import { telemetryEventView, telemetryStreamView } from './telemetry-event-view';
-import { TelemetryEvents, telemetryEventsInput } from './telemetry-events.query';
+import { telemetryEventView, telemetryStreamView, userIdSchema } from './telemetry-event-view';
+import { TelemetryEvents, telemetryEventsInput, TelemetryTimeline } from './telemetry-events.query';
 import { telemetryPointView, TelemetrySeries, telemetrySeriesInput } from './telemetry-series.query';
 
 @ObjectType()
@@ -29,20 +29,54 @@ export class TelemetryEventConnection extends connectionOf(TelemetryEvent) {}
 @ObjectType({ description: 'Events in the interval that begins at `at`.' })
 export class TelemetryPoint extends dto(telemetryPointView, 'output') {}
 
-const { type, from, to } = telemetryEventsInput.shape;
+const filters = telemetryEventsInput.shape;
 
 // A GraphQL client may send null for what it leaves out.
 @ArgsType()
 export class TelemetryEventsArgs extends dto(
-  PageArgs.schema.extend({ type: type.nullable(), from: from.nullable(), to: to.nullable() }),
+  PageArgs.schema.extend({
+    type: filters.type.nullable(),
+    kind: filters.kind.nullable(),
+    user: filters.user.nullable(),
+    from: filters.from.nullable(),
+    to: filters.to.nullable(),
+  }),
+  'args',
+) {}
+
+@ArgsType()
+export class TelemetryTimelineArgs extends dto(
+  PageArgs.schema.extend({
+    userId: userIdSchema,
+    type: filters.type.nullable(),
+    kind: filters.kind.nullable(),
+    from: filters.from.nullable(),
+    to: filters.to.nullable(),
+  }),
   'args',
 ) {}
 
 @ArgsType()
 export class TelemetrySeriesArgs extends dto(
-  telemetrySeriesInput.extend({ from: from.nullable(), to: to.nullable() }),
+  telemetrySeriesInput.extend({ kind: filters.kind.nullable(), from: filters.from.nullable(), to: filters.to.nullable() }),
   'args',
 ) {}
+
+/** Filters without the nulls. */
+function filtersOf<Kind extends string>(args: {
+  readonly type?: string | null | undefined;
+  readonly kind?: Kind | null | undefined;
+  readonly from?: string | null | undefined;
+  readonly to?: string | null | undefined;
+}) {
+  const { type, kind, from, to } = args;
+  return {
+    type: type ?? undefined,
+    kind: kind ?? undefined,
+    from: from ?? undefined,
+    to: to ?? undefined,
+  };
+}
 
 @Resolver(() => TelemetryEvent)
 export class TelemetryResolver {
@@ -54,10 +88,20 @@ export class TelemetryResolver {
     @CallerOf() caller: Caller,
     @Args() args: TelemetryEventsArgs,
   ): Promise<TelemetryEventConnection> {
-    const filters = { type: args.type ?? undefined, from: args.from ?? undefined, to: args.to ?? undefined };
-    return toConnection(
-      await this.queries.execute(new TelemetryEvents(caller, { ...pageInputOf(args), ...filters })),
-    );
+    const input = { ...pageInputOf(args), ...filtersOf(args), user: args.user ?? undefined };
+    return toConnection(await this.queries.execute(new TelemetryEvents(caller, input)));
+  }
+
+  @Query(() => TelemetryEventConnection, {
+    description: 'The domain events and tracked events of one user, newest first.',
+  })
+  @Needs('telemetry:read')
+  async telemetryTimeline(
+    @CallerOf() caller: Caller,
+    @Args() args: TelemetryTimelineArgs,
+  ): Promise<TelemetryEventConnection> {
+    const input = { ...pageInputOf(args), ...filtersOf(args), userId: args.userId };
+    return toConnection(await this.queries.execute(new TelemetryTimeline(caller, input)));
   }
 
   @Query(() => [TelemetryPoint], {
@@ -69,7 +113,8 @@ export class TelemetryResolver {
     @Args() args: TelemetrySeriesArgs,
   ): Promise<TelemetryPoint[]> {
     const { event, interval } = args;
-    const range = { from: args.from ?? undefined, to: args.to ?? undefined };
-    return (await this.queries.execute(new TelemetrySeries(caller, { event, interval, ...range }))).data;
+    const { kind, from, to } = filtersOf(args);
+    return (await this.queries.execute(new TelemetrySeries(caller, { event, interval, kind, from, to })))
+      .data;
   }
 }

@@ -97,7 +97,7 @@ export class RollUps {
         if (!signal.aborted) this.options.onError(error);
       }
       // Full jitter keeps processes that began together from looking together.
-      await sleep(LOOK_MS * (0.5 + Math.random()), undefined, { signal, ref: false }).catch(() => {});
+      await sleep(LOOK_MS * (0.5 + Math.random()), undefined, { signal, ref: false }).catch(() => {}); // Stopped.
     }
   }
 }

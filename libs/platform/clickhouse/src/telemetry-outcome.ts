@@ -1,4 +1,5 @@
 import { histogram } from '@holdfast/observability';
+import { limitOf, QueryTooLarge } from './query-too-large';
 import { TelemetryUnavailable } from './telemetry-unavailable';
 
 const requestSeconds = histogram({
@@ -37,8 +38,11 @@ export async function guarded<T>(operation: Operation, work: () => Promise<T>): 
     stop({ outcome: 'ok' });
     return result;
   } catch (error) {
-    const outage = isOutage(error);
+    // Only a read has limits of its own: an insert that takes too long says nothing of whether its rows are stored.
+    const limit = operation === 'read' ? limitOf(error) : undefined;
+    const outage = !limit && isOutage(error);
     stop({ outcome: outage ? 'unavailable' : 'failed' });
+    if (limit) throw new QueryTooLarge(limit, error);
     throw outage ? new TelemetryUnavailable(error) : error;
   }
 }

@@ -47,6 +47,16 @@ describe.each(TestClickHouse.kinds())('TelemetryStore over %s', (kind) => {
     ]);
   });
 
+  it.each([
+    ['telemetry.query_too_large', 'select sum(number) from numbers(200000000)'],
+    ['telemetry.query_memory_exceeded', 'select length(groupArray(number)) from numbers(99000000)'],
+  ])('refuses with %s what exceeds a limit, and goes on', async (code, text) => {
+    for (let read = 0; read < 6; read += 1)
+      await expect(store.read(newId(), { text }, {})).rejects.toMatchObject({ code, kind: 'refused' });
+    expect(store.isOpenForReads).toBe(true);
+    expect(await store.read(newId(), COUNT, {})).toEqual([{ events: '0' }]);
+  });
+
   it('says what is wrong with a statement, and goes on', async () => {
     await expect(store.read(newId(), { text: 'select nothing_of_the_kind' }, {})).rejects.toMatchObject({
       code: '47',

@@ -117,8 +117,7 @@ export class KeyList {
     const { signal } = this.stopped;
     while (!signal.aborted) {
       await this.poll();
-      // Rejects when it is stopped, which the loop sees.
-      await sleep(this.options.pollMs ?? POLL_MS, undefined, { signal, ref: false }).catch(() => {});
+      await sleep(this.options.pollMs ?? POLL_MS, undefined, { signal, ref: false }).catch(() => {}); // Stopped.
     }
   }
 

@@ -3,7 +3,6 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Caller, newId } from '@holdfast/kernel';
 import { Database, SystemTx } from '@holdfast/database';
-import type { TenantDatabase } from '@holdfast/tenancy';
 import { TestDatabase, TestVault } from '@holdfast/testing';
 import { openingOf } from './commitment';
 import { KeyDirectory } from './key-directory';
@@ -14,7 +13,7 @@ describe('A vault behind the restore of a backup', () => {
   const keys = new TestVault();
   let database: TestDatabase;
   let admin: Database;
-  let tenants: TenantDatabase;
+  let tenants: ReturnType<TestDatabase['tenants']>;
   let caller: Caller;
 
   beforeAll(async () => {

@@ -1,0 +1,105 @@
+import { type TelemetryStatement, TelemetryStore } from '@holdfast/clickhouse';
+import { TenantQuery, wholeNumber } from '@holdfast/cqrs';
+import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
+import { z } from 'zod';
+import { eventTypeSchema } from './telemetry-event-view';
+import { rangeInput, rowsRange } from './telemetry-range';
+
+const STEPS_MAX = 10;
+
+/** The steps as a list: what the query takes, and GraphQL. */
+export const funnelSteps = z
+  .array(eventTypeSchema)
+  .min(2)
+  .max(STEPS_MAX)
+  .refine((steps) => new Set(steps).size === steps.length, 'A step is there once.');
+
+/** Names parted by commas, since a query string has no lists; a comma or a backslash of a name stands behind a backslash. */
+function stepsOf(given: unknown): unknown {
+  if (typeof given !== 'string') return given;
+  return [...given.matchAll(/(?:^|,)((?:[^,\\]|\\.)*)/gsu)].map(([, step = '']) =>
+    step.replace(/\\(.)/gsu, '$1'),
+  );
+}
+
+/** Which steps, within which time, over which range. */
+export const telemetryFunnelInput = z.strictObject({
+  steps: z.preprocess(stepsOf, funnelSteps).meta({
+    description: '2 to 10 types or names in their order, parted by commas; `\\,` is a comma of a name.',
+    type: 'string',
+    example: 'Signed up,Ordered',
+  }),
+  windowSeconds: wholeNumber('Within how many seconds of the first step the others are counted.', {
+    minimum: 1,
+    maximum: 30 * 86_400,
+    standard: 86_400,
+  }),
+  ...rangeInput,
+});
+
+/** How many users have come to a step, by way of all before it. */
+export const telemetryFunnelStepView = z.object({ event: z.string(), users: z.int() });
+
+/** A step of a funnel. */
+export type TelemetryFunnelStep = z.output<typeof telemetryFunnelStepView>;
+
+/** The steps in their order. */
+export const telemetryFunnelAnswer = z.object({ data: z.array(telemetryFunnelStepView) });
+
+/**
+ * How many users have done the first step, how many of them then the second, and so on, each within the window from the first. Domain
+ * events count as steps of the member who acted, under the member's id.
+ */
+export class TelemetryFunnel extends TenantQuery<
+  z.output<typeof telemetryFunnelInput>,
+  { data: TelemetryFunnelStep[] }
+> {
+  readonly scope = 'telemetry:read';
+}
+
+// `windowFunnel` takes its conditions one by one; an index beyond the list gives an empty name, which no event that is read has. Of
+// several chains of a user the longest counts.
+const FUNNEL: TelemetryStatement<{ readonly level: number; readonly users: string }> = {
+  isLoose: true,
+  text: `select level, count() as users
+    from (
+      select distinct_id, windowFunnel({window:UInt64})(milliseconds,
+        step = 1, step = 2, step = 3, step = 4, step = 5, step = 6, step = 7, step = 8, step = 9, step = 10) as level
+      from (
+        select distinct_id, toUInt64(toUnixTimestamp64Milli(at)) as milliseconds, indexOf({steps:Array(String)}, toString(name)) as step
+        from telemetry.tenant_tracked(tenant_id = {tenant_id:UUID})
+        where name in {steps:Array(String)}
+          and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
+          and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+        union all
+        select substring(actor, 8) as distinct_id, toUInt64(toUnixTimestamp64Milli(at)) as milliseconds, indexOf({steps:Array(String)}, toString(type)) as step
+        from telemetry.tenant_events(tenant_id = {tenant_id:UUID})
+        where type in {steps:Array(String)}
+          and startsWith(actor, 'member:')
+          and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
+          and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+      )
+      where distinct_id != ''
+      group by distinct_id
+    )
+    where level > 0
+    group by level
+    order by level
+    limit 10`,
+};
+
+@QueryHandler(TelemetryFunnel)
+export class TelemetryFunnelHandler implements IQueryHandler<TelemetryFunnel> {
+  constructor(private readonly store: TelemetryStore) {}
+
+  async execute({ caller, input }: TelemetryFunnel): Promise<{ data: TelemetryFunnelStep[] }> {
+    const { steps, windowSeconds } = input;
+    const range = rowsRange(input, Date.now());
+    const parameters = { ...range, steps, window: windowSeconds * 1_000 };
+    const rows = await this.store.read(caller.tenantId, FUNNEL, parameters);
+    // Whoever came to a step has passed those before it.
+    const reached = (step: number): number =>
+      rows.filter(({ level }) => level > step).reduce((sum, { users }) => sum + Number(users), 0);
+    return { data: steps.map((event, step) => ({ event, users: reached(step) })) };
+  }
+}

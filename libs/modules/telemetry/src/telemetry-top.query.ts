@@ -1,0 +1,132 @@
+import { type TelemetryStatement, TelemetryStore } from '@holdfast/clickhouse';
+import { TenantQuery, wholeNumber } from '@holdfast/cqrs';
+import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
+import { z } from 'zod';
+import { eventKindSchema, eventTypeSchema } from './telemetry-event-view';
+import { rangeInput, rolledUpWithin, rowsRange } from './telemetry-range';
+
+/** A column, or a property of the first or second level. */
+const BY = /^(?:name|kind|user|group|(?:properties|context)\.[^.\p{Cc}]{1,100}(?:\.[^.\p{Cc}]{1,100})?)$/u;
+
+/** Which values to count, of which events. */
+export const telemetryTopInput = z.strictObject({
+  by: z.string().max(220).regex(BY).default('name').meta({
+    description:
+      '`name`, `kind`, `user`, `group`, `properties.<name>` or `context.<name>`, also `context.<name>.<name>`.',
+    example: 'properties.plan',
+  }),
+  event: eventTypeSchema.optional().meta({ description: 'Only events of this type or name.' }),
+  kind: eventKindSchema.optional().meta({ description: 'Only domain events, or those of one call.' }),
+  ...rangeInput,
+  limit: wholeNumber('How many values.', { minimum: 1, maximum: 100, standard: 10 }),
+});
+
+/** A value and how many events have it. */
+export const telemetryTopView = z.object({ value: z.string(), count: z.int() });
+
+/** A value and how many events have it. */
+export type TelemetryTopValue = z.output<typeof telemetryTopView>;
+
+/** The values that most events have, first the most frequent. */
+export const telemetryTopAnswer = z.object({ data: z.array(telemetryTopView) });
+
+/** The most frequent values of a column or property. Events without it are not counted. */
+export class TelemetryTop extends TenantQuery<
+  z.output<typeof telemetryTopInput>,
+  { data: TelemetryTopValue[] }
+> {
+  readonly scope = 'telemetry:read';
+}
+
+type TopRow = { readonly value: string; readonly events: string };
+
+const TOP_COLUMN: TelemetryStatement<TopRow> = {
+  text: `select value, sum(counted) as events
+    from (
+      select toString(if({by:String} = 'kind', kind, name)) as value, sum(events) as counted
+      from telemetry.tenant_hours(tenant_id = {tenant_id:UUID})
+      where ({event:String} = '' or name = {event:String})
+        and ({kind:String} = '' or kind = {kind:String})
+        and hour >= parseDateTimeBestEffort({rolled_from:String}, 'UTC')
+        and hour < parseDateTimeBestEffort({rolled_to:String}, 'UTC')
+      group by value
+      union all
+      select toString(if({by:String} = 'kind', kind, name)) as value, count() as counted
+      from telemetry.tenant_tracked(tenant_id = {tenant_id:UUID})
+      where ({event:String} = '' or name = {event:String})
+        and ({kind:String} = '' or kind = {kind:String})
+        and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
+        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+        and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC'))
+      group by value
+      union all
+      select if({by:String} = 'kind', 'domain', toString(type)) as value, count() as counted
+      from telemetry.tenant_events(tenant_id = {tenant_id:UUID})
+      where ({event:String} = '' or type = {event:String})
+        and ({kind:String} = '' or {kind:String} = 'domain')
+        and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
+        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+      group by value
+    )
+    where value != ''
+    group by value
+    order by events desc, value
+    limit {limit:UInt8}`,
+};
+
+// What the parameters say is the same for all rows, so ClickHouse evaluates one of the branches alone.
+const TOP_ROWS: TelemetryStatement<TopRow> = {
+  isLoose: true,
+  text: `select value, sum(counted) as events
+    from (
+      select multiIf(
+          {by:String} = 'user', user_id,
+          {by:String} = 'group', group_id,
+          {inner:String} = '', JSONExtract(if({by:String} = 'context', context, properties), {outer:String}, 'String'),
+          JSONExtract(if({by:String} = 'context', context, properties), {outer:String}, {inner:String}, 'String')
+        ) as value, count() as counted
+      from telemetry.tenant_tracked(tenant_id = {tenant_id:UUID})
+      where ({event:String} = '' or name = {event:String})
+        and ({kind:String} = '' or kind = {kind:String})
+        and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
+        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+      group by value
+      union all
+      select multiIf(
+          {by:String} = 'user', if(startsWith(actor, 'member:'), substring(actor, 8), ''),
+          {by:String} != 'properties', '',
+          {inner:String} = '', JSONExtract(data, {outer:String}, 'String'),
+          JSONExtract(data, {outer:String}, {inner:String}, 'String')
+        ) as value, count() as counted
+      from telemetry.tenant_events(tenant_id = {tenant_id:UUID})
+      where ({event:String} = '' or type = {event:String})
+        and ({kind:String} = '' or {kind:String} = 'domain')
+        and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
+        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+      group by value
+    )
+    where value != ''
+    group by value
+    order by events desc, value
+    limit {limit:UInt8}`,
+};
+
+@QueryHandler(TelemetryTop)
+export class TelemetryTopHandler implements IQueryHandler<TelemetryTop> {
+  constructor(private readonly store: TelemetryStore) {}
+
+  async execute({ caller, input }: TelemetryTop): Promise<{ data: TelemetryTopValue[] }> {
+    const { event = '', kind = '', limit } = input;
+    const [by = '', outer = '', inner = ''] = input.by.split('.');
+    const range = rowsRange(input, Date.now());
+    const parameters = { ...range, event, kind, limit, by };
+    const isRolledUp = by === 'name' || by === 'kind';
+    const rows = isRolledUp
+      ? await this.store.read(caller.tenantId, TOP_COLUMN, {
+          ...parameters,
+          ...(await rolledUpWithin(this.store, caller.tenantId, range)),
+        })
+      : await this.store.read(caller.tenantId, TOP_ROWS, { ...parameters, outer, inner });
+    return { data: rows.map(({ value, events }) => ({ value, count: Number(events) })) };
+  }
+}
