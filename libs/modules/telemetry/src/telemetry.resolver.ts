@@ -58,7 +58,11 @@ export class TelemetryTimelineArgs extends dto(
 
 @ArgsType()
 export class TelemetrySeriesArgs extends dto(
-  telemetrySeriesInput.extend({ kind: filters.kind.nullable(), from: filters.from.nullable(), to: filters.to.nullable() }),
+  telemetrySeriesInput.extend({
+    kind: filters.kind.nullable(),
+    from: filters.from.nullable(),
+    to: filters.to.nullable(),
+  }),
   'args',
 ) {}
 
