@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { runInNewContext } from 'node:vm';
 import type { DevFile } from '../src/dev/dev-file';
 import { DevProcess, freshCheckout, removeCheckout } from './dev-process';
 import { Shell } from './shell';
@@ -187,6 +188,26 @@ describe('The README', () => {
     await shell.run(blocks[1] ?? '');
     expect((await shell.run('echo "$transfer"')).stdout.trim()).toBe(first.transfer);
     expect(await versionOf()).toBe(before);
+  });
+
+  test('takes telemetry, and shows it', async () => {
+    expect((await paste('/v1/track')).stdout).toContain('"success":true');
+    await pasteUntil('Order%20Placed', { transfer: '"total":42', answeredAtMs: Date.now() });
+  });
+
+  test('tracks in a page as it says', async () => {
+    const [, snippet = ''] = /```js\n(function track[^]*?)```/.exec(readme) ?? [];
+    const sent: { url: string; text: string }[] = [];
+    const navigator = { sendBeacon: (url: string, text: string) => void sent.push({ url, text }) };
+    runInNewContext(`${snippet}\ntrack('Page Left', { after: 3 });`, {
+      navigator,
+      localStorage: {},
+      crypto,
+    });
+    const [beacon] = sent;
+    const at = beacon!.url.replace('http://127.0.0.1:8081', running.ingest);
+    const body = beacon!.text.replace('hfw_…', running.tenants[0]!.writeKey!);
+    expect((await fetch(at, { method: 'POST', body })).status).toBe(200);
   });
 
   test('shows the table that a start ends with', async () => {
