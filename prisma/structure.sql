@@ -1741,7 +1741,7 @@ CREATE OR REPLACE FUNCTION auth.refuse_lasting()
 AS $function$
 begin
   if coalesce(current_setting('holdfast.context', true), '') <> ''
-     and tenancy.act() is not null and tenancy.actor() <> 'system:operator' then
+     and tenancy.act() is not null and tenancy.actor() !~ '^(system:operator$|api_key:)' then
     raise exception 'a support access makes no credential' using errcode = 'HF003';
   end if;
   if tg_op = 'DELETE' then

@@ -9,15 +9,24 @@ export class PortTaken extends Error {
   }
 }
 
-/** A TCP port of the loopback address that was free a moment ago, chosen by the kernel. */
-export function freePort(): Promise<number> {
-  return bind(0);
+/** Ports that this process was told are free, and may not listen on yet: the kernel would give them out again. */
+const given = new Set<number>();
+const GIVEN_MAX = 1_000;
+
+/** A TCP port of the loopback address that was free a moment ago, chosen by the kernel, and another one at each call. */
+export async function freePort(): Promise<number> {
+  let port = await bind(0);
+  while (given.has(port)) port = await bind(0);
+  if (given.size >= GIVEN_MAX) given.clear();
+  given.add(port);
+  return port;
 }
 
 /** The port itself when it is free; throws PortTaken otherwise. */
 export async function requirePort(port: number): Promise<number> {
   try {
-    return await bind(port);
+    given.add(await bind(port));
+    return port;
   } catch {
     throw new PortTaken(port);
   }
