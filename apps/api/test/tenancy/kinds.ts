@@ -1,11 +1,8 @@
 import { singular } from './json-schema';
 import type { Kind } from './route';
 
-/**
- * Parameters that name a place in an object, as a tile in a log, and no object of their own; nor is a user one, whom a tenant's
- * software names as it likes.
- */
-const PLACES = new Set(['level', 'path', 'userId']);
+/** Parameters that name a place in an object, as a tile in a log, and no object of their own. */
+const PLACES = new Set(['level', 'path']);
 
 /** Every kind of object that the paths of the document name. */
 export class Kinds {

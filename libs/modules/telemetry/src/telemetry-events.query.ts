@@ -28,21 +28,10 @@ export const telemetryEventsInput = z.strictObject({
   ...pageInput,
 });
 
-/** What of a user's events to list. */
-export const telemetryTimelineInput = z.strictObject({ type, kind, ...range, ...pageInput });
-
 type Filters = z.output<typeof telemetryEventsInput>;
 
 /** The tenant's events in the telemetry store, newest first: what Holdfast announced and what the tenant's software tracked. */
 export class TelemetryEvents extends TenantQuery<Filters, Page<TelemetryEventView>> {
-  readonly scope = 'telemetry:read';
-}
-
-/** Everything of one user, newest first: what they did in Holdfast as a member beside what was tracked of them. */
-export class TelemetryTimeline extends TenantQuery<
-  z.output<typeof telemetryTimelineInput> & { readonly userId: string },
-  Page<TelemetryEventView>
-> {
   readonly scope = 'telemetry:read';
 }
 
@@ -103,8 +92,17 @@ const cursors = new Cursors(
   z.tuple([instantSchema, z.string().max(200), z.string().regex(/^-?\d{1,19}$/)]),
 );
 
+@QueryHandler(TelemetryEvents)
+export class TelemetryEventsHandler implements IQueryHandler<TelemetryEvents> {
+  constructor(private readonly store: TelemetryStore) {}
+
+  execute({ caller, input }: TelemetryEvents): Promise<Page<TelemetryEventView>> {
+    return listTelemetryEvents(this.store, caller, input);
+  }
+}
+
 /** A page of both sources. */
-export async function listTelemetryEvents(
+async function listTelemetryEvents(
   store: TelemetryStore,
   caller: Caller,
   input: Filters,
@@ -131,22 +129,4 @@ export async function listTelemetryEvents(
   return page(rows, input.limit, showTelemetryEvent, ({ at, id, made_at: madeAt }) =>
     cursors.encode(caller, [at, id, madeAt]),
   );
-}
-
-@QueryHandler(TelemetryEvents)
-export class TelemetryEventsHandler implements IQueryHandler<TelemetryEvents> {
-  constructor(private readonly store: TelemetryStore) {}
-
-  execute({ caller, input }: TelemetryEvents): Promise<Page<TelemetryEventView>> {
-    return listTelemetryEvents(this.store, caller, input);
-  }
-}
-
-@QueryHandler(TelemetryTimeline)
-export class TelemetryTimelineHandler implements IQueryHandler<TelemetryTimeline> {
-  constructor(private readonly store: TelemetryStore) {}
-
-  execute({ caller, input: { userId, ...filters } }: TelemetryTimeline): Promise<Page<TelemetryEventView>> {
-    return listTelemetryEvents(this.store, caller, { ...filters, user: userId });
-  }
 }

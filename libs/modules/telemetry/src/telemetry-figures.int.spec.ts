@@ -1,14 +1,7 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { TelemetryStore } from '@holdfast/clickhouse';
 import { TestClickHouse } from '@holdfast/testing';
-import {
-  TelemetryEvents,
-  TelemetryEventsHandler,
-  telemetryEventsInput,
-  TelemetryTimeline,
-  TelemetryTimelineHandler,
-  telemetryTimelineInput,
-} from './telemetry-events.query';
+import { TelemetryEvents, TelemetryEventsHandler, telemetryEventsInput } from './telemetry-events.query';
 import { TelemetryFunnel, TelemetryFunnelHandler, telemetryFunnelInput } from './telemetry-funnel.query';
 import { TelemetryIngest, TelemetryIngestHandler, telemetryIngestInput } from './telemetry-ingest.query';
 import { TelemetrySeries, TelemetrySeriesHandler, telemetrySeriesInput } from './telemetry-series.query';
@@ -81,9 +74,7 @@ describe('Figures of tracked events', () => {
   const list = (caller: Caller, input: object = {}) =>
     new TelemetryEventsHandler(store).execute(new TelemetryEvents(caller, telemetryEventsInput.parse(input)));
   const timeline = (caller: Caller, userId: string, input: object = {}) =>
-    new TelemetryTimelineHandler(store).execute(
-      new TelemetryTimeline(caller, { ...telemetryTimelineInput.parse(input), userId }),
-    );
+    list(caller, { ...input, user: userId });
   const series = (caller: Caller, input: object) =>
     new TelemetrySeriesHandler(store).execute(new TelemetrySeries(caller, telemetrySeriesInput.parse(input)));
   const top = async (caller: Caller, input: object) =>

@@ -10,7 +10,7 @@ const STEPS_MAX = 10;
 /** The steps as a list: what the query takes, and GraphQL. */
 export const funnelSteps = z
   .array(eventTypeSchema)
-  .min(2)
+  .min(1)
   .max(STEPS_MAX)
   .refine((steps) => new Set(steps).size === steps.length, 'A step is there once.');
 
@@ -25,7 +25,7 @@ function stepsOf(given: unknown): unknown {
 /** Which steps, within which time, over which range. */
 export const telemetryFunnelInput = z.strictObject({
   steps: z.preprocess(stepsOf, funnelSteps).meta({
-    description: '2 to 10 types or names in their order, parted by commas; `\\,` is a comma of a name.',
+    description: '1 to 10 types or names in their order, parted by commas; `\\,` is a comma of a name.',
     type: 'string',
     example: 'Signed up,Ordered',
   }),

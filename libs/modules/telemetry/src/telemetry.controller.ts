@@ -1,17 +1,12 @@
 import type { Caller } from '@holdfast/kernel';
 import { type Page, pageOf } from '@holdfast/cqrs';
 import { CallerOf, Needs } from '@holdfast/http';
-import { Controller, Get, Param, Query } from '@nestjs/common';
+import { Controller, Get, Query } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { z } from 'zod';
-import { telemetryEventView, type TelemetryEventView, userIdSchema } from './telemetry-event-view';
-import {
-  TelemetryEvents,
-  telemetryEventsInput,
-  TelemetryTimeline,
-  telemetryTimelineInput,
-} from './telemetry-events.query';
+import { telemetryEventView, type TelemetryEventView } from './telemetry-event-view';
+import { TelemetryEvents, telemetryEventsInput } from './telemetry-events.query';
 import {
   TelemetryFunnel,
   telemetryFunnelAnswer,
@@ -90,18 +85,6 @@ export class TelemetryController {
     @Query({ schema: telemetryUsersInput }) input: z.output<typeof telemetryUsersInput>,
   ): Promise<TelemetryUsersView> {
     return this.queries.execute(new TelemetryUsers(caller, input));
-  }
-
-  @Get('users/:userId/timeline')
-  @Needs('telemetry:read')
-  @ApiOperation({ summary: 'List the domain events and tracked events of one user, newest first' })
-  @ApiOkResponse({ standardSchema: pageOf(telemetryEventView) })
-  timeline(
-    @CallerOf() caller: Caller,
-    @Param('userId', { schema: userIdSchema }) userId: string,
-    @Query({ schema: telemetryTimelineInput }) input: z.output<typeof telemetryTimelineInput>,
-  ): Promise<Page<TelemetryEventView>> {
-    return this.queries.execute(new TelemetryTimeline(caller, { ...input, userId }));
   }
 
   @Get('funnels')

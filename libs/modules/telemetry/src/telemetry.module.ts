@@ -1,6 +1,6 @@
 import { TelemetryStore } from '@holdfast/clickhouse';
 import { type DynamicModule, Module } from '@nestjs/common';
-import { TelemetryEventsHandler, TelemetryTimelineHandler } from './telemetry-events.query';
+import { TelemetryEventsHandler } from './telemetry-events.query';
 import { TelemetryFiguresResolver } from './telemetry-figures.resolver';
 import { TelemetryFunnelHandler } from './telemetry-funnel.query';
 import { TelemetryIngestHandler } from './telemetry-ingest.query';
@@ -20,7 +20,6 @@ export class TelemetryModule {
       providers: [
         { provide: TelemetryStore, useValue: store },
         TelemetryEventsHandler,
-        TelemetryTimelineHandler,
         TelemetrySeriesHandler,
         TelemetryTopHandler,
         TelemetryUsersHandler,

@@ -11,8 +11,8 @@ import {
 } from '@holdfast/http';
 import { QueryBus } from '@nestjs/cqrs';
 import { Args, ArgsType, ObjectType, Query, Resolver } from '@nestjs/graphql';
-import { telemetryEventView, telemetryStreamView, userIdSchema } from './telemetry-event-view';
-import { TelemetryEvents, telemetryEventsInput, TelemetryTimeline } from './telemetry-events.query';
+import { telemetryEventView, telemetryStreamView } from './telemetry-event-view';
+import { TelemetryEvents, telemetryEventsInput } from './telemetry-events.query';
 import { telemetryPointView, TelemetrySeries, telemetrySeriesInput } from './telemetry-series.query';
 
 @ObjectType()
@@ -38,18 +38,6 @@ export class TelemetryEventsArgs extends dto(
     type: filters.type.nullable(),
     kind: filters.kind.nullable(),
     user: filters.user.nullable(),
-    from: filters.from.nullable(),
-    to: filters.to.nullable(),
-  }),
-  'args',
-) {}
-
-@ArgsType()
-export class TelemetryTimelineArgs extends dto(
-  PageArgs.schema.extend({
-    userId: userIdSchema,
-    type: filters.type.nullable(),
-    kind: filters.kind.nullable(),
     from: filters.from.nullable(),
     to: filters.to.nullable(),
   }),
@@ -94,18 +82,6 @@ export class TelemetryResolver {
   ): Promise<TelemetryEventConnection> {
     const input = { ...pageInputOf(args), ...filtersOf(args), user: args.user ?? undefined };
     return toConnection(await this.queries.execute(new TelemetryEvents(caller, input)));
-  }
-
-  @Query(() => TelemetryEventConnection, {
-    description: 'The domain events and tracked events of one user, newest first.',
-  })
-  @Needs('telemetry:read')
-  async telemetryTimeline(
-    @CallerOf() caller: Caller,
-    @Args() args: TelemetryTimelineArgs,
-  ): Promise<TelemetryEventConnection> {
-    const input = { ...pageInputOf(args), ...filtersOf(args), userId: args.userId };
-    return toConnection(await this.queries.execute(new TelemetryTimeline(caller, input)));
   }
 
   @Query(() => [TelemetryPoint], {
