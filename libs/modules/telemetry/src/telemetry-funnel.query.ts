@@ -38,7 +38,10 @@ export const telemetryFunnelInput = z.strictObject({
 });
 
 /** How many users have come to a step, by way of all before it. */
-export const telemetryFunnelStepView = z.object({ event: z.string(), users: z.int() });
+export const telemetryFunnelStepView = z.object({
+  step: z.int().meta({ description: 'Its place among those that were asked for, from 1.' }),
+  users: z.int(),
+});
 
 /** A step of a funnel. */
 export type TelemetryFunnelStep = z.output<typeof telemetryFunnelStepView>;
@@ -100,6 +103,6 @@ export class TelemetryFunnelHandler implements IQueryHandler<TelemetryFunnel> {
     // Whoever came to a step has passed those before it.
     const reached = (step: number): number =>
       rows.filter(({ level }) => level > step).reduce((sum, { users }) => sum + Number(users), 0);
-    return { data: steps.map((event, step) => ({ event, users: reached(step) })) };
+    return { data: steps.map((_, step) => ({ step: step + 1, users: reached(step) })) };
   }
 }

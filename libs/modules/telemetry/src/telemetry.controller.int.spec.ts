@@ -159,7 +159,7 @@ describe('Telemetry over HTTP', () => {
     const { data } = await graphql(`{
       telemetryTop(by: "properties.times", ${args}) { value count }
       telemetryUsers(${args}) { users data { at users } }
-      telemetryFunnel(steps: ["test.bell.rung", "a,b"], ${args}) { event users }
+      telemetryFunnel(steps: ["test.bell.rung", "a,b"], ${args}) { step users }
       telemetryIngest(${args}) { data { lane outcome reason count } badRows { id at keyId reason sample } }
     }`);
     const rest = await Promise.all(
@@ -174,7 +174,7 @@ describe('Telemetry over HTTP', () => {
     expect(data.telemetryTop).toHaveLength(3);
     expect(data.telemetryUsers).toEqual(rest[1]);
     expect(data.telemetryFunnel).toEqual(rest[2].data);
-    expect(data.telemetryFunnel[1]).toEqual({ event: 'a,b', users: 0 });
+    expect(data.telemetryFunnel[1]).toEqual({ step: 2, users: 0 });
     expect(data.telemetryIngest).toEqual(rest[3]);
   });
 
