@@ -60,7 +60,7 @@ describe('While ClickHouse is away', () => {
 
   it('over and over, killed in the middle of batches, no event is there twice or missing', async () => {
     const ingest = await scene.start();
-    const rounds = process.env['HOLDFAST_TEST_LONG'] ? 20 : 2;
+    const rounds = process.env['HOLDFAST_TEST_LONG'] ? 20 : 4;
     const load = scene.send([scene.tenant()], { seconds: rounds * 2 + 5 });
     for (let round = 0; round < rounds; round += 1) {
       await sleep(500 + Math.random() * 500);

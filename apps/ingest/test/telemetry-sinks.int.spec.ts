@@ -137,10 +137,7 @@ async function onKafka(): Promise<Bench> {
 }
 
 const benches: [string, () => Promise<Bench>][] = [['ClickHouse', onClickHouse]];
-/** Most of the time goes into a broker that is started, paused and cut off: more than all other specs of ingest take. */
-const whyNotOnKafka = process.env['HOLDFAST_TEST_LONG']
-  ? whyNoKafka()
-  : 'it takes a minute and a half: npm run test:long';
+const whyNotOnKafka = whyNoKafka();
 if (whyNotOnKafka) process.stdout.write(`The suite of stores leaves Kafka out: ${whyNotOnKafka}\n`);
 else benches.push(['Kafka', onKafka]);
 

@@ -7,7 +7,7 @@ import { type ConsumedMessage, TestClickHouse, TestDatabase, TestKafka, whyNoKaf
 import { type RunningWorker, startWorker } from '../src/worker';
 
 /** Half of it the broker is stopped in its tracks with its connections open, half of it it is dead. */
-const OUTAGE_MS = process.env['HOLDFAST_TEST_LONG'] ? 60_000 : 5_000;
+const OUTAGE_MS = process.env['HOLDFAST_TEST_LONG'] ? 60_000 : 10_000;
 const WRITERS = 4;
 const STREAMS = 5;
 

@@ -6,7 +6,7 @@ import { queueKinds, Stage } from './stage';
 import { buildProgram } from './worker-process';
 
 /** A minute in a long run. */
-const OUTAGE_MS = process.env['HOLDFAST_TEST_LONG'] ? 60_000 : 4_000;
+const OUTAGE_MS = process.env['HOLDFAST_TEST_LONG'] ? 60_000 : 8_000;
 /** What is alive differs by a few batches. A process that kept its events of 4 kB through the outage would hold more. */
 const MEMORY_LEEWAY_BYTES = 16 * 1024 * 1024;
 /** Commits go on at their rate; a machine under load is not as steady as the product. */
