@@ -100,12 +100,14 @@ describe('compose.yaml', () => {
         const { [left]: _, ...others } = environmentOf(service, directory);
         const variable = left.replace(/_FILE$/, '');
         // Without its hash the operator's routes are off, without Redis each API process counts requests by itself, without
-        // the log's key a worker seals nothing, without theirs no write keys are made, and without their URLs `migrate` sets fewer passwords.
+        // the log's key a worker seals nothing, without theirs no write keys are made, without ingest's address the API records no
+        // activity, and without their URLs `migrate` sets fewer passwords.
         const optional = [
           'OPERATOR_KEY_HASH',
           'WEBHOOK_SECRETS_KEY',
           'AUDIT_LOG_KEY_PRIVATE',
           'WRITE_KEY_PRIVATE',
+          'HOLDFAST_INGEST_URL',
           ...(name === 'api' ? ['REDIS_URL'] : []),
         ];
         if (optional.includes(variable) || (name === 'migrate' && variable !== 'DATABASE_ADMIN_URL'))

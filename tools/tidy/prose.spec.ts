@@ -29,7 +29,7 @@ function names(
 
 const variables: Rule = (files) => {
   const sources = files.filter(({ path }) =>
-    /^libs\/platform\/config\/src\/variables\.ts$|^libs\/.*\.spec\.ts$/.test(path),
+    /^libs\/platform\/config\/src\/[a-z-]+\.ts$|^libs\/.*\.spec\.ts$/.test(path),
   );
   return names(
     files,

@@ -5,9 +5,10 @@ import type { Database } from '@holdfast/database';
 import { DeliveryModule, EventGroupsModule, QueuesModule } from '@holdfast/delivery';
 import { graphqlModule } from '@holdfast/http';
 import { IdentityModule, type OperatorKey, type TrustedIssuer } from '@holdfast/identity';
+import type { UserActivity } from '@holdfast/ingest';
 import type { QueueDashboardOptions } from '@holdfast/jobs';
 import { LedgerModule } from '@holdfast/ledger';
-import { TelemetryModule, WriteKeysModule, type WriteKeysOptions } from '@holdfast/telemetry';
+import { ActivityModule, TelemetryModule, WriteKeysModule, type WriteKeysOptions } from '@holdfast/telemetry';
 import { type Limits, ResilienceModule } from '@holdfast/resilience';
 import type { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TenantsModule } from '@holdfast/tenants';
@@ -21,6 +22,7 @@ export interface ApiParts {
   readonly ops: Database;
   readonly telemetry: TelemetryStore;
   readonly writeKeys: WriteKeysOptions;
+  readonly activity: UserActivity;
   readonly operatorKeys: readonly OperatorKey[];
   readonly issuers: readonly TrustedIssuer[];
   readonly isSignUpEnabled: boolean;
@@ -42,6 +44,7 @@ export class ApiModule {
     ops,
     telemetry,
     writeKeys,
+    activity,
     operatorKeys,
     issuers,
     isSignUpEnabled,
@@ -68,6 +71,7 @@ export class ApiModule {
         WebhooksModule.forRoot(webhooks),
         TelemetryModule.forRoot(telemetry),
         WriteKeysModule.forRoot(writeKeys),
+        ActivityModule.forRoot(activity),
         graphqlModule({ graphiql }),
       ],
     };

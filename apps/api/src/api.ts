@@ -5,6 +5,7 @@ import { type ApiConfig, withAudience } from '@holdfast/config';
 import { Database } from '@holdfast/database';
 import { listGroupNames } from '@holdfast/events';
 import { closeHttpApplication, createHttpApplication } from '@holdfast/http';
+import { UserActivity, WriteKeySigner } from '@holdfast/ingest';
 import { Health, type Logger, type MetricsServer, startMetricsServer } from '@holdfast/observability';
 import { Limits } from '@holdfast/resilience';
 import { formatFindings, Grants, holesIn, runDoctor, TenantDatabase } from '@holdfast/tenancy';
@@ -38,6 +39,8 @@ export interface RunningApi {
 const APP_CONNECTIONS = 16;
 const AUTH_CONNECTIONS = 4;
 const OPS_CONNECTIONS = 2;
+/** Behind the last answer; with the requests it is less than the 25 s that a process has to stop. */
+const ACTIVITY_DRAIN_MS = 3_000;
 /** Of the connections that one tenant's requests may hold at a time: a quarter is left to the others. */
 const TENANT_CONNECTIONS = 12;
 
@@ -48,7 +51,8 @@ export async function startApi(config: ApiConfig, resources: ApiResources): Prom
   const health = new Health();
   const limits = openLimits(config, resources.logger);
   const receipts = openReceipts(config, pools.auth, resources.logger);
-  const opened = { ...pools, grants, limits, receipts };
+  const activity = openActivity(config, resources.logger);
+  const opened = { ...pools, grants, limits, receipts, activity };
   try {
     await refuseHoles(pools, config, resources.logger);
     await receipts.start();
@@ -60,6 +64,7 @@ export async function startApi(config: ApiConfig, resources: ApiResources): Prom
       if (!(await resources.telemetry.ping())) throw new TelemetryUnavailable(undefined);
     });
     if (config.redisUrl !== undefined) health.watch('limits', async () => limits?.checkShared());
+    if (config.ingestUrl !== undefined) health.watch('activity', () => activity.checkReachable());
     await app.listen(config.port, config.host);
     const metrics = resources.serveMetrics
       ? await startMetricsServer({ host: config.host, port: config.metricsPort, health })
@@ -132,6 +137,16 @@ interface Opened extends Pools {
   readonly grants: Grants;
   readonly limits: Limits | undefined;
   readonly receipts: Receipts;
+  readonly activity: UserActivity;
+}
+
+/** Where what members do is sent. Without an address, or a key to sign with, nowhere; this is the one place that says so. */
+function openActivity({ ingestUrl: url, writeKeyPrivate }: ApiConfig, logger: Logger): UserActivity {
+  if (url !== undefined && writeKeyPrivate !== undefined)
+    return new UserActivity({ url, signer: new WriteKeySigner(writeKeyPrivate), logger });
+  const missing = url === undefined ? 'HOLDFAST_INGEST_URL' : 'WRITE_KEY_PRIVATE';
+  logger.info({ context: 'activity' }, `what members do is not recorded as telemetry: ${missing} is not set`);
+  return new UserActivity();
 }
 
 function openReceipts({ auditLogName: logName }: ApiConfig, auth: Database, logger: Logger): Receipts {
@@ -143,7 +158,7 @@ function openReceipts({ auditLogName: logName }: ApiConfig, auth: Database, logg
 function createApplication(
   { operatorKeys, oidcIssuers, oidcAudience, signUp, trustedProxies, ...config }: ApiConfig,
   { logger, telemetry, version, graphiql }: ApiResources,
-  { app, auth, ops, grants, limits, receipts, health }: Opened & { readonly health: Health },
+  { app, auth, ops, grants, limits, receipts, activity, health }: Opened & { readonly health: Health },
 ): Promise<NestFastifyApplication> {
   const tenants = new TenantDatabase(app, openVault(config));
   const module = ApiModule.forRoot({
@@ -152,6 +167,7 @@ function createApplication(
     ops,
     telemetry,
     writeKeys: { auth, privateKey: config.writeKeyPrivate },
+    activity,
     operatorKeys,
     issuers: withAudience(oidcIssuers, oidcAudience),
     isSignUpEnabled: signUp === 'enabled',
@@ -186,14 +202,15 @@ function queuesOf(
 }
 
 function closing(
-  { app, auth, ops, grants, limits, receipts }: Opened,
+  { app, auth, ops, grants, limits, receipts, activity }: Opened,
   metrics: MetricsServer | undefined,
 ): () => Promise<void> {
   return async () => {
     grants.close();
     limits?.close();
     receipts.close();
-    await Promise.all([app.close(), auth.close(), ops.close(), metrics?.close()]);
+    const drained = activity.drain(ACTIVITY_DRAIN_MS);
+    await Promise.all([app.close(), auth.close(), ops.close(), metrics?.close(), drained]);
   };
 }
 

@@ -4,6 +4,7 @@ import { Receipts } from '@holdfast/audit';
 import { readConfig } from '@holdfast/config';
 import { createHttpApplication } from '@holdfast/http';
 import type { TrustedIssuer } from '@holdfast/identity';
+import { UserActivity } from '@holdfast/ingest';
 import { createLogger, Health } from '@holdfast/observability';
 import { Limits, type LimitsOptions } from '@holdfast/resilience';
 import { Grants } from '@holdfast/tenancy';
@@ -48,6 +49,8 @@ interface Besides {
   /** Absent: personal values of events are kept nowhere. */
   readonly vault?: Vault;
   readonly webhooks?: WebhookSettings;
+  /** Absent: what members do is recorded nowhere. */
+  readonly activity?: UserActivity;
 }
 
 interface Composition extends Besides {
@@ -99,7 +102,7 @@ export class TestApi {
   private static async over(
     database: TestDatabase,
     telemetry: TelemetryStore,
-    { limits = {}, more = [], issuers = [], isSignUpEnabled = true, vault, webhooks }: Composition,
+    { limits = {}, more = [], issuers = [], isSignUpEnabled = true, ...besides }: Composition,
     closeStores: () => Promise<void>,
   ): Promise<TestApi> {
     const logged: string[] = [];
@@ -113,15 +116,16 @@ export class TestApi {
     });
     await receipts.start();
     const { imports = [], ...module } = ApiModule.forRoot({
-      tenants: database.tenants(5, vault),
+      tenants: database.tenants(5, besides.vault),
       grants,
       ops: database.as('holdfast_ops'),
       telemetry,
       writeKeys: { auth: database.as('holdfast_auth'), privateKey: WRITE_KEY_PRIVATE },
+      activity: besides.activity ?? new UserActivity(),
       operatorKeys: [{ name: 'operator', hash: createHash('sha256').update(OPERATOR_KEY).digest('hex') }],
       issuers,
       isSignUpEnabled,
-      webhooks: webhooks ?? {
+      webhooks: besides.webhooks ?? {
         keys: [{ id: 'test', key: randomBytes(32).toString('base64') }],
         allowedNetworks: [],
       },

@@ -113,6 +113,7 @@ function environmentOf({
   ingestDirectory,
   ...ports
 }: PartsOptions): ReturnType<typeof environmentWith> {
+  const origin = `http://${config.host.includes(':') ? `[${config.host}]` : config.host}`;
   return environmentWith({
     NODE_ENV: 'development',
     DATABASE_ADMIN_URL: adminUrl,
@@ -132,7 +133,8 @@ function environmentOf({
     VAULT_DIRECTORY: vaultDirectory,
     WRITE_KEY_PRIVATE: writeKeyPrivate,
     WRITE_KEY_PUBLIC: new WriteKeySigner(writeKeyPrivate).publicKey,
-    HOLDFAST_API_URL: `http://${config.host.includes(':') ? `[${config.host}]` : config.host}:${ports.port}`,
+    HOLDFAST_API_URL: `${origin}:${ports.port}`,
+    HOLDFAST_INGEST_URL: `${origin}:${ports.ingestPort}`,
     INGEST_DIRECTORY: ingestDirectory,
     WEBHOOK_ALLOWED_NETWORKS: THIS_MACHINE,
     HOLDFAST_HOST: config.host,

@@ -1,3 +1,4 @@
+export { ActivityModule } from './activity/activity.module';
 export { ClickHouseConsumer } from './clickhouse-consumer';
 export { TelemetryEvents } from './telemetry-events.query';
 export { TelemetrySeries } from './telemetry-series.query';

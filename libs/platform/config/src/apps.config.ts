@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { auditLog, auditWitnesses } from './audit-log';
-import { ingestion, writeKeyPrivate } from './ingest';
+import { ingestion, ingestUrl, writeKeyPrivate } from './ingest';
 import { kafka } from './kafka';
 import {
   addressRequestsPerSecond,
@@ -84,6 +84,7 @@ const api = z.object({
   vaultKeys,
   vaultDirectory,
   writeKeyPrivate,
+  ingestUrl,
 });
 
 const worker = z.object({

@@ -25,6 +25,13 @@ export const writeKeyPrivate = variable(
   },
 );
 
+export const ingestUrl = variable(connectionString('http', 'https').optional(), {
+  env: 'HOLDFAST_INGEST_URL',
+  meaning:
+    'Where the API sends what members do, to be read in telemetry beside what they changed: `http://ingest:8081`. Nothing waits for it, and nothing fails without it. It also takes WRITE_KEY_PRIVATE.',
+  whenEmpty: 'What members do is not recorded as telemetry. `holdfast dev` sends it to its own ingest.',
+});
+
 function publicKeyOf(text: string): KeyObject | undefined {
   try {
     const key = text.includes('BEGIN')

@@ -16,6 +16,7 @@ export {
   type TrackedEvent,
   type TrackedKind,
 } from './tracked-event';
+export { type ActivityDestination, activityKeyId, UserActivity } from './user-activity';
 export { fingerprintOf, type WriteKeyHolder, WriteKeySigner, WriteKeyVerifier } from './write-key';
 export { BODY_BYTES_MAX, type Body, readBody, tooLarge } from './protocols/body';
 export { readOtlpLogs } from './protocols/otlp';
