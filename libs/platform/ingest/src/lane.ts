@@ -9,7 +9,8 @@ import {
 } from 'cockatiel';
 import { Accounting, type Amount } from './accounting';
 import { Ring, type RingLimits } from './ring';
-import { type RowsByTenant, type Spill, SpillFull } from './spill';
+import { type Spill, SpillFull } from './spill';
+import type { RowsByTenant } from './spill-frame';
 import {
   BatchRefusedBySink,
   type TelemetryBatch,
@@ -246,16 +247,18 @@ export class Lane {
 
   /** Puts the batch on the disk; what cannot be there is dropped. */
   private async spill(batch: TelemetryBatch, otherwise: DropReason): Promise<void> {
-    const onDropped = (dropped: RowsByTenant): void => {
-      for (const [tenantId, rows] of dropped) this.accounting.move(tenantId, 'spilled', 'spill_full', rows);
-    };
     try {
-      await this.options.spill.append(batch, onDropped);
+      await this.options.spill.append(batch, (dropped) => this.giveUp(dropped, 'spill_full'));
       this.count(batch, 'in_flight', 'spilled');
     } catch (error) {
       this.options.report(error, `spilling ${batch.rows.length} rows for ${this.name}`);
       this.count(batch, 'in_flight', error instanceof SpillFull ? 'spill_full' : otherwise);
     }
+  }
+
+  /** Counts what was on the disk and is there no more. */
+  private giveUp(dropped: RowsByTenant, reason: DropReason): void {
+    for (const [tenantId, rows] of dropped) this.accounting.move(tenantId, 'spilled', reason, rows);
   }
 
   private replayWhenDue(): void {
@@ -279,7 +282,7 @@ export class Lane {
 
   /** Stores what the oldest segment holds, beside what comes in: each has one batch on its way. Answers whether all of it is stored. */
   private async replayOldest(): Promise<boolean> {
-    const left = await this.options.spill.readOldest();
+    const left = await this.options.spill.readOldest((lost) => this.giveUp(lost, 'spill_failed'));
     if (!left) return true;
     this.replay = { left, isAbandoned: this.ended };
     await this.store(this.replay, 'spilled');
