@@ -101,6 +101,7 @@ export class Scene {
       asOfMs: Date.now(),
       revoked: [],
       suspended: [],
+      erased: [],
       plans: {},
       ...contents,
     });

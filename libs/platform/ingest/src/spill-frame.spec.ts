@@ -27,7 +27,7 @@ function overwrite(segment: Buffer, random: Random): void {
   }
 }
 
-const sumOf = (rows: RowsByTenant): number => rows.values().reduce((sum, count) => sum + count, 0);
+const sumOf = (rows: RowsByTenant): number => [...rows.values()].reduce((sum, count) => sum + count, 0);
 
 /** Guards promise 7: what a disk has damaged is counted like everything else that is not stored. */
 describe('A segment', () => {

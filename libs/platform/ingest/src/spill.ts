@@ -217,5 +217,5 @@ function addAll(rows: Map<string, number>, more: RowsByTenant): void {
 }
 
 function eventsIn(rows: RowsByTenant | undefined): number {
-  return rows?.values().reduce((sum, count) => sum + count, 0) ?? 0;
+  return [...(rows?.values() ?? [])].reduce((sum, count) => sum + count, 0);
 }
