@@ -18,6 +18,7 @@ const platform = {
   kafka: ['kernel', 'config', 'events', 'ingest', 'observability'],
   embedded: ['kernel', 'database'],
   tasks: ['kernel', 'database', 'events', 'tenancy'],
+  sagas: ['kernel', 'database', 'observability', 'tenancy'],
   tlog: [],
   ingest: ['kernel', 'observability'],
   clickhouse: ['kernel', 'ingest', 'observability'],
@@ -33,6 +34,7 @@ const platform = {
     'jobs',
     'observability',
     'resilience',
+    'sagas',
     'tenancy',
     'tlog',
     'vault',
@@ -53,6 +55,7 @@ const underModules = [
   'observability',
   'outgoing',
   'resilience',
+  'sagas',
   'tasks',
   'tenancy',
   'tlog',
@@ -66,7 +69,7 @@ const modules = {
   identity: [],
   ledger: [],
   telemetry: [],
-  tenants: ['identity', 'telemetry', 'webhooks'],
+  tenants: ['identity', 'webhooks'],
   webhooks: [],
 };
 

@@ -29,6 +29,7 @@ create schema identity authorization holdfast_owner;
 create schema jobs authorization holdfast_jobs;
 create schema ledger authorization holdfast_owner;
 create schema public authorization pg_database_owner;
+create schema sagas authorization holdfast_owner;
 create schema telemetry authorization holdfast_owner;
 create schema tenancy authorization holdfast_owner;
 create schema tenants authorization holdfast_owner;
@@ -1143,6 +1144,75 @@ create policy tenant_isolation on ledger.transfers as restrictive for all to hol
 CREATE TRIGGER recorded_delete AFTER DELETE ON ledger.transfers REFERENCING OLD TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_transfers();
 CREATE TRIGGER recorded_insert AFTER INSERT ON ledger.transfers REFERENCING NEW TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_transfers();
 CREATE TRIGGER recorded_update AFTER UPDATE ON ledger.transfers REFERENCING NEW TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_transfers();
+
+create table sagas.participations (
+  tenant_id uuid not null,
+  id uuid not null,
+  saga_id uuid not null,
+  name text not null,
+  step text not null,
+  state text not null,
+  result jsonb,
+  version bigint default 1 not null,
+  constraint participations_pkey PRIMARY KEY (tenant_id, id),
+  constraint participations_state_check CHECK ((state = ANY (ARRAY['completed'::text, 'compensated'::text, 'cancelled'::text])))
+);
+alter table sagas.participations owner to holdfast_owner;
+alter table sagas.participations enable row level security;
+alter table sagas.participations force row level security;
+create policy tenant_access on sagas.participations as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on sagas.participations as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON sagas.participations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON sagas.participations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON sagas.participations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+
+create table sagas.sagas (
+  tenant_id uuid not null,
+  id uuid not null,
+  name text not null,
+  hash text not null,
+  state text default 'running'::text not null,
+  backward boolean default false not null,
+  place integer default 0 not null,
+  intended boolean default false not null,
+  input jsonb not null,
+  results jsonb default '{}'::jsonb not null,
+  reason text,
+  last_error text,
+  attempts integer default 0 not null,
+  cancel_requested boolean default false not null,
+  due_at timestamp with time zone default clock_timestamp(),
+  lease_until timestamp with time zone,
+  fence bigint default 0 not null,
+  step_deadline_at timestamp with time zone,
+  deadline_at timestamp with time zone not null,
+  awaits_stream_type text,
+  awaits_stream_id uuid,
+  awaits_type text,
+  correlation_id text not null,
+  traceparent text,
+  started_by text not null,
+  started_at timestamp with time zone default clock_timestamp() not null,
+  ended_at timestamp with time zone,
+  version bigint default 1 not null,
+  constraint sagas_check CHECK (((ended_at IS NULL) = (state = ANY (ARRAY['running'::text, 'compensating'::text, 'needs_operator'::text])))),
+  constraint sagas_check1 CHECK (((due_at IS NULL) = (state <> ALL (ARRAY['running'::text, 'compensating'::text])))),
+  constraint sagas_pkey PRIMARY KEY (tenant_id, id),
+  constraint sagas_state_check CHECK ((state = ANY (ARRAY['running'::text, 'compensating'::text, 'needs_operator'::text, 'completed'::text, 'compensated'::text])))
+);
+alter table sagas.sagas owner to holdfast_owner;
+CREATE INDEX sagas_awaits_idx ON sagas.sagas USING btree (tenant_id, awaits_stream_type, awaits_stream_id) WHERE (awaits_type IS NOT NULL);
+CREATE INDEX sagas_due_at_idx ON sagas.sagas USING btree (due_at) WHERE (due_at IS NOT NULL);
+CREATE INDEX sagas_open_idx ON sagas.sagas USING btree (name, state) WHERE (ended_at IS NULL);
+CREATE INDEX sagas_tenant_id_open_idx ON sagas.sagas USING btree (tenant_id, id) WHERE (ended_at IS NULL);
+alter table sagas.sagas enable row level security;
+alter table sagas.sagas force row level security;
+create policy holdfast_relay_reads on sagas.sagas as permissive for select to holdfast_relay using (true);
+create policy tenant_access on sagas.sagas as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on sagas.sagas as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND ((((((new.state IS DISTINCT FROM old.state) OR (new.backward IS DISTINCT FROM old.backward)) OR (new.place IS DISTINCT FROM old.place)) OR (new.cancel_requested IS DISTINCT FROM old.cancel_requested)) OR (new.results IS DISTINCT FROM old.results)) OR (new.reason IS DISTINCT FROM old.reason)))) EXECUTE FUNCTION tenancy.require_event();
 
 create table telemetry.write_keys (
   tenant_id uuid not null,
@@ -4013,6 +4083,8 @@ grant usage on schema identity to holdfast_ops;
 grant usage on schema ledger to holdfast_app;
 grant usage on schema ledger to holdfast_ops;
 grant usage on schema ledger to holdfast_relay;
+grant usage on schema sagas to holdfast_app;
+grant usage on schema sagas to holdfast_relay;
 grant usage on schema telemetry to holdfast_app;
 grant usage on schema telemetry to holdfast_auth;
 grant usage on schema tenancy to holdfast_app;
@@ -4176,6 +4248,41 @@ grant select on table ledger.timeouts (expires_at) to holdfast_relay;
 grant select on table ledger.timeouts (tenant_id) to holdfast_relay;
 grant insert, select on table ledger.transfers to holdfast_app;
 grant select on table ledger.transfers to holdfast_ops;
+grant insert, select on table sagas.participations to holdfast_app;
+grant update on table sagas.participations (result) to holdfast_app;
+grant update on table sagas.participations (state) to holdfast_app;
+grant update on table sagas.participations (version) to holdfast_app;
+grant insert, select on table sagas.sagas to holdfast_app;
+grant update on table sagas.sagas (attempts) to holdfast_app;
+grant update on table sagas.sagas (awaits_stream_id) to holdfast_app;
+grant select on table sagas.sagas (awaits_stream_id) to holdfast_relay;
+grant update on table sagas.sagas (awaits_stream_type) to holdfast_app;
+grant select on table sagas.sagas (awaits_stream_type) to holdfast_relay;
+grant update on table sagas.sagas (awaits_type) to holdfast_app;
+grant select on table sagas.sagas (awaits_type) to holdfast_relay;
+grant update on table sagas.sagas (backward) to holdfast_app;
+grant update on table sagas.sagas (cancel_requested) to holdfast_app;
+grant update on table sagas.sagas (due_at) to holdfast_app;
+grant select on table sagas.sagas (due_at) to holdfast_relay;
+grant update on table sagas.sagas (ended_at) to holdfast_app;
+grant select on table sagas.sagas (ended_at) to holdfast_relay;
+grant update on table sagas.sagas (fence) to holdfast_app;
+grant select on table sagas.sagas (hash) to holdfast_relay;
+grant select on table sagas.sagas (id) to holdfast_relay;
+grant update on table sagas.sagas (intended) to holdfast_app;
+grant update on table sagas.sagas (last_error) to holdfast_app;
+grant update on table sagas.sagas (lease_until) to holdfast_app;
+grant select on table sagas.sagas (lease_until) to holdfast_relay;
+grant select on table sagas.sagas (name) to holdfast_relay;
+grant update on table sagas.sagas (place) to holdfast_app;
+grant update on table sagas.sagas (reason) to holdfast_app;
+grant update on table sagas.sagas (results) to holdfast_app;
+grant select on table sagas.sagas (started_at) to holdfast_relay;
+grant update on table sagas.sagas (state) to holdfast_app;
+grant select on table sagas.sagas (state) to holdfast_relay;
+grant update on table sagas.sagas (step_deadline_at) to holdfast_app;
+grant select on table sagas.sagas (tenant_id) to holdfast_relay;
+grant update on table sagas.sagas (version) to holdfast_app;
 grant insert, select on table telemetry.write_keys to holdfast_app;
 grant select on table telemetry.write_keys (id) to holdfast_auth;
 grant update on table telemetry.write_keys (revoked_at) to holdfast_app;

@@ -25,7 +25,6 @@ export class Pipeline {
     this.intake = new Intake({
       sinks: this.sinks,
       planOf: (holder) => this.keyList.stateOf(holder).plan,
-      isErased: (tenantId) => this.keyList.isErased(tenantId),
       directory,
       spillBytesMax: config.spillMaxMb * BYTES_PER_MB,
       ringBytesMax: config.ringMb * BYTES_PER_MB,

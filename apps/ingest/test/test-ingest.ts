@@ -53,8 +53,7 @@ export class TestIngest {
     const directory = mkdtempSync(join(tmpdir(), 'holdfast-ingest-'));
     const smallTenantId = newId();
     const plans = { free: [fingerprintOf(smallTenantId)] };
-    const nobody = { revoked: [], suspended: [], erased: [] };
-    const list = signKeyList(signer, { asOfMs: Date.now(), ...nobody, plans });
+    const list = signKeyList(signer, { asOfMs: Date.now(), revoked: [], suspended: [], plans });
     writeFileSync(join(directory, 'key-list.json'), JSON.stringify(list));
     const config = readConfig('ingest', {
       HOLDFAST_HOST: '127.0.0.1',

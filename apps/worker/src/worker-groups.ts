@@ -5,6 +5,7 @@ import type { Database } from '@holdfast/database';
 import type { Consumers, Report, StoreConsumer, TenantConsumer } from '@holdfast/events';
 import type { KafkaConsumer } from '@holdfast/kafka';
 import { findOpenHolds } from '@holdfast/ledger';
+import { findOpenSaga } from '@holdfast/sagas';
 import { ClickHouseConsumer } from '@holdfast/telemetry';
 import type { TaskKindOfWork } from '@holdfast/tasks';
 import { ErasureTask, ExportTask, ReceiptSigner, UsageConsumer } from '@holdfast/tenants';
@@ -56,7 +57,7 @@ export async function taskKinds(parts: TaskParts): Promise<readonly TaskKindOfWo
     relay,
     stores: [new ClickHouseConsumer(telemetry)],
     keepers: config.kafkaBrokers === undefined ? [] : [{ name: 'kafka', keeps: KEPT_IN_KAFKA }],
-    blockers: [findOpenHolds, findLegalHold],
+    blockers: [findOpenHolds, findOpenSaga, findLegalHold],
     forget: async (tenantId) => {
       await consumers.forget(tenantId);
       await vault?.destroyTenant(tenantId);

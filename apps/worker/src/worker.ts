@@ -14,6 +14,7 @@ import {
 import { checkQueueBackend, QueueBackendAway, type QueueBackend } from '@holdfast/jobs';
 import { HoldSweeper, LedgerControls } from '@holdfast/ledger';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
+import { SagaRunner } from '@holdfast/sagas';
 import { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TaskRunner } from '@holdfast/tasks';
 import { openVault } from '@holdfast/vault';
@@ -137,6 +138,7 @@ async function composeDelivery(
   // What looks for its own work, and is told of none.
   const rounds = [
     new TaskRunner({ ...shared, kinds }),
+    new SagaRunner(shared),
     new HoldSweeper(shared),
     new LedgerControls(shared),
     new LogControls(shared),

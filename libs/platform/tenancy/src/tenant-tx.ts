@@ -20,6 +20,7 @@ const APPEND = statement(
 export class TenantTx extends Transaction {
   readonly tenantId: string;
   private readonly toCommit: CommittedEvent[] = [];
+  private readonly atEnd: ((isCommitted: boolean) => void)[] = [];
 
   constructor(
     connection: Connection,
@@ -79,11 +80,25 @@ export class TenantTx extends Transaction {
     }
   }
 
+  /**
+   * Calls back once the transaction has ended, and says whether it was committed; an unknown outcome counts as none. For what need not
+   * happen: who dies in between calls nobody.
+   */
+  onEnd(callback: (isCommitted: boolean) => void): void {
+    this.atEnd.push(callback);
+  }
+
   /** Once committed, and not before, the events are the request's. */
   override async run<T>(...run: Parameters<typeof Transaction.prototype.run<T>>): Promise<T> {
-    const result = await super.run(...run);
-    this.caller.committed?.add(this.tenantId, this.toCommit);
-    return result;
+    let isCommitted = false;
+    try {
+      const result = await super.run(...run);
+      isCommitted = true;
+      this.caller.committed?.add(this.tenantId, this.toCommit);
+      return result;
+    } finally {
+      for (const callback of this.atEnd) callback(isCommitted);
+    }
   }
 
   protected override opening(

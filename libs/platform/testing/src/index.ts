@@ -18,3 +18,4 @@ export { type ConsumedMessage, TestKafka, whyNoKafka } from './test-kafka';
 export { TestVault } from './test-vault';
 export { TestWitness } from './test-witness';
 export { TestCluster } from './test-cluster';
+export { drillSaga, type DrilledSaga, type PlannedFault, type SagaDrill, type SagaFault } from './saga-drill';

@@ -37,6 +37,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'idempotency',
       'identity',
       'ledger',
+      'sagas',
       'telemetry',
       'tenancy',
       'tenants',
@@ -92,6 +93,12 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'ledger.keys': ['select', 'insert'],
       'ledger.timeouts': ['select', 'insert', 'delete'],
       'ledger.transfers': ['select', 'insert'],
+      'sagas.participations': ['select', 'insert', 'update (state, result, version)'],
+      'sagas.sagas': [
+        'select',
+        'insert',
+        'update (state, backward, place, intended, results, reason, last_error, attempts, cancel_requested, due_at, lease_until, fence, step_deadline_at, awaits_stream_type, awaits_stream_id, awaits_type, ended_at, version)',
+      ],
       'tenancy.exemptions': ['select'],
       'tenancy.not_exported': ['select'],
       'telemetry.write_keys': ['select', 'insert', 'update (revoked_at, version)'],
@@ -169,7 +176,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
 
   // Orders the log of all tenants, hands it to stores, and sees which tenants have work that is due.
   holdfast_relay: {
-    schemas: ['audit', 'events', 'ledger', 'tenants', 'webhooks'],
+    schemas: ['audit', 'events', 'ledger', 'sagas', 'tenants', 'webhooks'],
     tables: {
       'audit.breaks': ['select (tenant_id)'],
       'audit.offers': ['select (tenant_id, witness, tick, due_at, lease_until, failures, waiting_since)'],
@@ -189,6 +196,9 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'ledger.breaks': ['select (tenant_id)'],
       'ledger.controls': ['select (tenant_id, tick, full_due_at, lease_until)'],
       'ledger.timeouts': ['select (tenant_id, expires_at)'],
+      'sagas.sagas': [
+        'select (tenant_id, id, name, hash, state, due_at, lease_until, started_at, ended_at, awaits_stream_type, awaits_stream_id, awaits_type)',
+      ],
       'tenants.tasks': ['select (tenant_id, kind, id, due_at, lease_until)'],
       'webhooks.endpoints': ['select (tenant_id)'],
       'webhooks.lanes': ['select (tenant_id, due_at)'],

@@ -1,0 +1,9 @@
+import './sagas.aggregates';
+
+export { findOpenSaga } from './open-saga.query';
+export { findSaga, listSagas, type Saga, saga, type SagaStep, type StepContext } from './saga';
+export { SagaRunner, type SagaRunnerOptions } from './saga-runner';
+export { stepKey } from './saga-work';
+export { SagaCommitted, SagaEnded, SagaNotStopped, SagaUnknown } from './sagas.errors';
+export { type SagaState } from './sagas.sql';
+export { type Steering, steerSaga } from './steer-saga';

@@ -1,0 +1,81 @@
+import { DomainError } from '@holdfast/kernel';
+import { COMPENSATION_ATTEMPTS_MAX, type Saga, type SagaStep } from './saga';
+import type { SagaRow } from './sagas.sql';
+
+/** What is to be done next with a saga. */
+export type SagaMove =
+  | { readonly move: 'step'; readonly step: SagaStep }
+  | { readonly move: 'compensate'; readonly step: SagaStep }
+  | { readonly move: 'turn_back'; readonly reason: string };
+
+/** What becomes of a saga whose step, or compensation, has failed. */
+export type FailedMove =
+  | { readonly move: 'again'; readonly attempt: number }
+  | { readonly move: 'turn_back'; readonly reason: string }
+  | { readonly move: 'stop'; readonly reason: string };
+
+/** Why a saga turned back that no step has refused. */
+export const CANCELLED = 'sagas.cancelled';
+export const TIMED_OUT = 'sagas.timed_out';
+
+/** What its definition and row say is next. Pure. */
+export function nextMove(saga: Saga, row: SagaRow): SagaMove {
+  const step = stepAt(saga, row.place);
+  if (row.backward) return { move: 'compensate', step };
+  if (canTurnBack(saga, row) && row.cancelRequested) return { move: 'turn_back', reason: CANCELLED };
+  if (canTurnBack(saga, row) && row.isLate) return { move: 'turn_back', reason: TIMED_OUT };
+  return { move: 'step', step };
+}
+
+/** What a failure makes of it. Pure. */
+export function moveAfterFailure(saga: Saga, row: SagaRow, error: unknown): FailedMove {
+  const step = stepAt(saga, row.place);
+  const reason = reasonOf(error);
+  const attempt = row.attempts + 1;
+  // A refusal says that the step has no effect and will have none, so that even a pivot can be turned back from.
+  if (!row.backward && row.place < saga.committedFrom && isRefusal(error))
+    return { move: 'turn_back', reason };
+  const attemptsMax = row.backward ? COMPENSATION_ATTEMPTS_MAX : step.attemptsMax;
+  if (attempt < attemptsMax) return { move: 'again', attempt };
+  return canTurnBack(saga, row) ? { move: 'turn_back', reason } : { move: 'stop', reason };
+}
+
+/** Whether nothing has happened yet after which there is no way back. A pivot that was called may have taken effect. */
+export function canTurnBack(saga: Saga, row: Pick<SagaRow, 'backward' | 'place' | 'intended'>): boolean {
+  if (row.backward || row.place >= saga.committedFrom) return false;
+  return !(stepAt(saga, row.place).kind === 'pivot' && row.intended);
+}
+
+/**
+ * The place that is compensated first when it turns back: that of the step under way, where it may have taken effect without being heard
+ * of (in another tenant or outside), and otherwise of the last one before it. -1 where there is none.
+ */
+export function turningPoint(saga: Saga, { place, intended }: SagaRow): number {
+  const { kind, does, tenant } = stepAt(saga, place);
+  const mayBeDone = kind === 'compensatable' && (does === 'remote' ? intended : tenant !== undefined);
+  return mayBeDone ? place : compensatedBefore(saga, place);
+}
+
+/** The place below that is compensated next, or -1. */
+export function compensatedBefore(saga: Saga, place: number): number {
+  return saga.steps.findLastIndex(
+    (step, at) => at < place && (step.compensate !== undefined || step.cancel !== undefined),
+  );
+}
+
+/** A stable code for what went wrong; texts of errors may hold what is the tenant's. */
+export function reasonOf(error: unknown): string {
+  if (error instanceof DomainError) return error.code;
+  return error instanceof Error ? `sagas.failed.${error.name}` : 'sagas.failed';
+}
+
+/** Whether somebody has decided, and will not decide otherwise when asked again. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof DomainError && error.kind !== 'unavailable' && error.kind !== 'too_many';
+}
+
+function stepAt({ name, steps }: Saga, place: number): SagaStep {
+  const step = steps[place];
+  if (!step) throw new Error(`${name} has no step at ${place}`);
+  return step;
+}

@@ -1,0 +1,117 @@
+import { Conflict, newId } from '@holdfast/kernel';
+import { drillSaga } from '@holdfast/testing';
+import { z } from 'zod';
+import { effect } from '../test/effects';
+import { SagaStage } from '../test/saga-stage';
+import { saga } from './saga';
+import { stepKey } from './saga-work';
+
+const input = z.object({ other: z.string(), refuseAt: z.string().optional() });
+
+/** Two steps here, one in another tenant, then one that has to be done. */
+const trip = saga({ name: 'test.trip', input })
+  .compensatable('flight', {
+    run: async (tx, { key }) => {
+      await effect(tx, key, 'made');
+      return { seat: '12A' };
+    },
+    compensate: (tx, { key }) => effect(tx, key, 'undone'),
+  })
+  .compensatable('hotel', {
+    tenant: ({ other }) => other,
+    run: async (tx, { key, results }) => {
+      await effect(tx, key, 'made');
+      return { room: `of ${results.flight.seat}` };
+    },
+    compensate: (tx, { key }) => effect(tx, key, 'undone'),
+  })
+  .pivot('decide', {
+    run: (tx, { key, input: { refuseAt } }) => {
+      if (refuseAt === 'decide') throw new Conflict();
+      return effect(tx, key, 'made');
+    },
+  })
+  .retriable('ticket', { tenant: ({ other }) => other, run: (tx, { key }) => effect(tx, key, 'made') })
+  .build();
+
+describe('SagaRunner', () => {
+  let stage: SagaStage;
+  beforeAll(async () => {
+    stage = await SagaStage.open();
+  });
+  afterAll(() => stage.close());
+
+  it('does the steps in their order, each once, in the tenants that they name', async () => {
+    const [tenantId, other] = [newId(), newId()];
+    const id = await stage.begin(stage.runner(), tenantId, trip, { other });
+    expect(await stage.until(id, 'completed')).toMatchObject({
+      results: { flight: { seat: '12A' }, hotel: { room: 'of 12A' }, ticket: null },
+    });
+    expect(await stage.trail(tenantId)).toEqual([
+      'sagas.saga.started',
+      ...['test.effect.made', 'sagas.saga.step_completed flight'],
+      'sagas.saga.step_completed hotel',
+      ...['test.effect.made', 'sagas.saga.step_completed decide'],
+      'sagas.saga.step_completed ticket',
+      'sagas.saga.completed',
+    ]);
+    expect(await stage.trail(other)).toEqual([
+      ...['test.effect.made', 'sagas.participation.completed hotel'],
+      ...['test.effect.made', 'sagas.participation.completed ticket'],
+    ]);
+    expect(stage.reports.splice(0)).toEqual([]);
+  });
+
+  it('compensates in the reverse order what was done before a step refused', async () => {
+    const [tenantId, other] = [newId(), newId()];
+    const id = await stage.begin(stage.runner(), tenantId, trip, { other, refuseAt: 'decide' });
+    await stage.until(id, 'compensated');
+    expect(await stage.trail(tenantId)).toEqual([
+      'sagas.saga.started',
+      ...['test.effect.made', 'sagas.saga.step_completed flight'],
+      'sagas.saga.step_completed hotel',
+      'sagas.saga.compensation_begun',
+      'sagas.saga.step_compensated hotel',
+      ...['test.effect.undone', 'sagas.saga.step_compensated flight'],
+      'sagas.saga.compensated',
+    ]);
+    expect(await stage.trail(other)).toEqual([
+      ...['test.effect.made', 'sagas.participation.completed hotel'],
+      ...['test.effect.undone', 'sagas.participation.compensated hotel'],
+    ]);
+    expect(stage.reports.splice(0)).toHaveLength(1);
+  });
+
+  it('is whole or undone, once, whatever happens to the process at whichever transaction', async () => {
+    const ends = { completed: 0, compensated: 0, none: 0, needs_operator: 0 };
+    const cases = await drillSaga({
+      database: stage.database,
+      saga: trip,
+      arrange: () => Promise.resolve({ tenantId: newId(), input: { other: newId() } }),
+      check: async ({ id, state }) => {
+        ends[state] += 1;
+        const keys = trip.steps.map(({ name }) => stepKey(id, name));
+        const made = await stage.database.admin<{ id: string; types: string[] }>(
+          `select stream_id as id, array_agg(type order by seq) as types from events.log
+           where stream_type = 'test.effect' and stream_id = any ($1) group by stream_id`,
+          [keys],
+        );
+        const of = (name: string): string =>
+          made.find((each) => each.id === stepKey(id, name))?.types.join() ?? 'nothing';
+        const [flight, hotel, decide, ticket] = trip.steps.map(({ name }) => of(name));
+        const undone = ['nothing', 'test.effect.made,test.effect.undone'];
+        if (state === 'completed')
+          expect([flight, hotel, decide, ticket]).toEqual(Array(4).fill('test.effect.made'));
+        else {
+          expect(['compensated', 'none']).toContain(state);
+          expect(undone).toContain(flight);
+          expect(undone).toContain(hotel);
+          expect([decide, ticket]).toEqual(['nothing', 'nothing']);
+        }
+      },
+    });
+    expect(ends.completed).toBeGreaterThan(20);
+    expect(ends.compensated).toBeGreaterThan(20);
+    process.stdout.write(`${cases} cases: ${JSON.stringify(ends)}\n`);
+  }, 240_000);
+});

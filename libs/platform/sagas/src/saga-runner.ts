@@ -1,0 +1,271 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fullJitterMs, newId } from '@holdfast/kernel';
+import { type Database, SystemTx } from '@holdfast/database';
+import {
+  announcement,
+  callerOf,
+  type Grants,
+  TenantClosed,
+  type TenantDatabase,
+  type TenantTx,
+} from '@holdfast/tenancy';
+import { findSaga, type Saga } from './saga';
+import { isRefusal, moveAfterFailure, nextMove, reasonOf } from './saga-moves';
+import { type HeldSaga, type Moved, SagaWork } from './saga-work';
+import { oldestSagaSeconds, sagasOpen, sagaStepSeconds } from './sagas-metrics';
+import { sagaStarted } from './sagas.events';
+import {
+  claimSaga,
+  countOpenSagas,
+  type DueSaga,
+  insertSaga,
+  listDueSagas,
+  listMetSagas,
+  SagaMovedOn,
+  type SagaRow,
+} from './sagas.sql';
+
+/** What a runner needs of its process. */
+export interface SagaRunnerOptions {
+  readonly tenants: TenantDatabase;
+  readonly grants: Grants;
+  /** Finds the work of all tenants. A process without it goes on only with the sagas that it has begun. */
+  readonly relay?: Database;
+  readonly report: (error: unknown, doing: string) => void;
+  /** Sagas at work at a time: 64 where nothing is said. */
+  readonly lanes?: number;
+}
+
+/** Where nothing was due: how soon a saga is taken up whose process died, behind its lease, or whose time has come. */
+const POLL_MS = 500;
+/** What is open is counted about every 15 s. */
+const COUNT_ROUNDS = 30;
+/** Of what is due, as many are looked at: some are in other hands before it comes to them. */
+const DUE_MAX = 100;
+const LANES = 64;
+const RETRY_MS = 200;
+const RETRY_MAX_MS = 60_000;
+/** Moves of a saga in a turn: more than any has steps there and back. */
+const MOVES_MAX = 200;
+
+/**
+ * Runs sagas. The process that begins one goes on with it at once; what is left by one that died, or waits for its time, an event or
+ * another attempt, is taken up by any process that has a relay. The lease in the row decides whose it is.
+ */
+export class SagaRunner {
+  private readonly stopping = new AbortController();
+  private readonly working = new Set<Promise<void>>();
+  private readonly work: SagaWork;
+  private polling: Promise<void> = Promise.resolve();
+  /** Sagas begun here whose transactions are not committed yet have their lanes already. */
+  private reserved = 0;
+
+  constructor(private readonly options: SagaRunnerOptions) {
+    this.work = new SagaWork(options);
+  }
+
+  /** Begins to look for sagas of all tenants. */
+  start(): void {
+    const { relay } = this.options;
+    if (relay) this.polling = this.poll(relay);
+  }
+
+  /** Takes up no more sagas and ends each of those under way behind its move. */
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.polling;
+    await Promise.all(this.working);
+  }
+
+  /** Waits until it works on nothing, and begins nothing more. */
+  async stopWhenIdle(): Promise<void> {
+    while (this.working.size > 0) await Promise.all(this.working);
+    await this.stop();
+  }
+
+  /**
+   * Begins a saga in the transaction of whatever it belongs to, and answers its id: it is there if that is committed. This process goes on
+   * with it then, if it has a lane free. `id` makes it the only one of its kind; a second one of the id fails.
+   */
+  async begin<Input>(tx: TenantTx, saga: Saga<Input>, input: Input, id: string = newId()): Promise<string> {
+    const { name, hash, deadlineSeconds } = saga;
+    const isHeld = !this.stopping.signal.aborted && this.working.size + this.reserved < this.lanes;
+    const parsed = saga.input.parse(input);
+    const timeoutSeconds = saga.steps[0]?.timeoutSeconds;
+    await insertSaga(tx, { id, name, hash, input: parsed, deadlineSeconds, timeoutSeconds, isHeld });
+    await tx.announce(announcement(sagaStarted, { id, version: 1n }, { definition: name, hash }));
+    if (isHeld) {
+      this.reserved += 1;
+      tx.onEnd((isCommitted) => {
+        this.reserved -= 1;
+        if (isCommitted)
+          this.drive({
+            saga: saga as unknown as Saga,
+            tenantId: tx.tenantId,
+            row: begun(tx, saga, parsed, id),
+          });
+      });
+    }
+    return id;
+  }
+
+  /** Works on each saga that is due until nothing more is to be done at once; answers how many there were. */
+  async runDue(): Promise<number> {
+    const { relay } = this.options;
+    if (!relay) return 0;
+    const due = await this.listDue(relay);
+    await Promise.all(due.map((each) => this.take(each)));
+    return due.length;
+  }
+
+  private get lanes(): number {
+    return this.options.lanes ?? LANES;
+  }
+
+  private async poll(relay: Database): Promise<void> {
+    const { signal } = this.stopping;
+    for (let round = 0; !signal.aborted; round += 1) {
+      if (round % COUNT_ROUNDS === 0) await this.countOpen(relay);
+      const found = await this.pollOnce(relay).catch((error: unknown) => {
+        this.options.report(error, 'looking for sagas of tenants');
+        return false;
+      });
+      // Full jitter keeps processes from looking at the same instant.
+      if (!found) await sleep(POLL_MS * (0.5 + Math.random()), undefined, { signal }).catch(() => {}); // Stopped.
+    }
+  }
+
+  private async countOpen(relay: Database): Promise<void> {
+    try {
+      const open = await relay.transaction(
+        (connection) => new SystemTx(connection, 'read only'),
+        countOpenSagas,
+      );
+      sagasOpen.reset();
+      oldestSagaSeconds.reset();
+      for (const { name, hash, state, sagas, oldestSeconds } of open) {
+        sagasOpen.set({ saga: name, hash, state, known: String(findSaga(name, hash) !== undefined) }, sagas);
+        oldestSagaSeconds.set({ saga: name, state }, oldestSeconds);
+      }
+    } catch (error) {
+      this.options.report(error, 'counting open sagas');
+    }
+  }
+
+  /** Takes up what is due, as far as there are lanes; answers whether there may be more at once. */
+  private async pollOnce(relay: Database): Promise<boolean> {
+    const due = await this.listDue(relay);
+    let taken = 0;
+    for (const each of due) {
+      while (this.working.size >= this.lanes) await Promise.race(this.working);
+      if (this.stopping.signal.aborted) break;
+      this.track(
+        this.take(each).then((isTaken) => {
+          taken += isTaken ? 1 : 0;
+        }),
+      );
+    }
+    return due.length === DUE_MAX && taken > 0;
+  }
+
+  private async listDue(relay: Database): Promise<DueSaga[]> {
+    const due = await relay.transaction(
+      (connection) => new SystemTx(connection, 'read only'),
+      async (tx) => [...(await listDueSagas(tx, DUE_MAX)), ...(await listMetSagas(tx, DUE_MAX))],
+    );
+    // Of another release, which runs its own.
+    return due.filter(({ name, hash }) => findSaga(name, hash));
+  }
+
+  private async take(due: DueSaga): Promise<boolean> {
+    const saga = findSaga(due.name, due.hash);
+    if (!saga) return false;
+    try {
+      const row = await this.claim(saga, due);
+      if (!row) return false;
+      await this.run({ saga, tenantId: due.tenantId, row });
+      return true;
+    } catch (error) {
+      if (!(error instanceof TenantClosed)) this.options.report(error, `taking up saga ${due.id}`);
+      return false;
+    }
+  }
+
+  private async claim(saga: Saga, { tenantId, id }: DueSaga): Promise<SagaRow | undefined> {
+    const grant = await this.options.grants.forSystem(saga.consumer, tenantId);
+    return this.options.tenants.transaction(callerOf(grant, { requestId: id }), (tx) => claimSaga(tx, id));
+  }
+
+  private drive(held: HeldSaga): void {
+    this.track(this.run(held));
+  }
+
+  private track(work: Promise<void>): void {
+    const tracked = work.finally(() => this.working.delete(tracked));
+    this.working.add(tracked);
+  }
+
+  /** Moves it until it has ended, waits, or is somebody else's. Never throws: what fails is noted in its row, or found there by the next. */
+  private async run(held: HeldSaga): Promise<void> {
+    try {
+      let row: Moved = held.row;
+      for (let moves = 0; row && moves < MOVES_MAX; moves += 1) {
+        const at = { ...held, row };
+        if (this.stopping.signal.aborted) return await this.work.postpone(at, { failures: 0, seconds: 0 });
+        row = await this.move(at);
+      }
+    } catch (error) {
+      if (!(error instanceof SagaMovedOn))
+        this.options.report(error, `moving saga ${held.row.id} of ${held.saga.name}`);
+    }
+  }
+
+  private async move(held: HeldSaga): Promise<Moved> {
+    const next = nextMove(held.saga, held.row);
+    if (next.move === 'turn_back') return this.work.turnBack(held, next.reason);
+    const saga = held.saga.name;
+    const stop = sagaStepSeconds.startTimer({ saga, step: next.step.name });
+    try {
+      const moved = await this.work[next.move](held, next.step);
+      stop({ outcome: next.move === 'step' ? 'done' : 'compensated' });
+      return moved;
+    } catch (error) {
+      if (error instanceof SagaMovedOn) return this.work.reload(held);
+      stop({ outcome: isRefusal(error) ? 'refused' : 'failed' });
+      return await this.fail(held, error);
+    }
+  }
+
+  private async fail(failed: HeldSaga, error: unknown): Promise<Moved> {
+    // A call may have been noted since.
+    const row = await this.work.reload(failed);
+    if (!row) return undefined;
+    const held = { ...failed, row };
+    const after = moveAfterFailure(held.saga, row, error);
+    const { name = '' } = held.saga.steps[row.place] ?? {};
+    this.options.report(error, `step ${name} of ${held.saga.name}`);
+    if (after.move === 'turn_back') return this.work.turnBack(held, after.reason);
+    if (after.move === 'stop') {
+      await this.work.stop(held, name, after.reason);
+      return undefined;
+    }
+    const seconds = fullJitterMs(after.attempt, RETRY_MS, RETRY_MAX_MS) / 1_000;
+    await this.work.postpone(held, { failures: 1, error: reasonOf(error), seconds });
+    return undefined;
+  }
+}
+
+/** The row as it was just written. */
+function begun(
+  tx: TenantTx,
+  { name, hash }: Pick<Saga, 'name' | 'hash'>,
+  input: unknown,
+  id: string,
+): SagaRow {
+  return {
+    ...{ id, name, hash, input, state: 'running', backward: false, place: 0, intended: false },
+    ...{ results: {}, attempts: 0, cancelRequested: false, isLate: false, isStepLate: false },
+    ...{ nowMs: Date.now(), fence: 1n, version: 1n },
+    ...{ correlationId: tx.caller.requestId, traceparent: tx.caller.traceparent ?? null },
+  };
+}

@@ -1,0 +1,41 @@
+import { DomainError } from '@holdfast/kernel';
+
+/** The saga has ended: nothing can be done with it any more. */
+export class SagaEnded extends DomainError {
+  readonly code = 'sagas.ended';
+  readonly kind = 'conflict';
+
+  constructor() {
+    super('The saga has ended.');
+  }
+}
+
+/** The saga is behind its pivot, or on its way back: it is finished in the direction in which it goes. */
+export class SagaCommitted extends DomainError {
+  readonly code = 'sagas.committed';
+  readonly kind = 'conflict';
+
+  constructor() {
+    super('The saga is beyond the point up to which it can be given up.');
+  }
+}
+
+/** Nobody is asked for: the saga goes on by itself. */
+export class SagaNotStopped extends DomainError {
+  readonly code = 'sagas.not_stopped';
+  readonly kind = 'conflict';
+
+  constructor() {
+    super('The saga is not waiting for an operator.');
+  }
+}
+
+/** This release has no definition of the saga; a process of the release that has it can go on with it. */
+export class SagaUnknown extends DomainError {
+  readonly code = 'sagas.unknown_definition';
+  readonly kind = 'conflict';
+
+  constructor() {
+    super('The saga was begun under a definition that this release does not have.');
+  }
+}

@@ -1,0 +1,81 @@
+import { NotFound } from '@holdfast/kernel';
+import { statement } from '@holdfast/database';
+import { announcement, type EventType, type TenantTx } from '@holdfast/tenancy';
+import { findSaga, type Saga } from './saga';
+import { canTurnBack } from './saga-moves';
+import { SagaCommitted, SagaEnded, SagaNotStopped, SagaUnknown } from './sagas.errors';
+import { sagaCancelRequested, sagaRetried } from './sagas.events';
+import type { SagaRow } from './sagas.sql';
+
+type LockedSaga = Pick<
+  SagaRow,
+  'id' | 'name' | 'hash' | 'state' | 'backward' | 'place' | 'intended' | 'cancelRequested' | 'version'
+>;
+
+const LOCK = statement<LockedSaga>(
+  'sagas.lock',
+  `select id, name, hash, state, backward, place, intended, cancel_requested as "cancelRequested", version
+   from sagas.sagas
+   where tenant_id = $1 and id = $2
+   for no key update`,
+);
+
+// Whoever has the lease finds another version, looks again, and sees it.
+const REQUEST_CANCEL = statement(
+  'sagas.request_cancel',
+  `update sagas.sagas
+   set cancel_requested = true, version = version + 1,
+     due_at = case when due_at is not null then clock_timestamp() end
+   where tenant_id = $1 and id = $2`,
+);
+
+const RESUME = statement(
+  'sagas.resume',
+  `update sagas.sagas
+   set state = case when backward then 'compensating' else 'running' end, attempts = 0, version = version + case when $3 and not cancel_requested then 2 else 1 end,
+     cancel_requested = cancel_requested or $3, due_at = clock_timestamp(), lease_until = null, step_deadline_at = null
+   where tenant_id = $1 and id = $2`,
+);
+
+/** What can be asked of a saga. */
+export type Steering = 'retry' | 'compensate' | 'cancel';
+
+/**
+ * Steers a saga in the name of the transaction's caller; its events say who it was.
+ *
+ * - `cancel`: it is given up before its next step. Asking again changes nothing.
+ * - `retry`: one that waits for an operator goes on in the direction in which it was, with all its attempts.
+ * - `compensate`: one that waits for an operator is given up instead.
+ *
+ * Throws NotFound, SagaEnded, SagaCommitted, SagaNotStopped or SagaUnknown.
+ */
+export async function steerSaga(
+  tx: TenantTx,
+  id: string,
+  steering: Steering,
+): Promise<{ readonly id: string }> {
+  const row = await tx.row(LOCK, [tx.tenantId, id]);
+  if (!row) throw new NotFound();
+  if (row.state === 'completed' || row.state === 'compensated') throw new SagaEnded();
+  const saga = findSaga(row.name, row.hash);
+  if (!saga) throw new SagaUnknown();
+  if (steering !== 'retry') requireTurnable(saga, row);
+  const isStopped = row.state === 'needs_operator';
+  if (steering !== 'cancel' && !isStopped) throw new SagaNotStopped();
+  const asksToCancel = steering !== 'retry' && !row.cancelRequested;
+  if (steering === 'cancel' && !asksToCancel && !isStopped) return { id };
+  const events: EventType[] = [];
+  if (isStopped) {
+    await tx.execute(RESUME, [tx.tenantId, id, steering !== 'retry']);
+    events.push(sagaRetried);
+  } else await tx.execute(REQUEST_CANCEL, [tx.tenantId, id]);
+  if (asksToCancel) events.push(sagaCancelRequested);
+  await tx.announce(
+    ...events.map((type, at) => announcement(type, { id, version: row.version + BigInt(at + 1) }, {})),
+  );
+  return { id };
+}
+
+function requireTurnable(saga: Saga, row: LockedSaga): void {
+  if (row.backward || !canTurnBack(saga, row)) throw new SagaCommitted();
+}
