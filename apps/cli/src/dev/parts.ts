@@ -58,8 +58,8 @@ export async function startParts(options: PartsOptions): Promise<Omit<DevFile, '
     serveMetrics: false,
   });
   undo.defer(() => worker.stop());
-  const ingest = await startIngest(readConfig('ingest', environment), logger);
-  undo.defer(() => ingest.stop());
+  // Ingest starts behind the API, which it asks for the list of keys, and stops behind it: the API sends to the last.
+  const behindApi = undo.use(new AsyncDisposableStack());
   stop.throwIfAborted();
   const apiConfig = readConfig('api', environment);
   const api = await startApi(apiConfig, {
@@ -71,6 +71,8 @@ export async function startParts(options: PartsOptions): Promise<Omit<DevFile, '
     drainMs: DRAIN_MS,
   });
   undo.defer(() => api.stop());
+  const ingest = await startIngest(readConfig('ingest', environment), logger);
+  behindApi.defer(() => ingest.stop());
   const health = healthOf({ api: api.health, worker: worker.health });
   const metrics = await startMetricsServer({ host: apiConfig.host, port: apiConfig.metricsPort, health });
   undo.defer(() => metrics.close());

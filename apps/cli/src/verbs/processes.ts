@@ -16,9 +16,12 @@ export function addProcesses(program: Command): void {
     'Run one worker process (sequencer, relay, consumers) against the configured servers.',
     ['worker'],
   ).action(() => import('../../../worker/src/main.js').then(nothing));
-  addVerb(program, 'ingest', 'Run one ingest process; it answers health endpoints only.', ['ingest']).action(
-    () => import('../../../ingest/src/main.js').then(nothing),
-  );
+  addVerb(
+    program,
+    'ingest',
+    'Run one ingest process: it takes telemetry, whichever of the configured servers are away.',
+    ['ingest'],
+  ).action(() => import('../../../ingest/src/main.js').then(nothing));
 }
 
 const nothing = (): void => {};
