@@ -12,43 +12,42 @@ import { EventSender } from '../../../libs/platform/ingest/test/event-sender';
 import { IngestProcess } from '../../ingest/test/ingest-process';
 import type { BenchSystem } from './bench-system';
 
-/** The processes of a bench of ingest: ingest itself, its peer, and who sends to both. The store is in the bench's own. */
+/** The processes of a bench of ingest: its peer, who sends to both, and ingest itself over one store or another. */
 export interface IngestStage {
-  readonly ingest: IngestProcess;
+  /** Starts ingest over the store at a URL; it is to be stopped before the next. */
+  readonly startIngest: (clickhouseUrl: string) => Promise<StagedIngest>;
+  /** Of a store that discards what it takes. */
+  readonly discardingUrl: string;
   readonly peerPort: number;
   /** CPU that the peer has used, in seconds of a core. */
   readonly peerCpuSeconds: () => Promise<number>;
   readonly sender: EventSender;
   /** One of each tenant. */
   readonly writeKeys: readonly string[];
-  close(): Promise<void>;
+  close(): void;
 }
 
-/** Starts them, with ingest writing into the bench's ClickHouse. */
+/** An ingest of the stage. */
+export interface StagedIngest {
+  readonly ingest: IngestProcess;
+  readonly stop: () => Promise<void>;
+}
+
+/** Starts them, and prepares the bench's ClickHouse. */
 export async function openStage({ clickhouseUrl }: BenchSystem, tenants: number): Promise<IngestStage> {
   const store = new TelemetryStore({ url: clickhouseUrl });
   await store.migrate();
   await store.close();
   const { privateKey } = generateKeyPairSync('ed25519');
   const signer = new WriteKeySigner(privateKey.export({ type: 'pkcs8', format: 'der' }).toString('base64'));
-  const directory = mkdtempSync(join(tmpdir(), 'holdfast-ingest-'));
-  const ingest = await IngestProcess.start({
-    program: join(__dirname, '../../ingest/src/main.js'),
-    port: await freePort(),
-    metricsPort: await freePort(),
-    environment: {
-      WRITE_KEY_PUBLIC: signer.publicKey,
-      // Nobody answers there: keys are taken under the standard plan.
-      HOLDFAST_API_URL: `http://127.0.0.1:${await freePort()}`,
-      CLICKHOUSE_URL: clickhouseUrl,
-      INGEST_DIRECTORY: directory,
-    },
-  });
   const peer = fork(join(__dirname, 'ingest-bench-peer.js'), { execArgv: [] });
   const [peerPort] = (await once(peer, 'message')) as [number];
+  const discarding = fork(join(__dirname, 'ingest-bench-store.js'), { execArgv: [] });
+  const [discardingPort] = (await once(discarding, 'message')) as [number];
   const sender = new EventSender(join(__dirname, '../../../libs/platform/ingest/test/event-load-process.js'));
   return {
-    ingest,
+    startIngest: (url) => startIngest(url, signer.publicKey),
+    discardingUrl: `http://127.0.0.1:${discardingPort}`,
     peerPort,
     peerCpuSeconds: async () => {
       peer.send('usage');
@@ -57,12 +56,32 @@ export async function openStage({ clickhouseUrl }: BenchSystem, tenants: number)
     },
     sender,
     writeKeys: Array.from({ length: tenants }, () => signer.write({ keyId: newId(), tenantId: newId() })),
-    close: async () => {
+    close: () => {
       sender.close();
       peer.disconnect();
-      ingest.signal('SIGTERM');
-      await ingest.gone;
-      rmSync(directory, { recursive: true, force: true });
+      discarding.disconnect();
     },
   };
+}
+
+async function startIngest(clickhouseUrl: string, publicKey: string): Promise<StagedIngest> {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-ingest-'));
+  const ingest = await IngestProcess.start({
+    program: join(__dirname, '../../ingest/src/main.js'),
+    port: await freePort(),
+    metricsPort: await freePort(),
+    environment: {
+      WRITE_KEY_PUBLIC: publicKey,
+      // Nobody answers there: keys are taken under the standard plan.
+      HOLDFAST_API_URL: `http://127.0.0.1:${await freePort()}`,
+      CLICKHOUSE_URL: clickhouseUrl,
+      INGEST_DIRECTORY: directory,
+    },
+  });
+  const stop = async (): Promise<void> => {
+    ingest.signal('SIGTERM');
+    await ingest.gone;
+    rmSync(directory, { recursive: true, force: true });
+  };
+  return { ingest, stop };
 }

@@ -79,7 +79,7 @@ function take(
   const named = keyOf(request.headers.authorization);
   // Whose it is before what it says, where a header tells: strangers do not cost a parse.
   const early = named === undefined ? undefined : holderOf(named, verifier, keyList);
-  const body = readBody(request.body as Buffer);
+  const body = readBody(request.body as Buffer, protocol.name === 'segment');
   const holder = early ?? holderOf(protocol.keyIn(body), verifier, keyList);
   const reading = protocol.read(body, receivedAtMs);
   for (const { reason, sample } of reading.rejects) intake.reject(holder, reason, 1, sample);

@@ -21,9 +21,11 @@ export class ClickHouseSink implements TelemetrySink {
     this.client = new TelemetryClient(endpoint, CONNECTIONS_MAX);
   }
 
-  async store({ table, token, rows }: TelemetryBatch): Promise<void> {
-    if (rows.length === 0) return;
-    const lines = Buffer.from(`${rows.map(({ line }) => line).join('\n')}\n`);
+  async store(batch: TelemetryBatch): Promise<void> {
+    const { table, token } = batch;
+    const texts = (batch.runs ?? batch.rows).map(({ line }) => line);
+    if (texts.length === 0) return;
+    const lines = Buffer.from(`${texts.join('\n')}\n`);
     try {
       await this.client.insertLines(table, lines, token, AbortSignal.timeout(DEADLINE_MS));
     } catch (error) {

@@ -7,8 +7,9 @@ import { EventQuota } from './event-quota';
 import { countIntake } from './ingest-metrics';
 import { Lane } from './lane';
 import { Spill } from './spill';
-import type { TelemetryRow, TelemetrySink } from './telemetry-sink';
-import type { DropReason, TrackedEvent } from './tracked-event';
+import type { RowRun, TelemetryRow, TelemetrySink } from './telemetry-sink';
+import { sharedColumns, textOf, trackedLine } from './tracked-line';
+import type { DropReason, Priority, TrackedEvent } from './tracked-event';
 import type { WriteKeyHolder } from './write-key';
 
 /** What the intake of a process needs. */
@@ -48,6 +49,7 @@ const SAMPLE_EVERY_MS = 1_000;
 const SAMPLE_LENGTH = 1_024;
 const SAMPLES_MAX = 1_000;
 const ROWS_ASIDE_MAX = 5_000;
+const PRIORITIES: readonly Priority[] = ['high', 'normal', 'low'];
 /** A row that a store refuses does not say here by which key it came. */
 const NO_KEY = '00000000-0000-0000-0000-000000000000';
 
@@ -94,10 +96,11 @@ export class Intake {
       this.door.add(tenantId, 'quota', events.length);
       return { accepted: 0, dropped: events.length, retryAfterMs };
     }
-    const rows = this.rowsOf(holder, plan, events, nowMs);
-    let taken = rows.length;
-    for (const lane of this.lanes) taken = Math.min(taken, lane.offer(tenantId, rows));
-    const isRefused = taken < rows.length && this.options.shed === '429';
+    const runs = this.runsOf(holder, plan, events, nowMs);
+    const rows = runs.reduce((sum, { count }) => sum + count, 0);
+    let taken = rows;
+    for (const lane of this.lanes) taken = Math.min(taken, lane.offer(tenantId, runs));
+    const isRefused = taken < rows && this.options.shed === '429';
     const acceptance = { accepted: taken, dropped: events.length - taken };
     return isRefused ? { ...acceptance, retryAfterMs: RETRY_OVERLOAD_MS } : acceptance;
   }
@@ -135,27 +138,32 @@ export class Intake {
     }
   }
 
-  private rowsOf(
+  private runsOf(
     holder: WriteKeyHolder,
     plan: PlanName,
     events: readonly TrackedEvent[],
     nowMs: number,
-  ): TelemetryRow[] {
+  ): Required<RowRun>[] {
     const { tenantId, keyId } = holder;
     const keepDays = PLANS[plan].telemetryKeepDays;
     const earliestMs = nowMs - keepDays * DAY_MS;
-    const receivedAt = new Date(nowMs).toISOString();
-    const rows: TelemetryRow[] = [];
+    const lines: Record<Priority, string[]> = { high: [], normal: [], low: [] };
+    const shared = sharedColumns(holder, nowMs, keepDays);
     for (const event of events) {
       const untimely = this.untimely(event.atMs, earliestMs, nowMs);
-      const line = untimely ? undefined : lineOf(holder, event, receivedAt, keepDays);
+      const line = untimely ? undefined : trackedLine(event, shared);
       if (line === undefined) {
         const reason = untimely ?? 'invalid';
         this.door.add(tenantId, reason, 1);
         this.sample(tenantId, keyId, reason, event.name);
-      } else rows.push({ tenantId, priority: event.priority, line });
+      } else lines[event.priority].push(line);
     }
-    return rows;
+    return PRIORITIES.filter((priority) => lines[priority].length > 0).map((priority) => ({
+      tenantId,
+      priority,
+      line: textOf(lines[priority]),
+      count: lines[priority].length,
+    }));
   }
 
   /** Why an event of this time is not taken. Later than that it is kept as it says: its month may be over, its days are not. */
@@ -195,34 +203,5 @@ export class Intake {
       events,
     });
     return { tenantId, priority: 'high', line };
-  }
-}
-
-/** The row of an event; undefined of one that no row can be written of, such as one that is nested too deeply. */
-function lineOf(
-  { tenantId, keyId }: WriteKeyHolder,
-  event: TrackedEvent,
-  receivedAt: string,
-  keepDays: number,
-): string | undefined {
-  try {
-    return JSON.stringify({
-      tenant_id: tenantId,
-      message_id: event.messageId,
-      kind: event.kind,
-      name: event.name,
-      user_id: event.userId,
-      anonymous_id: event.anonymousId,
-      group_id: event.groupId,
-      at: new Date(event.atMs).toISOString(),
-      made_at: event.madeAtMs,
-      received_at: receivedAt,
-      key_id: keyId,
-      keep_days: keepDays,
-      properties: event.properties,
-      context: event.context,
-    });
-  } catch {
-    return undefined;
   }
 }

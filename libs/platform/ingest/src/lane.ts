@@ -9,9 +9,11 @@ import {
 } from 'cockatiel';
 import { Accounting, type Amount } from './accounting';
 import { Ring, type RingLimits } from './ring';
+import { RunBatch } from './run-batch';
 import { type RowsByTenant, type Spill, SpillFull } from './spill';
 import {
   BatchRefusedBySink,
+  type RowRun,
   type TelemetryBatch,
   type TelemetryRow,
   type TelemetrySink,
@@ -111,13 +113,17 @@ export class Lane {
     this.running = this.run();
   }
 
-  /** Takes rows of one tenant; answers how many. The others are counted as dropped. */
-  offer(tenantId: string, rows: readonly TelemetryRow[]): number {
+  /** Takes runs of one tenant; answers how many rows those are. The others are counted as dropped. */
+  offer(tenantId: string, runs: readonly RowRun[]): number {
     let taken = 0;
-    for (const row of rows) if (!this.ended && this.ring.offer(row)) taken += 1;
+    let left = 0;
+    for (const run of runs) {
+      const { count = 1 } = run;
+      if (!this.ended && this.ring.offer(run)) taken += count;
+      else left += count;
+    }
     if (taken > 0) this.accounting.add(tenantId, 'in_flight', taken);
-    if (taken < rows.length)
-      this.accounting.add(tenantId, this.ended ? 'shutdown' : 'overload', rows.length - taken);
+    if (left > 0) this.accounting.add(tenantId, this.ended ? 'shutdown' : 'overload', left);
     if (this.isDue) this.wake?.();
     return taken;
   }
@@ -181,8 +187,8 @@ export class Lane {
   private nextBatch(): TelemetryBatch | undefined {
     const aside = this.aside.shift();
     if (aside) return aside;
-    const rows = this.ring.take(BATCH_ROWS, BATCH_BYTES);
-    return rows.length > 0 ? { table: 'tracked', token: randomUUID(), rows } : undefined;
+    const runs = this.ring.take(BATCH_ROWS, BATCH_BYTES);
+    return runs.length > 0 ? new RunBatch(randomUUID(), runs) : undefined;
   }
 
   private storeNext(): Promise<void> | undefined {
@@ -288,10 +294,11 @@ export class Lane {
     return isDone;
   }
 
-  private count({ table, rows }: TelemetryBatch, from: Amount, to: Amount | DropReason): void {
-    if (table !== 'tracked') return;
+  private count(batch: TelemetryBatch, from: Amount, to: Amount | DropReason): void {
+    if (batch.table !== 'tracked') return;
     const counts = new Map<string, number>();
-    for (const { tenantId } of rows) counts.set(tenantId, (counts.get(tenantId) ?? 0) + 1);
+    for (const { tenantId, count = 1 } of (batch.runs ?? batch.rows) as readonly RowRun[])
+      counts.set(tenantId, (counts.get(tenantId) ?? 0) + count);
     for (const [tenantId, count] of counts) {
       this.accounting.move(tenantId, from, to, count);
       if (from === 'spilled' && to === 'stored') this.accounting.add(tenantId, 'replayed', count);

@@ -1,5 +1,5 @@
 import type { Priority } from './tracked-event';
-import type { TelemetryRow } from './telemetry-sink';
+import type { RowRun } from './telemetry-sink';
 
 /** How much a ring holds. */
 export interface RingLimits {
@@ -18,15 +18,16 @@ const QUANTUM = 64;
 export const ROW_OVERHEAD_BYTES = 100;
 
 interface Queue {
-  rows: TelemetryRow[];
-  /** Rows in front of this one have left. */
+  runs: RowRun[];
+  /** Runs in front of this one have left. */
   head: number;
+  rows: number;
   bytes: number;
 }
 
-/** What a row counts for in limits of memory: a byte a character, as V8 stores what is Latin-1. */
-export function bytesOfRow(row: TelemetryRow): number {
-  return row.line.length + ROW_OVERHEAD_BYTES;
+/** What rows count for in limits of memory: a byte a character, as V8 stores what is Latin-1. */
+export function bytesOfRow({ line, count = 1 }: RowRun): number {
+  return line.length + count * ROW_OVERHEAD_BYTES;
 }
 
 /**
@@ -34,7 +35,7 @@ export function bytesOfRow(row: TelemetryRow): number {
  *
  * Admission is by dynamic thresholds (Choudhury and Hahne, "Dynamic queue length thresholds for shared-memory packet switches", 1998): a
  * queue that is longer than a multiple of the free space takes nothing. No tenant can fill the ring, a part stays free for one that comes
- * late, and nothing that was admitted is ever thrown out. Batches take from the tenants in turns (deficit round robin).
+ * late, and nothing that was admitted is ever thrown out. Rows that came together go together. Batches take from the tenants in turns (deficit round robin).
  */
 export class Ring {
   private readonly queues = new Map<string, Queue>();
@@ -52,55 +53,63 @@ export class Ring {
     return Math.max(this.rowCount / this.limits.rowsMax, this.byteCount / this.limits.bytesMax);
   }
 
-  /** Takes a row, or answers that there is no room for it. */
-  offer(row: TelemetryRow): boolean {
-    const bytes = bytesOfRow(row);
-    const alpha = ALPHA[row.priority];
+  /** Takes the rows of a run, or answers that there is no room for all of them: as if each came by itself, and all were of one size. */
+  offer(run: RowRun): boolean {
+    const { tenantId, count = 1 } = run;
+    const bytes = bytesOfRow(run);
+    const alpha = ALPHA[run.priority];
     const freeRows = this.limits.rowsMax - this.rowCount;
     const freeBytes = this.limits.bytesMax - this.byteCount;
-    const queue = this.queues.get(row.tenantId);
-    const length = queue ? queue.rows.length - queue.head : 0;
-    if (freeRows < 1 || freeBytes < bytes) return false;
-    if (length >= alpha * freeRows || (queue?.bytes ?? 0) >= alpha * freeBytes) return false;
-    this.rowCount += 1;
+    if (freeRows < count || freeBytes < bytes) return false;
+    const queue = this.queues.get(tenantId);
+    // What its last row would find: those before it are in the queue, and no longer free.
+    const before = { rows: count - 1, bytes: (bytes / count) * (count - 1) };
+    if ((queue?.rows ?? 0) + before.rows >= alpha * (freeRows - before.rows)) return false;
+    if ((queue?.bytes ?? 0) + before.bytes >= alpha * (freeBytes - before.bytes)) return false;
+    this.rowCount += count;
     this.byteCount += bytes;
     if (!queue) {
-      this.queues.set(row.tenantId, { rows: [row], head: 0, bytes });
+      this.queues.set(tenantId, { runs: [run], head: 0, rows: count, bytes });
       return true;
     }
-    queue.rows.push(row);
+    queue.runs.push(run);
+    queue.rows += count;
     queue.bytes += bytes;
     return true;
   }
 
-  /** Takes the next rows out, of the tenants in turns: at least one if there is any. */
-  take(rowsMax: number, bytesMax: number): TelemetryRow[] {
-    const taken: TelemetryRow[] = [];
-    let bytes = 0;
+  /** Takes the next rows out, of the tenants in turns: at least one run if there is any, and runs as a whole. */
+  take(rowsMax: number, bytesMax: number): RowRun[] {
+    const taken: RowRun[] = [];
+    let [rows, bytes] = [0, 0];
     for (const [tenantId, queue] of this.queues) {
-      for (let turn = 0; turn < QUANTUM && queue.head < queue.rows.length; turn += 1) {
-        const row = queue.rows[queue.head] as TelemetryRow;
-        const rowBytes = bytesOfRow(row);
-        if (taken.length > 0 && (taken.length >= rowsMax || bytes + rowBytes > bytesMax)) return taken;
+      for (let turn = 0; turn < QUANTUM && queue.head < queue.runs.length;) {
+        const run = queue.runs[queue.head] as RowRun;
+        const { count = 1 } = run;
+        const runBytes = bytesOfRow(run);
+        if (rows > 0 && (rows + count > rowsMax || bytes + runBytes > bytesMax)) return taken;
         queue.head += 1;
-        queue.bytes -= rowBytes;
-        this.rowCount -= 1;
-        this.byteCount -= rowBytes;
-        bytes += rowBytes;
-        taken.push(row);
+        queue.rows -= count;
+        queue.bytes -= runBytes;
+        this.rowCount -= count;
+        this.byteCount -= runBytes;
+        rows += count;
+        bytes += runBytes;
+        turn += count;
+        taken.push(run);
       }
       // Behind all others, where the loop comes to it again.
       this.queues.delete(tenantId);
-      if (queue.head < queue.rows.length) this.queues.set(tenantId, compacted(queue));
+      if (queue.head < queue.runs.length) this.queues.set(tenantId, compacted(queue));
     }
     return taken;
   }
 }
 
-/** Lets go of the rows that have left, once they are most of the array. */
+/** Lets go of the runs that have left, once they are most of the array. */
 function compacted(queue: Queue): Queue {
-  if (queue.head * 2 > queue.rows.length) {
-    queue.rows = queue.rows.slice(queue.head);
+  if (queue.head * 2 > queue.runs.length) {
+    queue.runs = queue.runs.slice(queue.head);
     queue.head = 0;
   }
   return queue;

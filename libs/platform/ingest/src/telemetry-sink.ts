@@ -11,11 +11,18 @@ export interface TelemetryRow {
   readonly line: string;
 }
 
+/** Rows of one tenant that came together: a line each, and a line break between two. A row by itself is a run of one. */
+export interface RowRun extends TelemetryRow {
+  readonly count?: number;
+}
+
 /** Rows that are stored together. The same batch has the same token however often it is sent, also after a restart. */
 export interface TelemetryBatch {
   readonly table: TelemetryTable;
   readonly token: string;
   readonly rows: readonly TelemetryRow[];
+  /** The same rows as they came, where that is known. */
+  readonly runs?: readonly RowRun[];
 }
 
 /** Where telemetry is stored. ClickHouse and Kafka pass one suite. */

@@ -1,5 +1,6 @@
-import { isUtf8 } from 'node:buffer';
+import { isAscii, isUtf8 } from 'node:buffer';
 import { gunzipSync } from 'node:zlib';
+import { KnownMembers, RawObject, readKnownMembers } from './known-members';
 import { EventRefused, RequestRefused } from './reading';
 
 /** A request's body, decompressed: what Segment takes of a batch. */
@@ -26,6 +27,7 @@ export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** A body, and whether its events have to be measured one by one. */
 export interface Body {
+  /** What JSON says; of a call of Segment's perhaps only what is known of it. */
   readonly value: unknown;
   /** No event of it can be larger than an event may be. */
   readonly isSmall: boolean;
@@ -34,18 +36,32 @@ export interface Body {
 /**
  * Reads a body by its first bytes: gzip or JSON. Headers are not asked, since RudderStack's SDK labels gzip as a form and beacons
  * label JSON as text. Bounded before anything is made of it: a gzip bomb is given up at `BODY_BYTES_MAX`.
+ *
+ * `isSegment`: nothing but what Segment's calls are made of will be asked of it.
  */
-export function readBody(bytes: Buffer): Body {
+export function readBody(bytes: Buffer, isSegment = false): Body {
   const plain = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzip(bytes) : bytes;
   if (plain.length > BODY_BYTES_MAX) throw tooLarge();
-  if (!isUtf8(plain)) throw new RequestRefused(400, 'ingest.not_utf8', 'The body is not UTF-8.');
-  // `toString` keeps a byte order mark, which is not JSON.
-  const text = plain[0] === 0xef && plain[1] === 0xbb ? plain.toString('utf8', 3) : plain.toString('utf8');
+  const ascii = isAscii(plain);
+  if (!ascii && !isUtf8(plain)) throw new RequestRefused(400, 'ingest.not_utf8', 'The body is not UTF-8.');
+  const text = ascii ? plain.toString('latin1') : textIn(plain);
+  const isSmall = plain.length <= EVENT_BYTES_MAX;
+  const known = isSegment
+    ? readKnownMembers(text, ascii ? plain : unitsOf(text), EVENT_BYTES_MAX)
+    : undefined;
+  if (known) return { value: known, isSmall };
   const value = parse(text);
-  return {
-    value: BAD_ESCAPE.test(text) ? wellFormed(value) : value,
-    isSmall: plain.length <= EVENT_BYTES_MAX,
-  };
+  return { value: text.includes('\\u') && BAD_ESCAPE.test(text) ? wellFormed(value) : value, isSmall };
+}
+
+/** `toString` keeps a byte order mark, which is not JSON. */
+function textIn(bytes: Buffer): string {
+  return bytes[0] === 0xef && bytes[1] === 0xbb ? bytes.toString('utf8', 3) : bytes.toString('utf8');
+}
+
+function unitsOf(text: string): Uint16Array {
+  const { buffer, byteOffset } = Buffer.from(text, 'utf16le');
+  return new Uint16Array(buffer, byteOffset, text.length);
 }
 
 function gunzip(bytes: Buffer): Buffer {
@@ -111,6 +127,8 @@ export function isObject(value: unknown): value is JsonObject {
 
 /** Refuses an event that is no object, is nested deeper than it may be, or is larger. */
 export function checkEvent(event: unknown, isSmall: boolean): asserts event is JsonObject {
+  // Its reader keeps to the limits itself.
+  if (event instanceof KnownMembers) return;
   if (!isObject(event)) throw new EventRefused('invalid', 'An event has to be an object.');
   if (isDeeper(event, DEPTH_MAX))
     throw new EventRefused('invalid', `An event may be ${DEPTH_MAX} levels deep.`);
@@ -142,6 +160,13 @@ export function membersOf(value: unknown, name: string): JsonObject {
   if (value === undefined || value === null) return {};
   if (!isObject(value)) throw new EventRefused('invalid', `${name} has to be an object.`);
   return value;
+}
+
+/** A member of an object that may not have been read so far. */
+export function memberOf(members: JsonObject, name: string): unknown {
+  if (!(members instanceof RawObject)) return members[name];
+  // A name that no escape can spell stands in the text, or is not there.
+  return members.text.includes(`"${name}"`) ? (members.toJSON() as JsonObject)[name] : undefined;
 }
 
 /** What the events of a request share, as JSON. */
