@@ -50,6 +50,31 @@ describe('The ring', () => {
     expect(tenants.size).toBe(21);
   });
 
+  it('takes a run whole if it would take each of its rows, and not at all otherwise', () => {
+    const seed = Number(process.hrtime.bigint() % 1_000_000_000n);
+    const random = new Random(seed);
+    for (let turn = 0; turn < 300; turn += 1) {
+      const room = { rowsMax: random.between(10, 200), bytesMax: random.between(2_000, 20_000) };
+      const [runs, rows] = [new Ring(room), new Ring(room)];
+      for (let step = 0; step < 20; step += 1) {
+        const [tenantId, priority] = [
+          random.pick(['a', 'b']),
+          random.pick(['high', 'normal', 'low'] as const),
+        ];
+        const count = random.between(1, 20);
+        // Rows that a run of one text and as many overheads weighs as much as.
+        const line = 'x'.repeat(10);
+        const taken = runs.offer({ tenantId, priority, count, line: line.repeat(count) });
+        const before = rows.rows;
+        const isTaken = Array.from({ length: count }, () => rows.offer(rowOf(tenantId, priority, line)));
+        expect({ seed, taken }).toEqual({ seed, taken: isTaken.every(Boolean) });
+        expect({ seed, rows: runs.rows }).toEqual({ seed, rows: before + (taken ? count : 0) });
+        // Both have to hold the same for the next.
+        if (!taken) break;
+      }
+    }
+  });
+
   it('takes at least one row out, however large', () => {
     const ring = new Ring(limits);
     ring.offer(rowOf('a', 'normal', 'x'.repeat(5_000)));
