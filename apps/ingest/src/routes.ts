@@ -45,7 +45,7 @@ const AUTHORIZATION = /^(?:(basic|bearer) +)?(\S+)$/i;
 export function addRoutes(fastify: FastifyInstance, options: RoutesOptions): void {
   for (const call of [...SEGMENT_CALLS, 'batch'] as const)
     add(fastify, `/v1/${call}`, segment(call), options);
-  for (const path of ['/batch', '/batch/', '/capture', '/capture/', '/i/v0/e', '/i/v0/e/'])
+  for (const path of ['/batch', '/batch/', '/capture', '/capture/', '/e', '/e/', '/i/v0/e', '/i/v0/e/'])
     add(fastify, path, posthog, options);
   add(fastify, '/v1/logs', otlp, options);
   for (const path of ['/flags', '/flags/', '/decide', '/decide/'])

@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
-import { TestIngest } from './test-ingest';
+import { eventually } from '@holdfast/testing';
+import { type StoredRow, TestIngest } from './test-ingest';
 
 const event = { event: 'Clicked', userId: 'u1' };
 /** Less than a spec wants to wait, and more than an honest request takes. */
@@ -101,6 +102,34 @@ describe('Ingest', () => {
       body: JSON.stringify({ ...event, writeKey: ingest.writeKey }),
     });
     expect([beacon.status, beacon.headers.get('access-control-allow-origin')]).toEqual([200, origin]);
+  });
+
+  test('takes what posthog-js collects, compressed, as it is, and from a page that is left', async () => {
+    const collected = ['compressed', 'plain', 'left'].map((name) => ({
+      event: `posthog-js ${name}`,
+      properties: { token: ingest.writeKey, distinct_id: 'visitor' },
+      offset: 10,
+    }));
+    const [compressed, plain, left] = collected.map((each) => JSON.stringify([each]));
+    const form = `data=${encodeURIComponent(Buffer.from(left ?? '').toString('base64'))}`;
+    const sent = [
+      ['/e/?ip=0&ver=1.300.0', 'text/plain', gzipSync(compressed ?? '')],
+      ['/i/v0/e/?ip=0', 'application/json', plain],
+      ['/e/?compression=base64&retry_count=1', 'application/x-www-form-urlencoded', form],
+    ] as const;
+    for (const [path, type, body] of sent) {
+      const headers = { origin: 'https://shop.example', 'content-type': type };
+      const answer = await fetch(`${ingest.url}${path}`, { method: 'POST', headers, body: body ?? '' });
+      expect([answer.status, await answer.json()]).toEqual([200, { status: 'Ok' }]);
+    }
+    let stored: StoredRow[] = [];
+    await eventually(async () => {
+      stored = (await ingest.stored(0)).filter(({ name }) => name.startsWith('posthog-js'));
+      return stored.length === sent.length;
+    });
+    expect(stored.map(({ name, user_id: user }) => [name, user])).toEqual(
+      ['compressed', 'left', 'plain'].map((name) => [`posthog-js ${name}`, 'visitor']),
+    );
   });
 
   test.each(['nonsense', 'multipart/form-data', 'application/json; charset=utf-16', 'a/b; c="'])(

@@ -20,6 +20,11 @@ describe('A body', () => {
     expect(readBody(gzipSync('{"a":1}')).value).toEqual({ a: 1 });
     expect(read('{"a":1}')).toEqual({ a: 1 });
     expect(read('\uFEFF{"a":1}')).toEqual({ a: 1 });
+    const base64 = Buffer.from('{"a":"é??>~"}').toString('base64');
+    expect(base64).toMatch(/[+/]/);
+    for (const form of [encodeURIComponent(base64), base64, encodeURIComponent('{"a":"é??>~"}')])
+      expect(read(`data=${form}&ip=1`)).toEqual({ a: 'é??>~' });
+    expect(readBody(gzipSync(`data=${base64}`)).value).toEqual({ a: 'é??>~' });
   });
 
   test.each([
@@ -29,6 +34,10 @@ describe('A body', () => {
     ['Latin-1', Buffer.from('{"a":"é"}', 'latin1'), '400 ingest.not_utf8'],
     ['UTF-16', Buffer.from('{"a":1}', 'utf16le'), '400 ingest.not_json'],
     ['half of gzip', gzipSync('{"a":1}').subarray(0, 15), '400 ingest.not_gzip'],
+    ['a form without data', Buffer.from('data=&ip=1'), '400 ingest.not_json'],
+    ['a form of a form', Buffer.from(`data=${btoa('data=e30')}`), '400 ingest.not_json'],
+    ['a form of gzip', Buffer.from(`data=${gzipSync('{}').toString('base64')}`), '400 ingest.not_utf8'],
+    ['a form over the limit', Buffer.from(`data=${'A'.repeat(BODY_BYTES_MAX * 2)}`), '413 ingest.too_large'],
     ['a gzip bomb', gzipSync(Buffer.alloc(200 * BODY_BYTES_MAX, 0x20)), '413 ingest.too_large'],
     ['a body over the limit', Buffer.alloc(BODY_BYTES_MAX + 1, 0x20), '413 ingest.too_large'],
     ['unclosed lists, 10^5 deep', Buffer.from('['.repeat(100_000)), '400 ingest.not_json'],

@@ -1,5 +1,6 @@
 import { isAscii, isUtf8 } from 'node:buffer';
 import { gunzipSync } from 'node:zlib';
+import { jsonOfForm } from './form';
 import { KnownMembers, RawObject, readKnownMembers } from './known-members';
 import { EventRefused, RequestRefused } from './reading';
 
@@ -34,13 +35,13 @@ export interface Body {
 }
 
 /**
- * Reads a body by its first bytes: gzip or JSON. Headers are not asked, since RudderStack's SDK labels gzip as a form and beacons
+ * Reads a body by its first bytes: gzip, a form or JSON. Headers are not asked, since RudderStack's SDK labels gzip as a form and beacons
  * label JSON as text. Bounded before anything is made of it: a gzip bomb is given up at `BODY_BYTES_MAX`.
  *
  * `isSegment`: nothing but what Segment's calls are made of will be asked of it.
  */
 export function readBody(bytes: Buffer, isSegment = false): Body {
-  const plain = bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzip(bytes) : bytes;
+  const plain = jsonOfForm(bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzip(bytes) : bytes);
   if (plain.length > BODY_BYTES_MAX) throw tooLarge();
   const ascii = isAscii(plain);
   if (!ascii && !isUtf8(plain)) throw new RequestRefused(400, 'ingest.not_utf8', 'The body is not UTF-8.');

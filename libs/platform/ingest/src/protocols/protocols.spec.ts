@@ -152,6 +152,44 @@ describe('A batch of PostHog', () => {
     expect(posthogKeyOf(bodyOf({ ...event, properties: 'k' }))).toBeUndefined();
   });
 
+  test('may be a bare list, as posthog-js sends what it has collected', () => {
+    const list = [1, 2].map((n) => ({ event: `E${n}`, properties: { token: 'k', distinct_id: 'u' } }));
+    expect(posthog(list).events.map(({ name, userId }) => [name, userId])).toEqual([
+      ['E1', 'u'],
+      ['E2', 'u'],
+    ]);
+    expect(posthogKeyOf(bodyOf(list))).toBe('k');
+    expect(posthogKeyOf(bodyOf({ batch: list }))).toBe('k');
+    for (const none of [[], [null], ['k'], [{ properties: null }]])
+      expect(posthogKeyOf(bodyOf(none))).toBeUndefined();
+    expect(() => posthog(Array.from({ length: 2_001 }, () => ({})))).toThrow('2000 events');
+  });
+
+  test('has the time of its capture, the same in every attempt, where it says only how long it waited', () => {
+    // The first 48 bits are 12:00 on 2026-11-27, less a second.
+    const uuid = `${(RECEIVED_AT_MS - 1_000)
+      .toString(16)
+      .padStart(12, '0')
+      .replace(/^(.{8})/, '$1-')}-7abc-8abc-0123456789ab`;
+    const waited = { event: 'E', distinct_id: 'u', uuid, offset: 900 };
+    const clock = 3_600_000;
+    const times = (value: unknown): number[] => {
+      const { madeAtMs, atMs } = only(posthog(value));
+      return [madeAtMs, atMs].map((ms) => ms - RECEIVED_AT_MS);
+    };
+    expect(times([waited])).toEqual([-1_000, -1_000]);
+    // The clock of the sender is an hour slow, by what it says beside the batch, or in each event.
+    expect(times({ batch: [waited], sent_at: iso(-clock) })).toEqual([-1_000, clock - 1_000]);
+    expect(times([{ ...waited, sent_at: iso(-clock) }])).toEqual([-1_000, clock - 1_000]);
+    // Captured for another time than that of the id.
+    const overridden = { ...waited, properties: { $event_time_override_provided: true }, offset: 86_400_000 };
+    expect(times([overridden])).toEqual([-1_000, -86_400_000]);
+    const unknown = { event: 'E', distinct_id: 'u', uuid: 'id1' };
+    expect(times([{ ...unknown, offset: 900 }])).toEqual([-RECEIVED_AT_MS, -900]);
+    for (const offset of [-5, '5', null, undefined]) expect(times([{ ...unknown, offset }])[1]).toBe(0);
+    expect(times([{ ...waited, timestamp: iso(-5) }])).toEqual([-5, -5]);
+  });
+
   test('has events with a name and a person', () => {
     const { rejects } = posthog({ batch: [{ distinct_id: 'u' }, { event: 'E' }] });
     expect(rejects.map(({ reason }) => reason)).toEqual(['invalid', 'invalid']);
