@@ -8,7 +8,7 @@ const DEADLINE_MS = 10_000;
 const CONNECTIONS_MAX = 4;
 
 /**
- * ClickHouse as a store of telemetry: lines go into the tables as they are, without being read here.
+ * ClickHouse as a store of telemetry: lines go into the tables as they are, without being read here, whether in JSON or in columns.
  *
  * A batch that comes again within the last thousand of its table is dropped by its token; after that its rows are copies, which
  * `final` and the roll-ups count once. The schema is applied before the first batch, so ingest may start while ClickHouse is away.
@@ -23,11 +23,13 @@ export class ClickHouseSink implements TelemetrySink {
 
   async store(batch: TelemetryBatch): Promise<void> {
     const { table, token } = batch;
-    const texts = (batch.runs ?? batch.rows).map(({ line }) => line);
+    const runs = batch.runs?.every(({ count }) => count !== undefined) ? batch.runs : undefined;
+    const texts = (runs ?? batch.rows).map(({ line }) => line);
     if (texts.length === 0) return;
     const lines = Buffer.from(`${texts.join('\n')}\n`);
+    const signal = AbortSignal.timeout(DEADLINE_MS);
     try {
-      await this.client.insertLines(table, lines, token, AbortSignal.timeout(DEADLINE_MS));
+      await this.client.insertLines(runs ? 'tracked columns' : table, lines, token, signal);
     } catch (error) {
       if (error instanceof TelemetryUnavailable) throw error;
       throw new BatchRefusedBySink('ClickHouse cannot store a row of the batch', { cause: error });

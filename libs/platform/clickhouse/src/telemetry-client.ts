@@ -38,7 +38,13 @@ const LINES_SETTINGS: ClickHouseSettings = {
   input_format_parallel_parsing: 0,
 };
 
-const INSERT_LINES: Readonly<Record<TelemetryTable, string>> = {
+/** Lines of JSON by their table, or of the columns that tracked events come in. */
+type Lines = TelemetryTable | 'tracked columns';
+
+const INSERT_LINES: Readonly<Record<Lines, string>> = {
+  'tracked columns': `insert into telemetry.tracked
+     (tenant_id, received_at, key_id, keep_days, kind, message_id, name, user_id, anonymous_id, group_id, at, made_at, properties, context)
+     format TabSeparated`,
   tracked: 'insert into telemetry.tracked format JSONEachRow',
   ingest_minutes: 'insert into telemetry.ingest_minutes format JSONEachRow',
   bad_rows: 'insert into telemetry.bad_rows format JSONEachRow',
@@ -121,12 +127,12 @@ export class TelemetryClient {
     );
   }
 
-  /** The same for lines of JSON, which go to the server as they are. */
-  async insertLines(table: TelemetryTable, lines: Buffer, token: string, signal: AbortSignal): Promise<void> {
+  /** The same for lines, which go to the server as they are. */
+  async insertLines(what: Lines, lines: Buffer, token: string, signal: AbortSignal): Promise<void> {
     await this.prepare();
     await guarded('insert', async () => {
       const answer = await this.client.exec({
-        query: INSERT_LINES[table],
+        query: INSERT_LINES[what],
         values: Readable.from([lines], { objectMode: false }),
         clickhouse_settings: { ...LINES_SETTINGS, ...once(token) },
         abort_signal: signal,

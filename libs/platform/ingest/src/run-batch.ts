@@ -1,6 +1,7 @@
 import type { RowRun, TelemetryBatch, TelemetryRow } from './telemetry-sink';
+import { jsonOf } from './tracked-line';
 
-/** A batch of tracked events that came in runs; its rows are told apart when somebody asks for them. */
+/** A batch of tracked events that came in runs; its rows are told apart, and written as JSON, when somebody asks for them. */
 export class RunBatch implements TelemetryBatch {
   readonly table = 'tracked';
   private apart: readonly TelemetryRow[] | undefined;
@@ -11,11 +12,11 @@ export class RunBatch implements TelemetryBatch {
   ) {}
 
   get rows(): readonly TelemetryRow[] {
-    this.apart ??= this.runs.flatMap((run) => ((run.count ?? 1) === 1 ? run : rowsOf(run)));
+    this.apart ??= this.runs.flatMap((run) => (run.count === undefined ? run : rowsOf(run)));
     return this.apart;
   }
 }
 
 function rowsOf({ tenantId, priority, line }: RowRun): TelemetryRow[] {
-  return line.split('\n').map((one) => ({ tenantId, priority, line: one }));
+  return line.split('\n').map((one) => ({ tenantId, priority, line: jsonOf(one) }));
 }

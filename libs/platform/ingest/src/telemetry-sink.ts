@@ -11,7 +11,10 @@ export interface TelemetryRow {
   readonly line: string;
 }
 
-/** Rows of one tenant that came together: a line each, and a line break between two. A row by itself is a run of one. */
+/**
+ * Rows of one tenant that came together: with a count, so many lines of columns (tracked-line.ts), and a line break between two. ClickHouse reads those
+ * in a third of the time that JSON takes it. Without, a row.
+ */
 export interface RowRun extends TelemetryRow {
   readonly count?: number;
 }
