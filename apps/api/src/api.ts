@@ -64,7 +64,7 @@ export async function startApi(config: ApiConfig, resources: ApiResources): Prom
       if (!(await resources.telemetry.ping())) throw new TelemetryUnavailable(undefined);
     });
     if (config.redisUrl !== undefined) health.watch('limits', async () => limits?.checkShared());
-    if (config.ingestUrl !== undefined) health.watch('activity', () => activity.checkReachable());
+    if (activity.isRecorded) health.watch('activity', () => activity.checkReachable());
     await app.listen(config.port, config.host);
     const metrics = resources.serveMetrics
       ? await startMetricsServer({ host: config.host, port: config.metricsPort, health })

@@ -5,6 +5,7 @@ import { createLogger } from '@holdfast/observability';
 import { runDoctor } from '@holdfast/tenancy';
 import { TestDatabase } from '@holdfast/testing';
 import { IsolationBroken, type RunningApi, startApi } from '../src/api';
+import { WRITE_KEY_PRIVATE } from './test-api';
 
 /** Promise 4 of tenancy: a hole is found before it is served. */
 describe('An API that starts', () => {
@@ -20,7 +21,7 @@ describe('An API that starts', () => {
   beforeEach(() => void (logged = ''));
   afterAll(() => database.drop());
 
-  const configIn = (nodeEnv: string): ApiConfig =>
+  const configIn = (nodeEnv: string, more: Readonly<Record<string, string>>): ApiConfig =>
     readConfig('api', {
       NODE_ENV: nodeEnv,
       DATABASE_URL: database.url('holdfast_app'),
@@ -28,17 +29,18 @@ describe('An API that starts', () => {
       DATABASE_OPS_URL: database.url('holdfast_ops'),
       CLICKHOUSE_URL: 'http://127.0.0.1:1',
       HOLDFAST_PORT: '0',
+      ...more,
     });
 
-  async function start(nodeEnv: string): Promise<RunningApi> {
+  async function start(nodeEnv: string, more: Readonly<Record<string, string>> = {}): Promise<RunningApi> {
     const destination = new Writable({
       write: (chunk, _encoding, done) => {
         logged += String(chunk);
         done();
       },
     });
-    return startApi(configIn(nodeEnv), {
-      logger: createLogger({ app: 'api', level: 'warn', destination }),
+    return startApi(configIn(nodeEnv, more), {
+      logger: createLogger({ app: 'api', level: 'info', destination }),
       telemetry: new TelemetryStore({ url: 'http://127.0.0.1:1' }),
       version: 'test',
       graphiql: false,
@@ -52,6 +54,26 @@ describe('An API that starts', () => {
     expect((await fetch(`${api.url}/livez`)).status).toBe(200);
     await api.stop();
     expect(/"rule":17.*server_version/.test(logged)).toBe(isOld);
+  });
+
+  it('says once that it records nothing of what members do, and what is missing for it', async () => {
+    const to = { HOLDFAST_INGEST_URL: 'http://127.0.0.1:9' };
+    const cases = [
+      [{}, ['HOLDFAST_INGEST_URL']],
+      [to, ['WRITE_KEY_PRIVATE']],
+      [{ ...to, WRITE_KEY_PRIVATE }, []],
+    ] as const;
+    for (const [more, missing] of cases) {
+      logged = '';
+      const api = await start('development', more);
+      const { checks } = (await (await fetch(`${api.url}/readyz?verbose`)).json()) as {
+        readonly checks: readonly { readonly name: string }[];
+      };
+      await api.stop();
+      const said = [...logged.matchAll(/what members do is not recorded as telemetry: (\w+) is not set/g)];
+      expect(said.map(([, variable]) => variable)).toEqual(missing);
+      expect(checks.some(({ name }) => name === 'activity')).toBe(missing.length === 0);
+    }
   });
 
   it('does not serve from a server without repairs in production, unless it is exempted', async () => {

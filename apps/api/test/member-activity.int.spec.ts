@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
+import { newId } from '@holdfast/kernel';
 import { UserActivity, WriteKeySigner } from '@holdfast/ingest';
 import { createLogger } from '@holdfast/observability';
 import { eventually, Receiver, TestIssuer } from '@holdfast/testing';
+import { Injectable, Module } from '@nestjs/common';
 import { TestApi, trusting, WRITE_KEY_PRIVATE } from './test-api';
 
 interface Call {
@@ -10,6 +12,19 @@ interface Call {
   readonly properties: { readonly status: number; readonly durationMs: number };
   readonly context: { readonly requestId: string };
 }
+
+/** Part of a module that knows more than a route says. */
+@Injectable()
+class Printer {
+  constructor(private readonly activity: UserActivity) {}
+
+  print(caller: Parameters<UserActivity['record']>[0]): void {
+    this.activity.record(caller, 'Statement Printed', { pages: 2 });
+  }
+}
+
+@Module({ providers: [Printer] })
+class PrintingModule {}
 
 /** Promise 7: what members do is recorded off the path of their requests, whatever becomes of it. */
 describe('The requests of members', () => {
@@ -24,7 +39,7 @@ describe('The requests of members', () => {
     const signer = new WriteKeySigner(WRITE_KEY_PRIVATE);
     const logger = createLogger({ app: 'api', level: 'silent' });
     activity = new UserActivity({ url: ingest.url, signer, logger, collectMs: 1 });
-    api = await TestApi.start({}, [], [trusting(issuer.url)], { activity });
+    api = await TestApi.start({}, [PrintingModule], [trusting(issuer.url)], { activity });
   });
   afterAll(async () => {
     await activity.drain(1_000);
@@ -76,6 +91,13 @@ describe('The requests of members', () => {
     await api.graphql(token, 'query ada { no_such_field }');
     await api.ask('GET', '/v1/me', { key: token });
     expect(await named(3)).toEqual(['Query.tenant', 'Query.quotas', 'GET /v1/me']);
+  });
+
+  it('stand beside what any module records with one call', async () => {
+    const caller = { tenantId: newId(), actor: `member:${newId()}`, requestId: 'printing' };
+    api.app.get(Printer, { strict: false }).print(caller);
+    expect(await named(1)).toEqual(['Statement Printed']);
+    expect(calls()[0]).toMatchObject({ properties: { pages: 2 }, context: { requestId: 'printing' } });
   });
 
   it('of keys and of operators are not', async () => {

@@ -70,6 +70,11 @@ export class UserActivity {
   /** Without a destination nothing is recorded. */
   constructor(private readonly destination?: ActivityDestination) {}
 
+  /** Whether anything is recorded. */
+  get isRecorded(): boolean {
+    return this.destination !== undefined;
+  }
+
   /**
    * Records that the member did `name`, as in `Statement Viewed`. Of callers who are no members nothing is: they are no users.
    * `properties` go into telemetry as they are: ids and plain facts, never a personal value.
