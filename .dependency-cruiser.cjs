@@ -94,7 +94,7 @@ const drivers = {
   chdb: ['embedded', 'testing'],
 };
 
-const test = '(\\.spec\\.ts$|\\.bench\\.ts$|/test/|^libs/platform/testing/)';
+const test = '(\\.spec\\.ts$|\\.bench\\.ts$|/test/|^libs/platform/testing/|^apps/cli/peers/)';
 const aLib = '(kernel|platform/[^/]+|modules/[^/]+)';
 
 function folderOf(lib) {

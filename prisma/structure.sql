@@ -1199,7 +1199,7 @@ create table sagas.sagas (
   constraint sagas_check1 CHECK (((due_at IS NULL) = (state <> ALL (ARRAY['running'::text, 'compensating'::text])))),
   constraint sagas_pkey PRIMARY KEY (tenant_id, id),
   constraint sagas_state_check CHECK ((state = ANY (ARRAY['running'::text, 'compensating'::text, 'needs_operator'::text, 'completed'::text, 'compensated'::text])))
-);
+) with (fillfactor=50);
 alter table sagas.sagas owner to holdfast_owner;
 CREATE INDEX sagas_awaits_idx ON sagas.sagas USING btree (tenant_id, awaits_stream_type, awaits_stream_id) WHERE (awaits_type IS NOT NULL);
 CREATE INDEX sagas_due_at_idx ON sagas.sagas USING btree (due_at) WHERE (due_at IS NOT NULL);

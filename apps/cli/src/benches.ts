@@ -14,6 +14,7 @@ import { benchHttpTransfers } from './http-transfers.bench';
 import { benchIngest } from './ingest.bench';
 import { ledgerText } from './ledger-figures';
 import { benchNoisyNeighbour, type NoiseFigures } from './noisy-neighbour.bench';
+import { benchSagas } from './sagas.bench';
 
 /** How benches are to run. */
 export interface BenchOptions {
@@ -48,6 +49,7 @@ const BENCHES: Readonly<Record<string, (system: BenchSystem, options: BenchOptio
   delivery: againstPeers,
   audit: (system, { seconds }) => benchAudit(system, seconds),
   ingest: (system, { seconds }) => benchIngest(system, seconds),
+  sagas: (system, { seconds }) => benchSagas(system, seconds),
   tlog: async () => formatTlogFigures(await benchTlog()),
   noisy: async (system) => noiseText(await benchNoisyNeighbour(system)),
 };

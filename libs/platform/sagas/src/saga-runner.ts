@@ -54,7 +54,7 @@ const MOVES_MAX = 200;
  */
 export class SagaRunner {
   private readonly stopping = new AbortController();
-  private readonly working = new Set<Promise<void>>();
+  private readonly working = new Map<string, Promise<void>>();
   private readonly work: SagaWork;
   private polling: Promise<void> = Promise.resolve();
   /** Sagas begun here whose transactions are not committed yet have their lanes already. */
@@ -74,12 +74,17 @@ export class SagaRunner {
   async stop(): Promise<void> {
     this.stopping.abort();
     await this.polling;
-    await Promise.all(this.working);
+    await Promise.all(this.working.values());
+  }
+
+  /** Waits until this process does not work on the saga: it has ended, waits for something, or is somebody else's. */
+  async whenIdle(id: string): Promise<void> {
+    await this.working.get(id);
   }
 
   /** Waits until it works on nothing, and begins nothing more. */
   async stopWhenIdle(): Promise<void> {
-    while (this.working.size > 0) await Promise.all(this.working);
+    while (this.working.size > 0) await Promise.all(this.working.values());
     await this.stop();
   }
 
@@ -157,9 +162,10 @@ export class SagaRunner {
     const due = await this.listDue(relay);
     let taken = 0;
     for (const each of due) {
-      while (this.working.size >= this.lanes) await Promise.race(this.working);
+      while (this.working.size >= this.lanes) await Promise.race(this.working.values());
       if (this.stopping.signal.aborted) break;
       this.track(
+        each.id,
         this.take(each).then((isTaken) => {
           taken += isTaken ? 1 : 0;
         }),
@@ -197,12 +203,15 @@ export class SagaRunner {
   }
 
   private drive(held: HeldSaga): void {
-    this.track(this.run(held));
+    this.track(held.row.id, this.run(held));
   }
 
-  private track(work: Promise<void>): void {
-    const tracked = work.finally(() => this.working.delete(tracked));
-    this.working.add(tracked);
+  private track(id: string, work: Promise<void>): void {
+    const tracked = work.finally(() => {
+      // A later one of the saga may be at work already.
+      if (this.working.get(id) === tracked) this.working.delete(id);
+    });
+    this.working.set(id, tracked);
   }
 
   /** Moves it until it has ended, waits, or is somebody else's. Never throws: what fails is noted in its row, or found there by the next. */
@@ -222,7 +231,7 @@ export class SagaRunner {
 
   private async move(held: HeldSaga): Promise<Moved> {
     const next = nextMove(held.saga, held.row);
-    if (next.move === 'turn_back') return this.work.turnBack(held, next.reason);
+    if (next.move === 'turn_back') return this.turnBack(held, next.reason);
     const saga = held.saga.name;
     const stop = sagaStepSeconds.startTimer({ saga, step: next.step.name });
     try {
@@ -236,15 +245,25 @@ export class SagaRunner {
     }
   }
 
+  private async turnBack(held: HeldSaga, reason: string): Promise<Moved> {
+    try {
+      return await this.work.turnBack(held, reason);
+    } catch (error) {
+      if (error instanceof SagaMovedOn) return this.work.reload(held);
+      throw error;
+    }
+  }
+
   private async fail(failed: HeldSaga, error: unknown): Promise<Moved> {
-    // A call may have been noted since.
-    const row = await this.work.reload(failed);
+    // A call may have been noted since; of anything else the row is as it was, or whoever changed it is found out at the next change.
+    const isRemote = failed.saga.steps[failed.row.place]?.does === 'remote';
+    const row = isRemote ? await this.work.reload(failed) : failed.row;
     if (!row) return undefined;
     const held = { ...failed, row };
     const after = moveAfterFailure(held.saga, row, error);
     const { name = '' } = held.saga.steps[row.place] ?? {};
     this.options.report(error, `step ${name} of ${held.saga.name}`);
-    if (after.move === 'turn_back') return this.work.turnBack(held, after.reason);
+    if (after.move === 'turn_back') return this.turnBack(held, after.reason);
     if (after.move === 'stop') {
       await this.work.stop(held, name, after.reason);
       return undefined;

@@ -29,19 +29,16 @@ import {
   sagaStepCompleted,
 } from './sagas.events';
 import {
-  advanceSaga,
   awaitDue,
   type Awaited,
   findAwaited,
   findHeldSaga,
   intendCall,
   postponeSaga,
-  retreatSaga,
+  moveSaga,
+  type SagaChange,
   SagaMovedOn,
   type SagaRow,
-  setResult,
-  stopSaga,
-  turnBack,
 } from './sagas.sql';
 
 /** A saga in the hands of this process. */
@@ -77,46 +74,40 @@ export class SagaWork {
     if (step.until) return this.waitUntil(held, step.until(contextOf(held, step) as never));
     if (step.event) return this.waitFor(held, step, step.event);
     if (step.call) return this.called(held, step, step.call);
-    const tenantId = step.tenant?.(held.row.input as never) ?? held.tenantId;
+    const tenantId = ownerOf(held, step);
     if (tenantId !== held.tenantId)
       return this.done(held, step, await this.participate(held, step, tenantId));
-    return this.local(held, step);
+    return this.commit(
+      held,
+      (result) => completed(held, step, result, false),
+      async (tx) => step.run?.(tx, contextOf(held, step) as never),
+    );
   }
 
   /** Compensates the step that comes next on the way back. */
   async compensate(held: HeldSaga, step: SagaStep): Promise<Moved> {
     const { saga, tenantId, row } = held;
-    const ctx = { ...contextOf(held, step), result: row.results[step.name] };
-    const other = step.tenant?.(row.input as never) ?? tenantId;
+    const other = ownerOf(held, step);
     if (step.cancel) {
       await this.transaction(saga, tenantId, row, (tx) => intendCall(tx, row, true));
-      await step.cancel({ ...ctx, signal: signalOf(step) } as never);
+      await step.cancel({ ...compensationContextOf(held, step), signal: signalOf(step) } as never);
     } else if (other !== tenantId) await this.withdraw(held, step, other).catch(ignoreClosed);
-    const isLocal = !step.cancel && other === tenantId;
-    const place = compensatedBefore(saga, row.place);
-    await this.transaction(saga, tenantId, row, async (tx) => {
-      const compensate = async (): Promise<void> => {
-        if (isLocal) await step.compensate?.(tx, ctx as never);
-      };
-      await guarded(retreatSaga(tx, row, place), compensate);
-      const events = [event(row, 1n, sagaStepCompensated, { step: step.name, place })];
-      if (place < 0) events.push(event(row, 2n, sagaCompensated, {}));
-      await tx.announce(...events);
-    });
-    return place < 0 ? ended(saga, 'compensated') : moved(row, { place, intended: false });
+    return this.commit(held, compensated(held, step), compensationOf(held, step));
   }
 
-  /** Gives it up, to compensate what was done. `isKnown`: the step under way has refused, and a call of it has no effect. */
-  async turnBack({ saga, tenantId, row }: HeldSaga, reason: string): Promise<Moved> {
-    const place = turningPoint(saga, row);
-    const intended = place === row.place && row.intended;
-    await this.transaction(saga, tenantId, row, async (tx) => {
-      await turnBack(tx, row, { place, reason, intended });
-      const events = [event(row, 1n, sagaCompensationBegun, { code: reason, place })];
-      if (place < 0) events.push(event(row, 2n, sagaCompensated, {}));
-      await tx.announce(...events);
-    });
-    return place < 0 ? undefined : moved(row, { place, intended, backward: true, state: 'compensating' });
+  /** Gives it up. What is compensated first is compensated in the same transaction, where that is possible. */
+  async turnBack(held: HeldSaga, reason: string): Promise<Moved> {
+    const turned = turnedBack(held, reason);
+    const back = { ...held, row: turned.next ?? held.row };
+    const step = turned.next && held.saga.steps[turned.next.place];
+    const compensate = step && compensationOf(back, step);
+    if (!step || !compensate) return this.commit(held, turned);
+    try {
+      return await this.commit(held, both(turned, compensated(back, step)), compensate);
+    } catch (error) {
+      if (error instanceof SagaMovedOn) throw error;
+      return this.commit(held, turned);
+    }
   }
 
   /** Gives the lease back for a while. */
@@ -128,36 +119,37 @@ export class SagaWork {
   }
 
   /** Leaves it to an operator. */
-  async stop({ saga, tenantId, row }: HeldSaga, step: string, reason: string): Promise<void> {
-    await this.transaction(saga, tenantId, row, async (tx) => {
-      await stopSaga(tx, row, reason);
-      await tx.announce(event(row, 1n, sagaOperatorNeeded, { step, code: reason }));
+  async stop(held: HeldSaga, step: string, reason: string): Promise<void> {
+    const { row } = held;
+    await this.commit(held, {
+      to: { state: 'needs_operator', intended: row.intended, reason, events: 1, isForced: true },
+      announcements: [event(row, 1n, sagaOperatorNeeded, { step, code: reason })],
+      next: undefined,
     });
-    ended(saga, 'needs_operator');
   }
 
-  /** A step of the saga's own tenant: the row goes on, and the work is done, in one transaction. */
-  private async local(held: HeldSaga, step: SagaStep): Promise<Moved> {
+  /** Moves the row, behind the work that belongs to it, and tells of it, in one transaction. */
+  private async commit(
+    held: HeldSaga,
+    progress: Progress | ((result: unknown) => Progress),
+    work?: (tx: TenantTx) => Promise<unknown>,
+  ): Promise<Moved> {
     const { saga, tenantId, row } = held;
-    const ctx = contextOf(held, step);
-    const result = await this.transaction(saga, tenantId, row, async (tx) => {
-      const marked = advanceSaga(tx, row, advanceOf(held, {}));
-      const answer = await guarded(marked, async () => step.run?.(tx, ctx as never));
-      if (answer !== undefined && answer !== null) await setResult(tx, row.id, { [step.name]: answer });
-      await tx.announce(...completionOf(held, step));
-      return answer ?? null;
+    const { to, next } = await this.transaction(saga, tenantId, row, async (tx) => {
+      const result = await work?.(tx);
+      const made = typeof progress === 'function' ? progress(result) : progress;
+      await Promise.all([moveSaga(tx, row, made.to), tx.announce(...made.announcements)]);
+      return made;
     });
-    return advanced(held, step, result);
+    const { state } = to;
+    if (state === 'completed' || state === 'compensated' || state === 'needs_operator')
+      sagasEndedTotal.inc({ saga: saga.name, state });
+    return next;
   }
 
   /** The record of a step that was done elsewhere, under its key. */
-  private async done(held: HeldSaga, step: SagaStep, result: unknown): Promise<Moved> {
-    const { saga, tenantId, row } = held;
-    await this.transaction(saga, tenantId, row, async (tx) => {
-      await advanceSaga(tx, row, advanceOf(held, { [step.name]: result ?? null }, step));
-      await tx.announce(...completionOf(held, step));
-    });
-    return advanced(held, step, result ?? null);
+  private done(held: HeldSaga, step: SagaStep, result: unknown): Promise<Moved> {
+    return this.commit(held, completed(held, step, result, true));
   }
 
   private async called(held: HeldSaga, step: SagaStep, call: NonNullable<SagaStep['call']>): Promise<Moved> {
@@ -266,23 +258,83 @@ function signalOf({ callSeconds }: SagaStep): AbortSignal {
   return AbortSignal.timeout(callSeconds * 1_000);
 }
 
-/** What was done elsewhere is done, and is marked so though it is late. */
-function advanceOf(
-  { saga, row }: HeldSaga,
-  results: Readonly<Record<string, unknown>>,
-  doneElsewhere?: SagaStep,
-): Parameters<typeof advanceSaga>[2] {
-  const next = saga.steps[row.place + 1];
-  return {
-    ...{ ends: next === undefined, timeoutSeconds: next?.timeoutSeconds, results },
-    isCommitted: doneElsewhere !== undefined || !canTurnBack(saga, row),
-  };
+/** What is written of a move, and the row behind it; without one the saga has ended or stopped. */
+interface Progress {
+  readonly to: SagaChange;
+  readonly announcements: readonly Announcement[];
+  readonly next: Moved;
 }
 
-function completionOf({ saga, row }: HeldSaga, { name }: SagaStep): Announcement[] {
+/** Behind a step. What was done elsewhere is done, and is marked so though it is late. */
+function completed(held: HeldSaga, { name }: SagaStep, result: unknown, isElsewhere: boolean): Progress {
+  const { saga, row } = held;
   const place = row.place + 1;
-  const completed = event(row, 1n, sagaStepCompleted, { step: name, place });
-  return place < saga.steps.length ? [completed] : [completed, event(row, 2n, sagaCompleted, {})];
+  const next = saga.steps[place];
+  const results = { [name]: result ?? null };
+  const announcements = [event(row, 1n, sagaStepCompleted, { step: name, place })];
+  if (!next) announcements.push(event(row, 2n, sagaCompleted, {}));
+  return progressOf(row, announcements, {
+    ...{ place, results, intended: false, isForced: isElsewhere || !canTurnBack(saga, row) },
+    ...(next ? { timeoutSeconds: next.timeoutSeconds } : { state: 'completed' }),
+  });
+}
+
+/** Behind a compensation. */
+function compensated({ saga, row }: HeldSaga, { name }: SagaStep): Progress {
+  const place = compensatedBefore(saga, row.place);
+  const announcements = [event(row, 1n, sagaStepCompensated, { step: name, place })];
+  if (place < 0) announcements.push(event(row, 2n, sagaCompensated, {}));
+  const state = place < 0 ? 'compensated' : 'compensating';
+  return progressOf(row, announcements, { state, place, intended: false, isForced: true });
+}
+
+/** On its way back. */
+function turnedBack({ saga, row }: HeldSaga, reason: string): Progress {
+  const place = turningPoint(saga, row);
+  const announcements = [event(row, 1n, sagaCompensationBegun, { code: reason, place })];
+  if (place < 0) announcements.push(event(row, 2n, sagaCompensated, {}));
+  const state = place < 0 ? 'compensated' : 'compensating';
+  const intended = place === row.place && row.intended;
+  return progressOf(row, announcements, { state, place, intended, reason, backward: true, isForced: true });
+}
+
+/** Two moves as one. */
+function both(first: Progress, second: Progress): Progress {
+  const { next } = second;
+  const announcements = [...first.announcements, ...second.announcements];
+  return { to: { ...first.to, ...second.to, events: announcements.length }, announcements, next };
+}
+
+function progressOf(
+  row: SagaRow,
+  announcements: readonly Announcement[],
+  to: Omit<SagaChange, 'events'>,
+): Progress {
+  const { state = row.state, place = row.place, backward = row.backward, intended } = to;
+  const isOver = state === 'completed' || state === 'compensated';
+  const next: SagaRow = {
+    ...row,
+    ...{ state, place, backward, intended, attempts: 0, isStepLate: false },
+    results: { ...row.results, ...to.results },
+    version: row.version + BigInt(announcements.length),
+  };
+  return { to: { ...to, events: announcements.length }, announcements, next: isOver ? undefined : next };
+}
+
+/** Whose step it is. */
+function ownerOf({ tenantId, row }: HeldSaga, { tenant }: SagaStep): string {
+  return tenant?.(row.input as never) ?? tenantId;
+}
+
+function compensationContextOf(held: HeldSaga, step: SagaStep): StepContext & { readonly result: unknown } {
+  return { ...contextOf(held, step), result: held.row.results[step.name] ?? undefined };
+}
+
+/** What takes the step back in the saga's own transaction; undefined where that is done elsewhere. */
+function compensationOf(held: HeldSaga, step: SagaStep): ((tx: TenantTx) => Promise<void>) | undefined {
+  const { compensate } = step;
+  if (!compensate || ownerOf(held, step) !== held.tenantId) return undefined;
+  return (tx) => compensate(tx, compensationContextOf(held, step) as never);
 }
 
 function event(
@@ -292,29 +344,4 @@ function event(
   payload: object,
 ): Announcement {
   return announcement(type, { id, version: version + behind }, payload);
-}
-
-function advanced({ saga, row }: HeldSaga, { name }: SagaStep, result: unknown): Moved {
-  const place = row.place + 1;
-  if (place === saga.steps.length) return ended(saga, 'completed');
-  return moved(row, { place, intended: false, results: { ...row.results, [name]: result } });
-}
-
-function ended({ name: saga }: Saga, state: 'completed' | 'compensated' | 'needs_operator'): undefined {
-  sagasEndedTotal.inc({ saga, state });
-}
-
-function moved(row: SagaRow, changes: Partial<SagaRow>): SagaRow {
-  return { ...row, attempts: 0, isStepLate: false, version: row.version + 1n, ...changes };
-}
-
-/**
- * Does the work beside the statement that decides whether it may be done: they cross the network together. Where it may not, the
- * transaction fails with that, whatever the work has come to.
- */
-async function guarded<T>(marked: Promise<void>, work: () => Promise<T>): Promise<T> {
-  const [mark, outcome] = await Promise.allSettled([marked, work()]);
-  if (mark.status === 'rejected') throw mark.reason;
-  if (outcome.status === 'rejected') throw outcome.reason;
-  return outcome.value;
 }

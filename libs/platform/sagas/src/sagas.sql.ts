@@ -94,27 +94,21 @@ const FIND_HELD = statement<SagaRow>(
    where tenant_id = $1 and id = $2 and fence = $3 and due_at is not null`,
 );
 
-// First in the transaction of a step: who is late, asked to cancel, or no longer the holder changes nothing.
-const ADVANCE = statement<{ readonly id: string }>(
-  'sagas.advance',
+// In the transaction of a step: who is late, asked to cancel, or no longer the holder changes nothing. What is indexed stays as it is
+// but at the end, so that no index is written.
+const MOVE = statement<{ readonly id: string }>(
+  'sagas.move',
   `update sagas.sagas
-   set place = place + 1, intended = false, attempts = 0, last_error = null,
-     version = version + case when $5 then 2 else 1 end,
-     state = case when $5 then 'completed' else state end,
-     ended_at = case when $5 then clock_timestamp() end,
-     due_at = case when $5 then null else clock_timestamp() end,
-     lease_until = case when $5 then null else clock_timestamp() + interval '90 seconds' end,
-     step_deadline_at = clock_timestamp() + make_interval(secs => $6),
-     awaits_stream_type = null, awaits_stream_id = null, awaits_type = null,
-     results = results || $7::jsonb
-   where tenant_id = $1 and id = $2 and fence = $3 and version = $4 and not backward
-     and ($8 or not cancel_requested and (least(step_deadline_at, deadline_at) > clock_timestamp()))
+   set state = $5, backward = $6, place = $7, intended = $8, results = results || $9::jsonb, reason = coalesce($10, reason),
+     version = version + $11, attempts = 0, last_error = null,
+     ended_at = case when $5 in ('completed', 'compensated') then clock_timestamp() end,
+     due_at = case when $5 in ('running', 'compensating') then least(due_at, clock_timestamp()) end,
+     lease_until = case when $5 in ('running', 'compensating') then clock_timestamp() + interval '90 seconds' end,
+     step_deadline_at = clock_timestamp() + make_interval(secs => $12),
+     awaits_stream_type = null, awaits_stream_id = null, awaits_type = null
+   where tenant_id = $1 and id = $2 and fence = $3 and version = $4 and due_at is not null
+     and ($13 or not cancel_requested and least(step_deadline_at, deadline_at) > clock_timestamp())
    returning id`,
-);
-
-const SET_RESULT = statement(
-  'sagas.set_result',
-  'update sagas.sagas set results = results || $3::jsonb where tenant_id = $1 and id = $2',
 );
 
 const INTEND = statement<{ readonly id: string }>(
@@ -144,47 +138,11 @@ const FIND_AWAITED = statement<{ readonly data: unknown }>(
    limit 1`,
 );
 
-const TURN_BACK = statement<{ readonly id: string }>(
-  'sagas.turn_back',
-  `update sagas.sagas
-   set backward = true, place = $5, reason = $6, intended = $7, attempts = 0, step_deadline_at = null,
-     state = case when $5 < 0 then 'compensated' else 'compensating' end,
-     version = version + case when $5 < 0 then 2 else 1 end,
-     ended_at = case when $5 < 0 then clock_timestamp() end,
-     due_at = case when $5 < 0 then null else clock_timestamp() end,
-     lease_until = case when $5 < 0 then null else clock_timestamp() + interval '90 seconds' end,
-     awaits_stream_type = null, awaits_stream_id = null, awaits_type = null
-   where tenant_id = $1 and id = $2 and fence = $3 and version = $4 and not backward
-   returning id`,
-);
-
-const RETREAT = statement<{ readonly id: string }>(
-  'sagas.retreat',
-  `update sagas.sagas
-   set place = $5, intended = false, attempts = 0, last_error = null,
-     state = case when $5 < 0 then 'compensated' else 'compensating' end,
-     version = version + case when $5 < 0 then 2 else 1 end,
-     ended_at = case when $5 < 0 then clock_timestamp() end,
-     due_at = case when $5 < 0 then null else clock_timestamp() end,
-     lease_until = case when $5 < 0 then null else clock_timestamp() + interval '90 seconds' end
-   where tenant_id = $1 and id = $2 and fence = $3 and version = $4 and backward
-   returning id`,
-);
-
 const POSTPONE = statement<{ readonly id: string }>(
   'sagas.postpone',
   `update sagas.sagas
    set attempts = attempts + $5, last_error = coalesce($6, last_error), lease_until = null,
      due_at = clock_timestamp() + make_interval(secs => $7)
-   where tenant_id = $1 and id = $2 and fence = $3 and version = $4 and due_at is not null
-   returning id`,
-);
-
-const STOP = statement<{ readonly id: string }>(
-  'sagas.stop',
-  `update sagas.sagas
-   set state = 'needs_operator', reason = $5, last_error = $5, attempts = attempts + 1, due_at = null, lease_until = null,
-     version = version + 1
    where tenant_id = $1 and id = $2 and fence = $3 and version = $4 and due_at is not null
    returning id`,
 );
@@ -260,29 +218,31 @@ export class SagaMovedOn extends Error {
   override readonly name = 'SagaMovedOn';
 }
 
-/** Goes one step on. */
-export interface Advance {
-  readonly ends: boolean;
-  /** Of the step that comes next. */
-  readonly timeoutSeconds: number | undefined;
-  readonly results: Readonly<Record<string, unknown>>;
-  /** Whether it goes on though it is late or asked to cancel. */
-  readonly isCommitted: boolean;
+/** Where a saga goes. What is not said stays. */
+export interface SagaChange {
+  readonly state?: SagaState;
+  readonly backward?: boolean;
+  readonly place?: number;
+  /** Whether a call may have been made for the step at the place. */
+  readonly intended: boolean;
+  /** What the step has answered, by its name. */
+  readonly results?: Readonly<Record<string, unknown>>;
+  readonly reason?: string;
+  /** How many events tell of it. */
+  readonly events: number;
+  /** Of the step at the place. */
+  readonly timeoutSeconds?: number | undefined;
+  /** Whether it is made though the saga is late or asked to cancel. */
+  readonly isForced: boolean;
 }
 
-/** Marks the step as done. Throws SagaMovedOn. */
-export function advanceSaga(tx: TenantTx, row: SagaRow, advance: Advance): Promise<void> {
-  const { ends, timeoutSeconds, results, isCommitted } = advance;
-  return change(tx, ADVANCE, row, [ends, timeoutSeconds ?? null, JSON.stringify(results), isCommitted]);
-}
-
-/** Keeps what the step has answered, in the transaction that has marked it. */
-export async function setResult(
-  tx: TenantTx,
-  id: string,
-  results: Readonly<Record<string, unknown>>,
-): Promise<void> {
-  await tx.execute(SET_RESULT, [tx.tenantId, id, JSON.stringify(results)]);
+/** Moves a saga, and renews the lease or, where it ends or stops, gives it back. Throws SagaMovedOn. */
+export function moveSaga(tx: TenantTx, row: SagaRow, to: SagaChange): Promise<void> {
+  const { state = row.state, backward = row.backward, place = row.place, intended, results = {} } = to;
+  return change(tx, MOVE, row, [
+    ...[state, backward, place, intended, JSON.stringify(results), to.reason ?? null, to.events],
+    ...[to.timeoutSeconds ?? null, to.isForced],
+  ]);
 }
 
 /** Says before a call that it may have been made, and renews the lease. Throws SagaMovedOn. */
@@ -318,20 +278,6 @@ export async function findAwaited(
   return tx.row(FIND_AWAITED, [tx.tenantId, awaited.streamType, awaited.streamId, awaited.type]);
 }
 
-/** Turns it back, to compensate the step at the place; below zero there is none. Throws SagaMovedOn. */
-export function turnBack(
-  tx: TenantTx,
-  row: SagaRow,
-  back: { readonly place: number; readonly reason: string; readonly intended: boolean },
-): Promise<void> {
-  return change(tx, TURN_BACK, row, [back.place, back.reason, back.intended]);
-}
-
-/** Marks the step as compensated, and the place of the next. Throws SagaMovedOn. */
-export function retreatSaga(tx: TenantTx, row: SagaRow, place: number): Promise<void> {
-  return change(tx, RETREAT, row, [place]);
-}
-
 /** Gives the lease back for a while, after a failure or none. Throws SagaMovedOn. */
 export function postponeSaga(
   tx: TenantTx,
@@ -341,14 +287,9 @@ export function postponeSaga(
   return change(tx, POSTPONE, row, [after.failures, after.error ?? null, after.seconds]);
 }
 
-/** Leaves it to an operator. Throws SagaMovedOn. */
-export function stopSaga(tx: TenantTx, row: SagaRow, reason: string): Promise<void> {
-  return change(tx, STOP, row, [reason]);
-}
-
 async function change(
   tx: TenantTx,
-  changing: typeof ADVANCE,
+  changing: typeof INTEND,
   { id, fence, version }: SagaRow,
   values: readonly unknown[],
 ): Promise<void> {
