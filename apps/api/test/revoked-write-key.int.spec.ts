@@ -83,6 +83,23 @@ describe('What ingest hears of write keys from the API', () => {
     expect(list.stateOf(keys.suspended.holder)).toEqual({ plan: 'standard' });
   });
 
+  it('is whose erasure has begun, and of a tenant that waits for it only that it is not active', async () => {
+    const [closing, erasing, erased] = [await api.tenant(), await api.tenant(), await api.tenant()];
+    const holders = await Promise.all(
+      [closing, erasing, erased].map(async ({ key }) => (await made(key)).holder),
+    );
+    for (const [state, { id }] of Object.entries({ closing, erasing, erased }))
+      await api.database.admin('update auth.tenants set state = $2 where id = $1', [id, state]);
+    await later();
+    const list = opened();
+    await list.poll();
+    expect(holders.map((holder) => [list.stateOf(holder).refused, list.isErased(holder.tenantId)])).toEqual([
+      ['suspended', false],
+      ['suspended', true],
+      ['suspended', true],
+    ]);
+  });
+
   it('names nobody, wants no credential, and is sent again only when it says something else', async () => {
     const tenant = await api.largeTenant();
     const key = await made(tenant.key);

@@ -1,9 +1,9 @@
-import { hostname } from 'node:os';
 import { ClickHouseSink, RollUps } from '@holdfast/clickhouse';
 import type { IngestConfig } from '@holdfast/config';
 import { Intake, KeyList, type TelemetrySink, WriteKeyVerifier } from '@holdfast/ingest';
 import { KafkaBroker, kafkaOptionsOf, KafkaSink } from '@holdfast/kafka';
 import type { Logger } from '@holdfast/observability';
+import { senderNameOf } from './sender-name';
 
 const BYTES_PER_MB = 1024 * 1024;
 
@@ -25,6 +25,7 @@ export class Pipeline {
     this.intake = new Intake({
       sinks: this.sinks,
       planOf: (holder) => this.keyList.stateOf(holder).plan,
+      isErased: (tenantId) => this.keyList.isErased(tenantId),
       directory,
       spillBytesMax: config.spillMaxMb * BYTES_PER_MB,
       ringBytesMax: config.ringMb * BYTES_PER_MB,
@@ -51,7 +52,6 @@ function sinksOf(config: IngestConfig): TelemetrySink[] {
   const clickhouse = new ClickHouseSink({ url: config.clickhouseUrl });
   const kafka = kafkaOptionsOf(config);
   if (!kafka) return [clickhouse];
-  // Kafka tells senders apart by their names: a host's is the same after a restart, and no other host's.
-  const broker = new KafkaBroker(kafka, `${kafka.prefix}.ingest.${hostname()}`);
+  const broker = new KafkaBroker(kafka, senderNameOf(kafka.prefix, config.directory));
   return [clickhouse, new KafkaSink(broker, kafka.prefix)];
 }

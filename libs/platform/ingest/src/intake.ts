@@ -18,6 +18,8 @@ export interface IntakeOptions {
   readonly sinks: readonly TelemetrySink[];
   /** The plan of a key's tenant, as far as it is known. */
   readonly planOf: (holder: WriteKeyHolder) => PlanName;
+  /** Whether the tenant is erased: what is under way of it is not stored. */
+  readonly isErased?: (tenantId: string) => boolean;
   /** Where rows are spilled: a directory for each sink is made in it. */
   readonly directory: string;
   /** On disk, for each sink. */
@@ -75,7 +77,8 @@ export class Intake {
       const spill = new Spill({ directory: join(directory, 'spill', sink.name), bytesMax: spillBytesMax });
       const onRefused = ({ tenantId, line }: TelemetryRow): void =>
         this.sample(tenantId, NO_KEY, 'refused', line);
-      return new Lane({ sink, spill, ring, report, onRefused });
+      const { isErased } = options;
+      return new Lane({ sink, spill, ring, report, onRefused, ...(isErased && { isErased }) });
     });
   }
 

@@ -12,6 +12,8 @@ export interface KeyListContents {
   readonly revoked: readonly string[];
   /** Tenants that are not active: suspended, closing, or erased. */
   readonly suspended: readonly string[];
+  /** Those of them whose erasure has begun, which nobody can take back. */
+  readonly erased: readonly string[];
   /** Tenants that are on another plan than the standard one, by its name. */
   readonly plans: Readonly<Record<string, readonly string[]>>;
 }
@@ -33,6 +35,8 @@ const listSchema = z.object({
   asOfMs: z.int().nonnegative(),
   revoked: fingerprints,
   suspended: fingerprints,
+  // An API of the release before says nothing of these.
+  erased: fingerprints.default([]),
   plans: z.record(z.string(), fingerprints),
 });
 

@@ -71,7 +71,7 @@ describe('The key list', () => {
   };
   const holder = (): { keyId: string; tenantId: string } => ({ keyId: newId(), tenantId: newId() });
   const publish = (contents: Partial<KeyListContents>, by: WriteKeySigner = signer): void => {
-    const whole = { asOfMs: Date.now(), revoked: [], suspended: [], plans: {}, ...contents };
+    const whole = { asOfMs: Date.now(), revoked: [], suspended: [], erased: [], plans: {}, ...contents };
     answers.text = JSON.stringify(signKeyList(by, whole));
   };
   /** Nobody listens there. */
@@ -81,6 +81,24 @@ describe('The key list', () => {
     const list = opened(AWAY);
     await list.poll();
     expect(list.stateOf(holder())).toEqual({ plan: 'standard' });
+  });
+
+  it('knows which tenants are erased, and of an API of the release before, that it does not', async () => {
+    const [suspended, erased] = [holder(), holder()];
+    const list = opened();
+    publish({
+      suspended: [suspended, erased].map(({ tenantId }) => fingerprintOf(tenantId)),
+      erased: [fingerprintOf(erased.tenantId)],
+    });
+    await list.poll();
+    const areErased = (): boolean[] => [suspended, erased].map(({ tenantId }) => list.isErased(tenantId));
+    expect([areErased(), areErased()]).toEqual([
+      [false, true],
+      [false, true],
+    ]);
+    publish({ suspended: [fingerprintOf(erased.tenantId)], erased: undefined as never });
+    await list.poll();
+    expect([list.stateOf(erased).refused, areErased()]).toEqual(['suspended', [false, false]]);
   });
 
   it('refuses revoked keys and tenants that are not active, and says who is on another plan', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type PlanName, PLANS } from '@holdfast/kernel';
 import { counter, gauge, type Logger } from '@holdfast/observability';
+import { LRUCache } from 'lru-cache';
 import { type KeyListContents, readKeyList } from './key-list-text';
 import { fingerprintOf, type WriteKeyHolder, type WriteKeyVerifier } from './write-key';
 
@@ -40,6 +41,7 @@ const REQUEST_TIMEOUT_MS = 10_000;
 const LENGTH_MAX = 32 * 1024 * 1024;
 /** One that says it is from later than this would keep all others out until then: its clock, or ours, is wrong. */
 const AHEAD_MAX_MS = 3_600_000;
+const TENANTS_MAX = 10_000;
 const FILE = 'key-list.json';
 
 /** What a list needs. */
@@ -66,9 +68,12 @@ export class KeyList {
   private asOfMs = 0;
   private revoked: ReadonlySet<string> = new Set();
   private suspended: ReadonlySet<string> = new Set();
+  private erased: ReadonlySet<string> = new Set();
   private plans: ReadonlyMap<string, PlanName> = new Map();
   /** What was looked up since the list changed. The verifier gives the same holder for the same key. */
   private states = new WeakMap<WriteKeyHolder, KeyState>();
+  /** As well: of each row that is stored it is asked, and a fingerprint takes 2 µs. */
+  private readonly erasedTenants = new LRUCache<string, boolean>({ max: TENANTS_MAX });
   private etag: string | undefined;
   private confirmedAtMs = Date.now();
   private lastResult: PollResult = 'unchanged';
@@ -100,6 +105,16 @@ export class KeyList {
         : { plan };
     this.states.set(holder, state);
     return state;
+  }
+
+  /** Whether the tenant's erasure has begun: what is still under way of it is not to be stored. */
+  isErased(tenantId: string): boolean {
+    if (this.erased.size === 0) return false;
+    const known = this.erasedTenants.get(tenantId);
+    if (known !== undefined) return known;
+    const isErased = this.erased.has(fingerprintOf(tenantId));
+    this.erasedTenants.set(tenantId, isErased);
+    return isErased;
   }
 
   /** Asks the API at once, and then again and again until it is stopped. */
@@ -176,16 +191,18 @@ export class KeyList {
     }
   }
 
-  private apply({ asOfMs, revoked, suspended, plans }: KeyListContents): void {
+  private apply({ asOfMs, revoked, suspended, erased, plans }: KeyListContents): void {
     this.asOfMs = asOfMs;
     this.revoked = new Set(revoked);
     this.suspended = new Set(suspended);
+    this.erased = new Set(erased);
     this.plans = new Map(
       Object.entries(plans).flatMap(([name, tenants]) =>
         isPlanName(name) ? tenants.map((tenant) => [tenant, name] as const) : [],
       ),
     );
     this.states = new WeakMap();
+    this.erasedTenants.clear();
   }
 
   /** In one piece: half a list would be none after a crash. */

@@ -35,6 +35,7 @@ describe('A lane', () => {
   let sink: ScriptedSink;
   let lane: Lane;
   let refused: TelemetryRow[];
+  let erased: Set<string>;
   let offered: number;
 
   const newLane = (bytesMax = 10_000_000): Lane => {
@@ -45,6 +46,7 @@ describe('A lane', () => {
       ring: RING,
       report: () => undefined,
       onRefused: (row) => refused.push(row),
+      isErased: (tenantId) => erased.has(tenantId),
     });
   };
   const offer = (tenantId: string, count: number): number => {
@@ -61,6 +63,7 @@ describe('A lane', () => {
     directory = mkdtempSync(join(tmpdir(), 'lane-'));
     sink = new ScriptedSink();
     refused = [];
+    erased = new Set();
     offered = 0;
     lane = newLane();
   });
@@ -93,6 +96,51 @@ describe('A lane', () => {
     expect(lane.accounting.total).toMatchObject({ stored: 90, refused: 10, in_flight: 0, spilled: 0 });
     expect(sink.lines).toHaveLength(90);
   });
+
+  it('asks the store a bounded number of times about a batch of which it refuses every row', async () => {
+    sink.refuses = () => true;
+    offer('a', 1_000);
+    lane.start();
+    await lane.drain(5_000);
+    expect(lane.accounting.total).toMatchObject({ stored: 0, refused: 1_000, in_flight: 0 });
+    expect([sink.attempts, refused.length]).toEqual([129, 1_000]);
+  });
+
+  it('loses few rows with the refused where those are more than it looks for', async () => {
+    sink.refuses = ({ line }) => line.endsWith('50}');
+    offer('a', 1_000);
+    lane.start();
+    await lane.drain(5_000);
+    const { stored, refused: lost, in_flight } = lane.accounting.total;
+    expect({ found: stored + lost, in_flight }).toEqual({ found: 1_000, in_flight: 0 });
+    // Ten rows are refused; each takes the part of its batch along that it stands in: 1,000 halved six times or seven.
+    expect(lost).toBeGreaterThanOrEqual(10);
+    expect(lost).toBeLessThan(160);
+    expect(sink.lines).toHaveLength(stored);
+    expect(sink.attempts).toBeLessThanOrEqual(129);
+  });
+
+  it('stores nothing of a tenant that is erased, neither out of memory nor from the disk', async () => {
+    sink.answer = () => 'fail';
+    lane.start();
+    for (const tenantId of ['gone', 'kept', 'gone']) offer(tenantId, 100);
+    await eventually(() => lane.accounting.total.spilled === 300);
+    await lane.drain(0);
+    lane = newLane();
+    offered = 0;
+    erased.add('gone');
+    sink.answer = () => 'store';
+    lane.start();
+    offer('gone', 10);
+    lane.offerAside('bad_rows', [madeRow('gone', 1), madeRow('kept', 2)]);
+    await eventually(() => lane.accounting.total.spilled === 0);
+    await lane.drain(5_000);
+    expect(lane.accounting.of('gone')).toMatchObject({ stored: 0, erased: 210 });
+    expect(lane.accounting.of('kept')).toMatchObject({ stored: 100, erased: 0 });
+    expectBalance();
+    const stored = [...sink.batches.values()].flatMap(({ rows }) => rows);
+    expect(new Set(stored.map(({ tenantId }) => tenantId))).toEqual(new Set(['kept']));
+  }, 30_000);
 
   it('counts no half twice when the store goes away between two', async () => {
     let attempt = 0;

@@ -10,7 +10,8 @@ import {
 import { Accounting, type Amount } from './accounting';
 import { Ring, type RingLimits } from './ring';
 import { RunBatch } from './run-batch';
-import { type RowsByTenant, type Spill, SpillFull } from './spill';
+import { type Spill, SpillFull } from './spill';
+import type { RowsByTenant } from './spill-frame';
 import {
   BatchRefusedBySink,
   type RowRun,
@@ -29,11 +30,15 @@ export interface LaneOptions {
   /** Told of what an operator has to know, and of rows that the store refuses. */
   readonly report: (error: unknown, doing: string) => void;
   readonly onRefused: (row: TelemetryRow) => void;
+  /** Whether nothing of the tenant may be stored any more, however it got here. */
+  readonly isErased?: (tenantId: string) => boolean;
 }
 
 /** Batches on their way to the store, in order. */
 interface Way {
   readonly left: TelemetryBatch[];
+  /** How often the batch that its first parts are of has been halved. */
+  halved?: { readonly token: string; readonly times: number };
   /** Given up at the end of the process: what the store says later counts no more. */
   isAbandoned: boolean;
 }
@@ -45,6 +50,8 @@ const BATCH_BYTES = 8 * 1024 * 1024;
 const FLUSH_MS = 200;
 /** Above this, rows go to the disk while their store is busy, so that there is room for a burst. */
 const FILL_MAX = 0.5;
+/** Then what is refused of a batch is refused whole: it costs 129 attempts at most, where all rows are refused, and not 20,000. */
+const HALVINGS_MAX = 64;
 const ATTEMPTS_MAX = 3;
 const RETRY_MS = 100;
 /** After so many failures in a row nothing is sent for a while, and what comes is spilled at once. */
@@ -225,17 +232,29 @@ export class Lane {
 
   /** Stores what is left, in halves where the store refuses it, and counts each as it goes; ends when the store does not answer well. */
   private async store(way: Way, from: Amount): Promise<void> {
-    for (let [batch] = way.left; batch && !way.isAbandoned; [batch] = way.left) {
+    for (let batch = this.firstOf(way, from); batch && !way.isAbandoned; batch = this.firstOf(way, from)) {
       const outcome = await this.attempt(batch);
       if (outcome === 'away' || way.isAbandoned) return;
-      if (outcome === 'refused' && batch.rows.length > 1) {
-        way.left.splice(0, 1, ...halvesOf(batch));
-        continue;
-      }
+      if (outcome === 'refused' && halve(way)) continue;
       way.left.shift();
       this.count(batch, from, outcome);
       if (outcome === 'refused') batch.rows.forEach(this.options.onRefused);
     }
+  }
+
+  /** The next batch, without rows of tenants that are erased: they come back from the disk long after they have been deleted. */
+  private firstOf(way: Way, from: Amount): TelemetryBatch | undefined {
+    const { isErased } = this.options;
+    const [batch] = way.left;
+    if (!batch || !isErased) return batch;
+    if (!(batch.runs ?? batch.rows).some(({ tenantId }) => isErased(tenantId))) return batch;
+    const { table, token, rows } = batch;
+    const kept = rows.filter(({ tenantId }) => !isErased(tenantId));
+    const erased = rows.filter(({ tenantId }) => isErased(tenantId));
+    this.count({ table, token, rows: erased }, from, 'erased');
+    if (kept.length > 0) return (way.left[0] = { table, token, rows: kept });
+    way.left.shift();
+    return this.firstOf(way, from);
   }
 
   private async attempt(batch: TelemetryBatch): Promise<'stored' | 'refused' | 'away'> {
@@ -252,16 +271,18 @@ export class Lane {
 
   /** Puts the batch on the disk; what cannot be there is dropped. */
   private async spill(batch: TelemetryBatch, otherwise: DropReason): Promise<void> {
-    const onDropped = (dropped: RowsByTenant): void => {
-      for (const [tenantId, rows] of dropped) this.accounting.move(tenantId, 'spilled', 'spill_full', rows);
-    };
     try {
-      await this.options.spill.append(batch, onDropped);
+      await this.options.spill.append(batch, (dropped) => this.giveUp(dropped, 'spill_full'));
       this.count(batch, 'in_flight', 'spilled');
     } catch (error) {
       this.options.report(error, `spilling ${batch.rows.length} rows for ${this.name}`);
       this.count(batch, 'in_flight', error instanceof SpillFull ? 'spill_full' : otherwise);
     }
+  }
+
+  /** Counts what was on the disk and is there no more. */
+  private giveUp(dropped: RowsByTenant, reason: DropReason): void {
+    for (const [tenantId, rows] of dropped) this.accounting.move(tenantId, 'spilled', reason, rows);
   }
 
   private replayWhenDue(): void {
@@ -285,7 +306,7 @@ export class Lane {
 
   /** Stores what the oldest segment holds, beside what comes in: each has one batch on its way. Answers whether all of it is stored. */
   private async replayOldest(): Promise<boolean> {
-    const left = await this.options.spill.readOldest();
+    const left = await this.options.spill.readOldest((lost) => this.giveUp(lost, 'spill_failed'));
     if (!left) return true;
     this.replay = { left, isAbandoned: this.ended };
     await this.store(this.replay, 'spilled');
@@ -304,6 +325,28 @@ export class Lane {
       if (from === 'spilled' && to === 'stored') this.accounting.add(tenantId, 'replayed', count);
     }
   }
+}
+
+/**
+ * Halves the first batch of the way; answers whether it did. The halves go behind all other parts of the same batch, so that rows that
+ * are refused are closed in on alike, and few good ones are lost with them at the end.
+ */
+function halve(way: Way): boolean {
+  const [batch] = way.left;
+  if (!batch || batch.rows.length < 2) return false;
+  const token = wholeOf(batch);
+  const times = way.halved?.token === token ? way.halved.times : 0;
+  if (times === HALVINGS_MAX) return false;
+  way.halved = { token, times: times + 1 };
+  const others = way.left.findIndex((other) => wholeOf(other) !== token);
+  way.left.splice(others < 0 ? way.left.length : others, 0, ...halvesOf(batch));
+  way.left.shift();
+  return true;
+}
+
+/** The token of the batch that this one is, or is a part of. */
+function wholeOf({ token }: TelemetryBatch): string {
+  return token.replace(/\..*$/, '');
 }
 
 /** Tokens follow from that of the whole, so that halves are known again as well. */

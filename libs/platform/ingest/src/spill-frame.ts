@@ -1,40 +1,144 @@
 import { crc32 } from 'node:zlib';
 import type { TelemetryBatch, TelemetryRow, TelemetryTable } from './telemetry-sink';
 
-/** `HFS1`, the length of the body, and its CRC32: 12 bytes before each body. */
-const MAGIC = 0x48465331;
+/** How many events of each tenant. */
+export type RowsByTenant = ReadonlyMap<string, number>;
+
+/** What can be read of a segment. */
+export interface Segment {
+  readonly batches: readonly TelemetryBatch[];
+  /** Events of frames whose rows cannot be read. */
+  readonly lost: RowsByTenant;
+  /** Where the last frame that is whole ends: what stands behind it was never answered for. */
+  readonly bytes: number;
+}
+
+/** What a frame's census says. */
+interface Census {
+  readonly table: TelemetryTable;
+  /** Events in the segment before this frame. */
+  readonly before: number;
+  /** Bytes of the record of rows behind it. */
+  readonly bytes: number;
+  readonly rows: Readonly<Record<string, number>>;
+}
+
+/** A record whose checksum is right. */
+interface Found {
+  readonly kind: typeof CENSUS | typeof ROWS;
+  readonly body: Buffer;
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Each record has a head of 12 bytes: what it is, the length of its body, and the CRC32 of those and the body. */
+const CENSUS = 0x48465343; // HFSC
+const ROWS = 0x48465352; // HFSR
 const HEAD_BYTES = 12;
-/** A batch is some megabytes; a length beyond this is not one. */
+const CHECKSUM_AT = 8;
+/** What both begin with. */
+const MAGIC = Buffer.from('HFS');
+/**
+ * A batch is some megabytes; a length beyond this is not one. Its first byte is then that of a control character, which JSON does not
+ * leave in a text: nobody can send an event that is taken for a record.
+ */
 const BODY_MAX = 256 * 1024 * 1024;
 const PRIORITIES = { h: 'high', n: 'normal', l: 'low' } as const;
+/** Whose events are lost where the census is lost as well: it is known how many, and not of whom. */
+export const NOBODY = '00000000-0000-0000-0000-000000000000';
 
-/** A batch as it stands in a segment: the head, then a line with table and token, then a line for each row. */
-export function encodeFrame({ table, token, rows }: TelemetryBatch): Buffer {
+/**
+ * A batch as it stands in a segment, behind so many events of others: a census, then the rows. Either is found without the other, so that
+ * of rows that cannot be read it is known whose they were.
+ */
+export function encodeFrame(batch: TelemetryBatch, before: number): Buffer {
+  const { table, token, rows } = batch;
   const lines = rows.map(({ tenantId, priority, line }) => `${priority.charAt(0)}${tenantId} ${line}`);
-  const body = Buffer.from([`${table} ${token}`, ...lines].join('\n'));
+  const record = recordOf(ROWS, [`${table} ${token}`, ...lines].join('\n'));
+  const counts = Object.fromEntries(rowsIn([batch]));
+  const census: Census = { table, before, bytes: record.length, rows: counts };
+  return Buffer.concat([recordOf(CENSUS, JSON.stringify(census)), record]);
+}
+
+/**
+ * Reads a segment in one pass. Behind what is damaged it goes on at the next record whose checksum is right; the last frame is left out
+ * where the file ends before it does.
+ */
+export function decodeSegment(segment: Buffer): Segment {
+  const batches: TelemetryBatch[] = [];
+  const lost = new Map<string, number>();
+  let [bytes, seen] = [0, 0];
+  let census: (Census & { readonly end: number }) | undefined;
+  const lose = (tenantId: string, rows: number): void => {
+    if (rows <= 0) return;
+    lost.set(tenantId, (lost.get(tenantId) ?? 0) + rows);
+    seen += rows;
+  };
+  /** The rows that a census stands in front of were not found. Where the file is too short for them they were never whole. */
+  const loseCounted = (): void => {
+    if (!census || census.end + census.bytes > segment.length) return;
+    for (const [tenantId, rows] of Object.entries(census.rows)) lose(tenantId, rows);
+    bytes = census.end + census.bytes;
+  };
+  for (let found = findRecord(segment, 0); found; found = findRecord(segment, found.end)) {
+    if (found.kind === CENSUS) {
+      loseCounted();
+      census = { ...(JSON.parse(found.body.toString()) as Census), end: found.end };
+      lose(NOBODY, census.before - seen);
+      continue;
+    }
+    // Rows without their own census in front: that of an earlier frame has lost its own.
+    if (census?.end !== found.start) loseCounted();
+    census = undefined;
+    const batch = batchOf(found.body.toString());
+    batches.push(batch);
+    for (const rows of rowsIn([batch]).values()) seen += rows;
+    bytes = found.end;
+  }
+  loseCounted();
+  return { batches, lost, bytes };
+}
+
+/** How many events the batches hold, of each tenant. */
+export function rowsIn(batches: readonly TelemetryBatch[]): Map<string, number> {
+  const rows = new Map<string, number>();
+  for (const batch of batches) addRows(rows, batch);
+  return rows;
+}
+
+/** Adds the events of a batch. */
+export function addRows(rows: Map<string, number>, batch: TelemetryBatch): void {
+  if (batch.table !== 'tracked') return;
+  for (const { tenantId } of batch.rows) rows.set(tenantId, (rows.get(tenantId) ?? 0) + 1);
+}
+
+function recordOf(kind: Found['kind'], text: string): Buffer {
+  const body = Buffer.from(text);
   const head = Buffer.alloc(HEAD_BYTES);
-  head.writeUInt32BE(MAGIC, 0);
+  head.writeUInt32BE(kind, 0);
   head.writeUInt32BE(body.length, 4);
-  head.writeUInt32BE(crc32(body), 8);
+  head.writeUInt32BE(checksumOf(head, body), CHECKSUM_AT);
   return Buffer.concat([head, body]);
 }
 
-/** The batches of a segment up to the first frame that is not whole, and how many bytes those take. */
-export function decodeFrames(segment: Buffer): {
-  readonly frames: readonly TelemetryBatch[];
-  readonly bytes: number;
-} {
-  const frames: TelemetryBatch[] = [];
-  let place = 0;
-  while (place + HEAD_BYTES <= segment.length) {
-    const end = place + HEAD_BYTES + segment.readUInt32BE(place + 4);
-    if (segment.readUInt32BE(place) !== MAGIC || end > segment.length || end - place > BODY_MAX) break;
-    const body = segment.subarray(place + HEAD_BYTES, end);
-    if (crc32(body) !== segment.readUInt32BE(place + 8)) break;
-    frames.push(batchOf(body.toString()));
-    place = end;
+/** Of the head as well: that of nothing is 0, and a page of zeros would be a record. */
+function checksumOf(head: Buffer, body: Buffer): number {
+  return crc32(body, crc32(head.subarray(0, CHECKSUM_AT)));
+}
+
+/** The first record from there on whose checksum is right. */
+function findRecord(segment: Buffer, from: number): Found | undefined {
+  for (let start = segment.indexOf(MAGIC, from); start >= 0; start = segment.indexOf(MAGIC, start + 1)) {
+    if (start + HEAD_BYTES > segment.length) return undefined;
+    const kind = segment.readUInt32BE(start);
+    const length = segment.readUInt32BE(start + 4);
+    const end = start + HEAD_BYTES + length;
+    if ((kind !== CENSUS && kind !== ROWS) || length > BODY_MAX || end > segment.length) continue;
+    const body = segment.subarray(start + HEAD_BYTES, end);
+    const checksum = checksumOf(segment.subarray(start), body);
+    if (checksum === segment.readUInt32BE(start + CHECKSUM_AT)) return { kind, body, start, end };
   }
-  return { frames, bytes: place };
+  return undefined;
 }
 
 function batchOf(body: string): TelemetryBatch {

@@ -1,12 +1,13 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
+import { framesOf } from '../test/made-frames';
 import { madeBatch } from '../test/made-rows';
 import { Spill, SpillFull } from './spill';
-import { encodeFrame } from './spill-frame';
+import { encodeFrame, type RowsByTenant, rowsIn } from './spill-frame';
 import type { TelemetryBatch } from './telemetry-sink';
 
 /** Lets Node run the sources as they are: it strips types, and looks for `./spill-frame` under its file's name. */
@@ -22,14 +23,21 @@ const PROCESS = join(__dirname, '../test/spilling-process.ts');
 const ROOM = { bytesMax: 1_000_000_000 };
 const ignored = (): void => undefined;
 
-/** Everything that a spill holds, oldest first, read as a replay does. */
-async function readAll(spill: Spill): Promise<TelemetryBatch[]> {
+/** Everything that a spill holds, oldest first, read as a replay does, and how many events of each tenant cannot be read. */
+async function readAll(
+  spill: Spill,
+): Promise<{ readonly batches: TelemetryBatch[]; readonly lost: Map<string, number> }> {
   const batches: TelemetryBatch[] = [];
-  for (let left = await spill.readOldest(); left; left = await spill.readOldest()) {
+  const lost = new Map<string, number>();
+  const onLost = (rows: RowsByTenant): void => {
+    for (const [tenantId, count] of rows)
+      if (count !== 0) lost.set(tenantId, (lost.get(tenantId) ?? 0) + count);
+  };
+  for (let left = await spill.readOldest(onLost); left; left = await spill.readOldest(onLost)) {
     batches.push(...left.splice(0));
     await spill.release();
   }
-  return batches;
+  return { batches, lost };
 }
 
 describe('A spill', () => {
@@ -49,47 +57,60 @@ describe('A spill', () => {
     await before.close();
     const after = new Spill({ directory, ...ROOM });
     expect([...after.recover()]).toEqual([['a', 4]]);
-    expect(await readAll(after)).toEqual(batches);
+    expect(await readAll(after)).toEqual({ batches, lost: new Map() });
     expect(readdirSync(directory)).toEqual([]);
     expect(after.bytes).toBe(0);
   });
 
-  it('keeps what stands before a frame that is cut, at whatever byte it is', async () => {
-    const rows = ['{}', '{"ß":"ä"}'].map((line) => ({ tenantId: 'a', priority: 'high' as const, line }));
-    const whole = ['1', '2', '3'].map((token) => ({ table: 'tracked' as const, token, rows }));
-    const frames = whole.map(encodeFrame);
-    const segment = Buffer.concat(frames);
-    const ends = frames.map((_, place) => Buffer.concat(frames.slice(0, place + 1)).length);
-    for (let cut = 0; cut <= segment.length; cut += 1) {
+  it('cuts off a frame that is torn, and puts what comes later behind what is whole', async () => {
+    const whole = [madeBatch('a', 2), madeBatch('b', 1)];
+    const segment = Buffer.concat(framesOf(whole));
+    const [first] = framesOf(whole);
+    for (const cut of [segment.length - 1, first.length + 1, first.length, first.length - 1, 5, 0]) {
       writeFileSync(join(directory, '000000000007.spill'), segment.subarray(0, cut));
       const spill = new Spill({ directory, ...ROOM });
-      const kept = ends.filter((end) => end <= cut).length;
-      const found = spill.recover().get('a') ?? 0;
-      expect({ cut, found }).toEqual({ cut, found: kept * rows.length });
-      // What comes later does not go behind the torn frame.
+      const kept = whole.slice(0, Math.floor(cut / first.length));
+      const found = spill.recover();
+      expect({ cut, found }).toEqual({ cut, found: rowsIn(kept) });
       const next = madeBatch('c', 1);
       await spill.append(next, ignored);
-      expect(await readAll(spill)).toEqual([...whole.slice(0, kept), next]);
+      expect(await readAll(spill)).toEqual({ batches: [...kept, next], lost: new Map() });
       await spill.close();
     }
   });
 
-  it('keeps what stands before a byte that has changed', async () => {
-    const whole = [madeBatch('a', 1), madeBatch('b', 1)];
-    const [first = Buffer.alloc(0), second = Buffer.alloc(0)] = whole.map(encodeFrame);
-    for (let place = 0; place < second.length; place += 1) {
-      const changed = Buffer.concat([first, second]);
-      changed[first.length + place] = (changed[first.length + place] ?? 0) ^ 0x40;
-      writeFileSync(join(directory, '000000000001.spill'), changed);
-      const spill = new Spill({ directory, ...ROOM });
-      expect({ place, found: [...spill.recover()] }).toEqual({ place, found: [['a', 1]] });
-      expect(await readAll(spill)).toEqual([whole[0]]);
-    }
+  it.each([
+    ['its own process', false],
+    ['the next process', true],
+  ])('tells %s whose events it cannot read, where the disk has damaged a frame', async (_whose, isNext) => {
+    const batches = [madeBatch('a', 2), madeBatch('b', 3), madeBatch('a', 1)];
+    const before = new Spill({ directory, ...ROOM });
+    for (const batch of batches) await before.append(batch, ignored);
+    await before.close();
+    const path = join(directory, '000000000001.spill');
+    const segment = readFileSync(path);
+    const place = segment.indexOf('"number":1', framesOf(batches)[0].length);
+    segment.fill(0, place, place + 5);
+    writeFileSync(path, segment);
+    const spill = isNext ? new Spill({ directory, ...ROOM }) : before;
+    if (isNext) expect(spill.recover()).toEqual(rowsIn(batches));
+    expect(await readAll(spill)).toEqual({ batches: batches.toSpliced(1, 1), lost: new Map([['b', 3]]) });
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it('counts a segment that somebody has removed as lost', async () => {
+    const spill = new Spill({ directory, ...ROOM, segmentBytes: 1 });
+    const batches = [madeBatch('a', 3), madeBatch('b', 2)];
+    for (const batch of batches) await spill.append(batch, ignored);
+    const [first = ''] = readdirSync(directory).toSorted();
+    rmSync(join(directory, first));
+    expect(await readAll(spill)).toEqual({ batches: batches.slice(1), lost: new Map([['a', 3]]) });
+    expect(spill.isEmpty).toBe(true);
   });
 
   it('drops the oldest segment when there is no room, and says of whom', async () => {
     const batch = madeBatch('a', 10);
-    const frameBytes = encodeFrame(batch).length;
+    const frameBytes = encodeFrame(batch, 0).length;
     const spill = new Spill({ directory, bytesMax: 4 * frameBytes, segmentBytes: frameBytes });
     const dropped: [string, number][] = [];
     for (let count = 0; count < 6; count += 1)
@@ -101,7 +122,7 @@ describe('A spill', () => {
       ['a', 10],
     ]);
     expect(spill.bytes).toBeLessThanOrEqual(4 * frameBytes);
-    expect((await readAll(spill)).map(({ token }) => token.at(-1))).toEqual(['2', '3', '4', '5']);
+    expect((await readAll(spill)).batches.map(({ token }) => token.at(-1))).toEqual(['2', '3', '4', '5']);
   });
 
   it('refuses a batch that is larger than all room, and keeps what it has', async () => {
@@ -109,7 +130,7 @@ describe('A spill', () => {
     const small = madeBatch('a', 1);
     await spill.append(small, ignored);
     await expect(spill.append(madeBatch('a', 1, 'x'.repeat(5_000)), ignored)).rejects.toThrow(SpillFull);
-    expect(await readAll(spill)).toEqual([small]);
+    expect(await readAll(spill)).toEqual({ batches: [small], lost: new Map() });
   });
 
   it('does not lose or double anything while it is written, read and let go at the same time', async () => {
@@ -122,7 +143,7 @@ describe('A spill', () => {
       writer.isDone = true;
     })();
     while (!writer.isDone || !spill.isEmpty) {
-      const left = await spill.readOldest();
+      const left = await spill.readOldest(ignored);
       read.push(...(left?.splice(0) ?? []));
       await spill.release();
       await setImmediate();
@@ -144,7 +165,7 @@ describe('A spill', () => {
       writer.isDone = true;
     })();
     while (!writer.isDone || !spill.isEmpty) {
-      read += 5 * ((await spill.readOldest())?.splice(0).length ?? 0);
+      read += 5 * ((await spill.readOldest(ignored))?.splice(0).length ?? 0);
       await spill.release();
       await sleep(Math.random() < 0.3 ? 5 : 0);
     }
@@ -166,7 +187,7 @@ describe('A spill', () => {
     const tokens = answered.split('\n').slice(0, -1);
     const spill = new Spill({ directory, ...ROOM });
     const found = spill.recover();
-    const kept = await readAll(spill);
+    const { batches: kept } = await readAll(spill);
     expect(kept.slice(0, tokens.length).map(({ token }) => token)).toEqual(tokens);
     expect(found.get('a')).toBe(kept.reduce((sum, batch) => sum + batch.rows.length, 0));
     // At most the one that was written and not answered for.

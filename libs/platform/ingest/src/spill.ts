@@ -1,11 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, unlinkSync } from 'node:fs';
 import { type FileHandle, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { decodeFrames, encodeFrame } from './spill-frame';
+import { addRows, decodeSegment, encodeFrame, type RowsByTenant, rowsIn } from './spill-frame';
 import type { TelemetryBatch } from './telemetry-sink';
-
-/** How many rows of each tenant. */
-export type RowsByTenant = ReadonlyMap<string, number>;
 
 /** There is no room for a batch, and nothing older that could go for it. */
 export class SpillFull extends Error {
@@ -24,6 +21,7 @@ export interface SpillOptions {
 interface Segment {
   readonly path: string;
   bytes: number;
+  /** What was written, whether or not it can be read. */
   readonly rows: Map<string, number>;
   /** What is not stored of a segment that was read: whoever stores takes it away from here. */
   left?: TelemetryBatch[];
@@ -37,7 +35,8 @@ const NAME = /^(\d{12})\.spill$/;
  *
  * What `append` has answered for survives the process, and what the operating system has written, the machine. A process that dies
  * while it writes leaves a torn frame, which the next one cuts off. A segment is removed when all of it is stored; who dies before
- * that stores it again, with the same tokens. When there is no room the oldest segment goes, since the youngest is worth most.
+ * that stores it again, with the same tokens. When there is no room the oldest segment goes, since the youngest is worth most. What a
+ * disk has damaged costs the frame that it stands in, and that is counted.
  */
 export class Spill {
   private readonly segments: Segment[] = [];
@@ -65,21 +64,25 @@ export class Spill {
     return this.segments.length === 0;
   }
 
-  /** Finds what an earlier process has left, cuts off what it had not finished, and answers with how much that is. */
+  /**
+   * Finds what an earlier process has left, cuts off what it had not finished, and answers with how much that is: with what cannot be
+   * read, which whoever reads is told of.
+   */
   recover(): RowsByTenant {
     const found = new Map<string, number>();
     const names = readdirSync(this.options.directory).filter((name) => NAME.test(name));
     for (const name of names.toSorted()) {
       const path = join(this.options.directory, name);
       this.next = Number(name.slice(0, 12)) + 1;
-      const { frames, bytes } = decodeFrames(readFileSync(path));
+      const { batches, lost, bytes } = decodeSegment(readFileSync(path));
       if (bytes < statSync(path).size) truncateSync(path, bytes);
-      if (frames.length === 0) {
+      if (bytes === 0) {
         unlinkSync(path);
         continue;
       }
-      const rows = rowsIn(frames);
-      for (const [tenantId, count] of rows) found.set(tenantId, (found.get(tenantId) ?? 0) + count);
+      const rows = new Map(lost);
+      addAll(rows, rowsIn(batches));
+      addAll(found, rows);
       this.segments.push({ path, bytes, rows });
     }
     return found;
@@ -95,15 +98,15 @@ export class Spill {
 
   /**
    * What is not stored of the oldest segment, which takes no more from here on and is not dropped until `release`; undefined when there is
-   * none. Whoever stores a batch of it takes it out of the list.
+   * none. Whoever stores a batch of it takes it out of the list. Says, once, what cannot be read of it.
    */
-  readOldest(): Promise<TelemetryBatch[] | undefined> {
+  readOldest(onLost: (rows: RowsByTenant) => void): Promise<TelemetryBatch[] | undefined> {
     return this.inTurn(async () => {
       const [segment] = this.segments;
       if (!segment) return undefined;
       this.reading = segment;
       if (this.writing?.segment === segment) await this.endSegment();
-      segment.left ??= [...decodeFrames(await readFile(segment.path)).frames];
+      segment.left ??= await this.read(segment, onLost);
       return segment.left;
     });
   }
@@ -130,10 +133,29 @@ export class Spill {
     return result;
   }
 
+  private async read(
+    { path, rows }: Segment,
+    onLost: (rows: RowsByTenant) => void,
+  ): Promise<TelemetryBatch[]> {
+    const text = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+      // Somebody has removed it. What is only hard to read is tried again.
+      if (error.code === 'ENOENT') return Buffer.alloc(0);
+      throw error;
+    });
+    const batches = [...decodeSegment(text).batches];
+    const lost = new Map(rows);
+    for (const [tenantId, read] of rowsIn(batches)) lost.set(tenantId, (lost.get(tenantId) ?? 0) - read);
+    onLost(lost);
+    return batches;
+  }
+
   private async write(batch: TelemetryBatch, onDropped: (rows: RowsByTenant) => void): Promise<void> {
-    const frame = encodeFrame(batch);
+    const before = eventsIn(this.writing?.segment.rows);
+    let frame = encodeFrame(batch, before);
     await this.makeRoom(frame.length, onDropped);
     const { segment, file } = await this.segmentFor();
+    // The segment that it was to stand in had to go.
+    if (eventsIn(segment.rows) !== before) frame = encodeFrame(batch, 0);
     try {
       const { bytesWritten } = await file.write(frame, 0, frame.length, segment.bytes);
       if (bytesWritten < frame.length)
@@ -172,7 +194,9 @@ export class Spill {
   }
 
   private async remove(segment: Segment): Promise<void> {
-    await unlink(segment.path);
+    await unlink(segment.path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error; // Somebody has removed it.
+    });
     this.segments.splice(this.segments.indexOf(segment), 1);
   }
 
@@ -188,13 +212,10 @@ export class Spill {
   }
 }
 
-function rowsIn(batches: readonly TelemetryBatch[]): Map<string, number> {
-  const rows = new Map<string, number>();
-  for (const batch of batches) addRows(rows, batch);
-  return rows;
+function addAll(rows: Map<string, number>, more: RowsByTenant): void {
+  for (const [tenantId, count] of more) rows.set(tenantId, (rows.get(tenantId) ?? 0) + count);
 }
 
-function addRows(rows: Map<string, number>, batch: TelemetryBatch): void {
-  if (batch.table !== 'tracked') return;
-  for (const { tenantId } of batch.rows) rows.set(tenantId, (rows.get(tenantId) ?? 0) + 1);
+function eventsIn(rows: RowsByTenant | undefined): number {
+  return [...(rows?.values() ?? [])].reduce((sum, count) => sum + count, 0);
 }

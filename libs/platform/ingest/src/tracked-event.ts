@@ -46,6 +46,8 @@ export const DROP_REASONS = [
   'spill_failed',
   /** The store refuses the row. */
   'refused',
+  /** Its tenant has been erased since. */
+  'erased',
   /** The process had to end before it could be written anywhere. */
   'shutdown',
 ] as const;

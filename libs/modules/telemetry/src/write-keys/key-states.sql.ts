@@ -3,7 +3,7 @@ import { statement, type SystemTx } from '@holdfast/database';
 /** Something that ingest has to know of a key or a tenant; nulls where there is nothing to tell. */
 export interface KeyStateRow {
   readonly as_of_ms: number;
-  readonly kind: 'revoked' | 'suspended' | 'plan' | null;
+  readonly kind: 'revoked' | 'suspended' | 'erased' | 'plan' | null;
   readonly plan: string | null;
   readonly fingerprint: string | null;
 }
@@ -21,6 +21,8 @@ const LIST_KEY_STATES = statement<KeyStateRow>(
      where k.revoked_at is not null
      union all
      select 'suspended', null, t.id, t.id from auth.tenants t where t.state <> 'active'
+     union all
+     select 'erased', null, t.id, t.id from auth.tenants t where t.state in ('erasing', 'erased')
      union all
      select 'plan', t.plan, t.id, t.id from auth.tenants t where t.plan <> 'standard' and t.state = 'active'
    ) s on true

@@ -69,6 +69,7 @@ function contentsOf(rows: readonly KeyStateRow[]): KeyListContents {
     asOfMs: Math.floor(rows[0]?.as_of_ms ?? 0),
     revoked: fingerprints('revoked'),
     suspended: fingerprints('suspended'),
+    erased: fingerprints('erased'),
     plans,
   };
 }

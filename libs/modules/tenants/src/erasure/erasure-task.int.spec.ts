@@ -6,7 +6,7 @@ import { RequestExport } from '../exports/request-export.command';
 import { TaskRunner } from '@holdfast/tasks';
 import { TenantDirectory } from '../tenant-directory.query';
 import { ErasureReceipts } from './erasure-receipts.query';
-import { ErasureTask } from './erasure-task';
+import { type ErasableStore, ErasureTask } from './erasure-task';
 import { OrderErasure } from './order-erasure.command';
 import { ReceiptSigner } from './receipt-signer';
 
@@ -27,6 +27,7 @@ describe('An erasure', () => {
     readonly blocked?: () => string | undefined;
     /** The name of a store that keeps what it got. */
     readonly keeper?: string;
+    readonly store?: ErasableStore;
     /** Dies at its n-th transaction: nothing that it has begun ever returns. */
     readonly diesAt?: number;
     readonly onStep?: (step: string) => Promise<void>;
@@ -36,6 +37,7 @@ describe('An erasure', () => {
     signed = true,
     blocked = () => undefined,
     keeper,
+    store,
     diesAt = Infinity,
     onStep = async () => {},
   }: Wiring = {}): TaskRunner {
@@ -49,7 +51,7 @@ describe('An erasure', () => {
     };
     const erasure = new ErasureTask({
       relay,
-      stores: [],
+      stores: store ? [store] : [],
       ...(keeper !== undefined && { keepers: [{ name: keeper, keeps: 'a week' }] }),
       blockers: [async () => blocked()],
       forget: async () => {},
@@ -74,6 +76,18 @@ describe('An erasure', () => {
   /** What time does: leases end, and what waits is due. */
   const later = () =>
     app.database.admin('update tenants.tasks set lease_until = null, due_at = clock_timestamp()');
+
+  /** Says of a store that it has been handed all there is. */
+  async function handedAll(store: string): Promise<void> {
+    await app.database.admin(
+      `insert into events.ticks (id, snapshot, event_count, wal_lsn, fence)
+       select 1 + coalesce(max(id), 0), pg_current_snapshot(), 1, pg_current_wal_lsn(), 1 from events.ticks`,
+    );
+    await app.database.admin(
+      `insert into events.store_cursors (group_name, from_tick) select $1, max(id) from events.ticks`,
+      [store],
+    );
+  }
 
   it('goes on in another process where the one before it died', async () => {
     const id = await ordered('dying');
@@ -128,6 +142,39 @@ describe('An erasure', () => {
     expect(steps.slice(steps.indexOf('finish'))).toEqual(['finish', 'rows', 'rows', 'finish']);
   }, 30_000);
 
+  it('goes back to a store that has rows again behind it', async () => {
+    const id = await ordered('again');
+    await handedAll('archive');
+    const steps: string[] = [];
+    let rows = 3n;
+    const store: ErasableStore = {
+      name: 'archive',
+      countRows: async () => rows,
+      eraseTenant: async () => void (rows = 0n),
+    };
+    const onStep = async (step: string): Promise<void> => {
+      // As an ingest does that had spilled them while the store was away.
+      if (step === 'finish' && !steps.includes('finish')) rows = 2n;
+      steps.push(step);
+    };
+    for (let turns = 0; turns < 5; turns += 1) {
+      await worker({ store, onStep }).runDue();
+      await later();
+    }
+    expect([(await show(id)).state, rows]).toEqual(['erased', 0n]);
+    expect(steps.filter((step) => step !== 'rows')).toEqual([
+      'begin',
+      'quiet',
+      'stores',
+      'finish',
+      'stores',
+      'finish',
+    ]);
+    const { receipt } = await app.get(ErasureReceipts).get(id);
+    const said = JSON.parse(Buffer.from(receipt.split('.')[1] ?? '', 'base64url').toString()) as object;
+    expect(said).toMatchObject({ stores: { archive: '3' } });
+  }, 30_000);
+
   it('waits for a store that keeps what it gets, and says so on the receipt', async () => {
     const id = await ordered('kept');
     // Nothing has a tick here, so the store has been handed nothing; then it is said to have been handed all there is.
@@ -138,13 +185,7 @@ describe('An erasure', () => {
       state: 'erasing',
       erasure: { postponed: 'events are on their way to kafka' },
     });
-    await app.database.admin(
-      `insert into events.ticks (id, snapshot, event_count, wal_lsn, fence)
-       select 1 + coalesce(max(id), 0), pg_current_snapshot(), 1, pg_current_wal_lsn(), 1 from events.ticks`,
-    );
-    await app.database.admin(
-      `insert into events.store_cursors (group_name, from_tick) select 'kafka', max(id) from events.ticks`,
-    );
+    await handedAll('kafka');
     for (let turns = 0; turns < 5; turns += 1) {
       await later();
       await worker({ keeper: 'kafka' }).runDue();
