@@ -129,10 +129,15 @@ describe('Erasing a person', () => {
       tenants: new TenantDatabase(cluster.as('holdfast_app', 3), vault),
       relay: cluster.as('holdfast_relay', 2),
       grants,
-      kinds: [new ExportTask(), new SubjectErasureTask({ vault, ...(onStep && { onStep }) })],
+      kinds: [new ExportTask(), new SubjectErasureTask({ vault, eraseElsewhere, ...(onStep && { onStep }) })],
       report: () => {},
     });
   }
+
+  /** What stores outside of PostgreSQL were told to erase. */
+  const elsewhere: string[] = [];
+  const eraseElsewhere = async (tenantId: string, subjects: readonly string[]): Promise<void> =>
+    void elsewhere.push(...subjects.map((subject) => `${tenantId} ${subject}`));
 
   /** Works on tasks until the subject is erased. */
   async function settle(subject: string, by: TaskRunner): Promise<void> {
@@ -236,7 +241,7 @@ describe('Erasing a person', () => {
     await expect(again).rejects.toMatchObject({ code: 'resource.not_found' });
   }, 60_000);
 
-  it.each(['begin', 'keys', 'values', 'rewrap', 'destroy', 'sweep', 'finish'])(
+  it.each(['begin', 'keys', 'values', 'rewrap', 'destroy', 'sweep', 'elsewhere', 'finish'])(
     'goes on where a process was killed before the step %s',
     async (killedAt) => {
       const ann = await formerMember(`${newId()}@example.com`, 'of Ann');
@@ -252,6 +257,9 @@ describe('Erasing a person', () => {
       expect(killed).toBe(1);
       await settle(ann.id, runner(keys.open()));
       expect(await readNotes(ann.noteId, bob.noteId)).toEqual(['of Bob']);
+      expect([...new Set(elsewhere)].filter((told) => told.startsWith(caller.tenantId))).toEqual([
+        `${caller.tenantId} ${ann.id}`,
+      ]);
       expect((await eventsOf(ann.id)).map(({ type }) => type)).toEqual([
         'audit.subject.erasure_requested',
         'audit.subject.erased',

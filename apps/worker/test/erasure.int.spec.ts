@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readConfig } from '@holdfast/config';
 import { type Caller, newId } from '@holdfast/kernel';
-import { TelemetryStore, TENANT_TABLES } from '@holdfast/clickhouse';
+import { ClickHouseSink, TelemetryStore, TENANT_TABLES } from '@holdfast/clickhouse';
 import { MessagesModule } from '@holdfast/cqrs';
 import { CreateApiKey, generateApiKey, IdentityModule } from '@holdfast/identity';
 import { LedgerModule, OpenAccount, PostTransfers } from '@holdfast/ledger';
@@ -26,6 +26,8 @@ import { type RunningWorker, startWorker } from '../src/worker';
 
 const ROWS = 10_000;
 const ACCOUNTS = 50;
+/** Tables that ingest writes; no event of the log makes a row in them. */
+const INGESTED = ['tracked', 'ingest_minutes', 'bad_rows'] as const;
 
 /** People of a tenant, how they came and what was seen of them: what only an issuer, or time, could make otherwise. */
 const PEOPLE = `
@@ -259,7 +261,18 @@ describe('Erasing a tenant', () => {
     await database.admin(SAGAS, [caller.tenantId]);
     await commands.execute(new RequestExport(caller, {}));
     await delivered(caller.tenantId);
+    await ingested(caller.tenantId);
     return caller;
+  }
+
+  /** A row in each table that ingest writes. */
+  async function ingested(tenantId: string): Promise<void> {
+    // Closed with the store: they have one connection.
+    const sink = new ClickHouseSink(clickHouse.endpoint);
+    const at = new Date().toISOString();
+    const line = JSON.stringify({ tenant_id: tenantId, at, received_at: at, keep_days: 30 });
+    for (const table of INGESTED)
+      await sink.store({ table, token: newId(), rows: [{ tenantId, priority: 'normal', line }] });
   }
 
   async function delivered(tenantId: string): Promise<void> {
@@ -325,6 +338,7 @@ describe('Erasing a tenant', () => {
     // Over all modules: a table that is added tomorrow has to have rows here as well.
     expect([...before.keys()]).toEqual(await tenantTables());
     const [others, stored] = [await rowsOf(other.tenantId), await storedOf(other.tenantId)];
+    const othersStored = await telemetry.countRows(other.tenantId);
 
     const input = { graceDays: 0, confirmSlug: 'doomed' };
     await app.get(CommandBus).execute(new OrderErasure(await operator(doomed.tenantId), input));
@@ -342,6 +356,7 @@ describe('Erasing a tenant', () => {
     expect([...after.keys()]).toEqual([...others.keys()]);
     for (const [table, rows] of others) expect([table, after.get(table) === rows]).toEqual([table, true]);
     expect(await storedOf(other.tenantId)).toBe(stored);
+    expect(await telemetry.countRows(other.tenantId)).toBe(othersStored);
 
     const receipts = app.get(ErasureReceipts, { strict: false });
     const { receipt } = await receipts.get(doomed.tenantId);
@@ -353,7 +368,7 @@ describe('Erasing a tenant', () => {
     };
     expect(said).toMatchObject({
       tenantId: doomed.tenantId,
-      stores: { clickhouse: String(said.tables['events.log']) },
+      stores: { clickhouse: String(Number(said.tables['events.log']) + INGESTED.length) },
       check: { rowsLeft: 0 },
     });
     // What it says of tables that no consumer writes to is what had been there.
