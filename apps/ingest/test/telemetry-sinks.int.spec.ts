@@ -1,10 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ClickHouseSink, TelemetryStore } from '@holdfast/clickhouse';
 import { BatchRefusedBySink, type TelemetryBatch, type TelemetrySink } from '@holdfast/ingest';
 import { KafkaBroker, KafkaSink } from '@holdfast/kafka';
 import { newId } from '@holdfast/kernel';
+import { metricsText } from '@holdfast/observability';
 import { TcpProxy, TestClickHouse, TestKafka, whyNoKafka } from '@holdfast/testing';
+import { senderNameOf } from '../src/sender-name';
 
 /** A message as a reader of the store gets it. */
 interface Stored {
@@ -103,16 +108,32 @@ async function onKafka(): Promise<Bench> {
   const kafka = await TestKafka.start();
   const prefix = `p-${randomUUID().slice(0, 8)}`;
   const topics = { partitions: 3, replicas: 1, retentionMs: 3_600_000 };
+  const topic = `${prefix}.telemetry`;
+  const brokerOf = (name: string): KafkaBroker =>
+    new KafkaBroker({ brokers: [kafka.brokers], prefix, topics }, `${prefix}.${name}`);
   const opened: TelemetrySink[] = [];
+  const follower = kafka.follow(topic);
+  const marker = brokerOf('marker');
+  /** Writes behind everything, in each partition: that a key of these falls into none of one has a probability of 1e-11. */
+  const mark = async (): Promise<string> => {
+    const token = randomUUID();
+    const marks = Array.from({ length: 64 }, (_, key) => ({
+      topic,
+      key: `mark ${key}`,
+      value: '{}',
+      headers: { mark: token },
+    }));
+    await stored(() => marker.produce({ messages: marks, token, confirm: () => Promise.resolve() }));
+    return token;
+  };
   return {
     open: () => {
-      const broker = new KafkaBroker({ brokers: [kafka.brokers], prefix, topics }, `${prefix}.ingest`);
-      const sink = new KafkaSink(broker, prefix);
+      const sink = new KafkaSink(brokerOf('ingest'), prefix);
       opened.push(sink);
       return sink;
     },
     read: async (tenantId) =>
-      (await kafka.consume(`${prefix}\\.telemetry`))
+      (await follower.readTo('mark', await mark(), topics.partitions))
         .filter(({ headers, key }) => headers['tenant_id'] === tenantId && key === `${tenantId}/user-1`)
         .map(({ headers, value }) => ({
           id: headers['message_id'] ?? '',
@@ -130,7 +151,7 @@ async function onKafka(): Promise<Bench> {
       kafka.pause();
     },
     close: async () => {
-      await Promise.all(opened.map((sink) => sink.close()));
+      await Promise.all([...opened, marker, follower].map((each) => each.close()));
       await kafka.close();
     },
   };
@@ -246,6 +267,40 @@ describe.each(benches)('A store of telemetry: %s', (_name, openBench) => {
     expect(await idsOf(tenantId)).toEqual([]);
   });
 });
+
+// Guards promise 7: a second ingest on a host costs the first one nothing.
+(whyNotOnKafka ? describe.skip : describe)('Two ingests on one host', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'ingests-'));
+  const sinks: TelemetrySink[] = [];
+  let kafka: TestKafka;
+  beforeAll(async () => {
+    kafka = await TestKafka.start();
+  }, 120_000);
+  afterAll(async () => {
+    await Promise.all(sinks.map((sink) => sink.close()));
+    await kafka.close();
+    rmSync(directory, { recursive: true });
+  });
+
+  it('send to Kafka at once, and neither ends the transactions of the other', async () => {
+    const prefix = 'holdfast';
+    const topics = { partitions: 1, replicas: 1, retentionMs: 3_600_000 };
+    for (const place of ['one', 'other']) {
+      const name = senderNameOf(prefix, join(directory, place));
+      const broker = new KafkaBroker({ brokers: [kafka.brokers], prefix, topics }, name);
+      sinks.push(new KafkaSink(broker, prefix));
+    }
+    const before = await sessions();
+    for (let turn = 0; turn < 10; turn += 1)
+      await Promise.all(sinks.map((sink) => stored(() => sink.store(messages(newId(), turn, 5)))));
+    // A sender that another one has ended takes its name anew.
+    expect((await sessions()) - before).toBe(sinks.length);
+  }, 90_000);
+});
+
+async function sessions(): Promise<number> {
+  return Number(/^holdfast_kafka_sessions_total (\d+)/m.exec((await metricsText()).text)?.[1] ?? 0);
+}
 
 const outcomeOf = (storing: Promise<void>): Promise<string> =>
   storing.then(

@@ -1,11 +1,13 @@
-import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, type ChildProcessByStdio, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
 import { freePort } from '@holdfast/embedded';
 import { KafkaConnect } from './kafka-connect';
+import { type ConsumedMessage, KafkaFollower } from './kafka-follower';
 
 /** What `tools/kafka/start.js` says once the broker takes connections. */
 interface Started {
@@ -14,14 +16,8 @@ interface Started {
   readonly jars: string;
 }
 
-/** A message as Kafka's own consumer prints it. */
-export interface ConsumedMessage {
-  readonly partition: number;
-  readonly offset: number;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly key: string;
-  readonly value: string;
-}
+/** Whether messages of transactions are read that have not ended, or not well. */
+type Isolation = 'read_committed' | 'read_uncommitted';
 
 const script = resolve(__dirname, '../../../../tools/kafka/start.js');
 
@@ -90,22 +86,36 @@ export class TestKafka {
   }
 
   /** Everything that is committed in topics whose names match, read by Kafka's own consumer, which is not ours to be wrong. */
-  async consume(topics: string, isolation: 'read_committed' | 'read_uncommitted' = 'read_committed') {
-    const properties = ['partition', 'offset', 'headers', 'key'].map((name) => `print.${name}=true`);
-    const separators = [`key.separator=${PART}`, `headers.separator=${HEADER}`];
-    const args = [
-      ...['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', `${this.started.jars}/*`],
-      ...['org.apache.kafka.tools.consumer.ConsoleConsumer', '--bootstrap-server', this.brokers],
-      ...['--include', topics, '--from-beginning', '--timeout-ms', '4000'],
-      ...['--command-property', `isolation.level=${isolation}`],
-      ...[...properties, ...separators].flatMap((property) => ['--formatter-property', property]),
-    ];
-    const consumer = spawn('java', args, { stdio: ['ignore', 'pipe', 'ignore'] });
+  async consume(topics: string, isolation: Isolation = 'read_committed'): Promise<ConsumedMessage[]> {
+    const consumer = this.startConsumer(topics, isolation, ['--timeout-ms', '4000']);
     const messages: ConsumedMessage[] = [];
     for await (const line of createInterface({ input: consumer.stdout })) {
       if (line.includes(PART)) messages.push(messageOf(line));
     }
     return messages;
+  }
+
+  /** Follows what is committed in the topic, with Kafka's own consumer; whoever starts it closes it. */
+  follow(topic: string): KafkaFollower {
+    const consumer = this.startConsumer(topic.replaceAll('.', String.raw`\.`), 'read_committed', []);
+    return new KafkaFollower(consumer, (line) => (line.includes(PART) ? messageOf(line) : undefined));
+  }
+
+  private startConsumer(
+    topics: string,
+    isolation: Isolation,
+    more: readonly string[],
+  ): ChildProcessByStdio<null, Readable, null> {
+    const properties = ['partition', 'offset', 'headers', 'key'].map((name) => `print.${name}=true`);
+    const separators = [`key.separator=${PART}`, `headers.separator=${HEADER}`];
+    const args = [
+      ...['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-cp', `${this.started.jars}/*`],
+      ...['org.apache.kafka.tools.consumer.ConsoleConsumer', '--bootstrap-server', this.brokers],
+      ...['--include', topics, '--from-beginning', ...more],
+      ...['--command-property', `isolation.level=${isolation}`],
+      ...[...properties, ...separators].flatMap((property) => ['--formatter-property', property]),
+    ];
+    return spawn('java', args, { stdio: ['ignore', 'pipe', 'ignore'] });
   }
 
   async close(): Promise<void> {
