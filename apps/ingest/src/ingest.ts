@@ -3,6 +3,8 @@ import type { IngestConfig } from '@holdfast/config';
 import { BODY_BYTES_MAX } from '@holdfast/ingest';
 import { answerHealth, Health, healthPaths, type Logger } from '@holdfast/observability';
 import Fastify, { type FastifyInstance } from 'fastify';
+import { Bodies } from './bodies';
+import { boundConnections } from './connections';
 import { allowAllOrigins } from './cross-origin';
 import { Pipeline } from './pipeline';
 import { addRoutes } from './routes';
@@ -44,7 +46,8 @@ export async function startIngest(
   });
   const pipeline = new Pipeline(config, logger);
   const { verifier, keyList, intake } = pipeline;
-  takeBytes(fastify);
+  takeBytes(fastify, new Bodies(config.bodiesMb * BYTES_PER_MB));
+  boundConnections(fastify.server, config.connectionsMax);
   allowAllOrigins(fastify);
   addHealth(fastify, health);
   addRoutes(fastify, { verifier, keyList, intake, logger });
@@ -72,9 +75,9 @@ export async function startIngest(
 }
 
 /** Bodies as bytes, under whatever type: what they are is read from them. A type that is none would be refused by Fastify. */
-function takeBytes(fastify: FastifyInstance): void {
+function takeBytes(fastify: FastifyInstance, bodies: Bodies): void {
   fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser(BYTES, { parseAs: 'buffer' }, (_, body, done) => done(null, body));
+  fastify.addContentTypeParser(BYTES, (_, payload, done) => bodies.read(payload, done));
   fastify.addHook('onRequest', (request, _, done) => {
     request.raw.headers['content-type'] = BYTES;
     done();
@@ -82,6 +85,7 @@ function takeBytes(fastify: FastifyInstance): void {
 }
 
 const BYTES = 'application/octet-stream';
+const BYTES_PER_MB = 1024 * 1024;
 
 function addHealth(fastify: FastifyInstance, health: Health): void {
   for (const path of healthPaths) {

@@ -10,6 +10,7 @@ import {
 } from '@holdfast/ingest';
 import { counter, type Logger } from '@holdfast/observability';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { BUSY_RETRY_SECONDS } from './bodies';
 import { otlp, posthog, type Protocol, segment } from './protocol';
 
 /** What the routes hand events to, and ask whose they are. */
@@ -57,6 +58,7 @@ function add(fastify: FastifyInstance, path: string, protocol: Protocol, options
     const refusal = refusalOf(error);
     if (!refusal) options.logger.error({ err: error }, 'A request for telemetry has failed.');
     const { status, code, message } = refusal ?? FAILED;
+    if (code === 'ingest.busy') reply.header('retry-after', BUSY_RETRY_SECONDS);
     requests.inc({ protocol: protocol.name, code });
     return send(reply, status, protocol.refused({ status, code, message }));
   };

@@ -10,7 +10,7 @@ const REQUEST_TIMEOUT_MS = 1_000;
 describe('Ingest', () => {
   let ingest: TestIngest;
   beforeAll(async () => {
-    ingest = await TestIngest.start(REQUEST_TIMEOUT_MS);
+    ingest = await TestIngest.start({ requestTimeoutMs: REQUEST_TIMEOUT_MS });
   });
   afterAll(() => ingest.close());
 

@@ -28,6 +28,12 @@ const STORED_WITHIN_MS = 20_000;
 /** Nobody answers there: the API is away. */
 const NOWHERE = 'http://127.0.0.1:9';
 
+/** What a spec wants otherwise. */
+export interface TestIngestOptions {
+  readonly requestTimeoutMs?: number;
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 /** An ingest over a ClickHouse of the spec's own, and the key of a tenant. */
 export class TestIngest {
   readonly tenantId = newId();
@@ -46,14 +52,15 @@ export class TestIngest {
     this.writeKey = signer.write({ keyId: newId(), tenantId: this.tenantId });
   }
 
-  static async start(requestTimeoutMs?: number): Promise<TestIngest> {
+  static async start({ requestTimeoutMs, environment = {} }: TestIngestOptions = {}): Promise<TestIngest> {
     const clickhouse = await TestClickHouse.open('front');
     if (!('url' in clickhouse.endpoint)) throw new Error('The front has no address.');
     const signer = newSigner();
     const directory = mkdtempSync(join(tmpdir(), 'holdfast-ingest-'));
     const smallTenantId = newId();
     const plans = { free: [fingerprintOf(smallTenantId)] };
-    const list = signKeyList(signer, { asOfMs: Date.now(), revoked: [], suspended: [], plans });
+    const nobody = { revoked: [], suspended: [], erased: [] };
+    const list = signKeyList(signer, { asOfMs: Date.now(), ...nobody, plans });
     writeFileSync(join(directory, 'key-list.json'), JSON.stringify(list));
     const config = readConfig('ingest', {
       HOLDFAST_HOST: '127.0.0.1',
@@ -62,6 +69,7 @@ export class TestIngest {
       CLICKHOUSE_URL: clickhouse.endpoint.url,
       INGEST_DIRECTORY: directory,
       WRITE_KEY_PUBLIC: signer.publicKey,
+      ...environment,
     });
     const logger = createLogger({ app: 'ingest', level: 'fatal' });
     const running = await startIngest(config, logger, requestTimeoutMs);

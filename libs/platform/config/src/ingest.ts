@@ -94,6 +94,19 @@ export const ingestion = {
     unit: 'MiB',
     whenEmpty: '64.',
   }),
+  bodiesMb: variable(wholeNumber(1, 65_536, 64), {
+    env: 'INGEST_BODIES_MB',
+    meaning:
+      'How much memory bodies take that are still coming in, of all requests together. Beyond that the one that has been coming for longest is answered 429, to be sent again.',
+    unit: 'MiB',
+    whenEmpty: '64: over a hundred of the largest.',
+  }),
+  connectionsMax: variable(wholeNumber(1, 1_000_000, 8_000), {
+    env: 'INGEST_CONNECTIONS_MAX',
+    meaning:
+      'How many connections may be open. One more is closed at once; SDKs try again. The process has to be allowed more open files than that.',
+    whenEmpty: '8,000.',
+  }),
   shed: variable(z.enum(['ack', '429']).default('ack'), {
     env: 'INGEST_SHED',
     meaning:

@@ -243,6 +243,8 @@ describe('readConfig', () => {
       writeKeyPublic: [publicDer, publicDer],
       spillMaxMb: 1_024,
       ringMb: 64,
+      bodiesMb: 64,
+      connectionsMax: 8_000,
       shed: 'ack',
     });
     for (const wrong of ['', 'x', `${publicDer},x`, privateDer, privatePem])
