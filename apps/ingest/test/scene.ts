@@ -63,12 +63,17 @@ export class Scene {
     return this.current;
   }
 
+  /** Where ingest looks for the API. */
+  get apiUrl(): string {
+    return `http://127.0.0.1:${this.ports.api}`;
+  }
+
   /** Where ingest keeps what has to outlast it. */
   get ingestDirectory(): string {
     return join(this.directory, 'ingest');
   }
 
-  /** Starts ingest on the directory of the one before. Nobody answers where it looks for the API. */
+  /** Starts ingest on the directory of the one before. Unless a test starts one, no API answers. */
   async start(environment: Readonly<Record<string, string>> = {}): Promise<IngestProcess> {
     this.current = await IngestProcess.start({
       program: join(this.build, 'apps/ingest/src/main.js'),
@@ -76,7 +81,7 @@ export class Scene {
       metricsPort: this.ports.metrics,
       environment: {
         WRITE_KEY_PUBLIC: this.signer.publicKey,
-        HOLDFAST_API_URL: `http://127.0.0.1:${this.ports.api}`,
+        HOLDFAST_API_URL: this.apiUrl,
         CLICKHOUSE_URL: this.store.url,
         INGEST_DIRECTORY: this.ingestDirectory,
         ...environment,
@@ -96,6 +101,7 @@ export class Scene {
       asOfMs: Date.now(),
       revoked: [],
       suspended: [],
+      erased: [],
       plans: {},
       ...contents,
     });
@@ -112,6 +118,12 @@ export class Scene {
     const outcome = sender.send({ ...USUAL, port: this.ports.ingest, writeKeys, run, ...load });
     outcome.catch(() => {}); // Whoever awaits it hears of it.
     return { run, outcome, stop: () => sender.stop() };
+  }
+
+  /** Ends ingest as an operator does. */
+  async endIngest(): Promise<void> {
+    this.current?.signal('SIGTERM');
+    await this.current?.gone;
   }
 
   async close(): Promise<void> {
