@@ -1,4 +1,10 @@
+import { RollUps } from '@holdfast/clickhouse';
+import { booksText, unaccounted } from './books';
 import { outcomeText, say, Scene } from './scene';
+
+const HOUR_MS = 3_600_000;
+const EVENTS = 300;
+const USERS = 40;
 
 // Guards promise 7: SDKs send again what was not answered in time, so each event may come several times.
 describe('Events that come three times', () => {
@@ -20,5 +26,50 @@ describe('Events that come three times', () => {
     // The fault has landed.
     expect(outcome.acknowledged.length).toBeGreaterThan(distinct.length * 2.5);
     expect(await scene.store.idsOf(load.run)).toEqual(distinct);
+  });
+
+  it('are counted once in the hour that they happened in, also those that come when it has been counted', async () => {
+    const { tenantId, writeKey } = scene.tenant();
+    const ingest = await scene.start();
+    const hour = new Date(Math.floor(Date.now() / HOUR_MS - 3) * HOUR_MS);
+    const events = Array.from({ length: EVENTS }, (_, number) => ({
+      type: 'track',
+      event: 'Order Completed',
+      messageId: `copy-${number}`,
+      userId: `user-${number % USERS}`,
+      timestamp: new Date(hour.getTime() + number * 1_000).toISOString(),
+    }));
+    const send = async (size: number): Promise<void> => {
+      for (let from = 0; from < EVENTS; from += size) {
+        const batch = events.slice(from, from + size);
+        const answer = await fetch(`http://127.0.0.1:${ingest.port}/v1/batch`, {
+          method: 'POST',
+          body: JSON.stringify({ batch, writeKey }),
+        });
+        expect([answer.status, await answer.json()]).toEqual([200, { success: true }]);
+      }
+    };
+    const rolledUp = async (): Promise<unknown> => {
+      const books = await ingest.settled(60_000);
+      say(booksText(books));
+      expect([unaccounted(books), books.inFlight, books.spilled]).toEqual([0, 0, 0]);
+      const rollUps = new RollUps({ url: scene.store.url }, { onError: () => {} });
+      await rollUps.run();
+      await rollUps.stop();
+      return scene.store.rows(
+        `select toUnixTimestamp(hour) as at, toUInt32(sum(events)) as events, toUInt32(uniqExactMerge(users)) as users
+         from telemetry.hourly final where tenant_id = {tenant:UUID} group by hour`,
+        { tenant: tenantId },
+      );
+    };
+    // In other batches each time, so that no token knows them again.
+    await Promise.all([send(EVENTS), send(70)]);
+    const counted = [{ at: hour.getTime() / 1_000, events: EVENTS, users: USERS }];
+    expect(await rolledUp()).toEqual(counted);
+    await send(45);
+    expect(await rolledUp()).toEqual(counted);
+    expect(await scene.store.idsOf('copy')).toHaveLength(EVENTS);
+    // They have come: three rows of each were taken.
+    expect((await ingest.books()).stored).toBe(3 * EVENTS);
   });
 });
