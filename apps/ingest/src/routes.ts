@@ -54,25 +54,24 @@ export function addRoutes(fastify: FastifyInstance, options: RoutesOptions): voi
 }
 
 function add(fastify: FastifyInstance, path: string, protocol: Protocol, options: RoutesOptions): void {
-  const refuse = (reply: FastifyReply, error: unknown): FastifyReply => {
+  const refuse = (reply: FastifyReply, error: unknown): void => {
     const refusal = refusalOf(error);
     if (!refusal) options.logger.error({ err: error }, 'A request for telemetry has failed.');
     const { status, code, message } = refusal ?? FAILED;
     if (code === 'ingest.busy') reply.header('retry-after', BUSY_RETRY_SECONDS);
     requests.inc({ protocol: protocol.name, code });
-    return send(reply, status, protocol.refused({ status, code, message }));
+    send(reply, status, protocol.refused({ status, code, message }));
   };
   fastify.post(path, {
-    errorHandler: (error, _, reply) => {
-      void refuse(reply, error);
-    },
+    errorHandler: (error, _, reply) => refuse(reply, error),
+    // Answers by itself: what a handler returns Fastify waits for.
     handler: (request, reply) => {
       try {
         const answer = take(request, reply, protocol, options);
         taken[protocol.name] += 1;
-        return send(reply, 200, answer);
+        send(reply, 200, answer);
       } catch (error) {
-        return refuse(reply, error);
+        refuse(reply, error);
       }
     },
   });
@@ -137,6 +136,6 @@ function refusalOf(error: unknown): RequestRefused | undefined {
   return statusCode < 500 ? new RequestRefused(400, 'ingest.bad_request', message) : undefined;
 }
 
-function send(reply: FastifyReply, status: number, text: string): FastifyReply {
-  return reply.status(status).header('content-type', JSON_TYPE).send(text);
+function send(reply: FastifyReply, status: number, text: string): void {
+  void reply.status(status).header('content-type', JSON_TYPE).send(text);
 }
