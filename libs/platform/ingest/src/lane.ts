@@ -15,6 +15,7 @@ import type { RowsByTenant } from './spill-frame';
 import {
   BatchRefusedBySink,
   type RowRun,
+  runsOf,
   type TelemetryBatch,
   type TelemetryRow,
   type TelemetrySink,
@@ -247,7 +248,7 @@ export class Lane {
     const { isErased } = this.options;
     const [batch] = way.left;
     if (!batch || !isErased) return batch;
-    if (!(batch.runs ?? batch.rows).some(({ tenantId }) => isErased(tenantId))) return batch;
+    if (!runsOf(batch).some(({ tenantId }) => isErased(tenantId))) return batch;
     const { table, token, rows } = batch;
     const kept = rows.filter(({ tenantId }) => !isErased(tenantId));
     const erased = rows.filter(({ tenantId }) => isErased(tenantId));
@@ -264,7 +265,7 @@ export class Lane {
     } catch (error) {
       const isRefused = error instanceof BatchRefusedBySink;
       if (!isBrokenCircuitError(error))
-        this.options.report(error, `storing ${batch.rows.length} rows in ${this.name}`);
+        this.options.report(error, `storing ${rowCount(batch)} rows in ${this.name}`);
       return isRefused ? 'refused' : 'away';
     }
   }
@@ -275,7 +276,7 @@ export class Lane {
       await this.options.spill.append(batch, (dropped) => this.giveUp(dropped, 'spill_full'));
       this.count(batch, 'in_flight', 'spilled');
     } catch (error) {
-      this.options.report(error, `spilling ${batch.rows.length} rows for ${this.name}`);
+      this.options.report(error, `spilling ${rowCount(batch)} rows for ${this.name}`);
       this.count(batch, 'in_flight', error instanceof SpillFull ? 'spill_full' : otherwise);
     }
   }
@@ -318,7 +319,7 @@ export class Lane {
   private count(batch: TelemetryBatch, from: Amount, to: Amount | DropReason): void {
     if (batch.table !== 'tracked') return;
     const counts = new Map<string, number>();
-    for (const { tenantId, count = 1 } of (batch.runs ?? batch.rows) as readonly RowRun[])
+    for (const { tenantId, count = 1 } of runsOf(batch))
       counts.set(tenantId, (counts.get(tenantId) ?? 0) + count);
     for (const [tenantId, count] of counts) {
       this.accounting.move(tenantId, from, to, count);
@@ -347,6 +348,10 @@ function halve(way: Way): boolean {
 /** The token of the batch that this one is, or is a part of. */
 function wholeOf({ token }: TelemetryBatch): string {
   return token.replace(/\..*$/, '');
+}
+
+function rowCount(batch: TelemetryBatch): number {
+  return runsOf(batch).reduce((sum, { count = 1 }) => sum + count, 0);
 }
 
 /** Tokens follow from that of the whole, so that halves are known again as well. */

@@ -1,5 +1,12 @@
 import { crc32 } from 'node:zlib';
-import type { TelemetryBatch, TelemetryRow, TelemetryTable } from './telemetry-sink';
+import { RunBatch } from './run-batch';
+import {
+  type RowRun,
+  runsOf,
+  type TelemetryBatch,
+  type TelemetryRow,
+  type TelemetryTable,
+} from './telemetry-sink';
 
 /** How many events of each tenant. */
 export type RowsByTenant = ReadonlyMap<string, number>;
@@ -39,10 +46,12 @@ const CHECKSUM_AT = 8;
 /** What both begin with. */
 const MAGIC = Buffer.from('HFS');
 /**
- * A batch is some megabytes; a length beyond this is not one. Its first byte is then that of a control character, which JSON does not
- * leave in a text: nobody can send an event that is taken for a record.
+ * A batch is some megabytes; a length as long as this is not one. Its first byte is then that of a control character before the tab, which
+ * neither JSON nor columns leave in a text: nobody can send an event that is taken for a record.
  */
-const BODY_MAX = 256 * 1024 * 1024;
+const BODY_MAX = 128 * 1024 * 1024;
+/** In the place of the table, of tracked events whose rows stand in columns: a line with their number before each run of them. */
+const IN_COLUMNS = 'columns';
 const PRIORITIES = { h: 'high', n: 'normal', l: 'low' } as const;
 /** Whose events are lost where the census is lost as well: it is known how many, and not of whom. */
 export const NOBODY = '00000000-0000-0000-0000-000000000000';
@@ -52,12 +61,19 @@ export const NOBODY = '00000000-0000-0000-0000-000000000000';
  * of rows that cannot be read it is known whose they were.
  */
 export function encodeFrame(batch: TelemetryBatch, before: number): Buffer {
-  const { table, token, rows } = batch;
-  const lines = rows.map(({ tenantId, priority, line }) => `${priority.charAt(0)}${tenantId} ${line}`);
-  const record = recordOf(ROWS, [`${table} ${token}`, ...lines].join('\n'));
+  const { table } = batch;
+  const record = recordOf(ROWS, linesOf(batch).join('\n'));
   const counts = Object.fromEntries(rowsIn([batch]));
   const census: Census = { table, before, bytes: record.length, rows: counts };
   return Buffer.concat([recordOf(CENSUS, JSON.stringify(census)), record]);
+}
+
+function linesOf(batch: TelemetryBatch): string[] {
+  const { table, token, runs } = batch;
+  const begin = ({ priority, tenantId }: TelemetryRow): string => `${priority.charAt(0)}${tenantId}`;
+  if (runs?.every(({ count }) => count !== undefined))
+    return [`${IN_COLUMNS} ${token}`, ...runs.flatMap((run) => [`${begin(run)} ${run.count}`, run.line])];
+  return [`${table} ${token}`, ...batch.rows.map((row) => `${begin(row)} ${row.line}`)];
 }
 
 /**
@@ -109,7 +125,7 @@ export function rowsIn(batches: readonly TelemetryBatch[]): Map<string, number> 
 /** Adds the events of a batch. */
 export function addRows(rows: Map<string, number>, batch: TelemetryBatch): void {
   if (batch.table !== 'tracked') return;
-  for (const { tenantId } of batch.rows) rows.set(tenantId, (rows.get(tenantId) ?? 0) + 1);
+  for (const { tenantId, count = 1 } of runsOf(batch)) rows.set(tenantId, (rows.get(tenantId) ?? 0) + count);
 }
 
 function recordOf(kind: Found['kind'], text: string): Buffer {
@@ -144,7 +160,19 @@ function findRecord(segment: Buffer, from: number): Found | undefined {
 function batchOf(body: string): TelemetryBatch {
   const [head = '', ...lines] = body.split('\n');
   const [table, token = ''] = head.split(' ');
+  if (table === IN_COLUMNS) return new RunBatch(token, runsIn(lines));
   return { table: table as TelemetryTable, token, rows: lines.map(rowOf) };
+}
+
+function runsIn(lines: readonly string[]): RowRun[] {
+  const runs: RowRun[] = [];
+  for (let at = 0; at < lines.length;) {
+    const { line: number, ...whose } = rowOf(lines[at] ?? '');
+    const count = Number(number);
+    runs.push({ ...whose, count, line: lines.slice(at + 1, at + 1 + count).join('\n') });
+    at += 1 + count;
+  }
+  return runs;
 }
 
 function rowOf(text: string): TelemetryRow {

@@ -28,6 +28,11 @@ export interface TelemetryBatch {
   readonly runs?: readonly RowRun[];
 }
 
+/** The rows of a batch as they came, or one by one: who asks for `rows` has them written as JSON. */
+export function runsOf(batch: TelemetryBatch): readonly RowRun[] {
+  return batch.runs ?? batch.rows;
+}
+
 /** Where telemetry is stored. ClickHouse and Kafka pass one suite. */
 export interface TelemetrySink {
   /** In metrics and in the names of directories: lower case. */

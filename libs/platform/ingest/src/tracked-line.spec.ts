@@ -2,6 +2,7 @@ import { newId } from '@holdfast/kernel';
 import { Random } from '@holdfast/testing';
 import { RawObject } from './protocols/known-members';
 import { RunBatch } from './run-batch';
+import { decodeSegment, encodeFrame } from './spill-frame';
 import { sharedColumns, textOf, trackedLine } from './tracked-line';
 import type { TrackedEvent } from './tracked-event';
 
@@ -49,6 +50,9 @@ describe('A line of columns', () => {
     const shared = sharedColumns(holder, NOW_MS, 30);
     const line = textOf(events.map((event) => trackedLine(event, shared) ?? ''));
     const run = { tenantId: holder.tenantId, priority: 'normal', line, count: events.length } as const;
+    const batch = new RunBatch('token', [run, { ...run, priority: 'low' }]);
+    const [spilled] = decodeSegment(encodeFrame(batch, 0)).batches;
+    expect(spilled).toEqual(batch);
     const rows = new RunBatch('token', [run]).rows.map((row) => JSON.parse(row.line) as unknown);
     expect({ seed, rows }).toEqual({
       seed,
