@@ -69,7 +69,7 @@ const modules = {
   identity: [],
   ledger: [],
   telemetry: [],
-  tenants: ['identity', 'webhooks'],
+  tenants: ['identity', 'telemetry', 'webhooks'],
   webhooks: [],
 };
 

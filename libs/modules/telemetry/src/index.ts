@@ -7,4 +7,5 @@ export { TelemetryModule } from './telemetry.module';
 export { CreateWriteKey, createWriteKeyInput } from './write-keys/create-write-key.command';
 export { RevokeWriteKey } from './write-keys/revoke-write-key.command';
 export { WriteKeysModule, type WriteKeysOptions } from './write-keys/write-keys.module';
+export { COUNT_WRITE_KEYS } from './write-keys/write-keys.sql';
 export { WriteKeys } from './write-keys/write-keys.query';

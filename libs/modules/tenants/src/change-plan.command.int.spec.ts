@@ -27,12 +27,29 @@ describe('ChangePlan', () => {
     });
   });
 
-  it('counts what is used of the quotas', async () => {
+  it('counts what is used of every quota that counts something', async () => {
     const caller = { ...(await app.tenant()), plan: 'free' };
+    const { members, apiKeys, customRoles, issuers, exportsPerDay, webhooks, writeKeys } = PLANS.free.quotas;
+    const limits = { members, apiKeys, customRoles, issuers, exportsPerDay, webhooks, writeKeys };
+    expect(await app.ask(new QuotaUse(caller, {}))).toEqual(
+      Object.entries(limits).map(([quota, limit]) => ({ quota, limit, used: 0 })),
+    );
+  });
+
+  it('counts write keys as making one does: a revoked one for a day', async () => {
+    const caller = { ...(await app.tenant()), plan: 'free' };
+    const made = await app.database.admin<{ readonly id: string }>(
+      `insert into telemetry.write_keys (tenant_id, id, name, created_by, revoked_at)
+       select $1, gen_random_uuid(), 'key', 'member:x', clock_timestamp() - make_interval(hours => hours)
+       from unnest(array[null, 1, 25]) as hours
+       returning id`,
+      [caller.tenantId],
+    );
+    expect(made).toHaveLength(3);
     expect(await app.ask(new QuotaUse(caller, {}))).toContainEqual({
-      quota: 'apiKeys',
-      limit: PLANS.free.quotas.apiKeys,
-      used: 0,
+      quota: 'writeKeys',
+      limit: PLANS.free.quotas.writeKeys,
+      used: 2,
     });
   });
 
