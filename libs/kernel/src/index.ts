@@ -20,4 +20,5 @@ export { instantSchema } from './instants';
 export { amountSchema, assetSchema } from './money';
 export { encodeJson } from './json';
 export { fullJitterMs } from './backoff';
+export { type BucketShape, takeTokens, type Taking } from './token-bucket';
 export { streamNameSchema } from './stream-name';

@@ -1,6 +1,6 @@
 import { hash } from 'node:crypto';
 import { PromptRedis } from '@holdfast/jobs';
-import { type Caller, planOf, type Quotas } from '@holdfast/kernel';
+import { type BucketShape, type Caller, planOf, type Quotas } from '@holdfast/kernel';
 import { counter, gauge } from '@holdfast/observability';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LRUCache } from 'lru-cache';
@@ -8,7 +8,6 @@ import { Bulkhead, type Release } from './bulkhead';
 import { addressKey } from './client-address';
 import { ConcurrencyExceeded, RateExceeded } from './limits.errors';
 import { seconds } from './rate-limit-fields';
-import type { BucketShape } from './token-bucket';
 import { type LimitName, type Standing, TokenBuckets } from './token-buckets';
 
 /** The part of a plan's quotas that limits requests. */

@@ -1,44 +1,30 @@
+import { type BucketShape, takeTokens } from '@holdfast/kernel';
 import { LRUCache } from 'lru-cache';
 import { RateLimiterMemory, RateLimiterRes } from 'rate-limiter-flexible';
-
-/** How many tokens a bucket holds, and how many flow in each second. */
-export interface BucketShape {
-  readonly size: number;
-  readonly perSecond: number;
-}
 
 /** Buckets that differ from a full one, per process and limiter. Beyond this the one longest untouched counts as full. */
 const BUCKETS_MAX = 50_000;
 
-/** Sums of fractions of a millisecond are not exact: what is over by less than this is not over. */
-const ROUNDING_MS = 0.001;
-
 /**
- * Token buckets of one shape in the memory of this process.
- *
- * A bucket is one number, the instant at which it will be full: taking tokens moves that instant away by the time in
- * which they flow in again, and a request is refused that would move it further than an empty bucket takes to fill. This
- * is the generic cell rate algorithm (ITU-T I.371), which needs no timer and has no window at whose edge twice as much
- * passes; RateLimiterMemory counts in such windows, with a timer for each. `TAKE_TOKENS` is the same in Redis.
+ * Token buckets of one shape in the memory of this process, as `takeTokens` reckons them. RateLimiterMemory would count in windows, with
+ * a timer for each. `TAKE_TOKENS` is the same in Redis.
  */
 export class TokenBucketMemory extends RateLimiterMemory {
   private readonly fullAtMs = new LRUCache<string, number>({ max: BUCKETS_MAX });
 
-  constructor(shape: BucketShape) {
+  constructor(private readonly shape: BucketShape) {
     super(limiterOptions(shape));
   }
 
   override consume(key: string, cost = 1): Promise<RateLimiterRes> {
-    const nowMs = performance.now();
-    const tokenMs = this.msDuration / this.points;
-    const fullInMs = Math.max((this.fullAtMs.get(key) ?? 0) - nowMs, 0) + cost * tokenMs;
-    const lateMs = fullInMs - this.msDuration;
-    if (lateMs > ROUNDING_MS)
+    const { size, perSecond } = this.shape;
+    const taking = takeTokens(this.shape, this.fullAtMs.get(key) ?? 0, performance.now(), cost);
+    const { isAdmitted, fullAtMs, remaining, waitMs } = taking;
+    if (!isAdmitted)
       // oxlint-disable-next-line typescript/prefer-promise-reject-errors -- Limiters refuse in this way.
-      return Promise.reject(new RateLimiterRes(0, Math.ceil(lateMs), this.points + 1));
-    this.fullAtMs.set(key, nowMs + fullInMs);
-    const taken = Math.ceil((fullInMs - ROUNDING_MS) / tokenMs);
-    return Promise.resolve(new RateLimiterRes(this.points - taken, Math.ceil(tokenMs), taken));
+      return Promise.reject(new RateLimiterRes(0, waitMs, size + 1));
+    this.fullAtMs.set(key, fullAtMs);
+    return Promise.resolve(new RateLimiterRes(remaining, Math.ceil(1_000 / perSecond), size - remaining));
   }
 }
 

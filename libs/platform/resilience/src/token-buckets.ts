@@ -1,6 +1,7 @@
 import type { PromptRedis } from '@holdfast/jobs';
+import type { BucketShape } from '@holdfast/kernel';
 import { type RateLimiterAbstract, RateLimiterRedis, RateLimiterRes } from 'rate-limiter-flexible';
-import { type BucketShape, limiterOptions, TAKE_TOKENS, TokenBucketMemory } from './token-bucket';
+import { limiterOptions, TAKE_TOKENS, TokenBucketMemory } from './token-bucket';
 
 /** What is counted by itself, each with a bucket a key. The name stands in the RateLimit fields. */
 export type LimitName = 'address' | 'tenant' | 'credential';
