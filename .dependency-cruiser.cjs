@@ -94,7 +94,7 @@ const drivers = {
   chdb: ['embedded', 'testing'],
 };
 
-const test = '(\\.spec\\.ts$|\\.bench\\.ts$|/test/|^libs/platform/testing/|^apps/cli/peers/)';
+const test = '(\\.spec\\.ts$|\\.bench\\.ts$|/test/|^libs/platform/testing/)';
 const aLib = '(kernel|platform/[^/]+|modules/[^/]+)';
 
 function folderOf(lib) {
@@ -233,6 +233,8 @@ module.exports = {
     ...Object.entries(drivers).map(([driver, owners]) => driverRule(driver, owners)),
   ],
   options: {
+    // Programs that a bench compares with, in packages of their own.
+    exclude: { path: '^apps/cli/peers/' },
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
