@@ -14,3 +14,13 @@ export const MARK_AGAIN = `insert into telemetry.dirty_hours (tenant_id, hour)
   select distinct tenant_id, hour
   from telemetry.dirty_hours
   where tenant_id = {tenant_id:UUID}`;
+
+/**
+ * Counted values of those hours and of their days go, with whatever only these users had, and are marked as left out: until they are
+ * counted anew they are read from the rows.
+ */
+export const EMPTY_VALUES = `alter table telemetry.value_counts update members = [], counts = [], is_partial = 1
+  where tenant_id = {tenant_id:UUID} and (
+    begins in (select hour from telemetry.dirty_hours where tenant_id = {tenant_id:UUID})
+    or span = 'day' and begins in (select toStartOfDay(hour) from telemetry.dirty_hours where tenant_id = {tenant_id:UUID}))
+  settings mutations_sync = 2, allow_nondeterministic_mutations = 1`;

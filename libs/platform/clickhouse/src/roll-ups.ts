@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { DIRTY_HOURS, LAST_RUN, ROLL_UP, RUN_ENDED } from './roll-ups.sql';
+import { gauge } from '@holdfast/observability';
+import { DIRTY_HOURS, FIND_HOURS, LAST_RUN, ROLL_UPS, RUN_ENDED } from './roll-ups.sql';
 import { type ClickHouseEndpoint, TelemetryClient } from './telemetry-client';
 
 /** What is told of roll-ups. */
@@ -20,9 +21,23 @@ const DEADLINE_MS = 300_000;
 
 const SETTINGS = {
   max_execution_time: DEADLINE_MS / 1_000,
-  /** States of unique users go to the disk when they outgrow this. */
-  max_bytes_before_external_group_by: String(512 * 1024 * 1024),
+  /** What is counted goes to the disk when it outgrows this: a statement has several of them at once. */
+  max_bytes_before_external_group_by: String(128 * 1024 * 1024),
+  max_bytes_before_external_sort: String(128 * 1024 * 1024),
+  /** Texts of many events at once are most of what a statement holds. */
+  max_block_size: '16384',
 } as const;
+
+// What the store said last, going on by our own clock while it does not answer; absent before it has.
+let lastRunMs: number | undefined;
+gauge({
+  name: 'holdfast_telemetry_roll_up_age_seconds',
+  help: 'How long ago the last roll-up of tracked events began that has ended.',
+  collect() {
+    this.reset();
+    if (lastRunMs !== undefined) this.set((Date.now() - lastRunMs) / 1_000);
+  },
+});
 
 /** What the statements of a run share: when the last one began, when this one did, and from when on rows are unknown to the last. */
 interface Run {
@@ -66,10 +81,9 @@ export class RollUps {
   async run(): Promise<number> {
     const { last, now } = await this.lastRun();
     const run = { last, now, since: earlier(last, OVERLAP_MS) };
-    const found = await this.client.look<{ hour: number }>('roll_up', DIRTY_HOURS, {
-      parameters: run,
-      settings: SETTINGS,
-    });
+    const options = { parameters: run, settings: SETTINGS };
+    await this.client.change('roll_up', FIND_HOURS, options);
+    const found = await this.client.look<{ hour: number }>('roll_up', DIRTY_HOURS, options);
     const hours = found.map(({ hour }) => hour);
     for (const span of spansOf(hours)) await this.rollUp(run, span);
     await this.client.change('roll_up', RUN_ENDED, { parameters: { now, hours: hours.length } });
@@ -77,14 +91,17 @@ export class RollUps {
   }
 
   private async rollUp(run: Run, [from, to]: readonly [number, number]): Promise<void> {
-    this.stopping.signal.throwIfAborted();
     const parameters = { ...run, from, to };
-    await this.client.change('roll_up', ROLL_UP, { parameters, settings: SETTINGS });
+    for (const query of ROLL_UPS) {
+      this.stopping.signal.throwIfAborted();
+      await this.client.change('roll_up', query, { parameters, settings: SETTINGS });
+    }
   }
 
   private async lastRun(): Promise<{ readonly last: string; readonly now: string; readonly age: string }> {
     const [row] = await this.client.look<{ last: string; now: string; age: string }>('roll_up', LAST_RUN);
     if (!row) throw new Error('a statement without a row');
+    lastRunMs = Date.now() - Number(row.age) * 1_000;
     return row;
   }
 

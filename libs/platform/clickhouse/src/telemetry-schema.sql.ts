@@ -1,3 +1,4 @@
+import { FIGURES_MIGRATIONS } from './figures-schema.sql';
 import type { TelemetryMigration } from './telemetry-migration';
 import { TRACKED_MIGRATIONS } from './tracked-schema.sql';
 
@@ -24,7 +25,10 @@ export const TENANT_TABLES = [
   'events',
   'tracked',
   'dirty_hours',
+  'run_hours',
   'hourly',
+  'user_sets',
+  'value_counts',
   'ingest_minutes',
   'bad_rows',
 ] as const;
@@ -95,4 +99,5 @@ export const TELEMETRY_MIGRATIONS: readonly TelemetryMigration[] = [
     ],
   },
   ...TRACKED_MIGRATIONS,
+  ...FIGURES_MIGRATIONS,
 ];
