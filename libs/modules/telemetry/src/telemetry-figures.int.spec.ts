@@ -1,6 +1,6 @@
 import { type Caller, newId } from '@holdfast/kernel';
-import { TelemetryStore } from '@holdfast/clickhouse';
-import { TestClickHouse } from '@holdfast/testing';
+import { RollUps, TelemetryStore } from '@holdfast/clickhouse';
+import { Random, TestClickHouse } from '@holdfast/testing';
 import { TelemetryEvents, TelemetryEventsHandler, telemetryEventsInput } from './telemetry-events.query';
 import { TelemetryFunnel, TelemetryFunnelHandler, telemetryFunnelInput } from './telemetry-funnel.query';
 import { TelemetryIngest, TelemetryIngestHandler, telemetryIngestInput } from './telemetry-ingest.query';
@@ -233,8 +233,15 @@ describe('Figures of tracked events', () => {
     await store.read(
       tenantId,
       {
-        text: `insert into telemetry.hourly select {tenant_id:UUID}, toDateTime('2026-11-20 10:00:00', 'UTC'), 'Opened', 'track', 100,
-          uniqExactState(toNullable(arrayJoin(['ann', 'eve']))), 395, now64(6)`,
+        text: `insert into telemetry.hourly select {tenant_id:UUID}, toDateTime('2026-11-20 10:00:00', 'UTC'), 'Opened', 'track', 100, 395, now64(6)`,
+      },
+      {},
+    );
+    await store.read(
+      tenantId,
+      {
+        text: `insert into telemetry.user_sets select {tenant_id:UUID}, 'hour', 1, '', '', toDateTime('2026-11-20 10:00:00', 'UTC'),
+          uniqExactState(sipHash64(arrayJoin(['ann', 'eve']))), 395, now64(6)`,
       },
       {},
     );
@@ -251,5 +258,97 @@ describe('Figures of tracked events', () => {
     expect(await top(caller, range)).toEqual([{ value: 'Opened', count: 102 }]);
     const counted = await users(caller, range);
     expect([counted.users, counted.data.map((point) => point.users)]).toEqual([3, [1, 2, 1]]);
+  });
+
+  // Everything that roll-ups answer is asked of the rows first: copies, days, hours, edges and paths with too many values included.
+  it('answers the same from roll-ups as from rows', async () => {
+    const caller = callerOf(newId());
+    const seed = Date.now();
+    const random = new Random(seed);
+    const two = (n: number): string => String(n).padStart(2, '0');
+    const rows = Array.from({ length: 1_500 }, (_, n) => {
+      // The first are in one hour and have a session each: more than are counted of a path.
+      const [day, hour] = n < 1_100 ? [20, 10] : [random.between(19, 21), random.between(0, 23)];
+      const at = `2026-11-${day}T${two(hour)}:${two(random.between(0, 59))}:${two(random.between(0, 59))}Z`;
+      return trackedOf(
+        caller.tenantId,
+        `Event ${random.between(1, 3)}`,
+        `user-${random.between(0, 99)}`,
+        '00:00:00',
+        {
+          kind: random.between(0, 1) === 0 ? 'track' : 'page',
+          group_id: `g${random.between(0, 3)}`,
+          at: at.replace('T', ' ').replace('Z', '.000'),
+          made_at: String(Date.parse(at)),
+          received_at: at.replace('T', ' ').replace('Z', '.000'),
+          properties: `{"plan":"p${random.between(0, 4)}","session":"${n}","deep":{"er":${random.between(0, 9)}},"plan":"second"}`,
+          context: '{"library":{"name":"node"},"empty":""}',
+        },
+      );
+    });
+    await insert(...rows);
+    await insert(...rows.slice(0, 700).map((row) => ({ ...row, received_at: '2026-11-25 10:00:00.000' })));
+    const ranges = [
+      { from: '2026-11-19T10:20:30.5Z', to: '2026-11-21T15:45:00.25Z' },
+      { from: '2026-11-20T10:10:00Z', to: '2026-11-20T10:40:00Z' },
+    ];
+    const paths = [
+      'user',
+      'group',
+      'name',
+      'properties.plan',
+      'properties.session',
+      'properties.deep.er',
+      'context.library.name',
+    ];
+    const filters = [{}, { event: 'Event 2', kind: 'track' }];
+    const ask = async (): Promise<unknown[]> => {
+      const answers: unknown[] = [];
+      for (const range of ranges)
+        for (const filter of filters) {
+          for (const by of paths)
+            answers.push([by, filter, range, await top(caller, { by, limit: '100', ...range, ...filter })]);
+          for (const interval of ['hour', 'day'])
+            answers.push([interval, filter, range, await users(caller, { interval, ...range, ...filter })]);
+          if ('event' in filter) answers.push(await series(caller, { ...range, event: filter.event }));
+        }
+      return answers;
+    };
+    const fromRows = await ask();
+    await new RollUps(clickHouse.endpoint, { onError: () => {} }).run();
+    const fromRollUps = await ask();
+    expect([seed, fromRollUps]).toEqual([seed, fromRows]);
+    const [counted] = await store.read<{ rows: string }>(
+      caller.tenantId,
+      {
+        text: 'select count() as rows from telemetry.tenant_value_counts(tenant_id = {tenant_id:UUID}) where is_partial = 1',
+      },
+      {},
+    );
+    // One path of one hour, and none of the others.
+    expect(counted).toEqual({ rows: '1' });
+  }, 120_000);
+
+  it('shows an event in its place once, when a copy of it says another time', async () => {
+    const caller = callerOf(newId());
+    const event = trackedOf(caller.tenantId, 'Opened', 'ann', '10:00:00');
+    const others = ['10:00:01', '10:00:03', '10:00:05'].map((at) =>
+      trackedOf(caller.tenantId, 'Opened', 'bob', at),
+    );
+    await insert(event, ...others);
+    for (const second of [2, 4])
+      await insert({
+        ...event,
+        at: `2026-11-20 10:00:0${second}.000`,
+        received_at: `2026-11-20 10:00:0${second}.500`,
+      });
+    const seen: string[] = [];
+    for (let after: string | undefined, more = true; more;) {
+      const page = await list(caller, { limit: 1, ...(after && { after }) });
+      seen.push(...page.data.map(({ at }) => at.slice(17, 19)));
+      after = page.nextCursor ?? undefined;
+      more = after !== undefined;
+    }
+    expect(seen).toEqual(['05', '03', '01', '00']);
   });
 });

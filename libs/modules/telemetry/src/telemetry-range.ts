@@ -93,3 +93,19 @@ export function hoursWithin(from: string, to: string, untilMs: number): RolledUp
   const at = (ms: number): string => new Date(ms).toISOString();
   return { rolled_from: at(first), rolled_to: at(Math.max(first, last)) };
 }
+
+/** The whole days within whole hours, which are read from roll-ups of days. */
+export interface RolledUpDays {
+  readonly days_from: string;
+  readonly days_to: string;
+}
+
+/** The whole days within what is rolled up. A day is when its last hour is. */
+export function daysWithin({ rolled_from: from, rolled_to: to }: RolledUp): RolledUpDays {
+  const first = Math.ceil(Date.parse(from) / DAY_MS) * DAY_MS;
+  const last = Math.max(first, Math.floor(Date.parse(to) / DAY_MS) * DAY_MS);
+  // Without a whole day both stand at the end of the hours, so that hours before and after them are all hours.
+  const whole = first < last ? [first, last] : [Date.parse(to), Date.parse(to)];
+  const [days_from, days_to] = whole.map((ms) => new Date(ms).toISOString());
+  return { days_from: days_from ?? to, days_to: days_to ?? to };
+}

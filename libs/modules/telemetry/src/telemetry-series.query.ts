@@ -63,6 +63,12 @@ const COUNT: TelemetryStatement<{ readonly point: string; readonly events: strin
         and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
         and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
         and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC'))
+        and intDiv(made_at, 86400000) in (
+          select distinct intDiv(made_at, 86400000)
+          from telemetry.tenant_tracked_copies(tenant_id = {tenant_id:UUID})
+          where at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
+        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+            and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC')))
       group by second
       union all
       select intDiv(toUnixTimestamp(at), {step:UInt32}) * {step:UInt32} as second, count() as counted

@@ -3,7 +3,14 @@ import { TenantQuery, wholeNumber } from '@holdfast/cqrs';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { eventKindSchema, eventTypeSchema } from './telemetry-event-view';
-import { rangeInput, rolledUpWithin, rowsRange } from './telemetry-range';
+import {
+  daysWithin,
+  type Range,
+  rangeInput,
+  type RolledUp,
+  rolledUpWithin,
+  rowsRange,
+} from './telemetry-range';
 
 /** A column, or a property of the first or second level. */
 const BY = /^(?:name|kind|user|group|(?:properties|context)\.[^.\p{Cc}]{1,100}(?:\.[^.\p{Cc}]{1,100})?)$/u;
@@ -38,6 +45,14 @@ export class TelemetryTop extends TenantQuery<
   readonly scope = 'telemetry:read';
 }
 
+type ValueParameters = Range &
+  RolledUp & {
+    readonly path: string;
+    readonly event: string;
+    readonly kind: string;
+    readonly [parameter: string]: unknown;
+  };
+
 type TopRow = { readonly value: string; readonly events: string };
 
 const TOP_COLUMN: TelemetryStatement<TopRow> = {
@@ -58,6 +73,12 @@ const TOP_COLUMN: TelemetryStatement<TopRow> = {
         and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
         and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
         and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC'))
+        and intDiv(made_at, 86400000) in (
+          select distinct intDiv(made_at, 86400000)
+          from telemetry.tenant_tracked_copies(tenant_id = {tenant_id:UUID})
+          where at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
+        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+            and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC')))
       group by value
       union all
       select if({by:String} = 'kind', 'domain', toString(type)) as value, count() as counted
@@ -75,6 +96,79 @@ const TOP_COLUMN: TelemetryStatement<TopRow> = {
 };
 
 // What the parameters say is the same for all rows, so ClickHouse evaluates one of the branches alone.
+// Users are counted of all events, everything else by name and kind.
+const TOP_VALUES: TelemetryStatement<TopRow> = {
+  text: `select value, sum(counted) as events
+    from (
+      select value, sum(count) as counted
+      from telemetry.tenant_value_counts(tenant_id = {tenant_id:UUID})
+      array join members as value, counts as count
+      where path = {path:String}
+        and is_total = ({path:String} = 'user')
+        and ({event:String} = '' or name = {event:String})
+        and ({kind:String} = '' or kind = {kind:String})
+        and (span = 'day' and begins >= parseDateTimeBestEffort({days_from:String}, 'UTC')
+          and begins < parseDateTimeBestEffort({days_to:String}, 'UTC')
+        or span = 'hour' and begins >= parseDateTimeBestEffort({rolled_from:String}, 'UTC')
+        and begins < parseDateTimeBestEffort({rolled_to:String}, 'UTC')
+          and (begins < parseDateTimeBestEffort({days_from:String}, 'UTC') or begins >= parseDateTimeBestEffort({days_to:String}, 'UTC')))
+      group by value
+      union all
+      select multiIf(
+          {by:String} = 'user', user_id,
+          {by:String} = 'group', group_id,
+          {inner:String} = '', JSONExtract(if({by:String} = 'context', context, properties), {outer:String}, 'String'),
+          JSONExtract(if({by:String} = 'context', context, properties), {outer:String}, {inner:String}, 'String')
+        ) as value, count() as counted
+      from telemetry.tenant_tracked(tenant_id = {tenant_id:UUID})
+      where ({event:String} = '' or name = {event:String})
+        and ({kind:String} = '' or kind = {kind:String})
+        and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
+        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+        and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC'))
+        and intDiv(made_at, 86400000) in (
+          select distinct intDiv(made_at, 86400000)
+          from telemetry.tenant_tracked_copies(tenant_id = {tenant_id:UUID})
+          where at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
+        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+            and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC')))
+      group by value
+      union all
+      select multiIf(
+          {by:String} = 'user', if(startsWith(actor, 'member:'), substring(actor, 8), ''),
+          {by:String} != 'properties', '',
+          {inner:String} = '', JSONExtract(data, {outer:String}, 'String'),
+          JSONExtract(data, {outer:String}, {inner:String}, 'String')
+        ) as value, count() as counted
+      from telemetry.tenant_events(tenant_id = {tenant_id:UUID})
+      where ({event:String} = '' or type = {event:String})
+        and ({kind:String} = '' or {kind:String} = 'domain')
+        and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
+        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+      group by value
+    )
+    where value != ''
+    group by value
+    order by events desc, value
+    limit {limit:UInt8}`,
+};
+
+/** Hours whose events may have values at the path that are not counted: there were too many. */
+const UNCOUNTED_HOURS: TelemetryStatement<{ readonly hours: string }> = {
+  text: `select count() as hours
+    from (
+      select countIf(path != '') as known, maxIf(is_partial, path != '') as partial, countIf(path = '') as beyond
+      from telemetry.tenant_value_counts(tenant_id = {tenant_id:UUID})
+      where path in ({path:String}, '')
+        and is_total = 1
+        and span = 'hour'
+        and begins >= parseDateTimeBestEffort({rolled_from:String}, 'UTC')
+        and begins < parseDateTimeBestEffort({rolled_to:String}, 'UTC')
+      group by begins
+    )
+    where partial = 1 or (known = 0 and beyond > 0)`,
+};
+
 const TOP_ROWS: TelemetryStatement<TopRow> = {
   isLoose: true,
   text: `select value, sum(counted) as events
@@ -119,14 +213,27 @@ export class TelemetryTopHandler implements IQueryHandler<TelemetryTop> {
     const { event = '', kind = '', limit } = input;
     const [by = '', outer = '', inner = ''] = input.by.split('.');
     const range = rowsRange(input, Date.now());
-    const parameters = { ...range, event, kind, limit, by };
-    const isRolledUp = by === 'name' || by === 'kind';
-    const rows = isRolledUp
-      ? await this.store.read(caller.tenantId, TOP_COLUMN, {
-          ...parameters,
-          ...(await rolledUpWithin(this.store, caller.tenantId, range)),
-        })
-      : await this.store.read(caller.tenantId, TOP_ROWS, { ...parameters, outer, inner });
+    const rolledUp = await rolledUpWithin(this.store, caller.tenantId, range);
+    const parameters = { ...range, ...rolledUp, event, kind, limit, by };
+    const rows =
+      by === 'name' || by === 'kind'
+        ? await this.store.read(caller.tenantId, TOP_COLUMN, parameters)
+        : await this.valuesOf(caller.tenantId, { ...parameters, path: input.by, outer, inner });
     return { data: rows.map(({ value, events }) => ({ value, count: Number(events) })) };
+  }
+  private async valuesOf(tenantId: string, parameters: ValueParameters): Promise<TopRow[]> {
+    const isCounted = await this.isCounted(tenantId, parameters);
+    // Whole days are counted of users alone: in the hours of a month are as many of them as events.
+    const { rolled_to: end } = parameters;
+    const days = parameters.path === 'user' ? daysWithin(parameters) : { days_from: end, days_to: end };
+    return this.store.read(tenantId, isCounted ? TOP_VALUES : TOP_ROWS, { ...parameters, ...days });
+  }
+
+  /** Whether the roll-ups have all values: of users those of all events, of other paths unless an hour has too many. */
+  private async isCounted(tenantId: string, parameters: ValueParameters): Promise<boolean> {
+    const isFiltered = parameters.event !== '' || parameters.kind !== '';
+    if (parameters.path === 'user' && isFiltered) return false;
+    const [row] = await this.store.read(tenantId, UNCOUNTED_HOURS, parameters);
+    return row?.hours === '0';
   }
 }

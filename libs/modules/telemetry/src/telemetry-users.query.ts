@@ -3,7 +3,7 @@ import { TenantQuery } from '@holdfast/cqrs';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { eventKindSchema, eventTypeSchema } from './telemetry-event-view';
-import { INTERVALS, rolledUpWithin, rowsRange, seriesRange } from './telemetry-range';
+import { daysWithin, INTERVALS, rolledUpWithin, rowsRange, seriesRange } from './telemetry-range';
 import { seriesBounds } from './telemetry-series.query';
 
 /** Whose users to count, by which interval, over which range. */
@@ -33,32 +33,77 @@ export class TelemetryUsers extends TenantQuery<z.output<typeof telemetryUsersIn
   readonly scope = 'telemetry:read';
 }
 
-// States of roll-ups and of rows are merged, so a user who is in both is one.
-const UNIQUE: TelemetryStatement<{
+interface UsersRow {
   readonly point: string;
   readonly whole: number;
   readonly users: string;
-}> = {
+}
+
+// Users of a range, from the sets of the roll-ups and from the rows beside them: a user who is in both is one. Copies share the day in
+// which their message was made, so `final` merges the days of those rows and no others.
+
+const BY_DAYS: TelemetryStatement<UsersRow> = {
   text: `select point, toUInt8(grouping(point)) as whole, uniqExactMerge(state) as users
     from (
-      select toDateTime(intDiv(toUnixTimestamp(hour), {step:UInt32}) * {step:UInt32}, 'UTC') as point, users as state
-      from telemetry.tenant_hours(tenant_id = {tenant_id:UUID})
-      where ({event:String} = '' or name = {event:String})
+      select toDateTime(intDiv(toUnixTimestamp(begins), {step:UInt32}) * {step:UInt32}, 'UTC') as point, users as state
+      from telemetry.tenant_user_sets(tenant_id = {tenant_id:UUID})
+      where is_total = ({event:String} = '' and {kind:String} = '')
+        and ({event:String} = '' or name = {event:String})
         and ({kind:String} = '' or kind = {kind:String})
-        and hour >= parseDateTimeBestEffort({rolled_from:String}, 'UTC')
-        and hour < parseDateTimeBestEffort({rolled_to:String}, 'UTC')
+        and (span = 'day' and begins >= parseDateTimeBestEffort({days_from:String}, 'UTC')
+          and begins < parseDateTimeBestEffort({days_to:String}, 'UTC')
+        or span = 'hour' and begins >= parseDateTimeBestEffort({rolled_from:String}, 'UTC')
+        and begins < parseDateTimeBestEffort({rolled_to:String}, 'UTC')
+          and (begins < parseDateTimeBestEffort({days_from:String}, 'UTC') or begins >= parseDateTimeBestEffort({days_to:String}, 'UTC')))
       union all
-      select toDateTime(intDiv(toUnixTimestamp(at), {step:UInt32}) * {step:UInt32}, 'UTC') as point, uniqExactState(nullIf(distinct_id, '')) as state
+      select toDateTime(intDiv(toUnixTimestamp(at), {step:UInt32}) * {step:UInt32}, 'UTC') as point, uniqExactStateIf(user_hash, user_hash != 0) as state
       from telemetry.tenant_tracked(tenant_id = {tenant_id:UUID})
       where ({event:String} = '' or name = {event:String})
         and ({kind:String} = '' or kind = {kind:String})
         and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
         and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
         and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC'))
+        and intDiv(made_at, 86400000) in (
+          select distinct intDiv(made_at, 86400000)
+          from telemetry.tenant_tracked_copies(tenant_id = {tenant_id:UUID})
+          where at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
+        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+            and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC')))
       group by point
     )
     group by grouping sets ((point), ())
     order by whole, point
+    limit 2000`,
+};
+
+const BY_HOURS: TelemetryStatement<UsersRow> = {
+  text: `select point, toUInt8(0) as whole, uniqExactMerge(state) as users
+    from (
+      select toDateTime(intDiv(toUnixTimestamp(begins), {step:UInt32}) * {step:UInt32}, 'UTC') as point, users as state
+      from telemetry.tenant_user_sets(tenant_id = {tenant_id:UUID})
+      where is_total = ({event:String} = '' and {kind:String} = '')
+        and ({event:String} = '' or name = {event:String})
+        and ({kind:String} = '' or kind = {kind:String})
+        and span = 'hour' and begins >= parseDateTimeBestEffort({rolled_from:String}, 'UTC')
+        and begins < parseDateTimeBestEffort({rolled_to:String}, 'UTC')
+      union all
+      select toDateTime(intDiv(toUnixTimestamp(at), {step:UInt32}) * {step:UInt32}, 'UTC') as point, uniqExactStateIf(user_hash, user_hash != 0) as state
+      from telemetry.tenant_tracked(tenant_id = {tenant_id:UUID})
+      where ({event:String} = '' or name = {event:String})
+        and ({kind:String} = '' or kind = {kind:String})
+        and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
+        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+        and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC'))
+        and intDiv(made_at, 86400000) in (
+          select distinct intDiv(made_at, 86400000)
+          from telemetry.tenant_tracked_copies(tenant_id = {tenant_id:UUID})
+          where at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
+        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
+            and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC')))
+      group by point
+    )
+    group by point
+    order by point
     limit 2000`,
 };
 
@@ -75,7 +120,16 @@ export class TelemetryUsersHandler implements IQueryHandler<TelemetryUsers> {
       interval === 'minute'
         ? { rolled_from: range.from, rolled_to: range.from }
         : await rolledUpWithin(this.store, caller.tenantId, range);
-    const rows = await this.store.read(caller.tenantId, UNIQUE, { ...range, ...rolledUp, event, kind, step });
+    const parameters = { ...range, ...rolledUp, ...daysWithin(rolledUp), event, kind, step };
+    const byDays = await this.store.read(caller.tenantId, BY_DAYS, parameters);
+    // A point of an hour is in no day; the whole is, at a tenth of what merging its hours takes.
+    const rows =
+      interval === 'hour'
+        ? [
+            ...(await this.store.read(caller.tenantId, BY_HOURS, parameters)),
+            ...byDays.filter(({ whole }) => whole !== 0),
+          ]
+        : byDays;
     const points = rows.filter(({ whole, users }) => whole === 0 && users !== '0');
     return {
       users: Number(rows.find(({ whole }) => whole !== 0)?.users ?? 0),
