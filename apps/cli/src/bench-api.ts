@@ -15,6 +15,7 @@ export interface Answered {
 
 /** A tenant of a bench, with a key for everything. */
 export interface BenchTenant {
+  readonly id: string;
   readonly key: string;
   /** Sends a request of the tenant, a POST when it has a body; throws unless the answer is 200 or 201. */
   readonly ask: (path: string, body?: object) => Promise<Answered>;
@@ -66,7 +67,7 @@ export async function startBenchApi(
     await send(operatorKey, `/v1/operator/tenants/${id}`, { plan }, 'PATCH');
     const keys = `/v1/operator/tenants/${id}/api-keys`;
     const { secret: key = '' } = await send(operatorKey, keys, { name: 'bench', scopes: ['*'] });
-    return { key, ask: (path, body) => send(key, path, body) };
+    return { id, key, ask: (path, body) => send(key, path, body) };
   };
   const stop = async (): Promise<void> => {
     await api.stop();

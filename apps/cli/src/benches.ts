@@ -15,6 +15,7 @@ import { benchIngest } from './ingest.bench';
 import { ledgerText } from './ledger-figures';
 import { benchNoisyNeighbour, type NoiseFigures } from './noisy-neighbour.bench';
 import { benchSagas } from './sagas.bench';
+import { benchTelemetryReads } from './telemetry-reads.bench';
 
 /** How benches are to run. */
 export interface BenchOptions {
@@ -50,6 +51,7 @@ const BENCHES: Readonly<Record<string, (system: BenchSystem, options: BenchOptio
   audit: (system, { seconds }) => benchAudit(system, seconds),
   ingest: (system, { seconds }) => benchIngest(system, seconds),
   sagas: (system, { seconds }) => benchSagas(system, seconds),
+  'telemetry-reads': (system) => benchTelemetryReads(system),
   tlog: async () => formatTlogFigures(await benchTlog()),
   noisy: async (system) => noiseText(await benchNoisyNeighbour(system)),
 };
