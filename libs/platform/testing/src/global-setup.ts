@@ -2,10 +2,12 @@ import { mkdtempSync, chmodSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { EmbeddedPostgres } from '@holdfast/embedded';
+import { makeMemoryDirectory } from './memory-directory';
 import { prepareTemplate } from './test-database';
 
 declare global {
   var testPostgres: { readonly server: EmbeddedPostgres; readonly directory: string } | undefined;
+  var testMemory: string | undefined;
 }
 
 /**
@@ -28,6 +30,13 @@ export async function globalSetup(): Promise<void> {
     process.stderr.write(
       `The tests start a PostgreSQL of their own: they make no use of ${ignored.join(', ')}. For a server of yours set DATABASE_ADMIN_URL.\n`,
     );
+  }
+  globalThis.testMemory = makeMemoryDirectory();
+  // Specs and the processes that they start make their directories where this says.
+  if (globalThis.testMemory) {
+    process.env['TMPDIR'] = globalThis.testMemory;
+    // Hundreds of processes load the same two thousand files: what one has compiled the next one reads.
+    process.env['NODE_COMPILE_CACHE'] = join(globalThis.testMemory, 'compiled');
   }
   if (!process.env['DATABASE_ADMIN_URL']) {
     const directory = mkdtempSync(join(tmpdir(), 'holdfast-test-'));
