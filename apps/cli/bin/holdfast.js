@@ -7,13 +7,21 @@
  */
 const { spawn } = require('node:child_process');
 const { existsSync, realpathSync } = require('node:fs');
+const { enableCompileCache } = require('node:module');
 const path = require('node:path');
 
 const root = path.resolve(__dirname, '../../..');
 const NODE_MAJOR = 24;
 
-if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR) runUnderNewerNode();
-else require(path.join(findBuild(), 'apps/cli/src/main.js'));
+if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR) {
+  runUnderNewerNode();
+} else {
+  const build = findBuild();
+  // A verb loads some two thousand files; where what was compiled can be kept, the next one starts in three quarters of the time.
+  // In the build, with which it is swept. A user who may not write there goes without.
+  enableCompileCache(path.join(build, 'compiled'));
+  require(path.join(build, 'apps/cli/src/main.js'));
+}
 
 function runUnderNewerNode() {
   const node = path.join(root, 'node_modules/node/bin/node');

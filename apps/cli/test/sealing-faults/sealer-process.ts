@@ -16,7 +16,11 @@ export class SealerProcess {
   constructor(program: SealerProgram) {
     const file = join(realpathSync(join(ROOT, 'dist')), PROGRAM);
     this.child = spawn(process.execPath, [file, JSON.stringify(program)], {
-      env: { PATH: process.env['PATH'], NODE_ENV: 'test' },
+      env: {
+        PATH: process.env['PATH'],
+        NODE_ENV: 'test',
+        NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
+      },
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     for (const output of [this.child.stdout, this.child.stderr])

@@ -1,3 +1,4 @@
+import { flushCompileCache } from 'node:module';
 import { configOrExit } from '@holdfast/config';
 import { TelemetryStore } from '@holdfast/clickhouse';
 import { createLogger, runProcess } from '@holdfast/observability';
@@ -29,6 +30,8 @@ void runProcess(logger, async () => {
       ...(copies ? [new CopiesConsumer(copies, refusing, losing)] : []),
     ],
   });
+  // Kept for the next one here, since most of these end by a signal that leaves no time for it.
+  flushCompileCache();
   // A test that dies takes its workers with it: their standard input ends.
   process.stdin.resume().once('end', () => process.kill(process.pid, 'SIGKILL'));
   return async () => {
