@@ -29,6 +29,7 @@ const withServers = {
 
 module.exports = {
   maxWorkers: 2,
+  testSequencer: '<rootDir>/tools/jest/longest-first.js',
   // Compiled copies of Nest add up over many spec files in one worker; beyond this it is replaced.
   workerIdleMemoryLimit: '1GB',
   coverageProvider: 'v8',
