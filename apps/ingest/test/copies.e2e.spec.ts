@@ -57,8 +57,12 @@ describe('Events that come three times', () => {
       await rollUps.run();
       await rollUps.stop();
       return scene.store.rows(
-        `select toUnixTimestamp(hour) as at, toUInt32(sum(events)) as events, toUInt32(uniqExactMerge(users)) as users
-         from telemetry.hourly final where tenant_id = {tenant:UUID} group by hour`,
+        `select toUnixTimestamp(h.hour) as at, toUInt32(h.events) as events, toUInt32(u.users) as users
+         from (select hour, sum(events) as events from telemetry.hourly final where tenant_id = {tenant:UUID} group by hour) h
+         join (
+           select begins, uniqExactMerge(users) as users from telemetry.user_sets final
+           where tenant_id = {tenant:UUID} and span = 'hour' and is_total = 1 group by begins
+         ) u on u.begins = h.hour`,
         { tenant: tenantId },
       );
     };
