@@ -183,6 +183,16 @@ describe('Figures of tracked events', () => {
     expect(await funnel(caller, { steps: ['step 0', 'never'] })).toEqual([4, 0]);
   });
 
+  it('takes no copy for another step, also where its clock was corrected differently', async () => {
+    const caller = callerOf(newId());
+    const first = { message_id: 'one', received_at: '2026-11-20 10:00:30.000' };
+    await insert(trackedOf(caller.tenantId, 'step 1', 'bob', '10:00:00', first));
+    await insert(trackedOf(caller.tenantId, 'step 0', 'bob', '10:00:10'));
+    const copy = { message_id: 'one', received_at: '2026-11-20 10:01:00.000', at: '2026-11-20 10:00:20.000' };
+    await insert(trackedOf(caller.tenantId, 'step 1', 'bob', '10:00:00', copy));
+    expect(await funnel(caller, { steps: 'step 0,step 1' })).toEqual([1, 0]);
+  });
+
   it('shows what became of what was sent, and samples of what was refused', async () => {
     const caller = callerOf(newId());
     const keyId = newId();

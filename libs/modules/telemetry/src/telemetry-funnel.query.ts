@@ -61,16 +61,16 @@ export class TelemetryFunnel extends TenantQuery<
 }
 
 // `windowFunnel` takes its conditions one by one; an index beyond the list gives an empty name, which no event that is read has. Of
-// several chains of a user the longest counts. A copy is the same step at the same instant, which changes nothing; where a clock was
-// corrected differently for it, it is a step at another instant.
+// several chains of a user the longest counts. Copies are left out: one whose clock was corrected differently would be another step.
 const FUNNEL: TelemetryStatement<{ readonly level: number; readonly users: string }> = {
+  isLoose: true,
   text: `select level, count() as users
     from (
       select user_hash, windowFunnel({window:UInt64})(milliseconds,
         step = 1, step = 2, step = 3, step = 4, step = 5, step = 6, step = 7, step = 8, step = 9, step = 10) as level
       from (
         select user_hash, toUInt64(toUnixTimestamp64Milli(at)) as milliseconds, indexOf({steps:Array(String)}, toString(name)) as step
-        from telemetry.tenant_tracked_copies(tenant_id = {tenant_id:UUID})
+        from telemetry.tenant_tracked(tenant_id = {tenant_id:UUID})
         where name in {steps:Array(String)}
           and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
           and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
