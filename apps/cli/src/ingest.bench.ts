@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClient } from '@clickhouse/client';
 import type { EventLoad, LoadOutcome } from '../../../libs/platform/ingest/test/event-load';
-import { booksText } from '../../ingest/test/books';
+import { type Books, booksText, unaccounted } from '../../ingest/test/books';
 import type { BenchSystem } from './bench-system';
 import type { IngestProcess } from '../../ingest/test/ingest-process';
 import { type IngestStage, openStage } from './ingest-stage.bench';
@@ -95,7 +95,7 @@ class IngestBench {
       await this.against('one event a request', 1, CONNECTIONS),
       await this.against(`batches of ${BATCH}`, BATCH, BATCH_CONNECTIONS),
     ];
-    return ['Into a store that discards:', ...lines.flat(), `  ${booksText(await this.ingest.books())}`];
+    return ['Into a store that discards:', ...lines.flat(), `  ${balancedText(await this.ingest.books())}`];
   }
 
   /** What gets into ClickHouse. */
@@ -147,10 +147,12 @@ class IngestBench {
     const tookSeconds = (performance.now() - startedAt) / 1_000;
     const rows = await this.rowsOf(`bench-${this.runs}-`);
     const acknowledged = (outcome.statuses[200] ?? 0) * BATCH;
+    if (rows !== acknowledged)
+      throw new Error(`${rows} of ${acknowledged} acknowledged events are in the store`);
     return [
       `end to end: ${rate(rows / tookSeconds)}, all stored ${(tookSeconds - this.scale.endToEndSeconds).toFixed(1)} s behind the last answer`,
       `  ${acknowledged} acknowledged, ${rows} rows in the store, ${books.stored - before.stored} told as stored`,
-      `  the whole run: ${booksText(books)}`,
+      `  the whole run: ${balancedText(books)}`,
     ];
   }
 
@@ -184,7 +186,7 @@ class IngestBench {
     return [
       `${rate(outcome.perSecond * BATCH)} in batches of ${BATCH} for ${seconds} s: p50 ${ms(outcome.p50Ms)}, p99 ${ms(outcome.p99Ms)}; ${((cpu / events) * 1e6).toFixed(1)} CPU seconds a million events`,
       `  memory in MB at the beginning, at each quarter and at the end: ${[0, 0.25, 0.5, 0.75, 1].map(at).join(', ')}; second half ${slopePerMinute(samples.slice(samples.length / 2)).toFixed(1)} MB a minute`,
-      `  ${booksText(books)}`,
+      `  ${balancedText(books)}`,
     ];
   }
 
@@ -241,6 +243,12 @@ function slopePerMinute(samples: readonly number[]): number {
   const covariance = samples.reduce((sum, sample, at) => sum + (at - middle) * (sample - mean), 0);
   const variance = samples.reduce((sum, _, at) => sum + (at - middle) ** 2, 0);
   return (covariance / Math.max(1, variance)) * 60;
+}
+
+/** A rate of events that are not accounted for is none. */
+function balancedText(books: Books): string {
+  if (unaccounted(books) !== 0) throw new Error(`the books do not add up: ${booksText(books)}`);
+  return booksText(books);
 }
 
 const say = (line: string): void => void process.stdout.write(`  ${line}\n`);

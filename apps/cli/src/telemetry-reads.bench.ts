@@ -53,8 +53,8 @@ async function insertRows(url: string, tenantId: string, endMs: number): Promise
 }
 
 async function rollUp(url: string): Promise<void> {
-  const errors: unknown[] = [];
-  const rollUps = new RollUps({ url }, { onError: (error) => errors.push(error) });
+  // Of runs that start by themselves, of which there are none here.
+  const rollUps = new RollUps({ url }, { onError: () => {} });
   try {
     await rollUps.run();
   } finally {

@@ -6,7 +6,8 @@ type Done = (error: Error | null, body?: Buffer) => void;
 
 /** A body that has not come to its end. */
 interface Body {
-  readonly chunks: Buffer[];
+  /** What has come of it, and room for more. */
+  memory: Buffer;
   bytes: number;
   end(error: Error | null): void;
 }
@@ -25,7 +26,8 @@ gauge({
 });
 
 /**
- * Reads bodies into memory, all that are under way together no more than a limit: who sends many of them slowly would hold as much as there
+ * Reads bodies into memory, each into one piece of its own that grows with it: chunks may be of a byte each, and weigh a hundred times
+ * what they bring. All that are under way together no more than a limit: who sends many of them slowly would hold as much as there
  * are connections. When it is reached, the one that has been under way for longest is refused with 429, to be sent again: an honest
  * one has come within milliseconds, and those that were begun to fill the memory are the oldest.
  */
@@ -41,28 +43,38 @@ export class Bodies {
   read(request: IncomingMessage, done: Done): void {
     if (Number(request.headers['content-length']) > BODY_BYTES_MAX) return done(tooLarge());
     const onData = (chunk: Buffer): void => {
-      body.chunks.push(chunk);
-      body.bytes += chunk.length;
-      this.bytes += chunk.length;
-      if (body.bytes > BODY_BYTES_MAX) body.end(tooLarge());
-      else if (this.bytes > this.bytesMax) this.refuseOldest();
+      if (body.bytes + chunk.length > BODY_BYTES_MAX) return body.end(tooLarge());
+      this.add(body, chunk);
+      if (this.bytes > this.bytesMax) this.refuseOldest();
     };
     const onEnd = (): void => body.end(null);
     const onError = (error: Error): void => body.end(Object.assign(error, { statusCode: 400 }));
     const body: Body = {
-      chunks: [],
+      memory: Buffer.alloc(0),
       bytes: 0,
       end: (error) => {
         this.underWay.delete(body);
-        this.bytes -= body.bytes;
+        this.bytes -= body.memory.length;
         request.off('data', onData).off('end', onEnd).off('error', onError);
         if (error) done(error);
-        // A copy also of one chunk, which may be a view of what the socket reads into.
-        else done(null, Buffer.concat(body.chunks, body.bytes));
+        else done(null, body.memory.subarray(0, body.bytes));
       },
     };
     this.underWay.add(body);
     request.on('data', onData).on('end', onEnd).on('error', onError);
+  }
+
+  /** Copies also what comes in one chunk, which may be a view of what the socket reads into. */
+  private add(body: Body, chunk: Buffer): void {
+    const bytes = body.bytes + chunk.length;
+    if (bytes > body.memory.length) {
+      const memory = Buffer.allocUnsafe(Math.min(Math.max(bytes, 2 * body.memory.length), BODY_BYTES_MAX));
+      body.memory.copy(memory, 0, 0, body.bytes);
+      this.bytes += memory.length - body.memory.length;
+      body.memory = memory;
+    }
+    chunk.copy(body.memory, body.bytes);
+    body.bytes = bytes;
   }
 
   private refuseOldest(): void {

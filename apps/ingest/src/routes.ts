@@ -92,12 +92,12 @@ function take(
   const holder = early ?? holderOf(protocol.keyIn(body), verifier, keyList);
   const reading = protocol.read(body, receivedAtMs);
   for (const { reason, sample } of reading.rejects) intake.reject(holder, reason, 1, sample);
-  const { retryAfterMs } = intake.accept(holder, reading.events, receivedAtMs);
+  const { retryAfterMs, isOverQuota } = intake.accept(holder, reading.events, receivedAtMs);
   if (retryAfterMs !== undefined) {
     reply.header('retry-after', Math.max(1, Math.ceil(retryAfterMs / 1_000)));
     throw new RequestRefused(
       429,
-      'ingest.over_quota',
+      isOverQuota ? 'ingest.over_quota' : 'ingest.overloaded',
       'More than is taken at the moment. Send it again later.',
     );
   }

@@ -39,7 +39,21 @@ describe('Ingest', () => {
     ['broken gzip', '/v1/track', Uint8Array.of(0x1f, 0x8b, 8, 0, 1), 400, 'ingest.not_gzip'],
     ['a gzip bomb', '/v1/batch', Buffer.from(gzipSync(Buffer.alloc(300_000_000))), 413, 'ingest.too_large'],
     ['too large a body', '/v1/batch', ' '.repeat(600_000), 413, 'ingest.too_large'],
-    ['too large an event', '/v1/track', `{"event":"${'x'.repeat(40_000)}"}`, 400, 'ingest.invalid'],
+    [
+      'too large an event',
+      '/v1/track',
+      `{"event":"E","userId":"u","properties":{"a":"${'x'.repeat(40_000)}"}}`,
+      400,
+      'ingest.invalid',
+    ],
+    [
+      'a form of many fields',
+      '/e/',
+      Buffer.from(gzipSync(`data=&${'a&'.repeat(250_000)}`)),
+      400,
+      'ingest.not_json',
+    ],
+    ['a form that is none', '/e/', 'data=%', 400, 'ingest.not_json'],
   ];
 
   test.each(garbage)('refuses %s and goes on', async (_, path, body, status, code) => {
@@ -85,6 +99,23 @@ describe('Ingest', () => {
     });
     expect(status).toBe(200);
     expect(body).toMatchObject({ partialSuccess: { rejectedLogRecords: '1' } });
+  });
+
+  test.each([
+    ['a record whose attribute has no name', { attributes: [{ key: { toString: 1 } }] }],
+    ['a severity that is none', { severityNumber: { toString: 1 } }],
+  ])('refuses %s, and takes those beside it', async (_, record) => {
+    const logRecords = [record, { body: { stringValue: 'good' } }];
+    const { status, body } = await ingest.post('/v1/logs', {
+      resourceLogs: [{ scopeLogs: [{ logRecords }] }],
+    });
+    expect([status, body]).toMatchObject([200, { partialSuccess: { rejectedLogRecords: '1' } }]);
+  });
+
+  test('refuses what sent the records when its attributes are named by lists in lists', async () => {
+    const key = `${'['.repeat(100_000)}${']'.repeat(100_000)}`;
+    const text = `{"resourceLogs":[{"resource":{"attributes":[{"key":${key}}]},"scopeLogs":[{"logRecords":[{}]}]}]}`;
+    expect(await ingest.post('/v1/logs', text)).toMatchObject({ status: 400, body: { code: 3 } });
   });
 
   test('lets pages of every origin send, also by a beacon', async () => {

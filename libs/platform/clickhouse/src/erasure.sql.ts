@@ -9,6 +9,11 @@ export const ERASE_USERS = `alter table telemetry.tracked delete
   where tenant_id = {tenant_id:UUID} and has(JSONExtract({users:String}, 'Array(String)'), user_id)
   settings mutations_sync = 2`;
 
+/** Samples of what was refused do not say whose they are: those of the tenant go, which are kept for a month at most. */
+export const ERASE_SAMPLES = `alter table telemetry.bad_rows delete
+  where tenant_id = {tenant_id:UUID}
+  settings mutations_sync = 2`;
+
 /** A run that began in between has counted the users still: the hours are dirty from the end of the erasure on. */
 export const MARK_AGAIN = `insert into telemetry.dirty_hours (tenant_id, hour)
   select distinct tenant_id, hour

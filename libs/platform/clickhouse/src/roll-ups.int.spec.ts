@@ -170,7 +170,19 @@ describe('Roll-ups', () => {
       text: `select count() as rows from telemetry.value_counts where tenant_id = {tenant_id:UUID} and has(members, 'ann')`,
     };
     expect(await store.read(tenantId, named, {})).not.toEqual([{ rows: '0' }]);
+    const sample = {
+      at: '2026-11-20 10:00:00.000',
+      id: newId(),
+      key_id: newId(),
+      reason: 'invalid',
+      sample: 'ann@example.com',
+    };
+    for (const each of [tenantId, neighbour])
+      await store.insert('telemetry.bad_rows', [{ ...sample, tenant_id: each }], newId());
     await store.eraseUsers(tenantId, ['ann', 'nobody']);
+    const samples = { text: 'select sample from telemetry.tenant_bad_rows(tenant_id = {tenant_id:UUID})' };
+    expect(await store.read(tenantId, samples, {})).toEqual([]);
+    expect(await store.read(neighbour, samples, {})).toEqual([{ sample: 'ann@example.com' }]);
     expect(await store.read(tenantId, named, {})).toEqual([{ rows: '0' }]);
     await rollUps.run();
     expect(await store.read(tenantId, named, {})).toEqual([{ rows: '0' }]);

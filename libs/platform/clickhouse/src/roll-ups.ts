@@ -81,7 +81,8 @@ export class RollUps {
   async run(): Promise<number> {
     const { last, now } = await this.lastRun();
     const run = { last, now, since: earlier(last, OVERLAP_MS) };
-    const options = { parameters: run, settings: SETTINGS };
+    const { signal } = this.stopping;
+    const options = { parameters: run, settings: SETTINGS, signal };
     await this.client.change('roll_up', FIND_HOURS, options);
     const found = await this.client.look<{ hour: number }>('roll_up', DIRTY_HOURS, options);
     const hours = found.map(({ hour }) => hour);
@@ -91,10 +92,11 @@ export class RollUps {
   }
 
   private async rollUp(run: Run, [from, to]: readonly [number, number]): Promise<void> {
+    const { signal } = this.stopping;
     const parameters = { ...run, from, to };
     for (const query of ROLL_UPS) {
-      this.stopping.signal.throwIfAborted();
-      await this.client.change('roll_up', query, { parameters, settings: SETTINGS });
+      signal.throwIfAborted();
+      await this.client.change('roll_up', query, { parameters, settings: SETTINGS, signal });
     }
   }
 

@@ -10,7 +10,7 @@ import {
   wrap,
 } from 'cockatiel';
 import { gauge } from '@holdfast/observability';
-import { EMPTY_VALUES, ERASE_USERS, MARK_AGAIN, MARK_HOURS_OF_USERS } from './erasure.sql';
+import { EMPTY_VALUES, ERASE_SAMPLES, ERASE_USERS, MARK_AGAIN, MARK_HOURS_OF_USERS } from './erasure.sql';
 import { type ClickHouseEndpoint, TelemetryClient } from './telemetry-client';
 import { limitOf } from './query-too-large';
 import { guarded, isOutage } from './telemetry-outcome';
@@ -149,7 +149,7 @@ export class TelemetryStore {
    */
   async eraseUsers(tenantId: string, userIds: readonly string[]): Promise<void> {
     const parameters = { tenant_id: tenantId, users: JSON.stringify(userIds) };
-    for (const query of [MARK_HOURS_OF_USERS, ERASE_USERS, EMPTY_VALUES, MARK_AGAIN])
+    for (const query of [MARK_HOURS_OF_USERS, ERASE_USERS, EMPTY_VALUES, MARK_AGAIN, ERASE_SAMPLES])
       await this.client.change('erase', query, { parameters });
   }
 

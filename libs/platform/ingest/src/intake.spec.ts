@@ -101,22 +101,66 @@ describe('The intake', () => {
   it('refuses what is over the quota of a tenant, and nobody else', () => {
     intake.accept(holder, eventsAt(0, 20_000), nowMs);
     const refused = intake.accept(holder, eventsAt(nowMs, 5), nowMs);
-    expect(refused).toEqual({ accepted: 0, dropped: 5, retryAfterMs: expect.any(Number) });
+    expect(refused).toEqual({
+      ...{ accepted: 0, dropped: 5, isOverQuota: true },
+      retryAfterMs: expect.any(Number),
+    });
     expect(intake.door.of(holder.tenantId)).toMatchObject({ received: 20_005, quota: 5 });
     const other = { keyId: newId(), tenantId: newId() };
     expect(intake.accept(other, [eventAt(nowMs)], nowMs)).toEqual({ accepted: 1, dropped: 0 });
   });
 
-  it.each(['ack', '429'] as const)('sheds what there is no room for as it is told to: %s', (shed) => {
-    intake = newIntake(shed, 100_000);
-    const { accepted, dropped, retryAfterMs } = intake.accept(holder, eventsAt(nowMs, 1_000), nowMs);
-    expect(accepted + dropped).toBe(1_000);
-    expect(dropped).toBeGreaterThan(0);
-    expect(retryAfterMs !== undefined).toBe(shed === '429');
-    expect(intake.lanes[0]?.accounting.of(holder.tenantId)).toMatchObject({
-      in_flight: accepted,
-      overload: dropped,
-    });
+  /** Of three priorities, of which the ring takes the first alone when it is half full. */
+  const mixed = (): TrackedEvent[] =>
+    (['high', 'normal', 'low'] as const).flatMap((priority) =>
+      Array.from({ length: 10 }, () => eventAt(nowMs, { priority })),
+    );
+
+  it('drops what there is no room for, and takes the rest of the request', () => {
+    intake = newIntake('ack', 100_000);
+    const { accepted, dropped, retryAfterMs } = intake.accept(holder, mixed(), nowMs);
+    expect([accepted, dropped, retryAfterMs]).toEqual([30, 0, undefined]);
+    for (let turn = 0; turn < 9; turn += 1) intake.accept(holder, mixed(), nowMs);
+    const counts = intake.lanes[0]?.accounting.of(holder.tenantId);
+    expect((counts?.in_flight ?? 0) + (counts?.overload ?? 0)).toBe(300);
+    expect(counts?.overload).toBeGreaterThan(0);
+  });
+
+  it('refuses a request as a whole where it is told to, since that is sent again as a whole', () => {
+    intake = newIntake('429', 100_000);
+    let [taken, refused] = [0, 0];
+    for (let turn = 0; turn < 10; turn += 1) {
+      const { accepted, dropped, retryAfterMs, isOverQuota } = intake.accept(holder, mixed(), nowMs);
+      expect([accepted, dropped]).toEqual(retryAfterMs === undefined ? [30, 0] : [0, 30]);
+      expect(isOverQuota).toBeUndefined();
+      taken += accepted;
+      refused += dropped;
+    }
+    expect([taken > 0, refused > 0]).toEqual([true, true]);
+    expect(intake.lanes[0]?.accounting.of(holder.tenantId)).toMatchObject({ in_flight: taken, overload: 0 });
+    expect(intake.door.of(holder.tenantId)).toMatchObject({ received: 300, overload: refused });
+  });
+
+  it('keeps room for the samples of others when some send garbage', async () => {
+    const reject = (each: typeof holder): void => {
+      for (const reason of ['invalid', 'oversized', 'late', 'future'] as const)
+        intake.reject(each, reason, 1, 'x');
+    };
+    const garbage = Array.from({ length: 30 }, () => ({ keyId: newId(), tenantId: newId() }));
+    jest.useFakeTimers({ now: nowMs, doNotFake: ['setImmediate', 'setTimeout', 'setInterval', 'nextTick'] });
+    try {
+      for (let second = 0; second < 59; second += 1) {
+        garbage.slice(0, 5).forEach(reject);
+        jest.setSystemTime(nowMs + second * 1_000);
+      }
+      for (const each of garbage) intake.reject(each, 'invalid', 1, 'y');
+    } finally {
+      jest.useRealTimers();
+    }
+    intake.start();
+    await intake.drain(5_000);
+    const sampled = new Set(stored('bad_rows').map((row) => row['tenant_id']));
+    expect(sampled.size).toBe(30);
   });
 
   it('tells the tenant at the end where all of its events are', async () => {

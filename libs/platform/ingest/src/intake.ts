@@ -6,6 +6,7 @@ import { Accounting, type CountChange } from './accounting';
 import { EventQuota } from './event-quota';
 import { countIntake } from './ingest-metrics';
 import { Lane } from './lane';
+import { bytesOfRow } from './ring';
 import { Spill } from './spill';
 import type { RowRun, TelemetryRow, TelemetrySink } from './telemetry-sink';
 import { sharedColumns, textOf, trackedLine } from './tracked-line';
@@ -35,8 +36,10 @@ export interface IntakeOptions {
 export interface Acceptance {
   readonly accepted: number;
   readonly dropped: number;
-  /** The request is to be refused with 429, and may be repeated after so long. */
+  /** The request is to be refused with 429, and may be repeated after so long: nothing of it was taken. */
   readonly retryAfterMs?: number;
+  /** Whether that is for the tenant's quota, and not for want of room. */
+  readonly isOverQuota?: boolean;
 }
 
 /** An entry of the ring takes some hundred bytes: so many small rows are as much as the limit in bytes. */
@@ -50,6 +53,8 @@ const MINUTE_MS = 60_000;
 const SAMPLE_EVERY_MS = 1_000;
 const SAMPLE_LENGTH = 1_024;
 const SAMPLES_MAX = 1_000;
+/** Of one tenant in a minute, so that a few that send garbage leave room for the others' samples. */
+const SAMPLES_OF_TENANT_MAX = 60;
 const ROWS_ASIDE_MAX = 5_000;
 const PRIORITIES: readonly Priority[] = ['high', 'normal', 'low'];
 /** A row that a store refuses does not say here by which key it came. */
@@ -68,13 +73,16 @@ export class Intake {
   private readonly processId = newId();
   private readonly sampled = new LRUCache<string, number>({ max: 10_000 });
   private samples: TelemetryRow[] = [];
+  private readonly samplesOf = new Map<string, number>();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: IntakeOptions) {
     const { ringBytesMax, spillBytesMax, directory, report } = options;
     const ring = { bytesMax: ringBytesMax, rowsMax: Math.ceil(ringBytesMax / BYTES_PER_ROW) };
     this.lanes = options.sinks.map((sink) => {
-      const spill = new Spill({ directory: join(directory, 'spill', sink.name), bytesMax: spillBytesMax });
+      const spill = new Spill({
+        ...{ directory: join(directory, 'spill', sink.name), bytesMax: spillBytesMax, report },
+      });
       const onRefused = ({ tenantId, line }: TelemetryRow): void =>
         this.sample(tenantId, NO_KEY, 'refused', line);
       const { isErased } = options;
@@ -97,15 +105,31 @@ export class Intake {
     const retryAfterMs = this.quota.take(tenantId, plan, events.length);
     if (retryAfterMs > 0) {
       this.door.add(tenantId, 'quota', events.length);
-      return { accepted: 0, dropped: events.length, retryAfterMs };
+      return { accepted: 0, dropped: events.length, retryAfterMs, isOverQuota: true };
     }
     const runs = this.runsOf(holder, plan, events, nowMs);
     const rows = runs.reduce((sum, { count }) => sum + count, 0);
+    // What is sent again as a whole must not have been taken in part: what has no id would count twice.
+    if (this.options.shed === '429' && !this.fits(runs)) {
+      this.door.add(tenantId, 'overload', rows);
+      return { accepted: 0, dropped: events.length, retryAfterMs: RETRY_OVERLOAD_MS };
+    }
     let taken = rows;
     for (const lane of this.lanes) taken = Math.min(taken, lane.offer(tenantId, runs));
-    const isRefused = taken < rows && this.options.shed === '429';
-    const acceptance = { accepted: taken, dropped: events.length - taken };
-    return isRefused ? { ...acceptance, retryAfterMs: RETRY_OVERLOAD_MS } : acceptance;
+    return { accepted: taken, dropped: events.length - taken };
+  }
+
+  /**
+   * Whether every lane would take all of them. It is asked for as much as they are together, and a row more, since rows differ in their
+   * size, with the priority of the least of them, which is the last.
+   */
+  private fits(runs: readonly Required<RowRun>[]): boolean {
+    const last = runs.at(-1);
+    if (!last) return true;
+    const count = runs.reduce((sum, run) => sum + run.count, 0);
+    const bytes = runs.reduce((sum, run) => sum + bytesOfRow(run), 0);
+    const more = { ...last, count: count + 1 };
+    return this.lanes.every((lane) => lane.fits(more, (bytes / count) * more.count));
   }
 
   /** Counts what no event could be read from. `sample`: the beginning of it, for the tenant to look at. */
@@ -134,6 +158,7 @@ export class Intake {
     );
     const samples = this.samples;
     this.samples = [];
+    this.samplesOf.clear();
     for (const lane of this.lanes) {
       for (let start = 0; start < rows.length; start += ROWS_ASIDE_MAX)
         lane.offerAside('ingest_minutes', rows.slice(start, start + ROWS_ASIDE_MAX));
@@ -178,8 +203,11 @@ export class Intake {
   private sample(tenantId: string, keyId: string, reason: DropReason, sample: string): void {
     const nowMs = Date.now();
     const key = `${tenantId} ${reason}`;
-    if (nowMs - (this.sampled.get(key) ?? 0) < SAMPLE_EVERY_MS || this.samples.length >= SAMPLES_MAX) return;
+    const count = this.samplesOf.get(tenantId) ?? 0;
+    if (nowMs - (this.sampled.get(key) ?? 0) < SAMPLE_EVERY_MS) return;
+    if (this.samples.length >= SAMPLES_MAX || count >= SAMPLES_OF_TENANT_MAX) return;
     this.sampled.set(key, nowMs);
+    this.samplesOf.set(tenantId, count + 1);
     const line = JSON.stringify({
       tenant_id: tenantId,
       at: new Date(nowMs).toISOString(),

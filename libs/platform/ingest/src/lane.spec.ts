@@ -177,6 +177,42 @@ describe('A lane', () => {
     expectBalance();
   }, 30_000);
 
+  it('keeps in memory what neither the store nor the disk takes, and stores it when the store is back', async () => {
+    sink.answer = () => 'fail';
+    lane.start();
+    rmSync(directory, { recursive: true, force: true });
+    for (let turn = 0; turn < 4; turn += 1) {
+      offer(`tenant ${turn}`, 100);
+      await sleep(500);
+      expectBalance();
+    }
+    // It has been tried.
+    expect(sink.attempts).toBeGreaterThan(3);
+    expect(lane.accounting.total).toMatchObject({ in_flight: 400, spilled: 0, spill_failed: 0, overload: 0 });
+    sink.answer = () => 'store';
+    await eventually(() => lane.accounting.total.stored === 400);
+    expect(new Set(sink.lines).size).toBe(400);
+    await lane.drain(1_000);
+    expectBalance();
+  }, 30_000);
+
+  it('refuses what comes when it can let go of nothing and is full, and counts that', async () => {
+    sink.answer = () => 'fail';
+    lane.start();
+    rmSync(directory, { recursive: true, force: true });
+    for (let turn = 0; turn < 40; turn += 1) offer(`tenant ${turn % 4}`, 200);
+    await sleep(300);
+    expectBalance();
+    const { in_flight: inFlight, overload } = lane.accounting.total;
+    expect({ found: inFlight + overload, none: lane.accounting.total.spill_failed }).toEqual({
+      found: 8_000,
+      none: 0,
+    });
+    await lane.drain(100);
+    expect(lane.accounting.total).toMatchObject({ in_flight: 0, shutdown: inFlight });
+    expectBalance();
+  });
+
   it('stores what it has heard nothing of once, though it is sent again after a restart', async () => {
     sink.answer = () => 'store_and_fail';
     lane.start();

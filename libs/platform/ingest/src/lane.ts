@@ -61,6 +61,8 @@ const OPEN_MS = 2_000;
 /** Waits before the spilled are tried again grow up to this, each a random part of it (full jitter). */
 const REPLAY_MS = 500;
 const REPLAY_MAX_MS = 30_000;
+/** How long a disk that has refused a batch is left alone: rows stay in memory meanwhile, as far as there is room. */
+const SPILL_AGAIN_MS = 1_000;
 /** Batches that are not events: the accounting and the samples of a minute. */
 const ASIDE_MAX = 64;
 
@@ -75,6 +77,9 @@ export class Lane {
   private readonly ring: Ring;
   private readonly breaker;
   private readonly aside: TelemetryBatch[] = [];
+  /** Batches that neither the store nor the disk would take. */
+  private readonly back: TelemetryBatch[] = [];
+  private spillAtMs = 0;
   private storing: (Way & { readonly ended: Promise<void> }) | undefined;
   private replay: Way | undefined;
   private replaying: Promise<void> | undefined;
@@ -136,6 +141,11 @@ export class Lane {
     return taken;
   }
 
+  /** Whether it would take all of a run of so many bytes. */
+  fits(run: Omit<RowRun, 'line'>, bytes: number): boolean {
+    return !this.ended && this.ring.fits(run, bytes);
+  }
+
   /** Sends rows that are not events: not counted, and the oldest are let go where too many wait. */
   offerAside(table: TelemetryTable, rows: readonly TelemetryRow[]): void {
     if (rows.length === 0) return;
@@ -161,8 +171,8 @@ export class Lane {
     if (this.replay) this.replay.isAbandoned = true;
     const late = this.storing;
     if (late) late.isAbandoned = true;
-    for (const batch of late?.left.splice(0) ?? []) await this.spill(batch, 'shutdown');
-    for (let batch = this.nextBatch(); batch; batch = this.nextBatch()) await this.spill(batch, 'shutdown');
+    for (const batch of late?.left.splice(0) ?? []) await this.spill(batch);
+    for (let batch = this.nextBatch(); batch; batch = this.nextBatch()) await this.spill(batch);
     await this.options.spill.close();
   }
 
@@ -171,7 +181,7 @@ export class Lane {
       await this.sleepUntilDue();
       this.replayWhenDue();
       if (!this.storing) void this.storeNext();
-      else if (this.ring.fill > FILL_MAX) await this.spillNext();
+      else if (this.isDue) await this.spillNext();
     }
   }
 
@@ -189,12 +199,13 @@ export class Lane {
   }
 
   private get isDue(): boolean {
-    return this.storing ? this.ring.fill > FILL_MAX : this.ring.rows >= BATCH_ROWS;
+    if (!this.storing) return this.ring.rows >= BATCH_ROWS;
+    return this.ring.fill > FILL_MAX && Date.now() >= this.spillAtMs;
   }
 
   private nextBatch(): TelemetryBatch | undefined {
-    const aside = this.aside.shift();
-    if (aside) return aside;
+    const waiting = this.back.shift() ?? this.aside.shift();
+    if (waiting) return waiting;
     const runs = this.ring.take(BATCH_ROWS, BATCH_BYTES);
     return runs.length > 0 ? new RunBatch(randomUUID(), runs) : undefined;
   }
@@ -213,7 +224,7 @@ export class Lane {
 
   private async spillNext(): Promise<void> {
     const batch = this.nextBatch();
-    if (batch) await this.spill(batch, 'spill_failed');
+    if (batch) await this.spill(batch);
   }
 
   private async storeOrSpill(way: Way): Promise<void> {
@@ -226,9 +237,11 @@ export class Lane {
     }
     while (!way.isAbandoned) {
       const batch = way.left.shift();
-      if (!batch) return;
-      await this.spill(batch, 'spill_failed');
+      if (!batch) break;
+      await this.spill(batch);
     }
+    // Where the disk has refused some of it, the store is not asked again at once.
+    while (this.back.length > 0 && !this.ended && Date.now() < this.spillAtMs) await sleep(RETRY_MS);
   }
 
   /** Stores what is left, in halves where the store refuses it, and counts each as it goes; ends when the store does not answer well. */
@@ -270,14 +283,20 @@ export class Lane {
     }
   }
 
-  /** Puts the batch on the disk; what cannot be there is dropped. */
-  private async spill(batch: TelemetryBatch, otherwise: DropReason): Promise<void> {
+  /**
+   * Puts the batch on the disk. For what has no room there is none; what the disk does not take waits in memory, and is dropped only at
+   * the end.
+   */
+  private async spill(batch: TelemetryBatch): Promise<void> {
     try {
       await this.options.spill.append(batch, (dropped) => this.giveUp(dropped, 'spill_full'));
       this.count(batch, 'in_flight', 'spilled');
     } catch (error) {
       this.options.report(error, `spilling ${rowCount(batch)} rows for ${this.name}`);
-      this.count(batch, 'in_flight', error instanceof SpillFull ? 'spill_full' : otherwise);
+      if (error instanceof SpillFull) return this.count(batch, 'in_flight', 'spill_full');
+      if (this.ended) return this.count(batch, 'in_flight', 'shutdown');
+      this.spillAtMs = Date.now() + SPILL_AGAIN_MS;
+      this.back.push(batch);
     }
   }
 

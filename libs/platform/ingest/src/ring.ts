@@ -53,11 +53,9 @@ export class Ring {
     return Math.max(this.rowCount / this.limits.rowsMax, this.byteCount / this.limits.bytesMax);
   }
 
-  /** Takes the rows of a run, or answers that there is no room for all of them: as if each came by itself, and all were of one size. */
-  offer(run: RowRun): boolean {
-    const { tenantId, count = 1 } = run;
-    const bytes = bytesOfRow(run);
-    const alpha = ALPHA[run.priority];
+  /** Whether there is room for all rows of a run that takes so many bytes: as if each came by itself, and all were of one size. */
+  fits({ tenantId, priority, count = 1 }: Omit<RowRun, 'line'>, bytes: number): boolean {
+    const alpha = ALPHA[priority];
     const freeRows = this.limits.rowsMax - this.rowCount;
     const freeBytes = this.limits.bytesMax - this.byteCount;
     if (freeRows < count || freeBytes < bytes) return false;
@@ -65,7 +63,15 @@ export class Ring {
     // What its last row would find: those before it are in the queue, and no longer free.
     const before = { rows: count - 1, bytes: (bytes / count) * (count - 1) };
     if ((queue?.rows ?? 0) + before.rows >= alpha * (freeRows - before.rows)) return false;
-    if ((queue?.bytes ?? 0) + before.bytes >= alpha * (freeBytes - before.bytes)) return false;
+    return (queue?.bytes ?? 0) + before.bytes < alpha * (freeBytes - before.bytes);
+  }
+
+  /** Takes the rows of a run, or answers that there is no room for all of them. */
+  offer(run: RowRun): boolean {
+    const { tenantId, count = 1 } = run;
+    const bytes = bytesOfRow(run);
+    if (!this.fits(run, bytes)) return false;
+    const queue = this.queues.get(tenantId);
     this.rowCount += count;
     this.byteCount += bytes;
     if (!queue) {

@@ -115,6 +115,17 @@ export function decodeSegment(segment: Buffer): Segment {
   return { batches, lost, bytes };
 }
 
+/** The batches of a segment that are not events. What those are of is not read. */
+export function asideIn(segment: Buffer): TelemetryBatch[] {
+  const batches: TelemetryBatch[] = [];
+  let table: TelemetryTable | undefined;
+  for (let found = findRecord(segment, 0); found; found = findRecord(segment, found.end)) {
+    if (found.kind === CENSUS) table = (JSON.parse(found.body.toString()) as Census).table;
+    else if (table !== undefined && table !== 'tracked') batches.push(batchOf(found.body.toString()));
+  }
+  return batches;
+}
+
 /** How many events the batches hold, of each tenant. */
 export function rowsIn(batches: readonly TelemetryBatch[]): Map<string, number> {
   const rows = new Map<string, number>();

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
@@ -123,6 +123,60 @@ describe('A spill', () => {
     ]);
     expect(spill.bytes).toBeLessThanOrEqual(4 * frameBytes);
     expect((await readAll(spill)).batches.map(({ token }) => token.at(-1))).toEqual(['2', '3', '4', '5']);
+  });
+
+  it('keeps what was counted of minutes when the segment that holds it goes, summed up', async () => {
+    const counted = (events: number, outcome: string): TelemetryBatch => ({
+      table: 'ingest_minutes',
+      token: `minute ${events} ${outcome}`,
+      rows: [
+        {
+          tenantId: 'a',
+          priority: 'high',
+          line: JSON.stringify({
+            tenant_id: 'a',
+            at: '1',
+            process_id: 'p',
+            lane: '',
+            outcome,
+            reason: '',
+            events,
+          }),
+        },
+      ],
+    });
+    const batch = madeBatch('a', 10);
+    const frameBytes = encodeFrame(batch, 0).length;
+    const spill = new Spill({ directory, bytesMax: 6 * frameBytes, segmentBytes: frameBytes });
+    let dropped = 0;
+    const count = (rows: RowsByTenant): void => void (dropped += rows.get('a') ?? 0);
+    for (let minute = 1; minute <= 20; minute += 1) {
+      await spill.append(counted(minute, 'received'), count);
+      await spill.append(counted(1, 'dropped'), count);
+      await spill.append(batch, count);
+    }
+    expect(dropped).toBeGreaterThan(100);
+    const sums = { received: 0, dropped: 0 };
+    for (const { table, rows } of (await readAll(spill)).batches)
+      if (table === 'ingest_minutes')
+        for (const { line } of rows) {
+          const { outcome, events } = JSON.parse(line) as { outcome: keyof typeof sums; events: number };
+          sums[outcome] += events;
+        }
+    expect(sums).toEqual({ received: 210, dropped: 20 });
+  });
+
+  it('starts with a segment that the disk does not give, reports it, and reads the others', async () => {
+    const before = new Spill({ directory, ...ROOM, segmentBytes: 1 });
+    const batches = [madeBatch('a', 1), madeBatch('b', 1)];
+    for (const batch of batches) await before.append(batch, ignored);
+    mkdirSync(join(directory, '000000000000.spill'));
+    const reported: string[] = [];
+    const after = new Spill({ directory, ...ROOM, report: (_, doing) => reported.push(doing) });
+    expect(after.recover()).toEqual(rowsIn(batches));
+    expect(reported).toEqual(['reading the segment 000000000000.spill']);
+    expect((await readAll(after)).batches).toEqual(batches);
+    rmSync(join(directory, '000000000000.spill'), { recursive: true });
   });
 
   it('refuses a batch that is larger than all room, and keeps what it has', async () => {

@@ -1,7 +1,8 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, unlinkSync } from 'node:fs';
 import { type FileHandle, open, readFile, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { addRows, decodeSegment, encodeFrame, type RowsByTenant, rowsIn } from './spill-frame';
+import { mergedMinutes } from './minutes';
+import { addRows, asideIn, decodeSegment, encodeFrame, type RowsByTenant, rowsIn } from './spill-frame';
 import type { TelemetryBatch } from './telemetry-sink';
 
 /** There is no room for a batch, and nothing older that could go for it. */
@@ -16,6 +17,8 @@ export interface SpillOptions {
   readonly bytesMax: number;
   /** A segment that is as long is closed: what is dropped for want of room is one at a time. */
   readonly segmentBytes?: number;
+  /** Told of what of the disk does not do what it is to, and goes on. */
+  readonly report?: (error: unknown, doing: string) => void;
 }
 
 interface Segment {
@@ -66,31 +69,40 @@ export class Spill {
 
   /**
    * Finds what an earlier process has left, cuts off what it had not finished, and answers with how much that is: with what cannot be
-   * read, which whoever reads is told of.
+   * read, which whoever reads is told of. A file that the disk does not give is left where it is, for the next start.
    */
   recover(): RowsByTenant {
     const found = new Map<string, number>();
     const names = readdirSync(this.options.directory).filter((name) => NAME.test(name));
     for (const name of names.toSorted()) {
-      const path = join(this.options.directory, name);
       this.next = Number(name.slice(0, 12)) + 1;
-      const { batches, lost, bytes } = decodeSegment(readFileSync(path));
-      if (bytes < statSync(path).size) truncateSync(path, bytes);
-      if (bytes === 0) {
-        unlinkSync(path);
-        continue;
+      try {
+        addAll(found, this.recoverSegment(join(this.options.directory, name)));
+      } catch (error) {
+        this.options.report?.(error, `reading the segment ${name}`);
       }
-      const rows = new Map(lost);
-      addAll(rows, rowsIn(batches));
-      addAll(found, rows);
-      this.segments.push({ path, bytes, rows });
     }
     return found;
   }
 
+  private recoverSegment(path: string): RowsByTenant {
+    const { batches, lost, bytes } = decodeSegment(readFileSync(path));
+    const rows = new Map(lost);
+    addAll(rows, rowsIn(batches));
+    if (bytes > 0) this.segments.push({ path, bytes, rows });
+    try {
+      if (bytes === 0) unlinkSync(path);
+      else if (bytes < statSync(path).size) truncateSync(path, bytes);
+    } catch (error) {
+      // What is whole of it can be read all the same.
+      this.options.report?.(error, `cutting off what is torn of the segment ${path}`);
+    }
+    return rows;
+  }
+
   /**
    * Writes the batch behind all others and says what had to go for it. Rejects when the disk refuses or there is no room; the batch is
-   * then not there.
+   * then not there. What was counted of minutes does not go with the events that it tells of: it is written again, as one.
    */
   append(batch: TelemetryBatch, onDropped: (rows: RowsByTenant) => void): Promise<void> {
     return this.inTurn(() => this.write(batch, onDropped));
@@ -152,7 +164,7 @@ export class Spill {
   private async write(batch: TelemetryBatch, onDropped: (rows: RowsByTenant) => void): Promise<void> {
     const before = eventsIn(this.writing?.segment.rows);
     let frame = encodeFrame(batch, before);
-    await this.makeRoom(frame.length, onDropped);
+    const minutes = mergedMinutes(await this.makeRoom(frame.length, onDropped));
     const { segment, file } = await this.segmentFor();
     // The segment that it was to stand in had to go.
     if (eventsIn(segment.rows) !== before) frame = encodeFrame(batch, 0);
@@ -169,6 +181,11 @@ export class Spill {
     addRows(segment.rows, batch);
     // The frame is there and counts, even if the disk does not say that it is safe from a loss of power.
     if (segment.bytes >= this.segmentBytes) await this.endSegment().catch(() => undefined);
+    // The batch is there, whether or not this is.
+    if (minutes)
+      await this.write(minutes, onDropped).catch((error: unknown) =>
+        this.options.report?.(error, `spilling ${minutes.rows.length} counts of minutes again`),
+      );
   }
 
   private async endSegment(): Promise<void> {
@@ -182,15 +199,23 @@ export class Spill {
     }
   }
 
-  private async makeRoom(bytes: number, onDropped: (rows: RowsByTenant) => void): Promise<void> {
+  /** Answers what went that is no event. */
+  private async makeRoom(
+    bytes: number,
+    onDropped: (rows: RowsByTenant) => void,
+  ): Promise<readonly TelemetryBatch[]> {
+    const aside: TelemetryBatch[] = [];
     if (bytes > this.options.bytesMax) throw new SpillFull();
     while (this.bytes + bytes > this.options.bytesMax) {
       const oldest = this.segments.find((segment) => segment !== this.reading);
       if (!oldest) throw new SpillFull();
       if (this.writing?.segment === oldest) await this.endSegment();
+      const gone = oldest.left ?? asideIn(await readFile(oldest.path).catch(() => Buffer.alloc(0)));
       await this.remove(oldest);
       onDropped(oldest.left ? rowsIn(oldest.left) : oldest.rows);
+      aside.push(...gone.filter(({ table }) => table !== 'tracked'));
     }
+    return aside;
   }
 
   private async remove(segment: Segment): Promise<void> {

@@ -82,6 +82,20 @@ describe('SagaRunner', () => {
     expect(stage.reports.splice(0)).toHaveLength(1);
   });
 
+  it('ends under the definition that it began under: a process that does not have that leaves it alone', async () => {
+    const [runner, tenantId] = [stage.runner(), newId()];
+    // Without a lane: nobody has taken it up.
+    const id = await stage.begin(stage.runner(0), tenantId, trip, { other: newId() });
+    const change = (hash: string): Promise<unknown> =>
+      stage.database.admin('update sagas.sagas set hash = $2 where id = $1', [id, hash]);
+    await change('of another release');
+    expect(await runner.runDue()).toBe(0);
+    expect(await stage.find(id)).toMatchObject({ state: 'running', place: 0 });
+    await change(trip.hash);
+    expect(await runner.runDue()).toBe(1);
+    await stage.until(id, 'completed');
+  });
+
   it('is whole or undone, once, whatever happens to the process at whichever transaction', async () => {
     const ends = { completed: 0, compensated: 0, none: 0, needs_operator: 0 };
     const cases = await drillSaga({

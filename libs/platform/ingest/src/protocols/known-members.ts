@@ -99,6 +99,8 @@ export function readKnownMembers(
 
 class Reader {
   private readonly lengthMax: number;
+  /** Of the lists of events, whose events are measured one by one. */
+  private listLength = 0;
 
   constructor(
     private readonly text: string,
@@ -110,8 +112,11 @@ class Reader {
 
   read(): KnownMembers {
     const { codes } = this;
-    const members = this.object(spaceEnd(codes, 0), true);
+    const start = spaceEnd(codes, 0);
+    const members = this.object(start, true);
     if (spaceEnd(codes, members.endsAt) < codes.length) throw UNUSUAL;
+    // Without a list it is an event itself.
+    if (members.endsAt - start - this.listLength > this.lengthMax) throw UNUSUAL;
     return members;
   }
 
@@ -127,6 +132,7 @@ class Reader {
       const valueAt = spaceEnd(codes, colonEnd(codes, nameEnd + 1));
       if (name === LIST && hasList && codes[valueAt] === OPEN_LIST) {
         at = this.list(members, valueAt);
+        this.listLength += at - valueAt;
       } else {
         at = valueEnd(codes, valueAt, LEVELS_MAX);
         if (name !== undefined) (members as Known)[name] = this.value(valueAt, at);

@@ -86,7 +86,7 @@ function logOf(
   const copies = seen.get(digest) ?? 0;
   seen.set(digest, copies + 1);
   const attributes = attributesOf(record['attributes']);
-  const severity = Number(record['severityNumber'] ?? 0);
+  const severity = severityOf(record['severityNumber']);
   const madeAtMs = millisecondsOf(record['timeUnixNano']) || millisecondsOf(record['observedTimeUnixNano']);
   return {
     kind: 'log',
@@ -121,7 +121,21 @@ function millisecondsOf(nanoseconds: unknown): number {
 }
 
 function attributesOf(list: unknown, depth = 0): JsonObject {
-  return Object.fromEntries(objectsIn(list).map(({ key, value }) => [String(key), valueOf(value, depth)]));
+  return Object.fromEntries(
+    objectsIn(list).map(({ key, value }) => {
+      if (typeof key !== 'string')
+        throw new EventRefused('invalid', 'The key of an attribute has to be a string.');
+      return [key, valueOf(value, depth)];
+    }),
+  );
+}
+
+/** A number; enumerations may also be written by name (Protocol Buffers, JSON), which says nothing of how grave it is. */
+function severityOf(value: unknown): number {
+  if (value === undefined || value === null) return 0;
+  if (typeof value !== 'number' && typeof value !== 'string')
+    throw new EventRefused('invalid', 'severityNumber has to be a number.');
+  return Number(value) || 0;
 }
 
 /** An AnyValue as JSON writes it without the names of its types. */
