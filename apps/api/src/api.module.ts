@@ -9,7 +9,7 @@ import type { UserActivity } from '@holdfast/ingest';
 import type { QueueDashboardOptions } from '@holdfast/jobs';
 import { LedgerModule } from '@holdfast/ledger';
 import { ActivityModule, TelemetryModule, WriteKeysModule, type WriteKeysOptions } from '@holdfast/telemetry';
-import { type Limits, ResilienceModule } from '@holdfast/resilience';
+import { type Limits, LimitsModule } from '@holdfast/limits';
 import type { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TenantsModule } from '@holdfast/tenants';
 import { WebhooksModule, type WebhookSettings } from '@holdfast/webhooks';
@@ -60,7 +60,7 @@ export class ApiModule {
         MessagesModule.forRoot(tenants),
         IdentityModule.forRoot(grants, operatorKeys, issuers),
         // Behind identity: its guard has to know who calls.
-        ...(limits ? [ResilienceModule.forRoot(limits)] : []),
+        ...(limits ? [LimitsModule.forRoot(limits)] : []),
         TenantsModule.forRoot(ops, isSignUpEnabled),
         LedgerModule,
         AuditModule,

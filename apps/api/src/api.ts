@@ -7,7 +7,7 @@ import { listGroupNames } from '@holdfast/events';
 import { closeHttpApplication, createHttpApplication } from '@holdfast/http';
 import { UserActivity, WriteKeySigner } from '@holdfast/ingest';
 import { Health, type Logger, type MetricsServer, startMetricsServer } from '@holdfast/observability';
-import { Limits } from '@holdfast/resilience';
+import { Limits } from '@holdfast/limits';
 import { formatFindings, Grants, holesIn, runDoctor, TenantDatabase } from '@holdfast/tenancy';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { openVault } from '@holdfast/vault';

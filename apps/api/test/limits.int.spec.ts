@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Limits, type Quota } from '@holdfast/resilience';
+import { Limits, type Quota } from '@holdfast/limits';
 import { freePort, hasRedisServer, startRedis, stopRedis } from '@holdfast/testing';
 import { type Answer, TestApi } from './test-api';
 

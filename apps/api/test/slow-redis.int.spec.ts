@@ -2,7 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Limits } from '@holdfast/resilience';
+import { Limits } from '@holdfast/limits';
 import { freePort, hasRedisServer, startRedis, stopRedis } from '@holdfast/testing';
 import { TestApi } from './test-api';
 

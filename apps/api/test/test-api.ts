@@ -6,7 +6,7 @@ import { createHttpApplication } from '@holdfast/http';
 import type { TrustedIssuer } from '@holdfast/identity';
 import { UserActivity } from '@holdfast/ingest';
 import { createLogger, Health } from '@holdfast/observability';
-import { Limits, type LimitsOptions } from '@holdfast/resilience';
+import { Limits, type LimitsOptions } from '@holdfast/limits';
 import { Grants } from '@holdfast/tenancy';
 import { TestClickHouse, TestDatabase } from '@holdfast/testing';
 import type { Vault } from '@holdfast/vault';

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { type Caller, idSchema } from '@holdfast/kernel';
 import { type Idempotency, pageOf, type Page } from '@holdfast/cqrs';
 import { ApiIdempotencyKey, CallerOf, IdempotencyKey, Needs } from '@holdfast/http';
-import { Costs } from '@holdfast/resilience';
+import { Costs } from '@holdfast/limits';
 import {
   Body,
   Controller,

@@ -1,6 +1,6 @@
 import { type Caller, encodeJson } from '@holdfast/kernel';
 import { CallerOf, Needs } from '@holdfast/http';
-import { givePermitBack } from '@holdfast/resilience';
+import { givePermitBack } from '@holdfast/limits';
 import { Controller, Get, Header, Headers, Query, Res } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';

@@ -1,6 +1,6 @@
 import type { Caller } from '@holdfast/kernel';
 import { CallerOf, Needs } from '@holdfast/http';
-import { givePermitBack } from '@holdfast/resilience';
+import { givePermitBack } from '@holdfast/limits';
 import { Controller, Get, Header, Headers, Query, Res, StreamableFile } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
 import { ApiHeader, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';

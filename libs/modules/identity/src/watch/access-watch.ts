@@ -1,5 +1,5 @@
 import type { Refusal } from '@holdfast/http';
-import { addressKey } from '@holdfast/resilience';
+import { addressKey } from '@holdfast/limits';
 import { Injectable, type OnModuleInit } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import type { FastifyInstance, FastifyRequest } from 'fastify';

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { type Caller, idSchema } from '@holdfast/kernel';
 import { type Idempotency, pageOf, type Page } from '@holdfast/cqrs';
-import { Costs } from '@holdfast/resilience';
+import { Costs } from '@holdfast/limits';
 import { ApiIdempotencyKey, CallerOf, IdempotencyKey, Needs } from '@holdfast/http';
 import { Controller, Get, HttpCode, Param, Post, Query, Req, Res, StreamableFile } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';

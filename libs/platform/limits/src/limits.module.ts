@@ -7,10 +7,10 @@ import { LimitsGuard } from './limits.guard';
 
 /** Limits for every route. Imported behind the module that authenticates: guards run in the order of the imports. */
 @Module({})
-export class ResilienceModule {
+export class LimitsModule {
   static forRoot(limits: Limits): DynamicModule {
     return {
-      module: ResilienceModule,
+      module: LimitsModule,
       providers: [
         { provide: Limits, useValue: limits },
         { provide: APP_GUARD, useClass: LimitsGuard },

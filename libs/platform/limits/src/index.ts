@@ -3,4 +3,4 @@ export { Costs } from './costs';
 export { givePermitBack } from './limit-requests';
 export { Limits, type LimitsOptions, type Quota } from './limits';
 export { ConcurrencyExceeded, RateExceeded } from './limits.errors';
-export { ResilienceModule } from './resilience.module';
+export { LimitsModule } from './limits.module';
