@@ -8,6 +8,7 @@ import { closeHttpApplication, createHttpApplication } from '@holdfast/http';
 import { UserActivity, WriteKeySigner } from '@holdfast/ingest';
 import { Health, type Logger, type MetricsServer, startMetricsServer } from '@holdfast/observability';
 import { Limits } from '@holdfast/limits';
+import { listPolicyStates } from '@holdfast/resilience';
 import { formatFindings, Grants, holesIn, runDoctor, TenantDatabase } from '@holdfast/tenancy';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { openVault } from '@holdfast/vault';
@@ -49,6 +50,7 @@ export async function startApi(config: ApiConfig, resources: ApiResources): Prom
   const pools = openPools(config, resources.logger);
   const grants = new Grants(pools.auth);
   const health = new Health();
+  health.show('policies', listPolicyStates);
   const limits = openLimits(config, resources.logger);
   const receipts = openReceipts(config, pools.auth, resources.logger);
   const activity = openActivity(config, resources.logger);

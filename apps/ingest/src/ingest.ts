@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import type { IngestConfig } from '@holdfast/config';
 import { BODY_BYTES_MAX } from '@holdfast/ingest';
 import { answerHealth, Health, healthPaths, type Logger } from '@holdfast/observability';
+import { listPolicyStates } from '@holdfast/resilience';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { Bodies } from './bodies';
 import { boundConnections } from './connections';
@@ -37,6 +38,7 @@ export async function startIngest(
   requestTimeoutMs = REQUEST_TIMEOUT_MS,
 ): Promise<RunningIngest> {
   const health = new Health();
+  health.show('policies', listPolicyStates);
   const fastify = Fastify({
     requestTimeout: requestTimeoutMs,
     forceCloseConnections: 'idle',

@@ -1,8 +1,10 @@
 import { configOrExit, describeConfig } from '@holdfast/config';
 import { createLogger, runProcess, startMetricsServer } from '@holdfast/observability';
+import { configurePolicies } from '@holdfast/resilience';
 import { startIngest } from './ingest';
 
 const config = configOrExit('ingest');
+configurePolicies(config.policies);
 const logger = createLogger({ app: 'ingest', level: config.logLevel });
 
 /** The ingest process: configuration, then the server, until a signal asks it to stop. */

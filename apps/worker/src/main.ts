@@ -1,9 +1,11 @@
 import { configOrExit, describeConfig } from '@holdfast/config';
 import { TelemetryStore } from '@holdfast/clickhouse';
 import { createLogger, runProcess } from '@holdfast/observability';
+import { configurePolicies } from '@holdfast/resilience';
 import { startWorker } from './worker';
 
 const config = configOrExit('worker');
+configurePolicies(config.policies);
 const logger = createLogger({ app: 'worker', level: config.logLevel });
 
 /** The worker process: configuration, then sequencer and consumers, until a signal asks it to stop. */

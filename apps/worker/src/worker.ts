@@ -14,6 +14,7 @@ import {
 import { checkQueueBackend, QueueBackendAway, type QueueBackend } from '@holdfast/jobs';
 import { HoldSweeper, LedgerControls } from '@holdfast/ledger';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
+import { listPolicyStates } from '@holdfast/resilience';
 import { SagaRunner } from '@holdfast/sagas';
 import { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TaskRunner } from '@holdfast/tasks';
@@ -67,6 +68,7 @@ export async function startWorker(config: WorkerConfig, resources: WorkerResourc
   const pools = openPools(config, logger);
   const grants = new Grants(pools.auth);
   const health = new Health();
+  health.show('policies', listPolicyStates);
   const kafka = openKafka(config);
   const backend = queueBackend(config);
   try {

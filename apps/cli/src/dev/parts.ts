@@ -3,6 +3,7 @@ import { type Configs, developmentUrl, environmentWith, readConfig, version } fr
 import { TelemetryStore } from '@holdfast/clickhouse';
 import { WriteKeySigner } from '@holdfast/ingest';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
+import { configurePolicies, listPolicyStates } from '@holdfast/resilience';
 import { startApi } from '../../../api/src/api';
 import { startIngest } from '../../../ingest/src/ingest';
 import { startWorker } from '../../../worker/src/worker';
@@ -48,6 +49,8 @@ const THIS_MACHINE = '127.0.0.0/8,::1/128';
 export async function startParts(options: PartsOptions): Promise<Omit<DevFile, 'tenants'>> {
   const { undo, logger, stop } = options;
   const environment = environmentOf(options);
+  const apiConfig = readConfig('api', environment);
+  configurePolicies(apiConfig.policies);
   const telemetry = new TelemetryStore({ url: options.clickhouseUrl });
   undo.defer(() => telemetry.close());
   await telemetry.migrate();
@@ -61,7 +64,6 @@ export async function startParts(options: PartsOptions): Promise<Omit<DevFile, '
   // Ingest starts behind the API, which it asks for the list of keys, and stops behind it: the API sends to the last.
   const behindApi = undo.use(new AsyncDisposableStack());
   stop.throwIfAborted();
-  const apiConfig = readConfig('api', environment);
   const api = await startApi(apiConfig, {
     logger,
     telemetry,
@@ -89,6 +91,7 @@ export async function startParts(options: PartsOptions): Promise<Omit<DevFile, '
 /** Beside the metrics, health is that of all parts together. Each also answers for itself on its own port. */
 function healthOf(parts: Readonly<Record<string, Health>>): Health {
   const health = new Health();
+  health.show('policies', listPolicyStates);
   for (const [name, part] of Object.entries(parts)) {
     health.check(name, async () => {
       const { status } = await part.ready();

@@ -7,7 +7,8 @@ import {
   createClient,
 } from '@clickhouse/client';
 import type { TelemetryTable } from '@holdfast/ingest';
-import { guarded, type Operation } from './telemetry-outcome';
+import { Policy } from '@holdfast/resilience';
+import { guarded, isOutage, type Operation } from './telemetry-outcome';
 import type { TelemetryMigration } from './telemetry-migration';
 import { APPLIED_VERSIONS, TELEMETRY_MIGRATIONS, VERSIONS_TABLE } from './telemetry-schema.sql';
 
@@ -61,9 +62,12 @@ const once = (token: string): ClickHouseSettings => ({
 export class TelemetryClient {
   private readonly client: ClickHouseClient;
   private migrated: Promise<unknown> | undefined;
+  private readonly statements: Policy;
 
   constructor(endpoint: ClickHouseEndpoint, connectionsMax: number, deadlineMs = WRITE_DEADLINE_MS) {
     // Failures reach the caller, who logs them; the client's own log would print them a second time.
+    const settings = { deadlineMs, attemptMs: deadlineMs };
+    this.statements = new Policy('clickhouse_statements', { isFailure: isOutage, settings });
     const log = { level: ClickHouseLogLevel.OFF };
     this.client = createClient({
       ...endpoint,
@@ -91,7 +95,9 @@ export class TelemetryClient {
   /** The rows of a statement about what was written. */
   async look<Row>(operation: Operation, query: string, options: StatementOptions = {}): Promise<Row[]> {
     await this.prepare();
-    return guarded(operation, () => this.select<Row>(query, options));
+    return this.guarded(operation, options.signal, (signal) =>
+      this.select<Row>(query, { ...options, signal }),
+    );
   }
 
   /** A statement without an answer. */
@@ -101,12 +107,12 @@ export class TelemetryClient {
     { parameters = {}, settings = {}, signal }: StatementOptions = {},
   ): Promise<void> {
     await this.prepare();
-    await guarded(operation, () =>
+    await this.guarded(operation, signal, (ended) =>
       this.client.command({
         query,
         query_params: parameters,
         clickhouse_settings: settings,
-        ...(signal && { abort_signal: signal }),
+        abort_signal: ended,
       }),
     );
   }
@@ -117,12 +123,13 @@ export class TelemetryClient {
    */
   async insert(table: string, rows: readonly object[], token: string): Promise<void> {
     await this.prepare();
-    await guarded('insert', () =>
+    await this.guarded('insert', undefined, (signal) =>
       this.client.insert({
         table,
         values: rows,
         format: 'JSONEachRow',
         clickhouse_settings: once(token),
+        abort_signal: signal,
       }),
     );
   }
@@ -130,12 +137,12 @@ export class TelemetryClient {
   /** The same for lines, which go to the server as they are. */
   async insertLines(what: Lines, lines: Buffer, token: string, signal: AbortSignal): Promise<void> {
     await this.prepare();
-    await guarded('insert', async () => {
+    await this.guarded('insert', signal, async (ended) => {
       const answer = await this.client.exec({
         query: INSERT_LINES[what],
         values: Readable.from([lines], { objectMode: false }),
         clickhouse_settings: { ...LINES_SETTINGS, ...once(token) },
-        abort_signal: signal,
+        abort_signal: ended,
       });
       // There is nothing in it, and a connection with an answer on it is not used again.
       for await (const _chunk of answer.stream);
@@ -144,7 +151,7 @@ export class TelemetryClient {
 
   /** Applies what is missing of the schema and answers with the names. Safe to run in several processes at once. */
   async migrate(): Promise<readonly string[]> {
-    return guarded('migrate', async () => {
+    return this.guarded('migrate', undefined, async () => {
       for (const query of VERSIONS_TABLE) await this.client.command({ query });
       const rows = await this.select<{ version: number }>(APPLIED_VERSIONS);
       const applied = new Set(rows.map(({ version }) => version));
@@ -161,6 +168,15 @@ export class TelemetryClient {
 
   close(): Promise<void> {
     return this.client.close();
+  }
+
+  /** Whatever is not a read: each has its own way to try again, so that nothing is refused here because of what failed before. */
+  private guarded<T>(
+    operation: Operation,
+    signal: AbortSignal | undefined,
+    work: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T> {
+    return guarded(operation, () => this.statements.run(work, { signal }));
   }
 
   private async prepare(): Promise<void> {

@@ -1,15 +1,5 @@
-import {
-  bulkhead,
-  circuitBreaker,
-  CircuitState,
-  ConsecutiveBreaker,
-  handleWhen,
-  type IPolicy,
-  timeout,
-  TimeoutStrategy,
-  wrap,
-} from 'cockatiel';
-import { gauge } from '@holdfast/observability';
+import { POLICIES } from '@holdfast/config';
+import { Policy } from '@holdfast/resilience';
 import { EMPTY_VALUES, ERASE_SAMPLES, ERASE_USERS, MARK_AGAIN, MARK_HOURS_OF_USERS } from './erasure.sql';
 import { type ClickHouseEndpoint, TelemetryClient } from './telemetry-client';
 import { limitOf } from './query-too-large';
@@ -28,19 +18,8 @@ export interface TelemetryStatement<Row> {
   readonly row?: Row;
 }
 
-const circuitOpen = gauge({
-  name: 'holdfast_telemetry_circuit_open',
-  help: 'Whether reads of the telemetry store are refused without asking it (1) or sent (0).',
-});
-
-/** A read answers within this or not at all: people wait for it. */
-const READ_DEADLINE_MS = 5_000;
-/** Reads in flight, and waiting, per process: a slow store does not collect the memory of all who ask. */
-const READS_MAX = 20;
-const READS_WAITING_MAX = 100;
-/** After five failures in a row nobody is sent for 2 s, then one read tries whether the store is back. */
-const FAILURES_MAX = 5;
-const OPEN_MS = 2_000;
+/** Connections: as many as reads are at work at a time, unless the policy is told otherwise, and two for whatever else there is. */
+const CONNECTIONS_MAX = POLICIES.clickhouse_reads.atOnceMax + 2;
 
 /**
  * What one read may take, so that no tenant's question is at the cost of all others: ten times the rows of a large tenant, a part of a
@@ -74,27 +53,22 @@ const LOOSE_READ_SETTINGS = { ...READ_SETTINGS, use_skip_indexes_if_final_exact_
  */
 export class TelemetryStore {
   private readonly client: TelemetryClient;
-  private readonly breaker = circuitBreaker(
-    handleWhen((error) => !limitOf(error) && isOutage(error)),
-    {
-      halfOpenAfter: OPEN_MS,
-      breaker: new ConsecutiveBreaker(FAILURES_MAX),
-    },
-  );
-  private readonly reads: IPolicy;
+  private readonly reads: Policy;
 
-  /** `readDeadlineMs` is how long a read may take before it is refused. */
-  constructor(endpoint: ClickHouseEndpoint, readDeadlineMs = READ_DEADLINE_MS) {
-    this.breaker.onStateChange(() => circuitOpen.set(this.isOpenForReads ? 0 : 1));
-    const deadline = timeout(readDeadlineMs, TimeoutStrategy.Aggressive);
-    // The outer deadline counts the time spent waiting for a place; the inner one lets the breaker see who ran out of it.
-    this.reads = wrap(deadline, bulkhead(READS_MAX, READS_WAITING_MAX), this.breaker, deadline);
-    this.client = new TelemetryClient(endpoint, READS_MAX + 2);
+  /** `readDeadlineMs` is how long a read may take before it is refused, where that is not what is configured. */
+  constructor(endpoint: ClickHouseEndpoint, readDeadlineMs?: number) {
+    this.reads = new Policy('clickhouse_reads', {
+      isFailure: (error) => !limitOf(error) && isOutage(error),
+      ...(readDeadlineMs !== undefined && {
+        settings: { deadlineMs: readDeadlineMs, attemptMs: readDeadlineMs },
+      }),
+    });
+    this.client = new TelemetryClient(endpoint, CONNECTIONS_MAX);
   }
 
   /** Whether reads are being sent at all, for `/readyz?verbose`. */
   get isOpenForReads(): boolean {
-    return this.breaker.state !== CircuitState.Open;
+    return !this.reads.isOpen;
   }
 
   /** The rows of a statement over the views of one tenant. Throws TelemetryUnavailable, and QueryTooLarge when it hit a limit. */
@@ -105,7 +79,7 @@ export class TelemetryStore {
   ): Promise<Row[]> {
     const bound = { ...parameters, tenant_id: tenantId };
     return guarded('read', () =>
-      this.reads.execute(({ signal }) =>
+      this.reads.run((signal) =>
         this.client.select<Row>(statement.text, {
           parameters: bound,
           settings: statement.isLoose ? LOOSE_READ_SETTINGS : READ_SETTINGS,

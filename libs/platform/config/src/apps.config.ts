@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { auditLog, auditWitnesses } from './audit-log';
 import { ingestion, ingestUrl, writeKeyPrivate } from './ingest';
 import { kafka } from './kafka';
+import { policies } from './policies';
 import {
   addressRequestsPerSecond,
   auditLogName,
@@ -35,7 +36,7 @@ import {
   webhookNetworks,
 } from './variables';
 
-const everyProcess = { nodeEnv, logLevel, host, metricsPort, otlpEndpoint };
+const everyProcess = { nodeEnv, logLevel, host, metricsPort, otlpEndpoint, policies };
 
 /** A URL that one app insists on and another does without. The notes are lost by `optional` and attached again. */
 function optional<Schema extends z.ZodType>(schema: Schema): z.ZodOptional<Schema> {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type PlanName, PLANS } from '@holdfast/kernel';
 import { counter, gauge, type Logger } from '@holdfast/observability';
+import { Policy } from '@holdfast/resilience';
 import { LRUCache } from 'lru-cache';
 import { type KeyListContents, readKeyList } from './key-list-text';
 import { fingerprintOf, type WriteKeyHolder, type WriteKeyVerifier } from './write-key';
@@ -36,7 +37,6 @@ gauge({
 
 /** A revoked key is refused everywhere within a minute: three polls may fail. */
 const POLL_MS = 15_000;
-const REQUEST_TIMEOUT_MS = 10_000;
 /** Over a million keys and tenants; what is longer is no list of ours. */
 const LENGTH_MAX = 32 * 1024 * 1024;
 /** One that says it is from later than this would keep all others out until then: its clock, or ours, is wrong. */
@@ -79,6 +79,7 @@ export class KeyList {
   private lastResult: PollResult = 'unchanged';
   private asking: Promise<void> | undefined;
   private readonly stopped = new AbortController();
+  private readonly policy = new Policy('key_list');
 
   /** Reads the list that an earlier process has left. */
   constructor(private readonly options: KeyListOptions) {
@@ -151,17 +152,16 @@ export class KeyList {
     this.lastResult = result;
   }
 
-  private async ask(): Promise<PollResult> {
-    const response = await fetch(new URL('/v1/telemetry/key-list', this.options.apiUrl), {
-      headers: this.etag === undefined ? {} : { 'if-none-match': this.etag },
-      redirect: 'error',
-      signal: AbortSignal.any([this.stopped.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]),
-    });
+  private ask(): Promise<PollResult> {
+    const url = new URL('/v1/telemetry/key-list', this.options.apiUrl);
+    const headers = this.etag === undefined ? {} : { 'if-none-match': this.etag };
+    const { signal } = this.stopped;
+    return this.policy.fetch(url, { headers }, (response) => this.take(response), { signal });
+  }
+
+  private async take(response: Response): Promise<PollResult> {
     if (response.status === 304 && this.etag !== undefined) return 'unchanged';
-    if (response.status !== 200) {
-      await response.body?.cancel();
-      return 'unreachable';
-    }
+    if (response.status !== 200) return 'unreachable';
     const text = await textOf(response);
     const contents = readKeyList(this.options.verifier, text);
     if (!contents) return 'forged';

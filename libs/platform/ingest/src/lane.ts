@@ -1,12 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import {
-  circuitBreaker,
-  CircuitState,
-  ConsecutiveBreaker,
-  handleWhen,
-  isBrokenCircuitError,
-} from 'cockatiel';
+import { DependencyAway, Policy } from '@holdfast/resilience';
 import { Accounting, type Amount } from './accounting';
 import { Ring, type RingLimits } from './ring';
 import { RunBatch } from './run-batch';
@@ -55,9 +49,6 @@ const FILL_MAX = 0.5;
 const HALVINGS_MAX = 64;
 const ATTEMPTS_MAX = 3;
 const RETRY_MS = 100;
-/** After so many failures in a row nothing is sent for a while, and what comes is spilled at once. */
-const FAILURES_MAX = 5;
-const OPEN_MS = 2_000;
 /** Waits before the spilled are tried again grow up to this, each a random part of it (full jitter). */
 const REPLAY_MS = 500;
 const REPLAY_MAX_MS = 30_000;
@@ -75,7 +66,10 @@ const ASIDE_MAX = 64;
 export class Lane {
   readonly accounting = new Accounting();
   private readonly ring: Ring;
-  private readonly breaker;
+  /** While its circuit is open, what comes is spilled at once. */
+  private readonly batches = new Policy('telemetry_batches', {
+    isFailure: (error) => !(error instanceof BatchRefusedBySink),
+  });
   private readonly aside: TelemetryBatch[] = [];
   /** Batches that neither the store nor the disk would take. */
   private readonly back: TelemetryBatch[] = [];
@@ -91,10 +85,6 @@ export class Lane {
 
   constructor(private readonly options: LaneOptions) {
     this.ring = new Ring(options.ring);
-    this.breaker = circuitBreaker(
-      handleWhen((error) => !(error instanceof BatchRefusedBySink)),
-      { halfOpenAfter: OPEN_MS, breaker: new ConsecutiveBreaker(FAILURES_MAX) },
-    );
   }
 
   get name(): string {
@@ -106,7 +96,7 @@ export class Lane {
   }
 
   get isOpen(): boolean {
-    return this.breaker.state === CircuitState.Open;
+    return this.batches.isOpen;
   }
 
   get spillBytesMax(): number {
@@ -273,11 +263,11 @@ export class Lane {
 
   private async attempt(batch: TelemetryBatch): Promise<'stored' | 'refused' | 'away'> {
     try {
-      await this.breaker.execute(() => this.options.sink.store(batch));
+      await this.batches.run(() => this.options.sink.store(batch));
       return 'stored';
     } catch (error) {
       const isRefused = error instanceof BatchRefusedBySink;
-      if (!isBrokenCircuitError(error))
+      if (!(error instanceof DependencyAway && error.reason === 'circuit_open'))
         this.options.report(error, `storing ${rowCount(batch)} rows in ${this.name}`);
       return isRefused ? 'refused' : 'away';
     }

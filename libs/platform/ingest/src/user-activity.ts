@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Caller, deterministicId, fullJitterMs, newId } from '@holdfast/kernel';
 import { counter, type Logger } from '@holdfast/observability';
+import { Policy } from '@holdfast/resilience';
 import { LRUCache } from 'lru-cache';
 import { Ring } from './ring';
 import type { TelemetryRow } from './telemetry-sink';
@@ -36,7 +37,6 @@ const BATCH_ROWS = 500;
 /** Batches of different tenants on their way at a time. */
 const SENDERS = 4;
 const COLLECT_MS = 1_000;
-const TIMEOUT_MS = 5_000;
 /** Half a minute together: longer than ingest takes to start again. */
 const ATTEMPTS_MAX = 12;
 const RETRY_MS = 250;
@@ -66,6 +66,7 @@ export class UserActivity {
   private readonly cut = new AbortController();
   private sending: Promise<void> | undefined;
   private isUnreachable = false;
+  private readonly policy = new Policy('activity');
 
   /** Without a destination nothing is recorded. */
   constructor(private readonly destination?: ActivityDestination) {}
@@ -129,7 +130,7 @@ export class UserActivity {
   ): Promise<Result> {
     const key = this.keyOf(destination.signer, tenantId);
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-      const status = await statusOf(destination.url, key, rows, this.cut.signal);
+      const status = await this.statusOf(destination.url, key, rows);
       const isAnswered = status >= 200 && status < 500;
       this.noteReachable(destination, isAnswered);
       if (isAnswered) return this.answered(destination, status);
@@ -137,6 +138,27 @@ export class UserActivity {
       await this.pause(fullJitterMs(attempt, RETRY_MS, RETRY_MAX_MS));
     }
     return 'unreachable';
+  }
+
+  /** What ingest answers to the batch; 0 when it does not. */
+  private async statusOf(url: string, key: string, rows: readonly TelemetryRow[]): Promise<number> {
+    const sentAt = JSON.stringify(new Date().toISOString());
+    const init = {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Basic ${Buffer.from(`${key}:`).toString('base64')}`,
+      },
+      body: `{"batch":[${rows.map((row) => row.line).join(',')}],"sentAt":${sentAt}}`,
+    };
+    const { signal } = this.cut;
+    try {
+      return await this.policy.fetch(new URL('/v1/batch', url), init, async ({ status }) => status, {
+        signal,
+      });
+    } catch {
+      return 0;
+    }
   }
 
   private answered(destination: ActivityDestination, status: number): Result {
@@ -215,31 +237,5 @@ function lineOf(
     });
   } catch {
     return undefined;
-  }
-}
-
-/** What ingest answers to the batch; 0 when it does not. */
-async function statusOf(
-  url: string,
-  key: string,
-  rows: readonly TelemetryRow[],
-  cut: AbortSignal,
-): Promise<number> {
-  const sentAt = JSON.stringify(new Date().toISOString());
-  try {
-    const response = await fetch(new URL('/v1/batch', url), {
-      method: 'POST',
-      headers: {
-        'content-type': 'application/json',
-        authorization: `Basic ${Buffer.from(`${key}:`).toString('base64')}`,
-      },
-      body: `{"batch":[${rows.map((row) => row.line).join(',')}],"sentAt":${sentAt}}`,
-      redirect: 'error',
-      signal: AbortSignal.any([cut, AbortSignal.timeout(TIMEOUT_MS)]),
-    });
-    await response.body?.cancel();
-    return response.status;
-  } catch {
-    return 0;
   }
 }

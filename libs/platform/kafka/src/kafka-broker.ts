@@ -1,3 +1,5 @@
+import { Deadline } from '@holdfast/kernel';
+import { Policy } from '@holdfast/resilience';
 import { type Broker, BrokerAway, type BrokerBatch } from './broker';
 import { brokerErrorOf, isReplaced } from './kafka-errors';
 import type { KafkaOptions } from './kafka-clients';
@@ -5,8 +7,6 @@ import { foundTotal, sessionsTotal } from './kafka-metrics';
 import { KafkaSession } from './kafka-session';
 import { Topics } from './topics';
 
-/** Under the 8 s that a delivery has: what is given up here ends its connections, and is not left to go on. */
-const PRODUCE_TIMEOUT_MS = 7_000;
 const PING_TIMEOUT_MS = 2_000;
 
 /** What was given up may still be going on: whatever it opens then is closed. */
@@ -23,6 +23,7 @@ interface Attempt {
 export class KafkaBroker implements Broker {
   private readonly topics: Topics;
   private session: KafkaSession | undefined;
+  private readonly policy = new Policy('kafka');
 
   /** `name`: of the sender; of all that use it, only the one who took it last can send. */
   constructor(
@@ -44,9 +45,12 @@ export class KafkaBroker implements Broker {
   }
 
   async ping(): Promise<void> {
-    await withDeadline(this.topics.ping(), PING_TIMEOUT_MS, 'asking for metadata').catch((error: unknown) => {
-      throw brokerErrorOf(error, 'asking for metadata');
-    });
+    const deadline = Deadline.in(PING_TIMEOUT_MS);
+    await this.policy
+      .run(() => this.topics.ping(), { deadline })
+      .catch((error: unknown) => {
+        throw brokerErrorOf(error, 'asking for metadata');
+      });
   }
 
   close(): Promise<void> {
@@ -58,7 +62,7 @@ export class KafkaBroker implements Broker {
   private async attempt<T>(work: (attempt: Attempt) => Promise<T>, doing: string): Promise<T> {
     const attempt = { isOver: false };
     try {
-      return await withDeadline(work(attempt), PRODUCE_TIMEOUT_MS, doing);
+      return await this.policy.run(() => work(attempt));
     } catch (error) {
       attempt.isOver = true;
       this.endSession();
@@ -97,20 +101,5 @@ export class KafkaBroker implements Broker {
     this.session?.destroy();
     this.session = undefined;
     this.topics.forget();
-  }
-}
-
-async function withDeadline<T>(work: Promise<T>, timeoutMs: number, doing: string): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_resolve, reject) => {
-    timer = setTimeout(
-      () => reject(new BrokerAway(`${doing}: not finished after ${timeoutMs} ms`)),
-      timeoutMs,
-    );
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -9,7 +9,7 @@ export type HealthPath = (typeof healthPaths)[number];
 /** The answer of a health endpoint, for whatever server carries it: 200, or 503 while work has to go elsewhere. */
 export interface HealthAnswer {
   readonly status: 200 | 503;
-  /** The report: with `verbose` each check by name, its duration and, of a failed one, the error's name. */
+  /** The report: with `verbose` each check by name, its duration and, of a failed one, the error's name; and what is shown beside. */
   readonly body: Pick<HealthReport, 'status'> & Partial<HealthReport>;
 }
 
@@ -19,8 +19,8 @@ export async function answerHealth(
   path: HealthPath,
   verbose: boolean,
 ): Promise<HealthAnswer> {
-  const report = await reports[path](health);
-  const body = verbose ? report : { status: report.status };
+  const { shown, ...report } = await reports[path](health);
+  const body = verbose ? { ...report, ...shown } : { status: report.status };
   return { status: report.status === 'ok' ? 200 : 503, body };
 }
 

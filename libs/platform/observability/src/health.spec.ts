@@ -60,6 +60,7 @@ describe('The metrics server', () => {
   test('serves metrics and health on its own port', async () => {
     const health = new Health();
     health.check('database', () => Promise.resolve());
+    health.show('policies', () => [{ name: 'oidc', circuit: 'open' }]);
     const server = await startMetricsServer({ host: '127.0.0.1', port: 0, health });
     const at = (path: string): Promise<Response> => fetch(`http://127.0.0.1:${server.port}${path}`);
     expect((await at('/readyz')).status).toBe(503);
@@ -67,6 +68,7 @@ describe('The metrics server', () => {
     expect(await (await at('/readyz?verbose')).json()).toMatchObject({
       status: 'ok',
       checks: [{ name: 'database' }],
+      policies: [{ name: 'oidc', circuit: 'open' }],
     });
     expect(await (await at('/readyz')).json()).toEqual({ status: 'ok' });
     expect((await at('/livez')).status).toBe(200);

@@ -22,6 +22,8 @@ export interface CheckResult {
 export interface HealthReport {
   readonly status: 'ok' | 'starting' | 'draining' | 'failed';
   readonly checks: readonly CheckResult[];
+  /** What is shown beside them, by name. */
+  readonly shown?: Readonly<Record<string, unknown>>;
 }
 
 /** Longer than a database under load takes to answer `select 1`, shorter than the 3 s that the probes in deploy/ allow. */
@@ -43,6 +45,7 @@ const checkOk = gauge({
  */
 export class Health {
   private readonly checks = new Map<string, Check>();
+  private readonly shown = new Map<string, () => unknown>();
   private phase: 'starting' | 'running' | 'draining' = 'starting';
   private recent: { readonly atMs: number; readonly report: Promise<HealthReport> } | undefined;
 
@@ -56,6 +59,11 @@ export class Health {
   watch(name: string, run: HealthCheck, timeoutMs: number = CHECK_TIMEOUT_MS): void {
     this.check(name, run, timeoutMs);
     this.checks.set(name, { run, timeoutMs, vital: false });
+  }
+
+  /** Adds what `/readyz?verbose` says under the name beside the checks. It decides nothing. */
+  show(name: string, read: () => unknown): void {
+    this.shown.set(name, read);
   }
 
   /** The process can take work. */
@@ -100,7 +108,8 @@ export class Health {
     );
     const failed = checks.filter(({ name, status }) => status === 'failed' && this.checks.get(name)?.vital);
     for (const { name, status } of checks) checkOk.set({ check: name }, status === 'ok' ? 1 : 0);
-    return { status: failed.length === 0 ? 'ok' : 'failed', checks };
+    const shown = Object.fromEntries([...this.shown].map(([name, read]) => [name, read()]));
+    return { status: failed.length === 0 ? 'ok' : 'failed', checks, shown };
   }
 }
 

@@ -1,13 +1,6 @@
-import {
-  BrokenCircuitError,
-  circuitBreaker,
-  type CircuitBreakerPolicy,
-  ConsecutiveBreaker,
-  handleAll,
-} from 'cockatiel';
 import { AddressPolicy, Postman, type PostLimits, type ResolveHost, resolveByDns } from '@holdfast/outgoing';
+import { DependencyAway, Policy } from '@holdfast/resilience';
 import type { WitnessAnswer } from '@holdfast/tlog';
-import { LRUCache } from 'lru-cache';
 
 /** What the connections of a process are made with. Tests take less time, and answer names themselves. */
 export interface WitnessPostOptions {
@@ -29,11 +22,6 @@ export class WitnessUnreachable extends Error {
 const TOTAL_MS = 5_000;
 /** What an answer may have: c2sp.org/tlog-witness has lines of signatures, of some hundred bytes each. */
 const ANSWER_BYTES_MAX = 100_000;
-/** After five failures in a row a host is left alone for half a minute, then one request tries. */
-const FAILURES_MAX = 5;
-const OPEN_MS = 30_000;
-/** Hosts whose circuits are remembered. */
-const HOSTS_MAX = 1_000;
 /** The operator's own witnesses may stand anywhere. */
 const ANYWHERE = ['0.0.0.0/0', '::/0'];
 
@@ -41,7 +29,7 @@ const ANYWHERE = ['0.0.0.0/0', '::/0'];
 export class WitnessPost {
   private readonly outwards: Postman;
   private readonly anywhere: Postman;
-  private readonly circuits = new LRUCache<string, CircuitBreakerPolicy>({ max: HOSTS_MAX });
+  private readonly witnesses = new Policy('witnesses');
 
   constructor({ allowedNetworks, limits = {}, resolve = resolveByDns() }: WitnessPostOptions) {
     const options = {
@@ -61,7 +49,7 @@ export class WitnessPost {
   async post(url: string, body: string, isConfigured: boolean): Promise<WitnessAnswer> {
     const postman = isConfigured ? this.anywhere : this.outwards;
     try {
-      return await this.circuit(url).execute(async () => {
+      const work = async (): Promise<WitnessAnswer> => {
         const headers = { 'content-type': 'text/plain; charset=utf-8' };
         const { status, outcome, responseBody } = await postman.post({
           url,
@@ -71,24 +59,15 @@ export class WitnessPost {
         if (status === null) throw new WitnessUnreachable(outcome);
         if (status >= 500) throw new WitnessUnreachable(`status_${status}`);
         return { status, body: responseBody ?? '' };
-      });
+      };
+      return await this.witnesses.run(work, { host: new URL(url).host });
     } catch (error) {
-      throw error instanceof BrokenCircuitError ? new WitnessUnreachable('circuit_open') : error;
+      throw error instanceof DependencyAway ? new WitnessUnreachable(error.reason) : error;
     }
   }
 
   /** Ends all connections. */
   async close(): Promise<void> {
     await Promise.all([this.outwards.close(), this.anywhere.close()]);
-  }
-
-  private circuit(url: string): CircuitBreakerPolicy {
-    const { host } = new URL(url);
-    const known = this.circuits.get(host);
-    if (known) return known;
-    const breaker = new ConsecutiveBreaker(FAILURES_MAX);
-    const circuit = circuitBreaker(handleAll, { halfOpenAfter: OPEN_MS, breaker });
-    this.circuits.set(host, circuit);
-    return circuit;
   }
 }

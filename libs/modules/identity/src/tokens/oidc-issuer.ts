@@ -1,4 +1,6 @@
+import { POLICIES } from '@holdfast/config';
 import { counter } from '@holdfast/observability';
+import { DependencyAway, Policy } from '@holdfast/resilience';
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
 import { IssuerUnavailable } from './tokens.errors';
@@ -14,12 +16,8 @@ export interface TrustedIssuer {
   readonly requireTyp: boolean;
 }
 
-/** An answer takes milliseconds; a request that waits for it has a deadline of its own. */
-const TIMEOUT_MS = 3_000;
 /** Discovery documents have about 5 KiB, key sets of the largest issuers about 20. */
 const BODY_MAX = 262_144;
-/** So long nobody asks an issuer again that has failed: its requests are then refused without waiting. */
-const RETRY_AFTER_MS = 10_000;
 /** Keys are read again in the background at this age, and for an unknown key id at most every 30 s. */
 const REFRESH_MS = 600_000;
 const UNKNOWN_KEY_COOLDOWN_MS = 30_000;
@@ -40,14 +38,14 @@ type Keys = ReturnType<typeof createRemoteJWKSet>;
  * One issuer: where its keys are and which they are, read at the first use.
  *
  * An issuer that is away refuses its own tokens with IssuerUnavailable and disturbs nobody else: each read has a deadline
- * and a limit, reads are shared by all who wait, and after a failure nobody tries again for a while.
+ * and a limit, reads are shared by all who wait, and after a failure nobody tries again for a while, as the policy `oidc` says.
  */
 export class OidcIssuer {
   private keys: Keys | undefined;
   private discovering: Promise<Keys> | undefined;
   private discoveredAtMs = -Infinity;
   private refreshedAtMs = -Infinity;
-  private failedAtMs = -Infinity;
+  private readonly reads = new Policy('oidc');
 
   constructor(readonly trust: TrustedIssuer) {}
 
@@ -75,41 +73,33 @@ export class OidcIssuer {
 
   private async discover(): Promise<Keys> {
     const { issuer } = this.trust;
-    const text = await this.read(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`);
-    const { data: found } = discoverySchema.safeParse(parsed(text));
-    // A document of another issuer, or one that sends us to plain HTTP, is as good as none.
-    if (found?.issuer !== issuer || !isAsSafe(found.jwks_uri, issuer)) throw this.failed();
+    const found = await this.read(`${issuer.replace(/\/$/, '')}/.well-known/openid-configuration`, (text) =>
+      discoveryOf(text, issuer),
+    );
     this.discoveredAtMs = this.refreshedAtMs = Date.now();
     return (this.keys = createRemoteJWKSet(new URL(found.jwks_uri), {
       cooldownDuration: UNKNOWN_KEY_COOLDOWN_MS,
       cacheMaxAge: TRUST_MS,
-      timeoutDuration: TIMEOUT_MS,
-      [customFetch]: async (url) => new Response(await this.read(url)),
+      timeoutDuration: POLICIES.oidc.deadlineMs,
+      [customFetch]: async (url) => new Response(await this.read(url, (text) => text)),
     }));
   }
 
-  private async read(url: string): Promise<string> {
+  private async read<T>(url: string, readText: (text: string) => T): Promise<T> {
     const { issuer } = this.trust;
-    if (Date.now() - this.failedAtMs < RETRY_AFTER_MS) throw new IssuerUnavailable();
+    const headers = { accept: 'application/json' };
     try {
-      const response = await fetch(url, {
-        redirect: 'error',
-        headers: { accept: 'application/json' },
-        signal: AbortSignal.timeout(TIMEOUT_MS),
-      });
-      const text = await bounded(response);
+      const answer = await this.reads.fetch(url, { headers }, async (response) =>
+        readText(await bounded(response)),
+      );
       fetches.inc({ issuer, outcome: 'ok' });
-      return text;
-    } catch {
+      return answer;
+    } catch (error) {
       // Whatever it was, nobody can be told more than that the issuer is away; the counter tells the operator how often.
-      throw this.failed();
+      const isAsked = !(error instanceof DependencyAway && error.reason === 'circuit_open');
+      if (isAsked) fetches.inc({ issuer, outcome: 'failed' });
+      throw new IssuerUnavailable();
     }
-  }
-
-  private failed(): IssuerUnavailable {
-    this.failedAtMs = Date.now();
-    fetches.inc({ issuer: this.trust.issuer, outcome: 'failed' });
-    return new IssuerUnavailable();
   }
 }
 
@@ -127,8 +117,11 @@ async function bounded(response: Response): Promise<string> {
   return text;
 }
 
-function parsed(text: string): unknown {
-  return JSON.parse(text);
+/** What a discovery document says. One of another issuer, or that sends us to plain HTTP, is as good as none. */
+function discoveryOf(text: string, issuer: string): { readonly jwks_uri: string } {
+  const found = discoverySchema.parse(JSON.parse(text));
+  if (found.issuer !== issuer || !isAsSafe(found.jwks_uri, issuer)) throw new Error('not its document');
+  return found;
 }
 
 /** Keys come over HTTPS, or from the same host as an issuer that is itself reached without, on this machine. */

@@ -9,6 +9,7 @@ import {
   type ResolveHost,
   resolveByDns,
 } from '@holdfast/outgoing';
+import { DependencyAway, Policy } from '@holdfast/resilience';
 import { type Grants, TenantClosed, type TenantDatabase } from '@holdfast/tenancy';
 import { SecretKeyring } from '../secrets/secret-keyring';
 import type { WebhookSettings } from '../webhook-settings';
@@ -75,6 +76,7 @@ export class WebhookSender {
   private sweeping: Promise<void> = Promise.resolve();
   private sweptTo = NO_TENANT;
   private abandoned = false;
+  private readonly policy = new Policy('webhooks');
 
   constructor(private readonly options: WebhookSenderOptions) {
     const { tenants, grants, settings, report, limits, resolve = resolveByDns(), ca } = options;
@@ -196,12 +198,21 @@ export class WebhookSender {
     const { deliveryId: id, url, testBody } = claimed;
     const startedAt = new Date();
     const posting = this.written({ id, url, event, testBody }, signers);
-    const answer = typeof posting === 'string' ? unsent(posting) : await this.postman.post(posting);
+    const answer = typeof posting === 'string' ? unsent(posting) : await this.post(posting);
     if (this.abandoned && answer.status === null) return; // Cut off by us: it says nothing about the receiver.
     const headers = typeof posting === 'string' ? {} : posting.headers;
     const { [SIGNATURE_HEADER]: _signatures, ...requestHeaders } = headers;
     const isRecorded = await this.work.record(delivery, { startedAt, url, requestHeaders, answer });
     count(claimed, answer, isRecorded);
+  }
+
+  /** Never rejects. Whether a receiver is left alone for a while is written in the rows of its endpoint, for all processes. */
+  private async post(posting: Posting): Promise<Answer> {
+    try {
+      return await this.policy.run(() => this.postman.post(posting));
+    } catch (error) {
+      return unsent(error instanceof DependencyAway && error.reason === 'timeout' ? 'timeout' : 'failed');
+    }
   }
 
   /** What is posted; or why nothing is: no secret to sign with, or an event that this process cannot read. */

@@ -1,0 +1,3 @@
+export { beginDrill, configurePolicies, type Drill, listPolicyStates, type PolicyState } from './policies';
+export { type Call, Policy, type PolicyOptions } from './policy';
+export { type AwayReason, DependencyAway, DrillFailure } from './policy.errors';

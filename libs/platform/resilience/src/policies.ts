@@ -1,0 +1,56 @@
+import { POLICIES, type PolicyChanges, type PolicyName, type PolicySettings } from '@holdfast/config';
+
+/** How a policy stands at this moment. */
+export interface PolicyState {
+  readonly name: PolicyName;
+  /** The worst of its circuits. */
+  readonly circuit: 'closed' | 'half_open' | 'open';
+  readonly circuitsOpen: number;
+  readonly atWork: number;
+  readonly waiting: number;
+  /** What a drill does to its calls. */
+  readonly drill?: Drill['does'];
+}
+
+/** What is done to the calls of a dependency on purpose: nothing is sent, every attempt fails, or begins late. */
+export interface Drill {
+  readonly does: 'open' | 'fail' | 'slow';
+  /** Of `slow`: before each attempt. */
+  readonly delayMs: number;
+  /** By the process's monotonic clock. */
+  readonly untilMs: number;
+}
+
+interface Registered {
+  readonly name: PolicyName;
+  readonly state: PolicyState;
+  begin(drill: Drill): void;
+}
+
+const registered = new Set<Registered>();
+let changes: PolicyChanges = {};
+
+/** Says what HOLDFAST_POLICIES changes; before the first policy is made, once in a process. */
+export function configurePolicies(changed: PolicyChanges): void {
+  changes = changed;
+}
+
+export function settingsOf(name: PolicyName): PolicySettings {
+  return { ...POLICIES[name], ...changes[name] };
+}
+
+export function register(policy: Registered): void {
+  registered.add(policy);
+}
+
+/** The policies that were made in this process. */
+export function listPolicyStates(): readonly PolicyState[] {
+  return [...registered].map(({ state }) => state);
+}
+
+/** Begins the drill in every policy of the name; answers how many those are in this process. */
+export function beginDrill(name: PolicyName, drill: Drill): number {
+  const drilled = [...registered].filter((policy) => policy.name === name);
+  for (const policy of drilled) policy.begin(drill);
+  return drilled.length;
+}

@@ -1,0 +1,227 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { PolicyName, PolicySettings } from '@holdfast/config';
+import { type Deadline, fullJitterMs, takeTokens } from '@holdfast/kernel';
+import {
+  bulkhead,
+  type BulkheadPolicy,
+  circuitBreaker,
+  type CircuitBreakerPolicy,
+  CircuitState,
+  ConsecutiveBreaker,
+  DelegateBackoff,
+  handleWhen,
+  isBrokenCircuitError,
+  isBulkheadRejectedError,
+  isTaskCancelledError,
+  retry,
+  type RetryPolicy,
+  timeout,
+  TimeoutStrategy,
+} from 'cockatiel';
+import { LRUCache } from 'lru-cache';
+import { type Drill, type PolicyState, register, settingsOf } from './policies';
+import { DependencyAway, DrillFailure } from './policy.errors';
+import { callSeconds, retriesTotal } from './policy-metrics';
+
+/** What a policy is made with. */
+export interface PolicyOptions {
+  /**
+   * Whether the error says that the dependency is unwell: it counts towards opening the circuit, and is tried again. One that does not is an
+   * answer. Every error where nothing is said.
+   */
+  readonly isFailure?: (error: unknown) => boolean;
+  /** In place of what is configured: of a client whose callers know better, and of tests. */
+  readonly settings?: Partial<PolicySettings>;
+}
+
+/** What one call says of itself. */
+export interface Call {
+  /** Ends the call; the dependency is not to blame then. */
+  readonly signal?: AbortSignal | undefined;
+  /** Of the work that the call belongs to. */
+  readonly deadline?: Deadline | undefined;
+  /** Which of several hosts is called: each has a circuit of its own. */
+  readonly host?: string | undefined;
+}
+
+/** Hosts whose circuits are remembered. */
+const HOSTS_MAX = 1_000;
+const RETRY_MS = 100;
+const RETRY_MAX_MS = 2_000;
+/** Of the retries that may come at once, a tenth flows in again each second. */
+const RETRIES_REFILL = 10;
+
+type Work<T> = (signal: AbortSignal) => Promise<T>;
+
+/**
+ * How one outside dependency is called: within a deadline, with retries out of a budget, behind a circuit breaker for each host, and in a
+ * bulkhead. It is made once for a dependency in a process, and shows in metrics, in `/readyz?verbose` and in drills under its name.
+ */
+export class Policy {
+  private readonly settings: PolicySettings;
+  private readonly bulkhead: BulkheadPolicy;
+  private readonly retries: RetryPolicy;
+  private readonly circuits = new LRUCache<string, CircuitBreakerPolicy>({ max: HOSTS_MAX });
+  private readonly isFailure: (error: unknown) => boolean;
+  private retriesFullAtMs = 0;
+  private drill: Drill | undefined;
+
+  constructor(
+    readonly name: PolicyName,
+    { isFailure = () => true, settings = {} }: PolicyOptions = {},
+  ) {
+    this.settings = { ...settingsOf(name), ...settings };
+    this.isFailure = (error) =>
+      error instanceof DependencyAway
+        ? error.reason === 'timeout'
+        : error instanceof DrillFailure || isFailure(error);
+    this.bulkhead = bulkhead(this.settings.atOnceMax, this.settings.waitingMax);
+    this.retries = retry(
+      handleWhen((error) => this.mayRetry(error)),
+      {
+        maxAttempts: this.settings.attemptsMax - 1,
+        backoff: new DelegateBackoff(({ attempt }) => fullJitterMs(attempt, RETRY_MS, RETRY_MAX_MS)),
+      },
+    );
+    this.retries.onRetry(() => retriesTotal.inc({ policy: name, outcome: 'made' }));
+    register(this);
+  }
+
+  /** How it stands. */
+  get state(): PolicyState {
+    const { atOnceMax, waitingMax } = this.settings;
+    const circuits = [...this.circuits.values()].map(({ state }) => state);
+    const circuitsOpen = circuits.filter((state) => state === CircuitState.Open).length;
+    const isOpen = this.runningDrill?.does === 'open' || circuitsOpen > 0;
+    return {
+      name: this.name,
+      circuit: isOpen ? 'open' : circuits.includes(CircuitState.HalfOpen) ? 'half_open' : 'closed',
+      circuitsOpen: this.runningDrill?.does === 'open' ? Math.max(circuitsOpen, 1) : circuitsOpen,
+      atWork: atOnceMax - this.bulkhead.executionSlots,
+      waiting: waitingMax - this.bulkhead.queueSlots,
+      ...(this.runningDrill && { drill: this.runningDrill.does }),
+    };
+  }
+
+  /** Whether nothing is sent at this moment. */
+  get isOpen(): boolean {
+    return this.state.circuit === 'open';
+  }
+
+  /** Does to every call what the drill says, until it is over. */
+  begin(drill: Drill): void {
+    this.drill = drill;
+  }
+
+  /**
+   * What the work answers. It is given a signal that ends with the attempt, and may be begun several times where the policy has attempts.
+   * Throws what the work throws, and DependencyAway.
+   */
+  async run<T>(work: Work<T>, call: Call = {}): Promise<T> {
+    const stop = callSeconds.startTimer({ policy: this.name });
+    try {
+      const answer = await this.inTime(work, call);
+      stop({ outcome: 'ok' });
+      return answer;
+    } catch (error) {
+      const told = this.told(error, call);
+      const outcome =
+        told instanceof DependencyAway ? told.reason : this.isFailure(told) ? 'failed' : 'refused';
+      stop({ outcome });
+      throw told;
+    }
+  }
+
+  /** The same for a request over HTTP, which follows no redirect. What `read` leaves of the answer is not read. */
+  fetch<T>(
+    url: string | URL,
+    init: Omit<RequestInit, 'signal' | 'redirect'>,
+    read: (response: Response) => Promise<T>,
+    call?: Call,
+  ): Promise<T> {
+    return this.run(async (signal) => {
+      const response = await fetch(url, { ...init, redirect: 'error', signal });
+      try {
+        return await read(response);
+      } finally {
+        if (response.body && !response.bodyUsed) await response.body.cancel();
+      }
+    }, call);
+  }
+
+  private async inTime<T>(work: Work<T>, call: Call): Promise<T> {
+    const leftMs = Math.min(this.settings.deadlineMs, call.deadline?.leftMs ?? Infinity);
+    if (leftMs <= 0 || call.signal?.aborted) throw new DependencyAway(this.name, 'given_up');
+    // A timer may come a moment early: the deadline has passed then for whoever looks why it ended.
+    const whole = timeout(Math.ceil(leftMs) + 1, TimeoutStrategy.Aggressive);
+    return whole.execute(
+      ({ signal }) =>
+        this.bulkhead.execute(
+          () => this.retries.execute(() => this.attempt(work, call, signal), signal),
+          signal,
+        ),
+      call.signal,
+    );
+  }
+
+  private attempt<T>(work: Work<T>, call: Call, signal: AbortSignal): Promise<T> {
+    if (this.runningDrill?.does === 'open') throw new DependencyAway(this.name, 'circuit_open');
+    const one = timeout(this.settings.attemptMs, TimeoutStrategy.Aggressive);
+    const send = (): Promise<T> => one.execute((ended) => this.send(work, ended.signal), signal);
+    const told = (): Promise<T> =>
+      send().catch((error: unknown) => {
+        throw isTaskCancelledError(error) ? this.told(error, call) : error;
+      });
+    const circuit = this.circuitOf(call.host ?? '');
+    return circuit ? circuit.execute(told, signal) : told();
+  }
+
+  private async send<T>(work: Work<T>, signal: AbortSignal): Promise<T> {
+    // Who waited for a place until nobody waits for the answer any more is not sent.
+    signal.throwIfAborted();
+    const drill = this.runningDrill;
+    if (drill?.does === 'fail') throw new DrillFailure(`a drill lets ${this.name} fail`);
+    if (drill?.does === 'slow') await sleep(drill.delayMs, undefined, { signal });
+    return work(signal);
+  }
+
+  private get runningDrill(): Drill | undefined {
+    return this.drill && performance.now() < this.drill.untilMs ? this.drill : undefined;
+  }
+
+  private circuitOf(host: string): CircuitBreakerPolicy | undefined {
+    const { failuresMax, openMs } = this.settings;
+    if (failuresMax === 0) return undefined;
+    const known = this.circuits.get(host);
+    if (known) return known;
+    const breaker = new ConsecutiveBreaker(failuresMax);
+    const circuit = circuitBreaker(handleWhen(this.isFailure), { halfOpenAfter: openMs, breaker });
+    this.circuits.set(host, circuit);
+    return circuit;
+  }
+
+  /** Whether what failed is tried again as far as the budget goes, so that retries do not become most of what a sick dependency gets. */
+  private mayRetry(error: unknown): boolean {
+    const { attemptsMax, retriesMax } = this.settings;
+    if (attemptsMax === 1 || isBrokenCircuitError(error) || !this.isFailure(error)) return false;
+    const shape = { size: Math.max(retriesMax, 1), perSecond: Math.max(retriesMax, 1) / RETRIES_REFILL };
+    const taking = takeTokens(
+      shape,
+      this.retriesFullAtMs,
+      performance.now(),
+      retriesMax === 0 ? Infinity : 1,
+    );
+    this.retriesFullAtMs = taking.fullAtMs;
+    if (!taking.isAdmitted) retriesTotal.inc({ policy: this.name, outcome: 'withheld' });
+    return taking.isAdmitted;
+  }
+
+  /** Errors of the library as ours. The caller's own time is told from the dependency's. */
+  private told(error: unknown, { signal, deadline }: Call): unknown {
+    if (isBrokenCircuitError(error)) return new DependencyAway(this.name, 'circuit_open');
+    if (isBulkheadRejectedError(error)) return new DependencyAway(this.name, 'bulkhead_full');
+    const isCallers = signal?.aborted === true || deadline?.leftMs === 0;
+    if (isCallers && !(error instanceof DependencyAway)) return new DependencyAway(this.name, 'given_up');
+    return isTaskCancelledError(error) ? new DependencyAway(this.name, 'timeout') : error;
+  }
+}
