@@ -13,7 +13,7 @@ const aliases = Object.fromEntries(
 const shared = {
   rootDir: __dirname,
   roots: ['<rootDir>/apps', '<rootDir>/libs', '<rootDir>/tools'],
-  testEnvironment: 'node',
+  testEnvironment: '<rootDir>/tools/jest/shared-context.js',
   moduleFileExtensions: ['ts', 'js', 'mjs', 'cjs', 'json', 'node'],
   moduleNameMapper: aliases,
   transform: { '\\.(ts|js|mjs|cjs)$': '<rootDir>/tools/jest/transform.js' },

@@ -1,5 +1,6 @@
 'use strict';
 
+const { createHash } = require('node:crypto');
 const { readFileSync } = require('node:fs');
 const path = require('node:path');
 const { createTransformer } = require('@swc/jest');
@@ -43,6 +44,11 @@ async function withNativeDependencies(work) {
   }
 }
 
+/** Dependencies that keep what modules of ours have registered with them, and so are loaded anew with those; and Jest's own. */
+const anew =
+  /[\\/]node_modules[\\/](prom-client|@nestjs[\\/](graphql|mercurius)|@opentelemetry|jest|@jest|@sinonjs|expect)/;
+/** Whether Node loads the file, once for all specs of a worker: see shared-context.js. */
+const isShared = (file) => compilesDependencies && /[\\/]node_modules[\\/]/.test(file) && !anew.test(file);
 const isUnchanged = (source, file) => !isOurs(file) && !(compilesDependencies && esModule.test(source));
 
 /**
@@ -55,9 +61,11 @@ module.exports = {
   canInstrument: false,
   withNativeDependencies,
   process(source, file, options) {
+    if (isShared(file)) return { code: `module.exports = requireOnce(${JSON.stringify(file)});` };
     return isUnchanged(source, file) ? { code: source } : compilerFor(file).process(source, file, options);
   },
   getCacheKey(source, file, options) {
+    if (isShared(file)) return createHash('sha256').update(file).digest('hex');
     const key = compilerFor(file).getCacheKey(source, file, options);
     return isUnchanged(source, file) ? `${key}-unchanged` : key;
   },

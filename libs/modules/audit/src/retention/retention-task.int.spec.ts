@@ -77,10 +77,11 @@ describe('The retention of the audit log', () => {
       report: (error) => void reports.push(String(error)),
       kinds: [new RetentionTask(onStep && { onStep })],
     });
-  /** What workers do in a day and more. */
+  /** What workers do in a day and more; longer where a step has failed that nobody has made fail. */
   async function work(onStep?: (step: string) => Promise<void>): Promise<void> {
     const tasks = runner(onStep);
-    for (let rounds = 0; rounds < 4; rounds += 1) {
+    const roundsMax = onStep ? 4 : 20;
+    for (let rounds = 0; rounds < 4 || (rounds < roundsMax && (await hasFailed())); rounds += 1) {
       await sealer.seal();
       await app.database.admin(
         "update tenants.tasks set due_at = '-infinity', lease_until = null where kind = 'audit-retention'",
@@ -88,6 +89,12 @@ describe('The retention of the audit log', () => {
       while ((await tasks.runDue()) > 0);
     }
   }
+  const hasFailed = async (): Promise<boolean> =>
+    (
+      await app.database.admin(
+        "select from tenants.tasks where kind = 'audit-retention' and last_error is not null",
+      )
+    ).length > 0;
   const leftOf = async (stream: string): Promise<number[]> =>
     (
       await app.database.admin<{ version: number }>(
@@ -236,8 +243,10 @@ describe('The retention of the audit log', () => {
     const { caller, streams } = await oldLog();
     expect(await haltedAt(step, nth, caller)).toBe(true);
     expect(await verdictOf(caller)).toMatchObject({ status: 0, findings: [] });
+    reports.splice(0);
     await work();
-    for (const stream of streams) expect(await leftOf(stream)).toEqual([STREAM]);
+    for (const stream of streams)
+      expect({ left: await leftOf(stream), reports }).toMatchObject({ left: [STREAM] });
     const said = await app.database.admin(
       "select from events.log where tenant_id = $1 and type = 'audit.log.pruned'",
       [caller.tenantId],
