@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Conflict, newId } from '@holdfast/kernel';
 import { MIGRATIONS_DIRECTORY, statement } from '@holdfast/database';
-import { type Saga, saga, SagaRunner } from '@holdfast/sagas';
+import { saga, SagaRunner } from '@holdfast/sagas';
 import { callerOf, type TenantTx } from '@holdfast/tenancy';
 import { Client } from 'pg';
 import { z } from 'zod';
@@ -55,14 +55,17 @@ async function effect(tx: TenantTx, sagaId: string, step: string): Promise<void>
 
 const three = saga({ name: 'bench.three', input: z.object({ failing: z.boolean() }) })
   .compensatable('one', {
+    sharesTransaction: true,
     run: (tx, { sagaId }) => effect(tx, sagaId, 'one'),
     compensate: (tx, { sagaId }) => effect(tx, sagaId, 'undo one'),
   })
   .compensatable('two', {
+    sharesTransaction: true,
     run: (tx, { sagaId }) => effect(tx, sagaId, 'two'),
     compensate: (tx, { sagaId }) => effect(tx, sagaId, 'undo two'),
   })
   .pivot('three', {
+    sharesTransaction: true,
     run: (tx, { sagaId, input: { failing } }) => {
       if (failing) throw new Conflict();
       return effect(tx, sagaId, 'three');
@@ -122,9 +125,7 @@ async function ourselves({ adminUrl, tenants, grants, relay }: BenchSystem): Pro
     const tenantId = tenantIds[begun % TENANTS] ?? '';
     const caller = callerOf(await grants.forSystem('bench', tenantId), { requestId: newId() });
     const input = { failing };
-    const id = await tenants.transaction(caller, (tx) =>
-      runner.begin(tx, three as Saga<typeof input>, input),
-    );
+    const id = await runner.beginFor(caller, three, input);
     await runner.whenIdle(id);
   };
   return {

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fullJitterMs, newId } from '@holdfast/kernel';
+import { type Caller, fullJitterMs, newId } from '@holdfast/kernel';
 import { type Database, SystemTx } from '@holdfast/database';
 import {
+  type Announcement,
   announcement,
   callerOf,
   type Grants,
@@ -11,7 +12,8 @@ import {
 } from '@holdfast/tenancy';
 import { findSaga, type Saga } from './saga';
 import { isRefusal, moveAfterFailure, nextMove, reasonOf } from './saga-moves';
-import { type HeldSaga, type Moved, SagaWork } from './saga-work';
+import type { HeldSaga, Moved } from './saga-progress';
+import { SagaWork } from './saga-work';
 import { oldestSagaSeconds, sagasOpen, sagaStepSeconds } from './sagas-metrics';
 import { sagaStarted } from './sagas.events';
 import {
@@ -21,6 +23,7 @@ import {
   insertSaga,
   listDueSagas,
   listMetSagas,
+  type NewSaga,
   SagaMovedOn,
   type SagaRow,
 } from './sagas.sql';
@@ -93,23 +96,33 @@ export class SagaRunner {
    * with it then, if it has a lane free. `id` makes it the only one of its kind; a second one of the id fails.
    */
   async begin<Input>(tx: TenantTx, saga: Saga<Input>, input: Input, id: string = newId()): Promise<string> {
-    const { name, hash, deadlineSeconds } = saga;
-    const isHeld = !this.stopping.signal.aborted && this.working.size + this.reserved < this.lanes;
-    const parsed = saga.input.parse(input);
-    const timeoutSeconds = saga.steps[0]?.timeoutSeconds;
-    await insertSaga(tx, { id, name, hash, input: parsed, deadlineSeconds, timeoutSeconds, isHeld });
-    await tx.announce(announcement(sagaStarted, { id, version: 1n }, { definition: name, hash }));
-    if (isHeld) {
+    const begins = this.beginning(saga, input, id);
+    await insertSaga(tx, begins.saga);
+    await tx.announce(begins.announced);
+    if (begins.saga.isHeld) {
       this.reserved += 1;
       tx.onEnd((isCommitted) => {
         this.reserved -= 1;
-        if (isCommitted)
-          this.drive({
-            saga: saga as unknown as Saga,
-            tenantId: tx.tenantId,
-            row: begun(tx, saga, parsed, id),
-          });
+        if (isCommitted) this.drive(heldBy(tx.caller, saga, begins.saga));
       });
+    }
+    return id;
+  }
+
+  /**
+   * The same where it belongs to nothing else: in a transaction of its own, which it shares with others of the tenant that begin or move at
+   * that time, and with its first step where that may share one. Answers the id once it is committed.
+   */
+  async beginFor<Input>(by: Caller, saga: Saga<Input>, input: Input, id: string = newId()): Promise<string> {
+    const begins = this.beginning(saga, input, id);
+    const { isHeld } = begins.saga;
+    const held = heldBy(by, saga, begins.saga);
+    if (isHeld) this.reserved += 1;
+    try {
+      const row = await this.work.begin(held, { ...begins, by });
+      if (isHeld && row) this.drive({ ...held, row });
+    } finally {
+      if (isHeld) this.reserved -= 1;
     }
     return id;
   }
@@ -125,6 +138,20 @@ export class SagaRunner {
 
   private get lanes(): number {
     return this.options.lanes ?? LANES;
+  }
+
+  private beginning<Input>(
+    saga: Saga<Input>,
+    input: Input,
+    id: string,
+  ): { readonly saga: NewSaga; readonly announced: Announcement } {
+    const { name, hash, deadlineSeconds, steps } = saga;
+    const isHeld = !this.stopping.signal.aborted && this.working.size + this.reserved < this.lanes;
+    const timeoutSeconds = steps[0]?.timeoutSeconds;
+    return {
+      saga: { id, name, hash, input: saga.input.parse(input), deadlineSeconds, timeoutSeconds, isHeld },
+      announced: announcement(sagaStarted, { id, version: 1n }, { definition: name, hash }),
+    };
   }
 
   private async poll(relay: Database): Promise<void> {
@@ -274,17 +301,13 @@ export class SagaRunner {
   }
 }
 
-/** The row as it was just written. */
-function begun(
-  tx: TenantTx,
-  { name, hash }: Pick<Saga, 'name' | 'hash'>,
-  input: unknown,
-  id: string,
-): SagaRow {
-  return {
+/** The saga as its row was just written. */
+function heldBy<Input>(caller: Caller, saga: Saga<Input>, { id, name, hash, input }: NewSaga): HeldSaga {
+  const row: SagaRow = {
     ...{ id, name, hash, input, state: 'running', backward: false, place: 0, intended: false },
     ...{ results: {}, attempts: 0, cancelRequested: false, isLate: false, isStepLate: false },
     ...{ nowMs: Date.now(), fence: 1n, version: 1n },
-    ...{ correlationId: tx.caller.requestId, traceparent: tx.caller.traceparent ?? null },
+    ...{ correlationId: caller.requestId, traceparent: caller.traceparent ?? null },
   };
+  return { saga: saga as unknown as Saga, tenantId: caller.tenantId, row };
 }

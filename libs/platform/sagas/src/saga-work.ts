@@ -1,6 +1,5 @@
-import { deterministicId } from '@holdfast/kernel';
+import { type Caller, deterministicId } from '@holdfast/kernel';
 import {
-  type Announcement,
   announcement,
   callerOf,
   type Grants,
@@ -15,19 +14,21 @@ import {
   setParticipationResult,
 } from './participations.sql';
 import type { AwaitedEvent, Saga, SagaStep, StepContext } from './saga';
-import { canTurnBack, compensatedBefore, turningPoint } from './saga-moves';
-import { sagasEndedTotal } from './sagas-metrics';
+import { type Beginning, SagaGroups, type SharedWork } from './saga-groups';
+import { canTurnBack } from './saga-moves';
 import {
-  participationCancelled,
-  participationCompensated,
-  participationCompleted,
-  sagaCompensated,
-  sagaCompensationBegun,
-  sagaCompleted,
-  sagaOperatorNeeded,
-  sagaStepCompensated,
-  sagaStepCompleted,
-} from './sagas.events';
+  begun,
+  both,
+  compensated,
+  completed,
+  type HeldSaga,
+  type Moved,
+  type Progress,
+  stopped,
+  turnedBack,
+} from './saga-progress';
+import { sagasEndedTotal } from './sagas-metrics';
+import { participationCancelled, participationCompensated, participationCompleted } from './sagas.events';
 import {
   awaitDue,
   type Awaited,
@@ -35,21 +36,9 @@ import {
   findHeldSaga,
   intendCall,
   postponeSaga,
-  moveSaga,
-  type SagaChange,
   SagaMovedOn,
   type SagaRow,
 } from './sagas.sql';
-
-/** A saga in the hands of this process. */
-export interface HeldSaga {
-  readonly saga: Saga;
-  readonly tenantId: string;
-  readonly row: SagaRow;
-}
-
-/** What is left to do behind a move: the row as it is then, or undefined where the lease was given back or the saga has ended. */
-export type Moved = SagaRow | undefined;
 
 interface WorkOptions {
   readonly tenants: TenantDatabase;
@@ -62,11 +51,31 @@ interface WorkOptions {
  * what has happened, and does over, under the same key, what nobody knows of.
  */
 export class SagaWork {
-  constructor(private readonly options: WorkOptions) {}
+  private readonly groups: SagaGroups;
+
+  constructor(private readonly options: WorkOptions) {
+    this.groups = new SagaGroups(options.tenants);
+  }
 
   /** The row as it is, while the lease is held. */
   reload({ saga, tenantId, row }: HeldSaga): Promise<Moved> {
     return this.transaction(saga, tenantId, row, (tx) => findHeldSaga(tx, row.id, row.fence));
+  }
+
+  /**
+   * Begins a saga, in the name of `by`, in a transaction that others of the tenant share; with its first step, where that may share it,
+   * which is left to be done behind it where it fails.
+   */
+  async begin(held: HeldSaga, begins: Omit<Beginning, 'progress'>): Promise<Moved> {
+    const [step] = held.saga.steps;
+    const isFirst = step?.sharesTransaction && begins.saga.isHeld && ownerOf(held, step) === held.tenantId;
+    const without = begun(held);
+    return this.commit(
+      held,
+      isFirst ? (result) => completed(held, step, result, false) : without,
+      isFirst ? this.workOf(held, step) : undefined,
+      { ...begins, progress: without },
+    );
   }
 
   /** Does the step that comes next. Throws what it throws, and SagaMovedOn. */
@@ -77,11 +86,7 @@ export class SagaWork {
     const tenantId = ownerOf(held, step);
     if (tenantId !== held.tenantId)
       return this.done(held, step, await this.participate(held, step, tenantId));
-    return this.commit(
-      held,
-      (result) => completed(held, step, result, false),
-      async (tx) => step.run?.(tx, contextOf(held, step) as never),
-    );
+    return this.commit(held, (result) => completed(held, step, result, false), this.workOf(held, step));
   }
 
   /** Compensates the step that comes next on the way back. */
@@ -120,31 +125,31 @@ export class SagaWork {
 
   /** Leaves it to an operator. */
   async stop(held: HeldSaga, step: string, reason: string): Promise<void> {
-    const { row } = held;
-    await this.commit(held, {
-      to: { state: 'needs_operator', intended: row.intended, reason, events: 1, isForced: true },
-      announcements: [event(row, 1n, sagaOperatorNeeded, { step, code: reason })],
-      next: undefined,
-    });
+    await this.commit(held, stopped(held, step, reason));
   }
 
   /** Moves the row, behind the work that belongs to it, and tells of it, in one transaction. */
   private async commit(
     held: HeldSaga,
     progress: Progress | ((result: unknown) => Progress),
-    work?: (tx: TenantTx) => Promise<unknown>,
+    work?: SharedWork,
+    begins?: Beginning,
   ): Promise<Moved> {
     const { saga, tenantId, row } = held;
-    const { to, next } = await this.transaction(saga, tenantId, row, async (tx) => {
-      const result = await work?.(tx);
-      const made = typeof progress === 'function' ? progress(result) : progress;
-      await Promise.all([moveSaga(tx, row, made.to), tx.announce(...made.announcements)]);
-      return made;
-    });
-    const { state } = to;
+    const caller = await this.callerFor(saga, tenantId, row);
+    const moving = { caller, row, progress, work, ...(begins && { begins }) };
+    const { to, next } = await this.groups.commit(moving);
+    const state = to?.state;
     if (state === 'completed' || state === 'compensated' || state === 'needs_operator')
       sagasEndedTotal.inc({ saga: saga.name, state });
     return next;
+  }
+
+  private workOf(held: HeldSaga, step: SagaStep): SharedWork {
+    return {
+      do: async (tx) => step.run?.(tx, contextOf(held, step) as never),
+      mayShare: step.sharesTransaction,
+    };
   }
 
   /** The record of a step that was done elsewhere, under its key. */
@@ -219,19 +224,23 @@ export class SagaWork {
     return undefined;
   }
 
-  /** In the name of the saga's module, and told apart by who began it: events carry that request's correlation id. */
   private async transaction<T>(
+    saga: Saga,
+    tenantId: string,
+    row: SagaRow,
+    work: (tx: TenantTx) => Promise<T>,
+  ): Promise<T> {
+    return this.options.tenants.transaction(await this.callerFor(saga, tenantId, row), work);
+  }
+
+  /** In the name of the saga's module, and told apart by who began it: events carry that request's correlation id. */
+  private async callerFor(
     { consumer }: Saga,
     tenantId: string,
     { correlationId, traceparent }: SagaRow,
-    work: (tx: TenantTx) => Promise<T>,
-  ): Promise<T> {
+  ): Promise<Caller> {
     const grant = await this.options.grants.forSystem(consumer, tenantId);
-    const caller = callerOf(grant, {
-      requestId: correlationId,
-      ...(traceparent !== null && { traceparent }),
-    });
-    return this.options.tenants.transaction(caller, work);
+    return callerOf(grant, { requestId: correlationId, ...(traceparent !== null && { traceparent }) });
   }
 }
 
@@ -258,69 +267,6 @@ function signalOf({ callSeconds }: SagaStep): AbortSignal {
   return AbortSignal.timeout(callSeconds * 1_000);
 }
 
-/** What is written of a move, and the row behind it; without one the saga has ended or stopped. */
-interface Progress {
-  readonly to: SagaChange;
-  readonly announcements: readonly Announcement[];
-  readonly next: Moved;
-}
-
-/** Behind a step. What was done elsewhere is done, and is marked so though it is late. */
-function completed(held: HeldSaga, { name }: SagaStep, result: unknown, isElsewhere: boolean): Progress {
-  const { saga, row } = held;
-  const place = row.place + 1;
-  const next = saga.steps[place];
-  const results = { [name]: result ?? null };
-  const announcements = [event(row, 1n, sagaStepCompleted, { step: name, place })];
-  if (!next) announcements.push(event(row, 2n, sagaCompleted, {}));
-  return progressOf(row, announcements, {
-    ...{ place, results, intended: false, isForced: isElsewhere || !canTurnBack(saga, row) },
-    ...(next ? { timeoutSeconds: next.timeoutSeconds } : { state: 'completed' }),
-  });
-}
-
-/** Behind a compensation. */
-function compensated({ saga, row }: HeldSaga, { name }: SagaStep): Progress {
-  const place = compensatedBefore(saga, row.place);
-  const announcements = [event(row, 1n, sagaStepCompensated, { step: name, place })];
-  if (place < 0) announcements.push(event(row, 2n, sagaCompensated, {}));
-  const state = place < 0 ? 'compensated' : 'compensating';
-  return progressOf(row, announcements, { state, place, intended: false, isForced: true });
-}
-
-/** On its way back. */
-function turnedBack({ saga, row }: HeldSaga, reason: string): Progress {
-  const place = turningPoint(saga, row);
-  const announcements = [event(row, 1n, sagaCompensationBegun, { code: reason, place })];
-  if (place < 0) announcements.push(event(row, 2n, sagaCompensated, {}));
-  const state = place < 0 ? 'compensated' : 'compensating';
-  const intended = place === row.place && row.intended;
-  return progressOf(row, announcements, { state, place, intended, reason, backward: true, isForced: true });
-}
-
-/** Two moves as one. */
-function both(first: Progress, second: Progress): Progress {
-  const { next } = second;
-  const announcements = [...first.announcements, ...second.announcements];
-  return { to: { ...first.to, ...second.to, events: announcements.length }, announcements, next };
-}
-
-function progressOf(
-  row: SagaRow,
-  announcements: readonly Announcement[],
-  to: Omit<SagaChange, 'events'>,
-): Progress {
-  const { state = row.state, place = row.place, backward = row.backward, intended } = to;
-  const isOver = state === 'completed' || state === 'compensated';
-  const next: SagaRow = {
-    ...row,
-    ...{ state, place, backward, intended, attempts: 0, isStepLate: false },
-    results: { ...row.results, ...to.results },
-    version: row.version + BigInt(announcements.length),
-  };
-  return { to: { ...to, events: announcements.length }, announcements, next: isOver ? undefined : next };
-}
-
 /** Whose step it is. */
 function ownerOf({ tenantId, row }: HeldSaga, { tenant }: SagaStep): string {
   return tenant?.(row.input as never) ?? tenantId;
@@ -331,17 +277,8 @@ function compensationContextOf(held: HeldSaga, step: SagaStep): StepContext & { 
 }
 
 /** What takes the step back in the saga's own transaction; undefined where that is done elsewhere. */
-function compensationOf(held: HeldSaga, step: SagaStep): ((tx: TenantTx) => Promise<void>) | undefined {
-  const { compensate } = step;
+function compensationOf(held: HeldSaga, step: SagaStep): SharedWork | undefined {
+  const { compensate, sharesTransaction: mayShare } = step;
   if (!compensate || ownerOf(held, step) !== held.tenantId) return undefined;
-  return (tx) => compensate(tx, compensationContextOf(held, step) as never);
-}
-
-function event(
-  { id, version }: SagaRow,
-  behind: bigint,
-  type: Parameters<typeof announcement>[0],
-  payload: object,
-): Announcement {
-  return announcement(type, { id, version: version + behind }, payload);
+  return { do: (tx) => compensate(tx, compensationContextOf(held, step) as never), mayShare };
 }

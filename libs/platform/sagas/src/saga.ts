@@ -43,6 +43,11 @@ export interface StepLimits {
 export interface LocalStep<Input, Results, Result> extends StepLimits {
   /** Whose transaction it is; absent: the tenant's that began the saga. */
   readonly tenant?: (input: Input) => string;
+  /**
+   * Whether it, and its compensation, may share a transaction with steps of other sagas of the tenant, each behind a savepoint: only where
+   * it locks nothing but what is its saga's own, since the locks of all of them are held until the last is done.
+   */
+  readonly sharesTransaction?: boolean;
   readonly run: (tx: TenantTx, ctx: StepContext<Input, Results>) => Promise<Result>;
 }
 
@@ -94,6 +99,7 @@ export interface SagaStep {
   readonly attemptsMax: number;
   readonly callSeconds: number;
   readonly tenant: ((input: never) => string) | undefined;
+  readonly sharesTransaction: boolean;
   readonly run: ((tx: TenantTx, ctx: never) => Promise<unknown>) | undefined;
   readonly compensate: ((tx: TenantTx, ctx: never) => Promise<void>) | undefined;
   readonly call: ((ctx: never) => Promise<unknown>) | undefined;
@@ -276,7 +282,7 @@ function emptyStep(name: string, kind: StepKind): SagaStep {
   return {
     ...{ name, kind, attemptsMax, does: 'local', timeoutSeconds: undefined, callSeconds: CALL_SECONDS },
     ...{ tenant: undefined, run: undefined, compensate: undefined, call: undefined, cancel: undefined },
-    ...{ until: undefined, event: undefined },
+    ...{ until: undefined, event: undefined, sharesTransaction: false },
   };
 }
 

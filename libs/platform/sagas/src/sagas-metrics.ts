@@ -14,6 +14,13 @@ export const sagaStepSeconds = histogram({
   labels: ['saga', 'step', 'outcome'],
 });
 
+/** Moves that were made in one transaction. */
+export const sagaGroupMoves = histogram({
+  name: 'holdfast_saga_group_moves',
+  help: 'Moves of sagas made together in one transaction.',
+  buckets: [1, 2, 4, 8, 16, 32],
+});
+
 /** What is open, over all tenants. */
 export const sagasOpen = gauge({
   name: 'holdfast_sagas_open',

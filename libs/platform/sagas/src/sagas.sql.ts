@@ -1,3 +1,4 @@
+import type { Caller } from '@holdfast/kernel';
 import { statement, type SystemTx } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
 
@@ -45,6 +46,19 @@ const INSERT = statement(
      traceparent, started_by)
    values ($1, $2, $3, $4, $5, clock_timestamp() + make_interval(secs => $6), clock_timestamp() + make_interval(secs => $7),
      case when $8 then 1 else 0 end, case when $8 then clock_timestamp() + interval '90 seconds' end, $9, $10, tenancy.actor())`,
+);
+
+// Of many of the transaction's tenant, each in the name of whoever's grant it comes with.
+const INSERT_ALL = statement(
+  'sagas.insert_all',
+  `insert into sagas.sagas (tenant_id, id, name, hash, input, deadline_at, step_deadline_at, fence, lease_until, correlation_id,
+     traceparent, started_by)
+   select $1, b.id, b.name, b.hash, b.input, clock_timestamp() + make_interval(secs => b.deadline_seconds),
+     clock_timestamp() + make_interval(secs => b.timeout_seconds), case when b.is_held then 1 else 0 end,
+     case when b.is_held then clock_timestamp() + interval '90 seconds' end, b.correlation_id, b.traceparent,
+     case when b.signed is null then tenancy.actor() else tenancy.grant_actor(b.signed) end
+   from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::float8[], $7::float8[], $8::boolean[], $9::text[], $10::text[],
+     $11::text[]) b (id, name, hash, input, deadline_seconds, timeout_seconds, is_held, correlation_id, traceparent, signed)`,
 );
 
 const LIST_DUE = statement<DueSaga>(
@@ -109,6 +123,25 @@ const MOVE = statement<{ readonly id: string }>(
    where tenant_id = $1 and id = $2 and fence = $3 and version = $4 and due_at is not null
      and ($13 or not cancel_requested and least(step_deadline_at, deadline_at) > clock_timestamp())
    returning id`,
+);
+
+// The same for many sagas: an array for each value. `any` leads to the primary key, whatever is known about the size of the table.
+const MOVE_ALL = statement<{ readonly id: string }>(
+  'sagas.move_all',
+  `update sagas.sagas s
+   set state = m.state, backward = m.backward, place = m.place, intended = m.intended, results = s.results || m.results,
+     reason = coalesce(m.reason, s.reason), version = s.version + m.events, attempts = 0, last_error = null,
+     ended_at = case when m.state in ('completed', 'compensated') then clock_timestamp() end,
+     due_at = case when m.state in ('running', 'compensating') then least(s.due_at, clock_timestamp()) end,
+     lease_until = case when m.state in ('running', 'compensating') then clock_timestamp() + interval '90 seconds' end,
+     step_deadline_at = clock_timestamp() + make_interval(secs => m.timeout_seconds),
+     awaits_stream_type = null, awaits_stream_id = null, awaits_type = null
+   from unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::boolean[], $7::int[], $8::boolean[], $9::jsonb[], $10::text[],
+     $11::int[], $12::float8[], $13::boolean[]) m (id, fence, version, state, backward, place, intended, results, reason, events,
+     timeout_seconds, is_forced)
+   where s.tenant_id = $1 and s.id = any ($2) and s.id = m.id and s.fence = m.fence and s.version = m.version and s.due_at is not null
+     and (m.is_forced or not s.cancel_requested and least(s.step_deadline_at, s.deadline_at) > clock_timestamp())
+   returning s.id`,
 );
 
 const INTEND = statement<{ readonly id: string }>(
@@ -193,6 +226,19 @@ export async function insertSaga(tx: TenantTx, saga: NewSaga): Promise<void> {
   ]);
 }
 
+/** Writes the rows of many, each in the name of its caller, whose grant is of the transaction's tenant. */
+export async function insertSagas(
+  tx: TenantTx,
+  begun: readonly { readonly by: Caller; readonly saga: NewSaga }[],
+): Promise<void> {
+  const rows = begun.map(({ by, saga }) => [
+    ...[saga.id, saga.name, saga.hash, JSON.stringify(saga.input), saga.deadlineSeconds],
+    ...[saga.timeoutSeconds ?? null, saga.isHeld, by.requestId, by.traceparent ?? null],
+    by.grant === tx.caller.grant ? null : by.grant,
+  ]);
+  await tx.execute(INSERT_ALL, [tx.tenantId, ...columnsOf(rows)]);
+}
+
 /** Sagas of all tenants that nobody works on and that are due, those that have waited longest first. */
 export function listDueSagas(tx: SystemTx, limit: number): Promise<DueSaga[]> {
   return tx.rows(LIST_DUE, [limit]);
@@ -238,11 +284,32 @@ export interface SagaChange {
 
 /** Moves a saga, and renews the lease or, where it ends or stops, gives it back. Throws SagaMovedOn. */
 export function moveSaga(tx: TenantTx, row: SagaRow, to: SagaChange): Promise<void> {
+  return change(tx, MOVE, row, changedTo(row, to));
+}
+
+/** The same for many of the transaction's tenant. Throws SagaMovedOn where one of them cannot be moved. */
+export async function moveSagas(
+  tx: TenantTx,
+  moves: readonly { readonly row: SagaRow; readonly to: SagaChange }[],
+): Promise<void> {
+  const rows = moves.map(({ row, to }) => [row.id, row.fence, row.version, ...changedTo(row, to)]);
+  const moved = await tx.rows(MOVE_ALL, [tx.tenantId, ...columnsOf(rows)]);
+  if (moved.length < moves.length)
+    throw new SagaMovedOn(`of ${moves.length} sagas ${moved.length} are as they were known`);
+}
+
+/** An array for each column, as `unnest` takes them. */
+function columnsOf(rows: readonly (readonly unknown[])[]): unknown[][] {
+  const [first = []] = rows;
+  return first.map((_, at) => rows.map((values) => values[at]));
+}
+
+function changedTo(row: SagaRow, to: SagaChange): readonly unknown[] {
   const { state = row.state, backward = row.backward, place = row.place, intended, results = {} } = to;
-  return change(tx, MOVE, row, [
+  return [
     ...[state, backward, place, intended, JSON.stringify(results), to.reason ?? null, to.events],
     ...[to.timeoutSeconds ?? null, to.isForced],
-  ]);
+  ];
 }
 
 /** Says before a call that it may have been made, and renews the lease. Throws SagaMovedOn. */

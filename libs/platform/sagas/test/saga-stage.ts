@@ -21,7 +21,7 @@ export class SagaStage {
 
   private constructor(
     readonly database: TestDatabase,
-    private readonly grants: Grants,
+    readonly grants: Grants,
     private readonly tenants: TenantDatabase,
   ) {}
 
@@ -37,9 +37,9 @@ export class SagaStage {
   }
 
   /** A process with a runner: it looks for work by itself once it is started, and with `runDue`. */
-  runner(lanes?: number): SagaRunner {
+  runner(lanes?: number, tenants = this.tenants): SagaRunner {
     const runner = new SagaRunner({
-      tenants: this.tenants,
+      tenants,
       grants: this.grants,
       relay: this.database.as('holdfast_relay', 2),
       report: (error, doing) => void this.reports.push(`${doing}: ${String(error)}`),

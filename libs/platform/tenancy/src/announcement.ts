@@ -1,4 +1,4 @@
-import { type CommittedEvent, newId } from '@holdfast/kernel';
+import { type Caller, type CommittedEvent, newId } from '@holdfast/kernel';
 import type { PersonalValue } from '@holdfast/vault';
 import type { z } from 'zod';
 import type { EventType } from './event-types';
@@ -14,6 +14,8 @@ export interface Announcement {
   readonly streamId: string;
   readonly streamVersion: bigint;
   readonly payload: string;
+  /** Whose it is, and of which request, where that is not the transaction's own caller: under a grant for the same tenant. */
+  readonly origin?: Caller;
   /** What the payload has commitments to; absent: nothing. */
   readonly personal?: readonly PersonalValue[];
 }

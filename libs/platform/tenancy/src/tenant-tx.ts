@@ -8,7 +8,7 @@ const ENTER = statement('tenancy.enter', 'select tenancy.enter($1)');
 const APPEND = statement(
   'events.append',
   `select events.append($1::uuid[], $2::text[], $3::int[], $4::text[], $5::uuid[], $6::bigint[], $7::jsonb[],
-     $8::text[], $9::text[], $10::text[])`,
+     $8::text[], $9::text[], $10::text[], $11::text[], $12::int[])`,
 );
 
 /**
@@ -20,17 +20,38 @@ const APPEND = statement(
 export class TenantTx extends Transaction {
   readonly tenantId: string;
   private readonly toCommit: CommittedEvent[] = [];
+  /** What is kept back to be appended at once. */
+  private collected: Announcement[] | undefined;
+  /** Events of other requests, and who they are told to. */
+  private readonly toTell: { readonly to: Caller; readonly event: CommittedEvent }[] = [];
   private readonly atEnd: ((isCommitted: boolean) => void)[] = [];
 
   constructor(
     connection: Connection,
-    readonly caller: Caller,
+    private acting: Caller,
     access: Access = 'read write',
     /** Keeps personal values of events; without it they are kept nowhere, and the log has the commitments alone. */
     readonly vault?: Vault,
   ) {
     super(connection, access);
-    this.tenantId = caller.tenantId;
+    this.tenantId = acting.tenantId;
+  }
+
+  /** For whom it acts. */
+  get caller(): Caller {
+    return this.acting;
+  }
+
+  /** Does work for another request of the same grant: its events are that request's. No other work may run meanwhile. */
+  async inNameOf<T>(caller: Caller, work: () => Promise<T>): Promise<T> {
+    const before = this.acting;
+    if (caller.grant !== before.grant) throw new Error('a transaction acts under one grant');
+    this.acting = caller;
+    try {
+      return await work();
+    } finally {
+      this.acting = before;
+    }
   }
 
   /**
@@ -39,9 +60,29 @@ export class TenantTx extends Transaction {
    * VaultUnavailable when personal values cannot be kept.
    */
   async announce(...announcements: readonly Announcement[]): Promise<void> {
+    if (this.collected)
+      this.collected.push(...announcements.map((each) => ({ origin: this.caller, ...each })));
+    else await this.append(announcements);
+  }
+
+  /**
+   * Keeps back what is announced from here on, until `appendCollected` appends all of it in one statement: that costs as much as some
+   * fifteen events. What a statement for each would throw is thrown then.
+   */
+  collectEvents(): void {
+    this.collected ??= [];
+  }
+
+  async appendCollected(): Promise<void> {
+    const { collected = [] } = this;
+    this.collected = undefined;
+    await this.append(collected);
+  }
+
+  private async append(announcements: readonly Announcement[]): Promise<void> {
     if (announcements.length === 0) return;
     // The digests cost some microseconds, which only a receipt is worth.
-    if (this.caller.committed) this.noteEvents(announcements.map(committedEventOf));
+    for (const each of announcements) this.noteOrigin(each);
     const each = <T>(pick: (announcement: Announcement) => T): T[] => announcements.map(pick);
     await this.rows(APPEND, [
       each((event) => event.id),
@@ -51,12 +92,27 @@ export class TenantTx extends Transaction {
       each((event) => event.streamId),
       each((event) => event.streamVersion),
       each((event) => event.payload),
-      each(() => this.caller.requestId),
-      each(() => this.caller.causationId ?? null),
-      each(() => this.caller.traceparent ?? null),
+      each(({ origin = this.caller }) => origin.requestId),
+      each(({ origin = this.caller }) => origin.causationId ?? null),
+      each(({ origin = this.caller }) => origin.traceparent ?? null),
+      ...this.grantsOf(announcements),
     ]);
     const values = announcements.flatMap((event) => event.personal ?? []);
     if (values.length > 0) await this.vault?.keep(this, values);
+  }
+
+  /** The grants that the events are appended under, and which is whose; nulls where all are under that of the transaction. */
+  private grantsOf(announcements: readonly Announcement[]): readonly [string[] | null, number[] | null] {
+    const under = announcements.map(({ origin = this.caller }) => origin.grant);
+    if (under.every((grant) => grant === this.caller.grant)) return [null, null];
+    const grants = [...new Set(under)];
+    return [grants, under.map((grant) => grants.indexOf(grant) + 1)];
+  }
+
+  private noteOrigin({ origin = this.caller, ...event }: Announcement): void {
+    if (!origin.committed) return;
+    if (origin === this.caller) this.noteEvents([committedEventOf(event)]);
+    else this.toTell.push({ to: origin, event: committedEventOf(event) });
   }
 
   /** What the commit of this transaction puts into the log, or an earlier one's did for the same request. */
@@ -71,11 +127,12 @@ export class TenantTx extends Transaction {
 
   /** The events of what was undone are not committed. */
   override async savepoint<T>(work: () => Promise<T>): Promise<T> {
-    const before = this.toCommit.length;
+    const noted = [this.toCommit, this.toTell, this.collected ?? []];
+    const before = noted.map(({ length }) => length);
     try {
       return await super.savepoint(work);
     } catch (error) {
-      this.toCommit.length = before;
+      for (const [at, events] of noted.entries()) events.length = before[at] ?? 0;
       throw error;
     }
   }
@@ -95,6 +152,7 @@ export class TenantTx extends Transaction {
       const result = await super.run(...run);
       isCommitted = true;
       this.caller.committed?.add(this.tenantId, this.toCommit);
+      for (const { to, event } of this.toTell) to.committed?.add(this.tenantId, [event]);
       return result;
     } finally {
       for (const callback of this.atEnd) callback(isCommitted);

@@ -37,6 +37,8 @@ export interface SagaDrill<Input> {
   readonly saga: Saga<Input>;
   /** Prepares a case: whose saga, and what it begins with. */
   readonly arrange: () => Promise<{ readonly tenantId: string; readonly input: Input }>;
+  /** So many sagas at a time, of one tenant and input, which share transactions where their steps may; otherwise one. */
+  readonly together?: number;
   /** Throws where an invariant does not hold: called at rest, whatever was done to the saga. */
   readonly check: (ended: DrilledSaga) => Promise<void>;
 }
@@ -136,27 +138,34 @@ interface Stage<Input> {
   readonly relay: ConstructorParameters<typeof SagaRunner>[0]['relay'];
 }
 
-/** One saga to its end. Throws where a fault did not land. Answers how many transactions the process that began it has made. */
+/** One saga, or those that are together, to the end. Throws where a fault did not land. Answers how many transactions the process that began it has made. */
 async function runCase<Input>(stage: Stage<Input>, faults: readonly PlannedFault[]): Promise<number> {
   const { drill, grants, real } = stage;
   const tenants = new UnluckyTenants(real, faults);
   const first = new SagaRunner({ tenants, grants, report: () => {} });
   const { tenantId, input } = await drill.arrange();
-  const id = newId();
+  const ids = Array.from({ length: drill.together ?? 1 }, () => newId());
   const caller = callerOf(await grants.forSystem(drill.saga.consumer, tenantId), { requestId: newId() });
-  const begun = tenants.transaction(caller, (tx) => first.begin(tx, drill.saga, input, id)).catch(() => {}); // As planned.
+  const begin = (id: string): Promise<unknown> =>
+    drill.together === undefined
+      ? tenants.transaction(caller, (tx) => first.begin(tx, drill.saga, input, id))
+      : first.beginFor(caller, drill.saga, input, id);
+  const begun = Promise.all(ids.map((id) => begin(id).catch(() => {}))); // As planned.
   await Promise.race([begun, tenants.reached.promise]);
   const ended = first.stopWhenIdle();
   await Promise.race([ended, tenants.reached.promise]);
   if (tenants.landed.some(({ fault }) => fault === 'stopped and cancelled'))
-    await real.transaction(caller, (tx) => steerSaga(tx, id, 'cancel')).catch(() => {}); // It may be too late for that.
-  const state = await takeOver(stage, id);
+    for (const id of ids) await real.transaction(caller, (tx) => steerSaga(tx, id, 'cancel')).catch(() => {}); // It may be too late for that.
+  const states = new Map<string, DrilledSaga['state']>();
+  for (const id of ids) states.set(id, await takeOver(stage, id));
   tenants.release();
   await begun;
   await ended;
-  // A process that was stopped in front of the beginning begins it behind the other's look.
-  const final = state === 'none' ? await takeOver(stage, id) : state;
-  await judge(drill, { id, tenantId, state: final, faults });
+  for (const [id, state] of states) {
+    // A process that was stopped in front of the beginning begins it behind the other's look.
+    const final = state === 'none' ? await takeOver(stage, id) : state;
+    await judge(drill, { id, tenantId, state: final, faults });
+  }
   if (tenants.landed.length < faults.length) throw new Error(`not landed: ${JSON.stringify(faults)}`);
   return tenants.count;
 }
