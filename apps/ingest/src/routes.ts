@@ -39,8 +39,6 @@ const requests = counter({
 /** Says that PostHog's SDKs find no feature flag here, so that they ask once and go on. */
 const NO_FLAGS = '{"flags":{},"featureFlags":{},"featureFlagPayloads":{},"errorsWhileComputingFlags":false}';
 const JSON_TYPE = 'application/json; charset=utf-8';
-/** A header with the key: `Basic` with the key as user name, `Bearer`, or the key itself. */
-const AUTHORIZATION = /^(?:(basic|bearer) +)?(\S+)$/i;
 
 /** Adds what takes telemetry. Bodies come as bytes, whatever their header calls them. */
 export function addRoutes(fastify: FastifyInstance, options: RoutesOptions): void {
@@ -85,11 +83,12 @@ function take(
   { verifier, keyList, intake }: RoutesOptions,
 ): string {
   const receivedAtMs = Date.now();
-  const named = keyOf(request.headers.authorization);
+  const { authorization } = request.headers;
   // Whose it is before what it says, where a header tells: strangers do not cost a parse.
-  const early = named === undefined ? undefined : holderOf(named, verifier, keyList);
+  const early =
+    authorization === undefined ? undefined : admitted(verifier.holderNamedBy(authorization), keyList);
   const body = readBody(request.body as Buffer, protocol.name === 'segment');
-  const holder = early ?? holderOf(protocol.keyIn(body), verifier, keyList);
+  const holder = early ?? admitted(holderOf(protocol.keyIn(body), verifier), keyList);
   const reading = protocol.read(body, receivedAtMs);
   for (const { reason, sample } of reading.rejects) intake.reject(holder, reason, 1, sample);
   const { retryAfterMs, isOverQuota } = intake.accept(holder, reading.events, receivedAtMs);
@@ -107,16 +106,11 @@ function take(
   return answer;
 }
 
-function keyOf(authorization: string | undefined): string | undefined {
-  if (authorization === undefined) return undefined;
-  const [, scheme, text = ''] = AUTHORIZATION.exec(authorization) ?? [];
-  if (scheme?.toLowerCase() !== 'basic') return text;
-  const [name = ''] = Buffer.from(text, 'base64').toString('latin1').split(':', 1);
-  return name;
+function holderOf(key: unknown, verifier: WriteKeyVerifier): WriteKeyHolder | undefined {
+  return typeof key === 'string' ? verifier.holderOf(key) : undefined;
 }
 
-function holderOf(key: unknown, verifier: WriteKeyVerifier, keyList: KeyList): WriteKeyHolder {
-  const holder = typeof key === 'string' ? verifier.holderOf(key) : undefined;
+function admitted(holder: WriteKeyHolder | undefined, keyList: KeyList): WriteKeyHolder {
   if (!holder) throw new RequestRefused(401, 'ingest.invalid_key', 'There is no valid write key.');
   const { refused } = keyList.stateOf(holder);
   if (refused === 'revoked')

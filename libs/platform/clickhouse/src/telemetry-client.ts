@@ -134,13 +134,18 @@ export class TelemetryClient {
     );
   }
 
-  /** The same for lines, which go to the server as they are. */
-  async insertLines(what: Lines, lines: Buffer, token: string, signal: AbortSignal): Promise<void> {
+  /** The same for lines, which go to the server as they are, in chunks that are asked for as the connection takes them. */
+  async insertLines(
+    what: Lines,
+    chunks: Iterable<Buffer>,
+    token: string,
+    signal: AbortSignal,
+  ): Promise<void> {
     await this.prepare();
     await this.guarded('insert', signal, async (ended) => {
       const answer = await this.client.exec({
         query: INSERT_LINES[what],
-        values: Readable.from([lines], { objectMode: false }),
+        values: Readable.from(chunks, { objectMode: false }),
         clickhouse_settings: { ...LINES_SETTINGS, ...once(token) },
         abort_signal: ended,
       });

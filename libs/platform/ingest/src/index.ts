@@ -2,6 +2,7 @@ export { Accounting, type Amount, type CountChange, type Counts, droppedOf } fro
 export { type Acceptance, Intake, type IntakeOptions } from './intake';
 export { KeyList, type KeyListOptions, type KeyState } from './key-list';
 export { type KeyListContents, readKeyList, signKeyList, type SignedKeyList } from './key-list-text';
+export { chunksOf } from './packed-run';
 export {
   BatchRefusedBySink,
   type TelemetryBatch,

@@ -6,10 +6,11 @@ import { Accounting, type CountChange } from './accounting';
 import { EventQuota } from './event-quota';
 import { countIntake } from './ingest-metrics';
 import { Lane } from './lane';
+import { PackedRun } from './packed-run';
 import { bytesOfRow } from './ring';
 import { Spill } from './spill';
-import type { RowRun, TelemetryRow, TelemetrySink } from './telemetry-sink';
-import { sharedColumns, textOf, trackedLine } from './tracked-line';
+import type { TelemetryRow, TelemetrySink } from './telemetry-sink';
+import { sharedColumns, trackedLine } from './tracked-line';
 import type { DropReason, Priority, TrackedEvent } from './tracked-event';
 import type { WriteKeyHolder } from './write-key';
 
@@ -123,12 +124,12 @@ export class Intake {
    * Whether every lane would take all of them. It is asked for as much as they are together, and a row more, since rows differ in their
    * size, with the priority of the least of them, which is the last.
    */
-  private fits(runs: readonly Required<RowRun>[]): boolean {
+  private fits(runs: readonly PackedRun[]): boolean {
     const last = runs.at(-1);
     if (!last) return true;
     const count = runs.reduce((sum, run) => sum + run.count, 0);
     const bytes = runs.reduce((sum, run) => sum + bytesOfRow(run), 0);
-    const more = { ...last, count: count + 1 };
+    const more = { tenantId: last.tenantId, priority: last.priority, count: count + 1 };
     return this.lanes.every((lane) => lane.fits(more, (bytes / count) * more.count));
   }
 
@@ -171,7 +172,7 @@ export class Intake {
     plan: PlanName,
     events: readonly TrackedEvent[],
     nowMs: number,
-  ): Required<RowRun>[] {
+  ): PackedRun[] {
     const { tenantId, keyId } = holder;
     const keepDays = PLANS[plan].telemetryKeepDays;
     const earliestMs = nowMs - keepDays * DAY_MS;
@@ -186,12 +187,9 @@ export class Intake {
         this.sample(tenantId, keyId, reason, event.name);
       } else lines[event.priority].push(line);
     }
-    return PRIORITIES.filter((priority) => lines[priority].length > 0).map((priority) => ({
-      tenantId,
-      priority,
-      line: textOf(lines[priority]),
-      count: lines[priority].length,
-    }));
+    return PRIORITIES.filter((priority) => lines[priority].length > 0).map(
+      (priority) => new PackedRun(tenantId, priority, lines[priority]),
+    );
   }
 
   /** Why an event of this time is not taken. Later than that it is kept as it says: its month may be over, its days are not. */

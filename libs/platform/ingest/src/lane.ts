@@ -3,10 +3,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { DependencyAway, Policy } from '@holdfast/resilience';
 import { Accounting, type Amount } from './accounting';
 import { Ring, type RingLimits } from './ring';
-import { RunBatch } from './run-batch';
+import { halvesOf, RunBatch, rowCount, sharedOut } from './run-batch';
 import { type Spill, SpillFull } from './spill';
 import type { RowsByTenant } from './spill-frame';
 import {
+  BATCH_ROWS,
   BatchRefusedBySink,
   type RowRun,
   runsOf,
@@ -33,19 +34,21 @@ export interface LaneOptions {
 interface Way {
   readonly left: TelemetryBatch[];
   /** How often the batch that its first parts are of has been halved. */
-  halved?: { readonly token: string; readonly times: number };
+  halved?: { readonly token: string; readonly times: number; readonly timesMax: number };
   /** Given up at the end of the process: what the store says later counts no more. */
   isAbandoned: boolean;
 }
 
-/** ClickHouse makes a part of each batch and merges it later: few large ones are cheap, and more than this gains nothing. */
-const BATCH_ROWS = 10_000;
-const BATCH_BYTES = 8 * 1024 * 1024;
+/** What rows take of a batch on average, at most: of 40,000 in three bytes a character no more than a store has to take (64 MiB). */
+const BYTES_PER_ROW = 512;
 /** How old a row may get while it waits for others. */
 const FLUSH_MS = 200;
 /** Above this, rows go to the disk while their store is busy, so that there is room for a burst. */
 const FILL_MAX = 0.5;
-/** Then what is refused of a batch is refused whole: it costs 129 attempts at most, where all rows are refused, and not 20,000. */
+/**
+ * Of `BATCH_ROWS`. Then what is refused of a batch is refused whole: it costs 129 attempts at most, where all rows are refused, and not
+ * 20,000.
+ */
 const HALVINGS_MAX = 64;
 const ATTEMPTS_MAX = 3;
 const RETRY_MS = 100;
@@ -193,15 +196,16 @@ export class Lane {
     return this.ring.fill > FILL_MAX && Date.now() >= this.spillAtMs;
   }
 
-  private nextBatch(): TelemetryBatch | undefined {
+  private nextBatch(rowsMax = BATCH_ROWS): TelemetryBatch | undefined {
     const waiting = this.back.shift() ?? this.aside.shift();
     if (waiting) return waiting;
-    const runs = this.ring.take(BATCH_ROWS, BATCH_BYTES);
+    const runs = this.ring.take(rowsMax, rowsMax * BYTES_PER_ROW);
     return runs.length > 0 ? new RunBatch(randomUUID(), runs) : undefined;
   }
 
   private storeNext(): Promise<void> | undefined {
-    const batch = this.nextBatch();
+    // What is not going to be stored is spilled, in pieces that hold nobody up.
+    const batch = this.nextBatch(this.isOpen ? BATCH_ROWS : this.options.sink.rowsMax);
     if (!batch) return undefined;
     const way: Way = { left: [batch], isAbandoned: false };
     const ended = this.storeOrSpill(way).finally(() => {
@@ -252,11 +256,9 @@ export class Lane {
     const [batch] = way.left;
     if (!batch || !isErased) return batch;
     if (!runsOf(batch).some(({ tenantId }) => isErased(tenantId))) return batch;
-    const { table, token, rows } = batch;
-    const kept = rows.filter(({ tenantId }) => !isErased(tenantId));
-    const erased = rows.filter(({ tenantId }) => isErased(tenantId));
-    this.count({ table, token, rows: erased }, from, 'erased');
-    if (kept.length > 0) return (way.left[0] = { table, token, rows: kept });
+    const [erased, kept] = sharedOut(batch, isErased);
+    this.count(erased, from, 'erased');
+    if (kept) return (way.left[0] = kept);
     way.left.shift();
     return this.firstOf(way, from);
   }
@@ -343,11 +345,14 @@ export class Lane {
  */
 function halve(way: Way): boolean {
   const [batch] = way.left;
-  if (!batch || batch.rows.length < 2) return false;
+  if (!batch || rowCount(batch) < 2) return false;
   const token = wholeOf(batch);
-  const times = way.halved?.token === token ? way.halved.times : 0;
-  if (times === HALVINGS_MAX) return false;
-  way.halved = { token, times: times + 1 };
+  const { times, timesMax } =
+    way.halved?.token === token
+      ? way.halved
+      : { times: 0, timesMax: HALVINGS_MAX * Math.ceil(rowCount(batch) / BATCH_ROWS) };
+  if (times === timesMax) return false;
+  way.halved = { token, times: times + 1, timesMax };
   const others = way.left.findIndex((other) => wholeOf(other) !== token);
   way.left.splice(others < 0 ? way.left.length : others, 0, ...halvesOf(batch));
   way.left.shift();
@@ -357,17 +362,4 @@ function halve(way: Way): boolean {
 /** The token of the batch that this one is, or is a part of. */
 function wholeOf({ token }: TelemetryBatch): string {
   return token.replace(/\..*$/, '');
-}
-
-function rowCount(batch: TelemetryBatch): number {
-  return runsOf(batch).reduce((sum, { count = 1 }) => sum + count, 0);
-}
-
-/** Tokens follow from that of the whole, so that halves are known again as well. */
-function halvesOf({ table, token, rows }: TelemetryBatch): TelemetryBatch[] {
-  const half = Math.ceil(rows.length / 2);
-  return [
-    { table, token: `${token}.0`, rows: rows.slice(0, half) },
-    { table, token: `${token}.1`, rows: rows.slice(half) },
-  ];
 }

@@ -1,3 +1,4 @@
+import { PackedRun } from './packed-run';
 import type { Priority } from './tracked-event';
 import type { RowRun } from './telemetry-sink';
 
@@ -25,9 +26,10 @@ interface Queue {
   bytes: number;
 }
 
-/** What rows count for in limits of memory: a byte a character, as V8 stores what is Latin-1. */
-export function bytesOfRow({ line, count = 1 }: RowRun): number {
-  return line.length + count * ROW_OVERHEAD_BYTES;
+/** What rows count for in limits of memory: of strings a byte a character, as V8 stores what is Latin-1. */
+export function bytesOfRow(run: RowRun): number {
+  const { count = 1 } = run;
+  return (run instanceof PackedRun ? run.byteLength : run.line.length) + count * ROW_OVERHEAD_BYTES;
 }
 
 /**

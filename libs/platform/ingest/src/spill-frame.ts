@@ -1,4 +1,5 @@
 import { crc32 } from 'node:zlib';
+import { textBytesOf, writeText } from './packed-run';
 import { RunBatch } from './run-batch';
 import {
   type RowRun,
@@ -62,18 +63,35 @@ export const NOBODY = '00000000-0000-0000-0000-000000000000';
  */
 export function encodeFrame(batch: TelemetryBatch, before: number): Buffer {
   const { table } = batch;
-  const record = recordOf(ROWS, linesOf(batch).join('\n'));
+  const record = recordOf(ROWS, bodyOf(batch));
   const counts = Object.fromEntries(rowsIn([batch]));
   const census: Census = { table, before, bytes: record.length, rows: counts };
-  return Buffer.concat([recordOf(CENSUS, JSON.stringify(census)), record]);
+  return Buffer.concat([recordOf(CENSUS, Buffer.from(JSON.stringify(census))), record]);
 }
 
-function linesOf(batch: TelemetryBatch): string[] {
+function bodyOf(batch: TelemetryBatch): Buffer {
   const { table, token, runs } = batch;
-  const begin = ({ priority, tenantId }: TelemetryRow): string => `${priority.charAt(0)}${tenantId}`;
-  if (runs?.every(({ count }) => count !== undefined))
-    return [`${IN_COLUMNS} ${token}`, ...runs.flatMap((run) => [`${begin(run)} ${run.count}`, run.line])];
-  return [`${table} ${token}`, ...batch.rows.map((row) => `${begin(row)} ${row.line}`)];
+  if (runs?.every(({ count }) => count !== undefined)) return columnsOf(token, runs);
+  const lines = batch.rows.map((row) => `${beginOf(row)} ${row.line}`);
+  return Buffer.from([`${table} ${token}`, ...lines].join('\n'));
+}
+
+/** Each run behind a line that says whose it is and how many lines it has. */
+function columnsOf(token: string, runs: readonly RowRun[]): Buffer {
+  const heads = runs.map((run) => `\n${beginOf(run)} ${run.count}\n`);
+  const begin = `${IN_COLUMNS} ${token}`;
+  const bytes = runs.reduce((sum, run, nth) => sum + textBytesOf(run) + (heads[nth] ?? '').length, 0);
+  const body = Buffer.allocUnsafe(begin.length + bytes);
+  let at = body.write(begin, 'latin1');
+  for (const [nth, run] of runs.entries()) {
+    at += body.write(heads[nth] ?? '', at, 'latin1');
+    at = writeText(run, body, at);
+  }
+  return body.subarray(0, at);
+}
+
+function beginOf({ priority, tenantId }: TelemetryRow): string {
+  return `${priority.charAt(0)}${tenantId}`;
 }
 
 /**
@@ -139,8 +157,7 @@ export function addRows(rows: Map<string, number>, batch: TelemetryBatch): void 
   for (const { tenantId, count = 1 } of runsOf(batch)) rows.set(tenantId, (rows.get(tenantId) ?? 0) + count);
 }
 
-function recordOf(kind: Found['kind'], text: string): Buffer {
-  const body = Buffer.from(text);
+function recordOf(kind: Found['kind'], body: Buffer): Buffer {
   const head = Buffer.alloc(HEAD_BYTES);
   head.writeUInt32BE(kind, 0);
   head.writeUInt32BE(body.length, 4);

@@ -33,10 +33,15 @@ export function runsOf(batch: TelemetryBatch): readonly RowRun[] {
   return batch.runs ?? batch.rows;
 }
 
+/** Rows of a batch: as many as a disk is given at once, and as are read back from it. */
+export const BATCH_ROWS = 10_000;
+
 /** Where telemetry is stored. ClickHouse and Kafka pass one suite. */
 export interface TelemetrySink {
   /** In metrics and in the names of directories: lower case. */
   readonly name: string;
+  /** How many rows of those that wait it is given at once: absent, `BATCH_ROWS`. */
+  readonly rowsMax?: number;
   /**
    * Stores the batch, and answers once it is there for good. A batch that comes again with its token is in effect there once.
    *

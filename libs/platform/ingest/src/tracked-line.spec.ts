@@ -1,9 +1,11 @@
 import { newId } from '@holdfast/kernel';
 import { Random } from '@holdfast/testing';
 import { RawObject } from './protocols/known-members';
+import { chunksOf, PackedRun } from './packed-run';
 import { RunBatch } from './run-batch';
 import { decodeSegment, encodeFrame } from './spill-frame';
-import { sharedColumns, textOf, trackedLine } from './tracked-line';
+import { sharedColumns, trackedLine } from './tracked-line';
+import type { RowRun } from './telemetry-sink';
 import type { TrackedEvent } from './tracked-event';
 
 const NOW_MS = Date.UTC(2026, 10, 27, 12);
@@ -48,11 +50,22 @@ describe('A line of columns', () => {
       context: random.pick(OBJECTS),
     }));
     const shared = sharedColumns(holder, NOW_MS, 30);
-    const line = textOf(events.map((event) => trackedLine(event, shared) ?? ''));
-    const run = { tenantId: holder.tenantId, priority: 'normal', line, count: events.length } as const;
-    const batch = new RunBatch('token', [run, { ...run, priority: 'low' }]);
-    const [spilled] = decodeSegment(encodeFrame(batch, 0)).batches;
-    expect(spilled).toEqual(batch);
+    const lines = events.map((event) => trackedLine(event, shared) ?? '');
+    const run = new PackedRun(holder.tenantId, 'normal', lines);
+    const read = ({ tenantId, priority, line, count = 1 }: RowRun): Required<RowRun> => ({
+      ...{ tenantId, priority, line, count },
+    });
+    const runs = [
+      run,
+      new PackedRun(holder.tenantId, 'low', lines),
+      { ...read(run), priority: 'high' as const },
+    ];
+    const [spilled] = decodeSegment(encodeFrame(new RunBatch('token', runs), 0)).batches;
+    expect(spilled).toEqual(new RunBatch('token', runs.map(read)));
+    expect(read(run).line).toBe(lines.join('\n'));
+    expect(Buffer.concat([...chunksOf(runs, 1_000)]).toString()).toBe(
+      runs.map((each) => `${each.line}\n`).join(''),
+    );
     const rows = new RunBatch('token', [run]).rows.map((row) => JSON.parse(row.line) as unknown);
     expect({ seed, rows }).toEqual({
       seed,

@@ -44,14 +44,6 @@ export function trackedLine(event: TrackedEvent, shared: string): string | undef
   }
 }
 
-/**
- * The lines as one text. What was put together of pieces is a tree of them to V8, each of which may keep the body in memory that it was
- * cut from; `join` copies the characters of more than one.
- */
-export function textOf(lines: readonly string[]): string {
-  return lines.length === 1 ? [lines[0], ''].join('\n').slice(0, -1) : lines.join('\n');
-}
-
 /** The same row as a line of JSON. */
 export function jsonOf(line: string): string {
   const columns = line.split('\t').map(unescaped);

@@ -50,10 +50,15 @@ export class WriteKeySigner {
   }
 }
 
+/** A header with the key: `Basic` with the key as user name, `Bearer`, or the key itself. */
+const AUTHORIZATION = /^(?:(basic|bearer) +)?(\S+)$/i;
+
 /** Verifies write keys with the public key alone: no database is asked, so that telemetry is taken while there is none. */
 export class WriteKeyVerifier {
   private readonly keys: readonly KeyObject[];
   private readonly verified = new LRUCache<string, WriteKeyHolder>({ max: VERIFIED_MAX });
+  /** By the header that named the key. Apart: of one key there are as many headers as anybody likes to make. */
+  private readonly named = new LRUCache<string, WriteKeyHolder>({ max: VERIFIED_MAX });
 
   /** `publicKeys`: SPKI in DER, as base64; more than one while a key is replaced. */
   constructor(publicKeys: readonly string[]) {
@@ -79,11 +84,27 @@ export class WriteKeyVerifier {
     return holder;
   }
 
+  /** Whose key an `Authorization` header names. */
+  holderNamedBy(authorization: string): WriteKeyHolder | undefined {
+    const known = this.named.get(authorization);
+    if (known) return known;
+    const holder = this.holderOf(keyNamedBy(authorization));
+    if (holder) this.named.set(authorization, holder);
+    return holder;
+  }
+
   /** Whether the text of this kind was signed by one of the keys. */
   isSigned(context: Buffer, text: Buffer, signature: Buffer): boolean {
     const signed = Buffer.concat([context, text]);
     return this.keys.some((key) => verify(null, signed, key, signature));
   }
+}
+
+function keyNamedBy(authorization: string): string {
+  const [, scheme, text = ''] = AUTHORIZATION.exec(authorization) ?? [];
+  if (scheme?.toLowerCase() !== 'basic') return text;
+  const [name = ''] = Buffer.from(text, 'base64').toString('latin1').split(':', 1);
+  return name;
 }
 
 /** Stands for an id in lists that everybody may read: who knows the id finds it, and nobody learns it. */

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib';
-import { BODY_BYTES_MAX, checkEvent, DEPTH_MAX, EVENT_BYTES_MAX, readBody } from './body';
+import { Random } from '@holdfast/testing';
+import { BODY_BYTES_MAX, checkEvent, DEPTH_MAX, EVENT_BYTES_MAX, instantOf, readBody } from './body';
 import { EventRefused, RequestRefused } from './reading';
 
 const read = (text: string): unknown => readBody(Buffer.from(text)).value;
@@ -89,4 +90,38 @@ describe('An event', () => {
     expect(check(ofBytes(EVENT_BYTES_MAX), false)).toBe('taken');
     expect(check(ofBytes(EVENT_BYTES_MAX + 2), false)).toBe('oversized');
   });
+});
+
+describe('An instant', () => {
+  const seed = Date.now() % 1_000_000_007;
+  const random = new Random(seed);
+
+  test('is what Date.parse reads, whichever was read before', () => {
+    const minutes = [
+      '2026-11-27T23:59:',
+      '2024-02-29T00:00:',
+      '2026-02-30T12:00:',
+      '2026-11-27 (08:30:',
+      '+002026-11-27T1:',
+    ];
+    const ends = ['00.000Z', '59.999Z', '60.000Z', '5x.123Z', '12.34.Z', '12,345Z', '12.345z', '1.2345Z'];
+    for (let n = 0; n < 2_000; n += 1) {
+      const text = `${random.pick(minutes)}${random.pick(ends)}`;
+      const ms = Date.parse(text);
+      expect({ seed, text, ms: instantIn(text) }).toEqual({
+        seed,
+        text,
+        ms: Number.isNaN(ms) ? 'refused' : ms,
+      });
+    }
+  });
+
+  function instantIn(text: string): number | string {
+    try {
+      return instantOf(text, 'timestamp');
+    } catch (err) {
+      if (err instanceof EventRefused) return 'refused';
+      throw err;
+    }
+  }
 });

@@ -182,9 +182,39 @@ export function sharedText(context: JsonObject): string {
 /** An instant as SDKs write it, ISO 8601 or milliseconds of the epoch: 0 where there is none. */
 export function instantOf(value: unknown, name: string): number {
   if (value === undefined || value === null || value === '') return 0;
-  const ms = typeof value === 'string' ? Date.parse(value) : typeof value === 'number' ? value : NaN;
+  const ms = typeof value === 'string' ? parsed(value) : typeof value === 'number' ? value : NaN;
   if (!(Math.abs(ms) <= LAST_INSTANT_MS)) throw new EventRefused('invalid', `${name} has to be an instant.`);
   return Math.trunc(ms);
+}
+
+const MINUTE = /^\d{4}-\d\d-\d\dT\d\d:\d\d:$/;
+const MINUTE_LENGTH = 17;
+const ISO_LENGTH = 24;
+/** The minute that was asked for last. */
+let minute = { text: ' '.repeat(MINUTE_LENGTH), startsAtMs: 0 };
+
+/** What `Date.parse` says, in a third of the time where it is of the minute that was asked for last, as most that arrive are. */
+function parsed(text: string): number {
+  const intoMs = text.length === ISO_LENGTH ? intoMinuteMs(text) : undefined;
+  if (intoMs === undefined) return Date.parse(text);
+  if (text.startsWith(minute.text)) return minute.startsAtMs + intoMs;
+  const ms = Date.parse(text);
+  const begin = text.slice(0, MINUTE_LENGTH);
+  if (MINUTE.test(begin) && !Number.isNaN(ms)) minute = { text: begin, startsAtMs: ms - intoMs };
+  return ms;
+}
+
+/** The end of an instant, `59.123Z`; undefined where it is written otherwise. */
+function intoMinuteMs(text: string): number | undefined {
+  const seconds = 10 * digitAt(text, 17) + digitAt(text, 18);
+  const ms = 100 * digitAt(text, 20) + 10 * digitAt(text, 21) + digitAt(text, 22);
+  if (!(seconds < 60) || text[19] !== '.' || text[23] !== 'Z') return undefined;
+  return Number.isNaN(ms) ? undefined : 1_000 * seconds + ms;
+}
+
+function digitAt(text: string, place: number): number {
+  const digit = text.charCodeAt(place) - 48;
+  return digit >= 0 && digit <= 9 ? digit : Number.NaN;
 }
 
 /** As far as `Date` counts. */
