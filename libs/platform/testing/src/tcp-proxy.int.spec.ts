@@ -1,5 +1,5 @@
 import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import { TcpProxy } from './tcp-proxy';
 
 describe('A TCP proxy in front of an HTTP server', () => {
@@ -66,5 +66,35 @@ describe('A TCP proxy in front of an HTTP server', () => {
     const startedAt = performance.now();
     expect(await ask()).toBe('here');
     expect(performance.now() - startedAt).toBeGreaterThan(150);
+  });
+
+  it('passes everything on later by a random time', async () => {
+    await proxy.set({ jitterMs: 40 });
+    const before = proxy.counts.late;
+    for (let n = 0; n < 5; n += 1) expect(await ask()).toBe('here');
+    expect(proxy.counts.late - before).toBeGreaterThanOrEqual(10);
+  });
+
+  it('passes everything on byte by byte', async () => {
+    const heard: number[] = [];
+    const listen = (socket: Socket): void =>
+      void socket.on('data', (chunk: Buffer) => heard.push(chunk.length));
+    server.on('connection', listen);
+    await proxy.set({ sliceBytes: 1 });
+    expect(await ask()).toBe('here');
+    server.off('connection', listen);
+    // The kernel may put some of them together again.
+    expect(heard.length).toBeGreaterThan(10);
+    expect(Math.min(...heard)).toBe(1);
+  });
+
+  it('holds everything in a black hole, and loses nothing of it', async () => {
+    const before = served;
+    await proxy.set('blackhole');
+    const waiting = fetch(`http://127.0.0.1:${proxy.port}/`);
+    await expect(ask()).rejects.toMatchObject({ name: 'TimeoutError' });
+    expect([served - before, proxy.counts.held > 0]).toEqual([0, true]);
+    await proxy.set('pass');
+    expect(await (await waiting).text()).toBe('here');
   });
 });

@@ -1,21 +1,34 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { TcpLane } from './tcp-lane';
 
 /**
  * What a proxy does with connections: pass them on; refuse them, as a port does that nobody listens on; accept them and
  * stay silent; pass requests on and cut the connection instead of answering, each time or where the answer has a text
- * in it; or pass everything on, late.
+ * in it; or pass everything on, late, later by a random time each, or in pieces.
+ *
+ * A black hole passes nothing on, neither data nor the end of a connection, and loses nothing: as in a network that drops
+ * packets for a while, what was sent meanwhile arrives once it is over.
  */
 export type ProxyMode =
-  'pass' | 'refuse' | 'hang' | 'cut-answers' | { readonly cutAt: string } | { readonly delayMs: number };
+  | 'pass'
+  | 'refuse'
+  | 'hang'
+  | 'blackhole'
+  | 'cut-answers'
+  | { readonly cutAt: string }
+  | { readonly delayMs: number }
+  | { readonly jitterMs: number }
+  | { readonly sliceBytes: number };
 
 /**
  * A TCP proxy in front of a server at the loopback address, for faults of the network. It counts what it has done, so
  * that a test can tell whether its fault landed.
  */
 export class TcpProxy {
-  /** Connections that found no answer while hanging, and answers that were cut. */
-  readonly counts = { hung: 0, cut: 0 };
+  /** Data that found no way while hanging, answers that were cut, data and connections that came into a black hole, data late and sliced. */
+  readonly counts = { hung: 0, cut: 0, held: 0, late: 0, sliced: 0 };
   private current: ProxyMode = 'pass';
+  private hole = Promise.withResolvers<void>();
   private readonly sockets = new Set<Socket>();
   private server: Server | undefined;
 
@@ -28,6 +41,7 @@ export class TcpProxy {
   /** Listens at a free port, and passes on. */
   static async start(targetPort: number): Promise<TcpProxy> {
     const proxy = new TcpProxy(targetPort, 0);
+    proxy.hole.resolve();
     await proxy.listen();
     return proxy;
   }
@@ -35,8 +49,15 @@ export class TcpProxy {
   /** Changes what is done. Connections that are open are cut when it refuses, and else obey from their next data on. */
   async set(mode: ProxyMode): Promise<void> {
     this.current = mode;
+    this.hole.resolve();
+    if (mode === 'blackhole') this.hole = Promise.withResolvers();
     if (mode === 'refuse') await this.close();
     else if (!this.server) await this.listen();
+  }
+
+  /** Connections that are open, to either side. */
+  get open(): number {
+    return this.sockets.size;
   }
 
   /** Leads to another server from here on, as a failover does; what is open is cut. */
@@ -56,6 +77,7 @@ export class TcpProxy {
   async close(): Promise<void> {
     const { server } = this;
     this.server = undefined;
+    this.hole.resolve();
     if (!server) return;
     const closed = new Promise((resolve) => server.close(resolve));
     this.cut();
@@ -63,7 +85,7 @@ export class TcpProxy {
   }
 
   private async listen(): Promise<void> {
-    const server = createServer((client) => this.accept(client));
+    const server = createServer({ noDelay: true }, (client) => void this.accept(client));
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject);
       server.listen(this.port, '127.0.0.1', resolve);
@@ -72,28 +94,51 @@ export class TcpProxy {
     this.port = (server.address() as AddressInfo).port;
   }
 
-  private accept(client: Socket): void {
-    const target = connect(this.targetPort, '127.0.0.1');
-    for (const [one, other] of [
-      [client, target],
-      [target, client],
-    ] as const) {
-      this.sockets.add(one);
-      one.on('error', () => {}); // The other end hears of it by the close.
-      one.on('close', () => {
-        this.sockets.delete(one);
-        // Behind what is still on its way to it.
-        if (isLate(this.current)) setTimeout(() => other.end(), this.current.delayMs);
-        else other.end();
-      });
-    }
-    client.on('data', (chunk: Buffer) => this.forward(target, chunk));
+  private async accept(client: Socket): Promise<void> {
+    this.note(client);
+    if (this.current === 'blackhole') this.counts.held += 1;
+    await this.hole.promise; // Before it, the server does not hear of the connection either.
+    if (client.destroyed) return;
+    const target = connect({ port: this.targetPort, host: '127.0.0.1', noDelay: true });
+    this.note(target);
+    const [there, back] = [this.laneTo(target), this.laneTo(client)];
+    client.on('close', () => there.end());
+    target.on('close', () => back.end());
+    client.on('data', (chunk: Buffer) => this.forward(there, chunk));
     target.on('data', (chunk: Buffer) => {
       if (this.cuts(chunk)) {
         this.counts.cut += 1;
         client.destroy();
-      } else this.forward(client, chunk);
+      } else this.forward(back, chunk);
     });
+  }
+
+  private note(socket: Socket): void {
+    this.sockets.add(socket);
+    socket.on('error', () => {}); // The other end hears of it by the close.
+    socket.on('close', () => this.sockets.delete(socket));
+  }
+
+  private laneTo(socket: Socket): TcpLane {
+    return new TcpLane(socket, {
+      passable: () => this.hole.promise,
+      latenessMs: () => this.latenessMs(),
+      sliceBytes: () => this.sliceBytes(),
+    });
+  }
+
+  private latenessMs(): number {
+    const mode = this.current;
+    if (typeof mode !== 'object' || !('delayMs' in mode || 'jitterMs' in mode)) return 0;
+    this.counts.late += 1;
+    return 'delayMs' in mode ? mode.delayMs : Math.random() * mode.jitterMs;
+  }
+
+  private sliceBytes(): number | undefined {
+    const mode = this.current;
+    if (typeof mode !== 'object' || !('sliceBytes' in mode)) return undefined;
+    this.counts.sliced += 1;
+    return mode.sliceBytes;
   }
 
   /** A text that lies across two chunks is missed, so whoever counts on a cut looks at the counts. */
@@ -104,14 +149,12 @@ export class TcpProxy {
     );
   }
 
-  private forward(to: Socket, chunk: Buffer): void {
-    const mode = this.current;
-    if (mode === 'hang') this.counts.hung += 1;
-    else if (isLate(mode)) setTimeout(() => to.write(chunk), mode.delayMs);
-    else to.write(chunk);
+  private forward(lane: TcpLane, chunk: Buffer): void {
+    if (this.current === 'hang') {
+      this.counts.hung += 1;
+      return;
+    }
+    if (this.current === 'blackhole') this.counts.held += 1;
+    lane.put(chunk);
   }
-}
-
-function isLate(mode: ProxyMode): mode is { readonly delayMs: number } {
-  return typeof mode === 'object' && 'delayMs' in mode;
 }
