@@ -61,10 +61,16 @@ describeRule('Every call that leaves a process goes through a policy', tree, {
     'A bare call has no deadline, no limit of calls at once and no circuit breaker, and shows in no metric: make it with `Policy.fetch` or `Policy.run` of @holdfast/resilience, or say in the list of this rule why not.',
 });
 
+/** Who composes policies by itself, and why. */
+const OWN_POLICIES = [
+  'libs/modules/delivery/', // A bulkhead within a bulkhead, for each tenant.
+  'libs/platform/database/src/circuit.ts', // Deadline, retries and bulkhead are the pool's, and a transaction has no signal to end by.
+];
+
 /** Drivers that may be imported have owners, and those have policies or reasons: `.dependency-cruiser.cjs` knows the owners. */
 const cockatiel: Rule = (files) =>
   files
-    .filter((file) => isHeld(file) && !file.path.startsWith('libs/modules/delivery/'))
+    .filter((file) => isHeld(file) && !OWN_POLICIES.some((own) => file.path.startsWith(own)))
     .flatMap((file) =>
       nodesOf(file, ts.isImportDeclaration)
         .filter((node) => (node.moduleSpecifier as ts.StringLiteral).text === 'cockatiel')

@@ -40,6 +40,8 @@ export interface RunningApi {
 const APP_CONNECTIONS = 16;
 const AUTH_CONNECTIONS = 4;
 const OPS_CONNECTIONS = 2;
+/** Longer than all in front take where nothing is the matter; who waits longer is better told to come again. */
+const QUEUE_TIMEOUT_MS = 1_000;
 /** Behind the last answer; with the requests it is less than the 25 s that a process has to stop. */
 const ACTIVITY_DRAIN_MS = 3_000;
 /** Of the connections that one tenant's requests may hold at a time: a quarter is left to the others. */
@@ -107,6 +109,7 @@ function openPools(config: ApiConfig, logger: Logger): Pools {
       url,
       name: `holdfast api ${role}`,
       connectionsMax,
+      queueTimeoutMs: QUEUE_TIMEOUT_MS,
       onIdleError: (error) =>
         logger.warn({ err: error, context: role }, 'an idle database connection was lost'),
     });

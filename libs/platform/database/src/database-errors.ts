@@ -12,6 +12,11 @@ export class DatabaseUnavailable extends DomainError {
   }
 }
 
+/** All connections of the pool are in use and stay so, or as many wait for one as may. Why work was refused, for the log. */
+export class PoolExhausted extends Error {
+  override readonly name = 'PoolExhausted';
+}
+
 /** The work met too many conflicts, or took too long, and was rolled back. */
 export class DatabaseBusy extends DomainError {
   readonly code = 'database.busy';
@@ -77,6 +82,15 @@ export function isOutage(error: unknown): boolean {
   return (
     error instanceof OutcomeUnknown || error instanceof DatabaseUnavailable || error instanceof DatabaseBusy
   );
+}
+
+/**
+ * Whether a failure says that the server cannot be reached, or takes nobody: what the next one would meet as well. A pool without a
+ * free connection is not that, nor a commit that waits for its standby: there the server is at work.
+ */
+export function isServerAway(error: unknown): boolean {
+  const cause = error instanceof DatabaseUnavailable || error instanceof OutcomeUnknown ? error.cause : error;
+  return !(cause instanceof PoolExhausted) && leavesOutcomeOpen(cause);
 }
 
 /** Whether the statement failed in a way that leaves the connection sound: the server answered, and will go on. */

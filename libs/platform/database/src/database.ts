@@ -6,9 +6,12 @@ import {
   DatabaseUnavailable,
   isRetryable,
   leavesConnectionSound,
+  PoolExhausted,
   translate,
 } from './database-errors';
-import { SESSION_SETTINGS } from './session-settings';
+import { Circuit } from './circuit';
+import { type PoolLoad, showLoad } from './pool-load';
+import { CONNECTION_SETTINGS, SESSION_SETTINGS } from './session-settings';
 import { statement } from './statement';
 import { SystemTx, type Transaction } from './transaction';
 
@@ -20,13 +23,24 @@ export interface DatabaseOptions {
   readonly name: string;
   /** Connections at most; each is a server process. */
   readonly connectionsMax?: number;
-  /** How long to wait for a free connection, in milliseconds, before refusing with `database.unavailable`. */
+  /** How long a connection may take to be made, and a free one to come, in milliseconds, before `database.unavailable`. */
   readonly acquireTimeoutMs?: number;
+  /** How long to wait for a free one, where that is less. */
+  readonly queueTimeoutMs?: number;
   /** How long one statement may run, in milliseconds. */
   readonly statementTimeoutMs?: number;
   /** Reports that a connection was lost while no statement was running on it. */
   readonly onIdleError?: (error: Error) => void;
 }
+
+/** Three times what a loaded server takes for a connection with TLS and a password. */
+const ACQUIRE_TIMEOUT_MS = 3_000;
+/** Those behind so many would wait longer than is waited: they are told so at once. */
+const WAITING_PER_CONNECTION = 16;
+/** How long is waited in a line that does not get shorter: some times what a transaction takes. */
+const STANDING_LINE_MS = 50;
+/** An idle connection is asked for a sign of life after this, and, by Node, every second then: it is given up after ten. */
+const KEEP_ALIVE_AFTER_MS = 10_000;
 
 const PING = statement('database.ping', 'select 1 as answer');
 
@@ -46,20 +60,27 @@ types.setTypeParser(20, BigInt);
 export class Database {
   private readonly pool: Pool;
   private readonly isPooled: boolean;
+  private readonly circuit: Circuit;
+  private readonly hideLoad: () => void;
+  /** Since when somebody has been waiting for a connection. */
+  private lineSinceMs: number | undefined;
   /** Connections whose commit was not answered in time. */
   private readonly late = new Set<PoolClient>();
 
   constructor(private readonly options: DatabaseOptions) {
     const url = new URL(options.url);
+    this.circuit = new Circuit(options.name);
+    this.hideLoad = showLoad(options.name, () => this.load);
     this.isPooled = url.searchParams.get('pgbouncer') === 'true';
     url.searchParams.delete('pgbouncer');
     this.pool = new Pool({
       connectionString: url.href,
       application_name: options.name,
       max: options.connectionsMax ?? 10,
-      connectionTimeoutMillis: options.acquireTimeoutMs ?? 3_000,
+      connectionTimeoutMillis: options.acquireTimeoutMs ?? ACQUIRE_TIMEOUT_MS,
       pipeline: true,
       keepAlive: true,
+      keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
       types,
       // PgBouncer takes no options: there the roles' own settings hold, which `holdfast migrate` makes the same.
       ...(!this.isPooled && { options: startupOptions(options.statementTimeoutMs) }),
@@ -71,12 +92,7 @@ export class Database {
   }
 
   /** Connections in use, idle, and requests waiting for one. */
-  get load(): {
-    readonly used: number;
-    readonly idle: number;
-    readonly waiting: number;
-    readonly max: number;
-  } {
+  get load(): PoolLoad {
     const { totalCount, idleCount, waitingCount } = this.pool;
     return {
       used: totalCount - idleCount,
@@ -98,7 +114,7 @@ export class Database {
   ): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.attempt(open, work);
+        return await this.circuit.run(() => this.attempt(open, work));
       } catch (error) {
         if (!isRetryable(error)) throw translate(error);
         if (attempt === ATTEMPTS_MAX) throw new DatabaseBusy(error);
@@ -117,6 +133,7 @@ export class Database {
 
   /** Closes idle connections at once and used ones when their work ends. */
   async close(): Promise<void> {
+    this.hideLoad();
     for (const connection of this.late) this.letGo(connection);
     await this.pool.end();
   }
@@ -137,7 +154,11 @@ export class Database {
     connection.on('error', onLoss);
     let broken = true;
     try {
-      const result = await tx.run(() => work(tx), { isPooled: this.isPooled });
+      const { statementTimeoutMs } = this.options;
+      const result = await tx.run(() => work(tx), {
+        isPooled: this.isPooled,
+        ...(statementTimeoutMs !== undefined && { statementTimeoutMs }),
+      });
       broken = false;
       return result;
     } catch (error) {
@@ -170,17 +191,70 @@ export class Database {
   }
 
   private async acquire(): Promise<PoolClient> {
+    const { used, waiting, max } = this.load;
+    // The pool hands on what is idle a moment later, so those who are waiting may be about to get it.
+    if (max - used > waiting) return this.connect();
+    if (waiting >= max * WAITING_PER_CONNECTION)
+      throw new DatabaseUnavailable(new PoolExhausted(`${waiting} wait for a connection`));
+    return this.waitInLine();
+  }
+
+  private async connect(): Promise<PoolClient> {
     try {
       return await this.pool.connect();
     } catch (error) {
-      throw new DatabaseUnavailable(error);
+      throw new DatabaseUnavailable(
+        isPoolTimeout(error) ? new PoolExhausted(error.message, { cause: error }) : error,
+      );
     }
   }
+
+  /** The pool has one time for making a connection and for waiting until one is free; the latter is mostly the shorter one. */
+  private async waitInLine(): Promise<PoolClient> {
+    const patienceMs = this.patienceMs();
+    const { promise: tooLate, reject } = Promise.withResolvers<never>();
+    const coming = this.connect();
+    let isLate = false;
+    const timer = setTimeout(() => {
+      isLate = true;
+      reject(new DatabaseUnavailable(new PoolExhausted(`no connection was free within ${patienceMs} ms`)));
+    }, patienceMs);
+    // Who has given up keeps a place in the pool's line: what comes to it goes to the next.
+    coming.then(
+      (connection) => isLate && connection.release(),
+      () => {},
+    );
+    try {
+      return await Promise.race([coming, tooLate]);
+    } finally {
+      clearTimeout(timer);
+      if (this.pool.waitingCount === 0) this.lineSinceMs = undefined;
+    }
+  }
+
+  /**
+   * A line that comes and goes is a burst, which is ridden out. One that has stood for as long as anybody would wait is more than there
+   * is room for: then waiting helps nobody, and who finds it is told soon (controlled delay, Nichols and Jacobson 2012).
+   */
+  private patienceMs(): number {
+    const { acquireTimeoutMs = ACQUIRE_TIMEOUT_MS, queueTimeoutMs = acquireTimeoutMs } = this.options;
+    const now = performance.now();
+    this.lineSinceMs ??= now;
+    return now - this.lineSinceMs > queueTimeoutMs
+      ? Math.min(STANDING_LINE_MS, queueTimeoutMs)
+      : queueTimeoutMs;
+  }
+}
+
+/** What the pool says where no connection was free in time; one that could not be made fails otherwise. */
+function isPoolTimeout(error: unknown): error is Error {
+  return error instanceof Error && error.message === 'timeout exceeded when trying to connect';
 }
 
 function startupOptions(statementTimeoutMs?: number): string {
   const settings = {
     ...SESSION_SETTINGS,
+    ...CONNECTION_SETTINGS,
     ...(statementTimeoutMs !== undefined && { statement_timeout: statementTimeoutMs }),
   };
   return Object.entries(settings)

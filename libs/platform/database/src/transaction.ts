@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import { inStepSpan } from '@holdfast/observability';
 import type { PoolClient, QueryResult } from 'pg';
 import {
@@ -7,6 +8,8 @@ import {
   OutcomeUnknown,
   sqlState,
 } from './database-errors';
+import { AnswerWatch } from './answer-watch';
+import { SESSION_SETTINGS } from './session-settings';
 import { refuseUtility, type Statement } from './statement';
 
 /** A statement of the protocol around a unit of work. */
@@ -30,6 +33,12 @@ const RESET: readonly Step[] = ['close all', 'reset all', 'select pg_advisory_un
  * a statement may run. PostgreSQL itself has no limit for it: with its synchronous standby gone it waits for ever.
  */
 const COMMIT_TIMEOUT_MS = 5_000;
+
+/** Of a session that nobody asked to have another. */
+const DEFAULT_STATEMENT_TIMEOUT_MS: number = SESSION_SETTINGS.statement_timeout;
+
+/** How much later than the server ends a statement its answer has to be here, in milliseconds. */
+const ANSWER_GRACE_MS = 1_000;
 
 /**
  * What a transaction may do. In `one snapshot` it reads, and each of its statements sees what was committed before the first:
@@ -66,11 +75,14 @@ export class Transaction {
   private readonly warnings: unknown[] = [];
   private over = false;
   private isPooled = false;
+  private watch: AnswerWatch;
 
   constructor(
     private readonly connection: PoolClient,
     readonly access: Access = 'read write',
-  ) {}
+  ) {
+    this.watch = this.watchFor(DEFAULT_STATEMENT_TIMEOUT_MS);
+  }
 
   /** Of a commit that was not answered in time: its answer, should it come. Until then the server may hold its locks. */
   get lateAnswer(): Promise<unknown> | undefined {
@@ -81,8 +93,12 @@ export class Transaction {
    * Opens the transaction, does the work and commits; rolls back and rethrows what made it fail. Behind a pooler in
    * transaction mode the server's session is another one each time, so nothing is prepared in it by name.
    */
-  async run<T>(work: () => Promise<T>, { isPooled = false } = {}): Promise<T> {
+  async run<T>(
+    work: () => Promise<T>,
+    { isPooled = false, statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS } = {},
+  ): Promise<T> {
     this.isPooled = isPooled;
+    this.watch = this.watchFor(statementTimeoutMs);
     this.begin();
     try {
       const result = await work();
@@ -150,7 +166,7 @@ export class Transaction {
     // Says all that a setting of the session could say otherwise: it may be read before the reset.
     const text = `begin isolation level ${OPENING[this.access]}, not deferrable`;
     const begin = { name: `begin ${this.access}`, text };
-    const [opened] = this.opening(begin).map((each) => this.track(this.send(each)));
+    const [opened] = this.opening(begin).map((each) => this.track(this.ask(each)));
     void opened?.catch((error: unknown) => {
       if (sqlState(error) !== undefined) this.refusal = new DatabaseUnavailable(error);
     });
@@ -189,7 +205,7 @@ export class Transaction {
     // `track` has noted each failure; a rollback that fails leaves a connection that the pool destroys.
     await Promise.all(this.issued.splice(0));
     // Of a transaction that has failed, a commit that is on its way is the rollback.
-    const ended = this.committing ?? this.send(step('rollback'));
+    const ended = this.committing ?? this.ask(step('rollback'));
     await ended.catch((error: unknown) => (this.failure ??= { error }));
   }
 
@@ -202,7 +218,7 @@ export class Transaction {
   private issue(statement: Statement<unknown>, values: readonly unknown[]): Promise<QueryResult> {
     if (this.over) throw new Error(`statement ${statement.name} was issued after its transaction had ended`);
     refuseUtility(statement.text);
-    return this.track(this.send({ ...statement, values }));
+    return this.track(this.ask({ ...statement, values }));
   }
 
   private sendCommit(): Promise<QueryResult> {
@@ -222,7 +238,17 @@ export class Transaction {
   }
 
   private control(text: string): Promise<unknown> {
-    return this.track(this.send(step(text)));
+    return this.track(this.ask(step(text)));
+  }
+
+  /** Sends what has to be answered within the time of a statement; a commit has a time and a meaning of its own. */
+  private ask(asked: Step): Promise<QueryResult> {
+    this.watch.sent();
+    return this.send(asked).finally(() => this.watch.answered());
+  }
+
+  private watchFor(statementTimeoutMs: number): AnswerWatch {
+    return new AnswerWatch(statementTimeoutMs + ANSWER_GRACE_MS, (error) => cut(this.connection, error));
   }
 
   private send({ name, text, values = [] }: Step): Promise<QueryResult> {
@@ -243,6 +269,14 @@ export class Transaction {
     await Promise.all(this.issued.splice(0));
     if (this.failure) throw this.failure.error;
   }
+}
+
+/** Ends a connection at this side at once: `end` would wait for the answers that do not come. */
+function cut(connection: PoolClient, error: Error): void {
+  // The driver has no way to say it, and its types do not show the socket.
+  const { stream } = (connection as unknown as { readonly connection: { readonly stream: Socket } })
+    .connection;
+  stream.destroy(error);
 }
 
 /**

@@ -1,0 +1,118 @@
+import { TcpProxy, TestDatabase } from '@holdfast/testing';
+import { Database } from './database';
+import { DatabaseUnavailable, OutcomeUnknown, PoolExhausted } from './database-errors';
+import { statement } from './statement';
+import { SystemTx } from './transaction';
+
+const PAUSE = statement('test.silent_pause', 'select pg_sleep(0.3)');
+const SESSIONS = `select count(*)::int as count from pg_stat_activity where application_name = 'silent'`;
+/** Of the pool: at one connection, a line of sixteen. */
+const PLACES = 16;
+
+const opening = (connection: ConstructorParameters<typeof SystemTx>[0]): SystemTx => new SystemTx(connection);
+const unavailable = expect.any(DatabaseUnavailable) as unknown;
+
+const failureOf = (work: Promise<unknown>): Promise<unknown> =>
+  work.then(
+    () => undefined,
+    (error: unknown) => error,
+  );
+
+// Row 7 of the faults: deadlines hold, the circuit opens, nothing leaks, and all is well again by itself.
+describe('A network that swallows what is sent', () => {
+  let test: TestDatabase;
+  let wire: TcpProxy;
+  let database: Database;
+  beforeAll(async () => (test = await TestDatabase.create()));
+  afterAll(() => test.drop());
+  beforeEach(async () => {
+    const url = new URL(test.url('holdfast_ops'));
+    wire = await TcpProxy.start(Number(url.port));
+    url.port = String(wire.port);
+    database = new Database({
+      url: url.href,
+      name: 'silent',
+      connectionsMax: 2,
+      statementTimeoutMs: 500,
+      acquireTimeoutMs: 500,
+    });
+    await database.ping();
+  });
+  afterEach(async () => {
+    await wire.close();
+    await database.close();
+  });
+
+  const write = (): Promise<unknown> => database.transaction(opening, (tx) => tx.rows(PAUSE));
+  it('ends the work that waits for an answer, and its connection', async () => {
+    const waiting = write();
+    await wire.set('blackhole');
+    expect(await failureOf(waiting)).toEqual(unavailable);
+    expect(database.load).toMatchObject({ used: 0, waiting: 0 });
+  });
+
+  it('tells who has sent a commit that its outcome is not known', async () => {
+    const waiting = database.transaction(opening, (tx) => tx.last(PAUSE));
+    await wire.set('blackhole');
+    expect(await failureOf(waiting)).toBeInstanceOf(OutcomeUnknown);
+  });
+
+  it('opens the circuit, behind which nobody waits, and closes it when the network is back', async () => {
+    await wire.set('blackhole');
+    for (let n = 0; n < 5; n += 1) expect(await failureOf(write())).toEqual(unavailable);
+    const { held } = wire.counts;
+    expect(await failureOf(write())).toEqual(unavailable);
+    expect(wire.counts.held).toBe(held); // Nothing was sent.
+    await wire.set('pass');
+    while (await failureOf(database.ping())) await new Promise((resolve) => setTimeout(resolve, 50));
+    await Promise.all([write(), write(), write()]);
+    expect(database.load).toMatchObject({ used: 0, waiting: 0 });
+    const [sessions] = await test.admin<{ count: number }>(SESSIONS);
+    expect(sessions?.count).toBeLessThanOrEqual(2);
+  });
+
+  it('does not disturb a pipeline whose statements take longer together than one may', async () => {
+    await database.transaction(opening, (tx) => Promise.all(Array.from({ length: 6 }, () => tx.rows(PAUSE))));
+  });
+});
+
+// Row 8 of the faults.
+describe('A pool whose connections are all in use', () => {
+  let test: TestDatabase;
+  let database: Database;
+  beforeAll(async () => {
+    test = await TestDatabase.create();
+    const url = test.url('holdfast_ops');
+    database = new Database({ url, name: 'full', connectionsMax: 1, queueTimeoutMs: 150 });
+  });
+  afterAll(async () => {
+    await database.close();
+    await test.drop();
+  });
+
+  it('refuses who has waited long enough, and at once who finds the line full, and serves the next', async () => {
+    const longer = database.transaction(opening, (tx) => Promise.all([tx.rows(PAUSE), tx.rows(PAUSE)]));
+    const others = Array.from({ length: PLACES + 2 }, () => database.ping());
+    const failures = await Promise.allSettled(others);
+    await longer;
+    for (const failure of failures)
+      expect(failure).toMatchObject({ reason: { cause: expect.any(PoolExhausted) as unknown } });
+    const told = failures.map((failure) => String((failure as PromiseRejectedResult).reason.cause.message));
+    expect(told.filter((text) => text === `${PLACES} wait for a connection`)).toHaveLength(2);
+    await database.ping();
+    expect(database.load).toMatchObject({ used: 0, idle: 1, waiting: 0 });
+  });
+
+  it('waits no longer than a moment in a line that has stood', async () => {
+    const longer = database.transaction(opening, async (tx) => {
+      for (let n = 0; n < 4; n += 1) await tx.rows(PAUSE);
+    });
+    const messages: string[] = [];
+    for (let n = 0; n < 3; n += 1)
+      messages.push(String(((await failureOf(database.ping())) as DatabaseUnavailable).cause));
+    await longer;
+    expect(messages.at(0)).toContain('within 150 ms');
+    expect(messages.at(-1)).toContain('within 50 ms');
+    await database.ping();
+  });
+});
