@@ -4,6 +4,7 @@ import { expectNoticed } from './breaks';
 import { CONTENTION } from './contention';
 import { CRASHES } from './crashes';
 import { HOSTILE_AMOUNTS } from './hostile-amounts';
+import { NETWORK_FAULTS } from './network-faults';
 import { until } from './postgres-pair';
 import { REPEATED_KEYS } from './repeated-keys';
 import type { Row } from './row';
@@ -23,6 +24,7 @@ const playsAll = isLong || process.env['HOLDFAST_FAULT_SEED'] !== undefined;
 const ROWS: readonly Row[] = [
   ...CRASHES,
   ...STANDBY_FAULTS,
+  ...NETWORK_FAULTS,
   ...CONTENTION,
   ...HOSTILE_AMOUNTS,
   ...REPEATED_KEYS,

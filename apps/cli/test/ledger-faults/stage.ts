@@ -16,6 +16,7 @@ export class Api {
     private readonly checkout: string,
     private readonly environment: Readonly<Record<string, string>>,
     readonly url: string,
+    private readonly metricsUrl: string,
   ) {}
 
   /** Starts it and waits until it is ready; answers how long that took, in milliseconds. */
@@ -35,6 +36,13 @@ export class Api {
   /** Starts it where a run has left it dead. */
   async revive(): Promise<void> {
     if (this.process === undefined || this.process.isOver) await this.start();
+  }
+
+  /** What its metrics say under a name with labels; undefined where nothing is said. */
+  async metric(series: string): Promise<number | undefined> {
+    const text = await (await fetch(`${this.metricsUrl}/metrics`)).text();
+    const line = text.split('\n').find((each) => each.startsWith(`${series} `));
+    return line === undefined ? undefined : Number(line.slice(series.length));
   }
 
   /** Kills it with the signal that nobody can catch; answers what it has printed. */
@@ -82,8 +90,11 @@ export class Stage {
     const checkout = freshCheckout();
     const api = async (): Promise<Api> => {
       const port = await freePort();
-      const own = { HOLDFAST_PORT: String(port), HOLDFAST_METRICS_PORT: String(await freePort()) };
-      return new Api(checkout, { ...environmentOf(database, wire.port), ...own }, `http://127.0.0.1:${port}`);
+      const metricsPort = await freePort();
+      const own = { HOLDFAST_PORT: String(port), HOLDFAST_METRICS_PORT: String(metricsPort) };
+      const environment = { ...environmentOf(database, wire.port), ...own };
+      const urls = [`http://127.0.0.1:${port}`, `http://127.0.0.1:${metricsPort}`] as const;
+      return new Api(checkout, environment, ...urls);
     };
     const apis = [await api(), await api()] as const;
     await Promise.all(apis.map((each) => each.revive()));
