@@ -182,3 +182,10 @@ export function batch(
   const effects = items.map(({ id, amount }): Effect => ({ id, amount, outcome: 'unknown' }));
   return { tenant, path: '/v1/ledger/transfers:batch', body: { items: marked }, effects };
 }
+
+/** How long answers took, for people. */
+export function tookText(entries: readonly Pick<Entry, 'sentAtMs' | 'heardAtMs'>[]): string {
+  const took = entries.map(({ sentAtMs, heardAtMs }) => heardAtMs - sentAtMs).toSorted((a, b) => a - b);
+  const at = (share: number): number => Math.round(took[Math.floor((took.length - 1) * share)] ?? 0);
+  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, at most ${at(1)} ms`;
+}

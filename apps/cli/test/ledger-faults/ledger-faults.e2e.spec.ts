@@ -3,6 +3,7 @@ import { Random } from '@holdfast/testing';
 import { expectNoticed } from './breaks';
 import { CONTENTION } from './contention';
 import { CRASHES } from './crashes';
+import { EXHAUSTION } from './exhaustion';
 import { HOSTILE_AMOUNTS } from './hostile-amounts';
 import { NETWORK_FAULTS } from './network-faults';
 import { until } from './postgres-pair';
@@ -25,6 +26,7 @@ const ROWS: readonly Row[] = [
   ...CRASHES,
   ...STANDBY_FAULTS,
   ...NETWORK_FAULTS,
+  ...EXHAUSTION,
   ...CONTENTION,
   ...HOSTILE_AMOUNTS,
   ...REPEATED_KEYS,

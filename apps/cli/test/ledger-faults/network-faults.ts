@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { untilRecovered, underLoad } from './crashes';
-import type { Entry } from './ledger-client';
+import { tookText } from './ledger-client';
 import { until } from './postgres-pair';
 import type { Row } from './row';
 import type { Scene } from './scene';
@@ -113,13 +113,6 @@ async function connections({ stage }: Scene, state: 'used' | 'idle' | 'waiting')
     ),
   );
   return counts.reduce<number>((sum, each) => sum + (each ?? 0), 0);
-}
-
-/** How long answers took, for people. */
-function tookText(entries: readonly Entry[]): string {
-  const took = entries.map(({ sentAtMs, heardAtMs }) => heardAtMs - sentAtMs).toSorted((a, b) => a - b);
-  const at = (share: number): number => Math.round(took[Math.floor((took.length - 1) * share)] ?? 0);
-  return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, at most ${at(1)} ms`;
 }
 
 /** Row 7: the network between the APIs and PostgreSQL. */

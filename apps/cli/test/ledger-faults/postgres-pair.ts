@@ -1,14 +1,18 @@
 import { execFileSync } from 'node:child_process';
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EmbeddedPostgres, freePort } from '@holdfast/embedded';
 import { Client } from 'pg';
+import { sizeMbOf, SmallDisk } from './small-disk';
 
 const PASSWORD = 'holdfast';
 /** Longer than a server under load takes to start, to follow another, or to be promoted. */
 const MOVES_WITHIN_MS = 60_000;
+
+/** On a small disk, beside what is there already. */
+const ROOM_MB = 24;
 
 const SETTINGS = {
   // Processes die here, and never the machine: what was written to its files survives without fsync.
@@ -120,6 +124,30 @@ export class PostgresPair {
     await this.untilInSync();
   }
 
+  /**
+   * Has a part of the primary's files on a disk of their own with little room while something is done. The primary is restarted before
+   * it and behind it.
+   */
+  async onSmallDisk<T>(part: 'base' | 'pg_wal', work: (disk: SmallDisk) => Promise<T>): Promise<T> {
+    const [files, place] = [join(this.primary.directory, 'postgres', part), join(this.directory, 'small')];
+    const disk = SmallDisk.mount(place, sizeMbOf(files) + ROOM_MB);
+    await this.move(() => {
+      execFileSync('cp', ['-a', files, place]);
+      rmSync(files, { recursive: true });
+      symlinkSync(join(place, part), files);
+    });
+    try {
+      return await work(disk);
+    } finally {
+      disk.free();
+      await this.move(() => {
+        rmSync(files);
+        execFileSync('cp', ['-a', join(place, part), files]);
+      });
+      disk.unmount();
+    }
+  }
+
   /** Crashes the primary for good and makes the standby the primary, which waits for nobody. */
   async failOver(): Promise<void> {
     const [lost, heir] = [this.primary, this.needStandby()];
@@ -172,6 +200,15 @@ export class PostgresPair {
     await this.standby?.server.stop('immediate');
     await this.primary.server.stop('immediate');
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  /** Stops the primary for as long as its files are moved. */
+  private async move(moving: () => void): Promise<void> {
+    const { directory, port, server } = this.primary;
+    await server.stop();
+    moving();
+    this.primary = await startMember(directory, port);
+    await this.untilInSync();
   }
 
   private untilInSync(): Promise<void> {
