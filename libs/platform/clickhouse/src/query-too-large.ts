@@ -33,9 +33,10 @@ const BY_NUMBER: Readonly<Record<string, ReadLimit>> = { 158: 'rows', 396: 'rows
 const MEMORY_NUMBER = '241';
 const OF_THE_QUERY = /query memory limit|memory limit \(for query\)/i;
 
-/** The limit that a statement has hit, if that is what the error says. */
-export function limitOf(error: unknown): ReadLimit | undefined {
+/** The limit that a statement has hit, if that is what the error says: of memory its own, or any, the server's included. */
+export function limitOf(error: unknown, memory: 'own' | 'any' = 'own'): ReadLimit | undefined {
   if (!(error instanceof Error && 'code' in error && typeof error.code === 'string')) return undefined;
-  if (error.code === MEMORY_NUMBER) return OF_THE_QUERY.test(error.message) ? 'memory' : undefined;
+  if (error.code === MEMORY_NUMBER)
+    return memory === 'any' || OF_THE_QUERY.test(error.message) ? 'memory' : undefined;
   return BY_NUMBER[error.code];
 }

@@ -1,7 +1,11 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TelemetryRow } from '@holdfast/ingest';
 import { newId } from '@holdfast/kernel';
 import { Random, TcpProxy, TestClickHouse } from '@holdfast/testing';
+import { LimitedStore } from '../test/limited-store';
 import { ClickHouseSink } from './clickhouse-sink';
 import { RollUps } from './roll-ups';
 import { TelemetryStore } from './telemetry-store';
@@ -256,4 +260,48 @@ describe('Roll-ups', () => {
     await cut.stop();
     await proxy.close();
   }, 60_000);
+
+  it('halve what takes too long, by hours and then by tenants, until it does not', async () => {
+    const tenants = Array.from({ length: 3 }, newId);
+    const hoursBack = [1, 5, 9];
+    for (const tenantId of tenants)
+      await send(
+        tenantId,
+        hoursBack.map((hour) => event(`m-${hour}`, NOW_MS - hour * HOUR_MS)),
+      );
+    const heavy = NOW_MS / 1_000 - 3_600;
+    const refused: string[] = [];
+    const limited = await LimitedStore.start(url, (parameters) => {
+      const [from = 0, to = 0, parts = 0] = ['from', 'to', 'parts'].map((name) =>
+        Number(parameters.get(`param_${name}`)),
+      );
+      // The last hour is more than a statement can do of all tenants.
+      const isTooMuch = from <= heavy && heavy < to && (to - from) / parts > 900;
+      if (isTooMuch) refused.push(`${(to - from) / 3_600} ${parts}`);
+      return isTooMuch;
+    });
+    const careful = open(limited.url);
+    await careful.run();
+    for (const tenantId of tenants)
+      expect(await rolledUp(tenantId)).toEqual(hoursBack.toReversed().map((hour) => `-${hour} opened 1 1`));
+    // The fault has landed: days, hours and halves of the tenants were too much.
+    expect(refused).toEqual(expect.arrayContaining(['1 1', '1 2']));
+    expect(refused.some((text) => Number(text.split(' ')[0]) > 1)).toBe(true);
+    await careful.stop();
+    await limited.close();
+  }, 60_000);
+
+  it('end with the process also where the store does not say what schema it has', async () => {
+    const asked = Promise.withResolvers<void>();
+    const silent = createServer(() => asked.resolve()).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const waiting = open(`http://127.0.0.1:${port}`);
+    const run = waiting.run().catch((error: unknown) => error);
+    await asked.promise;
+    await waiting.stop();
+    expect(await run).toMatchObject({ cause: { name: 'AbortError' } });
+    silent.closeAllConnections();
+    silent.close();
+  });
 });

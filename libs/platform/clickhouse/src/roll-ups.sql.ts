@@ -27,23 +27,14 @@ export const DIRTY_HOURS = `select distinct toUnixTimestamp(hour) as hour
 const EVENTS = `insert into telemetry.hourly (tenant_id, hour, name, kind, events, keep_days, version)
   select tenant_id, hour, name, kind, sum(group_events), max(group_keep_days), now64(6, 'UTC')
   from (
-    select tenant_id, toStartOfHour(at) as hour, name, kind, count() as group_events, max(keep_days) as group_keep_days
-    from telemetry.tracked final
-    where at >= toDateTime64({from:UInt32}, 3, 'UTC') and at < toDateTime64({to:UInt32}, 3, 'UTC')
-      and (tenant_id, toStartOfHour(at)) in (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32}))
-      and (tenant_id, intDiv(made_at, 86400000)) in (
-        select distinct tenant_id, intDiv(made_at, 86400000) from telemetry.tracked
-        where at >= toDateTime64({from:UInt32}, 3, 'UTC') and at < toDateTime64({to:UInt32}, 3, 'UTC')
-          and (tenant_id, toStartOfHour(at)) in (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32})))
+    select tenant_id, hour, name, kind, count() as group_events, max(keep_days) as group_keep_days
+    from telemetry.span_tracked(now = {now:DateTime64(6, 'UTC')}, from = {from:UInt32}, to = {to:UInt32}, part = {part:UInt16}, parts = {parts:UInt16})
     group by tenant_id, hour, name, kind
     union all
     select tenant_id, hour, name, kind, 0, keep_days
     from telemetry.hourly
     where hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32})
-      and (tenant_id, hour) in (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32}))
+      and (tenant_id, hour) in (select tenant_id, hour from telemetry.span_hours(now = {now:DateTime64(6, 'UTC')}, from = {from:UInt32}, to = {to:UInt32}, part = {part:UInt16}, parts = {parts:UInt16}))
   )
   group by tenant_id, hour, name, kind`;
 
@@ -52,24 +43,15 @@ const USERS_OF_HOURS = `insert into telemetry.user_sets (tenant_id, span, is_tot
   select tenant_id, 'hour', total, if(total = 1, '', name) as of_name, if(total = 1, '', kind) as of_kind, hour,
     uniqExactMergeState(group_users), max(group_keep_days), now64(6, 'UTC')
   from (
-    select tenant_id, toStartOfHour(at) as hour, name, kind, uniqExactStateIf(user_hash, user_hash != 0) as group_users,
+    select tenant_id, hour, name, kind, uniqExactStateIf(user_hash, user_hash != 0) as group_users,
       max(keep_days) as group_keep_days, [0, 1] as totals
-    from telemetry.tracked final
-    where at >= toDateTime64({from:UInt32}, 3, 'UTC') and at < toDateTime64({to:UInt32}, 3, 'UTC')
-      and (tenant_id, toStartOfHour(at)) in (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32}))
-      and (tenant_id, intDiv(made_at, 86400000)) in (
-        select distinct tenant_id, intDiv(made_at, 86400000) from telemetry.tracked
-        where at >= toDateTime64({from:UInt32}, 3, 'UTC') and at < toDateTime64({to:UInt32}, 3, 'UTC')
-          and (tenant_id, toStartOfHour(at)) in (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32})))
+    from telemetry.span_tracked(now = {now:DateTime64(6, 'UTC')}, from = {from:UInt32}, to = {to:UInt32}, part = {part:UInt16}, parts = {parts:UInt16})
     group by tenant_id, hour, name, kind
     union all
     select tenant_id, begins, name, kind, initializeAggregation('uniqExactStateIf', toUInt64(0), 0), keep_days, [is_total]
     from telemetry.user_sets
     where span = 'hour' and begins >= toDateTime({from:UInt32}) and begins < toDateTime({to:UInt32})
-      and (tenant_id, begins) in (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32}))
+      and (tenant_id, begins) in (select tenant_id, hour from telemetry.span_hours(now = {now:DateTime64(6, 'UTC')}, from = {from:UInt32}, to = {to:UInt32}, part = {part:UInt16}, parts = {parts:UInt16}))
   )
   array join totals as total
   group by tenant_id, hour, total, of_name, of_kind`;
@@ -80,8 +62,7 @@ const USERS_OF_DAYS = `insert into telemetry.user_sets (tenant_id, span, is_tota
   from telemetry.user_sets final
   where span = 'hour' and begins >= toStartOfDay(toDateTime({from:UInt32}, 'UTC'))
     and begins < toStartOfDay(toDateTime({to:UInt32} - 1, 'UTC')) + toIntervalDay(1)
-    and (tenant_id, toStartOfDay(begins)) in (select tenant_id, toStartOfDay(hour) from (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32})))
+    and (tenant_id, toStartOfDay(begins)) in (select tenant_id, toStartOfDay(hour) from (select tenant_id, hour from telemetry.span_hours(now = {now:DateTime64(6, 'UTC')}, from = {from:UInt32}, to = {to:UInt32}, part = {part:UInt16}, parts = {parts:UInt16})))
     and toStartOfDay(begins) < toStartOfDay({now:DateTime64(6, 'UTC')})
   group by tenant_id, is_total, name, kind, day`;
 

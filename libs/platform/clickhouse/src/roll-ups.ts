@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gauge } from '@holdfast/observability';
 import { DIRTY_HOURS, FIND_HOURS, LAST_RUN, ROLL_UPS, RUN_ENDED } from './roll-ups.sql';
+import { limitOf } from './query-too-large';
 import { type ClickHouseEndpoint, TelemetryClient } from './telemetry-client';
+import { TelemetryUnavailable } from './telemetry-unavailable';
 
 /** What is told of roll-ups. */
 export interface RollUpsOptions {
@@ -17,10 +19,14 @@ const LOOK_MS = 15_000;
 const OVERLAP_MS = 120_000;
 /** Hours that one statement counts: more of them need more memory, and a partition is a month. */
 const SPAN_SECONDS = 24 * 3_600;
+const HOUR_SECONDS = 3_600;
+/** Parts of the tenants that an hour is counted in at most: by then a part is one large tenant. */
+const PARTS_MAX = 1_024;
 const DEADLINE_MS = 300_000;
 
 const SETTINGS = {
-  max_execution_time: DEADLINE_MS / 1_000,
+  /** Sooner than we give it up, so that a statement that is too large says so. */
+  max_execution_time: DEADLINE_MS / 1_000 - 30,
   /** What is counted goes to the disk when it outgrows this: a statement has several of them at once. */
   max_bytes_before_external_group_by: String(128 * 1024 * 1024),
   max_bytes_before_external_sort: String(128 * 1024 * 1024),
@@ -86,14 +92,34 @@ export class RollUps {
     await this.client.change('roll_up', FIND_HOURS, options);
     const found = await this.client.look<{ hour: number }>('roll_up', DIRTY_HOURS, options);
     const hours = found.map(({ hour }) => hour);
-    for (const span of spansOf(hours)) await this.rollUp(run, span);
-    await this.client.change('roll_up', RUN_ENDED, { parameters: { now, hours: hours.length } });
+    await this.rollUpSpans(run, spansOf(hours));
+    await this.client.change('roll_up', RUN_ENDED, { parameters: { now, hours: hours.length }, signal });
     return hours.length;
   }
 
-  private async rollUp(run: Run, [from, to]: readonly [number, number]): Promise<void> {
+  /** One after the other; of one that is too much for a statement its halves, and of those after it as well. */
+  private async rollUpSpans(run: Run, spans: readonly Span[]): Promise<void> {
+    const left = [...spans];
+    let secondsMax = SPAN_SECONDS;
+    for (let span = left.shift(); span; span = left.shift()) {
+      const seconds = span.to - span.from;
+      if (seconds > secondsMax) {
+        left.unshift(...halvesOf(span));
+        continue;
+      }
+      try {
+        await this.rollUp(run, span);
+      } catch (error) {
+        if (!isTooMuch(error) || span.parts >= PARTS_MAX) throw error;
+        secondsMax = Math.max(seconds / 2, HOUR_SECONDS);
+        left.unshift(...halvesOf(span));
+      }
+    }
+  }
+
+  private async rollUp(run: Run, span: Span): Promise<void> {
     const { signal } = this.stopping;
-    const parameters = { ...run, from, to };
+    const parameters = { ...run, ...span };
     for (const query of ROLL_UPS) {
       signal.throwIfAborted();
       await this.client.change('roll_up', query, { parameters, settings: SETTINGS, signal });
@@ -101,7 +127,9 @@ export class RollUps {
   }
 
   private async lastRun(): Promise<{ readonly last: string; readonly now: string; readonly age: string }> {
-    const [row] = await this.client.look<{ last: string; now: string; age: string }>('roll_up', LAST_RUN);
+    const [row] = await this.client.look<{ last: string; now: string; age: string }>('roll_up', LAST_RUN, {
+      signal: this.stopping.signal,
+    });
     if (!row) throw new Error('a statement without a row');
     lastRunMs = Date.now() - Number(row.age) * 1_000;
     return row;
@@ -121,15 +149,43 @@ export class RollUps {
   }
 }
 
-/** Runs of hours of a day at most, as half-open ranges of seconds. */
-function spansOf(hours: readonly number[]): [number, number][] {
-  const spans: [number, number][] = [];
+/** What one statement counts: a half-open range of seconds, and one of so many parts of the tenants. */
+interface Span {
+  readonly from: number;
+  readonly to: number;
+  readonly part: number;
+  readonly parts: number;
+}
+
+/** Runs of hours of a day at most. */
+function spansOf(hours: readonly number[]): Span[] {
+  const spans: Span[] = [];
   for (const hour of hours) {
     const span = spans.at(-1);
-    if (span && hour < span[0] + SPAN_SECONDS) span[1] = hour + 3_600;
-    else spans.push([hour, hour + 3_600]);
+    const to = hour + HOUR_SECONDS;
+    if (span && hour < span.from + SPAN_SECONDS) spans[spans.length - 1] = { ...span, to };
+    else spans.push({ from: hour, to, part: 0, parts: 1 });
   }
   return spans;
+}
+
+/** Its halves: of its hours, and of a single hour those of its tenants. */
+function halvesOf({ from, to, part, parts }: Span): [Span, Span] {
+  const middle = from + Math.ceil((to - from) / 2 / HOUR_SECONDS) * HOUR_SECONDS;
+  if (middle < to)
+    return [
+      { from, to: middle, part, parts },
+      { from: middle, to, part, parts },
+    ];
+  return [
+    { from, to, part, parts: parts * 2 },
+    { from, to, part: part + parts, parts: parts * 2 },
+  ];
+}
+
+/** Whether a statement has hit a limit of time or memory, which half of it may not. */
+function isTooMuch(error: unknown): boolean {
+  return error instanceof TelemetryUnavailable && limitOf(error.cause, 'any') !== undefined;
 }
 
 /** An instant of ClickHouse's, some time before; its microseconds are left out, which makes it earlier still. */

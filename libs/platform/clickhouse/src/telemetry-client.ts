@@ -10,6 +10,7 @@ import type { TelemetryTable } from '@holdfast/ingest';
 import { Policy } from '@holdfast/resilience';
 import { guarded, isOutage, type Operation } from './telemetry-outcome';
 import type { TelemetryMigration } from './telemetry-migration';
+import { TelemetryUnavailable } from './telemetry-unavailable';
 import { APPLIED_VERSIONS, TELEMETRY_MIGRATIONS, VERSIONS_TABLE } from './telemetry-schema.sql';
 
 /** Where ClickHouse is: a server's URL, or the connection to an engine in this process. */
@@ -94,7 +95,7 @@ export class TelemetryClient {
 
   /** The rows of a statement about what was written. */
   async look<Row>(operation: Operation, query: string, options: StatementOptions = {}): Promise<Row[]> {
-    await this.prepare();
+    await this.prepare(options.signal);
     return this.guarded(operation, options.signal, (signal) =>
       this.select<Row>(query, { ...options, signal }),
     );
@@ -106,7 +107,7 @@ export class TelemetryClient {
     query: string,
     { parameters = {}, settings = {}, signal }: StatementOptions = {},
   ): Promise<void> {
-    await this.prepare();
+    await this.prepare(signal);
     await this.guarded(operation, signal, (ended) =>
       this.client.command({
         query,
@@ -141,7 +142,7 @@ export class TelemetryClient {
     token: string,
     signal: AbortSignal,
   ): Promise<void> {
-    await this.prepare();
+    await this.prepare(signal);
     await this.guarded('insert', signal, async (ended) => {
       const answer = await this.client.exec({
         query: INSERT_LINES[what],
@@ -184,14 +185,13 @@ export class TelemetryClient {
     return guarded(operation, () => this.statements.run(work, { signal }));
   }
 
-  private async prepare(): Promise<void> {
-    this.migrated ??= this.migrate();
-    try {
-      await this.migrated;
-    } catch (error) {
-      this.migrated = undefined;
-      throw error;
-    }
+  /** Waits for the schema, which all statements wait for together: who gives up leaves it to the others. */
+  private async prepare(signal?: AbortSignal): Promise<void> {
+    const migrated = (this.migrated ??= this.migrate());
+    migrated.catch(() => {
+      if (this.migrated === migrated) this.migrated = undefined;
+    });
+    await (signal ? orAborted(migrated, signal) : migrated);
   }
 
   private async apply({ version, name, statements }: TelemetryMigration): Promise<void> {
@@ -201,5 +201,18 @@ export class TelemetryClient {
       values: [{ version, name }],
       format: 'JSONEachRow',
     });
+  }
+}
+
+/** What the work ends with, or TelemetryUnavailable once the signal says that nobody waits for it any more. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const abort = (): void => reject(new TelemetryUnavailable(signal.reason));
+  signal.addEventListener('abort', abort, { once: true });
+  if (signal.aborted) abort();
+  try {
+    return await Promise.race([work, promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
   }
 }

@@ -1,6 +1,7 @@
 import { newId } from '@holdfast/kernel';
 import { TestClickHouse } from '@holdfast/testing';
 import { TelemetryStore, type TelemetryStatement } from './telemetry-store';
+import { TooManyReads } from './tenant-reads';
 
 const COUNT: TelemetryStatement<{ readonly events: string }> = {
   text: 'select count() as events from telemetry.tenant_events(tenant_id = {tenant_id:UUID})',
@@ -68,4 +69,27 @@ describe.each(TestClickHouse.kinds())('TelemetryStore over %s', (kind) => {
     expect(store.isOpenForReads).toBe(true);
     expect(await store.read(newId(), COUNT, {})).toEqual([{ events: '0' }]);
   });
+
+  it('refuses a tenant that asks for too much at once, and answers another', async () => {
+    const [greedy, modest] = [newId(), newId()];
+    const slow = { text: 'select sleep(0.02) as slept, {tenant_id:UUID} as tenant_id' };
+    const asked = Array.from({ length: 64 }, () =>
+      store.read(greedy, slow, {}).then(
+        () => 'answered',
+        (error: unknown) => (error instanceof TooManyReads ? error.kind : error),
+      ),
+    );
+    const ended: string[] = [];
+    const all = Promise.all(asked).then(() => ended.push('greedy'));
+    expect(await store.read(modest, COUNT, {})).toEqual([{ events: '0' }]);
+    ended.push('modest');
+    await all;
+    const outcomes = Map.groupBy(await Promise.all(asked), String);
+    const [answered, refused] = ['answered', 'too_many'].map((each) => outcomes.get(each)?.length ?? 0);
+    expect([...outcomes.keys()].toSorted()).toEqual(['answered', 'too_many']);
+    expect(refused).toBeGreaterThanOrEqual(39);
+    expect(answered).toBeGreaterThanOrEqual(5);
+    expect(ended).toEqual(['modest', 'greedy']);
+    expect(await store.read(greedy, COUNT, {})).toEqual([{ events: '0' }]);
+  }, 30_000);
 });

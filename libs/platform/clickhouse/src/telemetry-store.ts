@@ -5,6 +5,7 @@ import { type ClickHouseEndpoint, TelemetryClient } from './telemetry-client';
 import { limitOf } from './query-too-large';
 import { guarded, isOutage } from './telemetry-outcome';
 import { COUNT_ROWS, ERASE_ROWS, TENANT_TABLES } from './telemetry-schema.sql';
+import { TenantReads } from './tenant-reads';
 
 /** One statement that reads; `tenant_id` is bound by the store. */
 export interface TelemetryStatement<Row> {
@@ -47,13 +48,14 @@ const LOOSE_READ_SETTINGS = { ...READ_SETTINGS, use_skip_indexes_if_final_exact_
  * The telemetry store in ClickHouse: events of all tenants, read one tenant at a time.
  *
  * Reads go through views that take the tenant as a parameter, which `read` binds and nothing else can. They have a
- * deadline, a bulkhead and a circuit breaker; whatever keeps the store from answering becomes TelemetryUnavailable,
+ * deadline, a bulkhead, in it a share for each tenant, and a circuit breaker; whatever keeps the store from answering becomes TelemetryUnavailable,
  * and an error in a statement stays what it is. The schema is applied before the first write, and again until it works,
  * so a process may start while the store is away.
  */
 export class TelemetryStore {
   private readonly client: TelemetryClient;
   private readonly reads: Policy;
+  private readonly shares = new TenantReads();
 
   /** `readDeadlineMs` is how long a read may take before it is refused, where that is not what is configured. */
   constructor(endpoint: ClickHouseEndpoint, readDeadlineMs?: number) {
@@ -71,20 +73,22 @@ export class TelemetryStore {
     return !this.reads.isOpen;
   }
 
-  /** The rows of a statement over the views of one tenant. Throws TelemetryUnavailable, and QueryTooLarge when it hit a limit. */
+  /**
+   * The rows of a statement over the views of one tenant. Throws TelemetryUnavailable, QueryTooLarge when it hit a limit, and
+   * TooManyReads when the tenant has too many at once.
+   */
   async read<Row>(
     tenantId: string,
     statement: TelemetryStatement<Row>,
     parameters: Readonly<Record<string, unknown>>,
   ): Promise<Row[]> {
     const bound = { ...parameters, tenant_id: tenantId };
-    return guarded('read', () =>
-      this.reads.run((signal) =>
-        this.client.select<Row>(statement.text, {
-          parameters: bound,
-          settings: statement.isLoose ? LOOSE_READ_SETTINGS : READ_SETTINGS,
-          signal,
-        }),
+    const settings = statement.isLoose ? LOOSE_READ_SETTINGS : READ_SETTINGS;
+    return this.shares.run(tenantId, () =>
+      guarded('read', () =>
+        this.reads.run((signal) =>
+          this.client.select<Row>(statement.text, { parameters: bound, settings, signal }),
+        ),
       ),
     );
   }

@@ -9,17 +9,10 @@ export const COUNT_PATHS = `insert into telemetry.value_counts (tenant_id, span,
   select tenant_id, 'hour', path, 1, name, kind, hour, groupArrayIf(value, events > 0), groupArrayIf(toUInt32(events), events > 0),
     max(partial), max(value_keep_days), now64(6, 'UTC')
   from (
-    select tenant_id, toStartOfHour(at) as hour, 'user' as path, '' as name, '' as kind, user_id as value, count() as events, 0 as partial,
+    select tenant_id, hour, 'user' as path, '' as name, '' as kind, user_id as value, count() as events, 0 as partial,
       max(keep_days) as value_keep_days
-    from telemetry.tracked final
-    where at >= toDateTime64({from:UInt32}, 3, 'UTC') and at < toDateTime64({to:UInt32}, 3, 'UTC')
-      and (tenant_id, toStartOfHour(at)) in (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32}))
-      and (tenant_id, intDiv(made_at, 86400000)) in (
-        select distinct tenant_id, intDiv(made_at, 86400000) from telemetry.tracked
-        where at >= toDateTime64({from:UInt32}, 3, 'UTC') and at < toDateTime64({to:UInt32}, 3, 'UTC')
-          and (tenant_id, toStartOfHour(at)) in (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32}))) and user_id != ''
+    from telemetry.span_tracked(now = {now:DateTime64(6, 'UTC')}, from = {from:UInt32}, to = {to:UInt32}, part = {part:UInt16}, parts = {parts:UInt16})
+    where user_id != ''
     group by tenant_id, hour, value
     union all
     select tenant_id, hour, if(place <= 100, path, '') as path, '' as name, '' as kind, '' as value, 0 as events,
@@ -30,7 +23,7 @@ export const COUNT_PATHS = `insert into telemetry.value_counts (tenant_id, span,
         select tenant_id, hour, pair.1 as path, count() as path_events, max(keep_days) as path_keep_days,
           uniqCombined(12)(pair.2) > 1000 or max(length(pair.2)) > 200 as is_large
         from (
-    select tenant_id, toStartOfHour(at) as hour, name, kind, keep_days,
+    select tenant_id, hour, name, kind, keep_days,
         arrayFilter((member, nth) -> nth = 1 and member.1 != '' and member.2 != '' and position(member.1, '.') = 0,
           JSONExtractKeysAndValues(properties, 'String'), arrayEnumerateUniq(JSONExtractKeysAndValues(properties, 'String').1)) as properties_members,
         arrayFilter((member, nth) -> nth = 1 and member.1 != '' and member.2 != '' and position(member.1, '.') = 0,
@@ -44,15 +37,7 @@ export const COUNT_PATHS = `insert into telemetry.value_counts (tenant_id, span,
         arrayFlatten(arrayMap(outer -> arrayMap(member -> (concat('context.', outer.1, '.', member.1), member.2), arrayFilter((member, nth) -> nth = 1 and member.1 != '' and member.2 != '' and position(member.1, '.') = 0,
           JSONExtractKeysAndValues(outer.2, 'String'), arrayEnumerateUniq(JSONExtractKeysAndValues(outer.2, 'String').1))),
           arrayFilter(member -> startsWith(member.2, '{'), context_members)))) as pairs
-    from telemetry.tracked final
-    where at >= toDateTime64({from:UInt32}, 3, 'UTC') and at < toDateTime64({to:UInt32}, 3, 'UTC')
-      and (tenant_id, toStartOfHour(at)) in (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32}))
-      and (tenant_id, intDiv(made_at, 86400000)) in (
-        select distinct tenant_id, intDiv(made_at, 86400000) from telemetry.tracked
-        where at >= toDateTime64({from:UInt32}, 3, 'UTC') and at < toDateTime64({to:UInt32}, 3, 'UTC')
-          and (tenant_id, toStartOfHour(at)) in (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32})))
+    from telemetry.span_tracked(now = {now:DateTime64(6, 'UTC')}, from = {from:UInt32}, to = {to:UInt32}, part = {part:UInt16}, parts = {parts:UInt16})
         )
         array join pairs as pair
         group by tenant_id, hour, path
@@ -62,8 +47,7 @@ export const COUNT_PATHS = `insert into telemetry.value_counts (tenant_id, span,
     select tenant_id, begins, path, name, kind, '' as value, 0 as events, 0 as partial, keep_days
     from telemetry.value_counts
     where span = 'hour' and is_total = 1 and begins >= toDateTime({from:UInt32}) and begins < toDateTime({to:UInt32})
-      and (tenant_id, begins) in (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32}))
+      and (tenant_id, begins) in (select tenant_id, hour from telemetry.span_hours(now = {now:DateTime64(6, 'UTC')}, from = {from:UInt32}, to = {to:UInt32}, part = {part:UInt16}, parts = {parts:UInt16}))
   )
   group by tenant_id, path, name, kind, hour`;
 
@@ -75,7 +59,7 @@ export const COUNT_VALUES = `insert into telemetry.value_counts (tenant_id, span
   from (
     select tenant_id, hour, pair.1 as path, name, kind, pair.2 as value, count() as events, 0 as partial, max(keep_days) as value_keep_days
     from (
-    select tenant_id, toStartOfHour(at) as hour, name, kind, keep_days,
+    select tenant_id, hour, name, kind, keep_days,
         arrayFilter((member, nth) -> nth = 1 and member.1 != '' and member.2 != '' and position(member.1, '.') = 0,
           JSONExtractKeysAndValues(properties, 'String'), arrayEnumerateUniq(JSONExtractKeysAndValues(properties, 'String').1)) as properties_members,
         arrayFilter((member, nth) -> nth = 1 and member.1 != '' and member.2 != '' and position(member.1, '.') = 0,
@@ -89,30 +73,20 @@ export const COUNT_VALUES = `insert into telemetry.value_counts (tenant_id, span
         arrayFlatten(arrayMap(outer -> arrayMap(member -> (concat('context.', outer.1, '.', member.1), member.2), arrayFilter((member, nth) -> nth = 1 and member.1 != '' and member.2 != '' and position(member.1, '.') = 0,
           JSONExtractKeysAndValues(outer.2, 'String'), arrayEnumerateUniq(JSONExtractKeysAndValues(outer.2, 'String').1))),
           arrayFilter(member -> startsWith(member.2, '{'), context_members)))) as pairs
-    from telemetry.tracked final
-    where at >= toDateTime64({from:UInt32}, 3, 'UTC') and at < toDateTime64({to:UInt32}, 3, 'UTC')
-      and (tenant_id, toStartOfHour(at)) in (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32}))
-      and (tenant_id, intDiv(made_at, 86400000)) in (
-        select distinct tenant_id, intDiv(made_at, 86400000) from telemetry.tracked
-        where at >= toDateTime64({from:UInt32}, 3, 'UTC') and at < toDateTime64({to:UInt32}, 3, 'UTC')
-          and (tenant_id, toStartOfHour(at)) in (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32})))
+    from telemetry.span_tracked(now = {now:DateTime64(6, 'UTC')}, from = {from:UInt32}, to = {to:UInt32}, part = {part:UInt16}, parts = {parts:UInt16})
     )
     array join pairs as pair
     where (tenant_id, hour, pair.1) in (
       select tenant_id, begins, path
       from telemetry.value_counts final
       where span = 'hour' and is_total = 1 and is_partial = 0 and begins >= toDateTime({from:UInt32}) and begins < toDateTime({to:UInt32})
-        and (tenant_id, begins) in (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32})))
+        and (tenant_id, begins) in (select tenant_id, hour from telemetry.span_hours(now = {now:DateTime64(6, 'UTC')}, from = {from:UInt32}, to = {to:UInt32}, part = {part:UInt16}, parts = {parts:UInt16})))
     group by tenant_id, hour, path, name, kind, value
     union all 
     select tenant_id, begins, path, name, kind, '' as value, 0 as events, 0 as partial, keep_days
     from telemetry.value_counts
     where span = 'hour' and is_total = 0 and begins >= toDateTime({from:UInt32}) and begins < toDateTime({to:UInt32})
-      and (tenant_id, begins) in (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32}))
+      and (tenant_id, begins) in (select tenant_id, hour from telemetry.span_hours(now = {now:DateTime64(6, 'UTC')}, from = {from:UInt32}, to = {to:UInt32}, part = {part:UInt16}, parts = {parts:UInt16}))
   )
   group by tenant_id, path, name, kind, hour`;
 
@@ -126,8 +100,7 @@ export const COUNT_USERS_OF_DAYS = `insert into telemetry.value_counts (tenant_i
     left array join members as value, counts as count
     where span = 'hour' and path = 'user' and is_total = 1 and begins >= toStartOfDay(toDateTime({from:UInt32}, 'UTC'))
     and begins < toStartOfDay(toDateTime({to:UInt32} - 1, 'UTC')) + toIntervalDay(1)
-    and (tenant_id, toStartOfDay(begins)) in (select tenant_id, toStartOfDay(hour) from (select tenant_id, hour from telemetry.run_hours
-        where run = {now:DateTime64(6, 'UTC')} and hour >= toDateTime({from:UInt32}) and hour < toDateTime({to:UInt32})))
+    and (tenant_id, toStartOfDay(begins)) in (select tenant_id, toStartOfDay(hour) from (select tenant_id, hour from telemetry.span_hours(now = {now:DateTime64(6, 'UTC')}, from = {from:UInt32}, to = {to:UInt32}, part = {part:UInt16}, parts = {parts:UInt16})))
     and toStartOfDay(begins) < toStartOfDay({now:DateTime64(6, 'UTC')})
     group by tenant_id, day, value
   )
