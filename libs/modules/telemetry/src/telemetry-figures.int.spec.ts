@@ -276,9 +276,9 @@ describe('Figures of tracked events', () => {
     const seed = Date.now();
     const random = new Random(seed);
     const two = (n: number): string => String(n).padStart(2, '0');
-    const rows = Array.from({ length: 1_500 }, (_, n) => {
+    const rows = Array.from({ length: 1_900 }, (_, n) => {
       // The first are in one hour and have a session each: more than are counted of a path.
-      const [day, hour] = n < 1_100 ? [20, 10] : [random.between(19, 21), random.between(0, 23)];
+      const [day, hour] = n < 1_400 ? [20, 10] : [random.between(19, 21), random.between(0, 23)];
       const at = `2026-11-${day}T${two(hour)}:${two(random.between(0, 59))}:${two(random.between(0, 59))}Z`;
       return trackedOf(
         caller.tenantId,
@@ -298,8 +298,16 @@ describe('Figures of tracked events', () => {
     });
     await insert(...rows);
     await insert(...rows.slice(0, 700).map((row) => ({ ...row, received_at: '2026-11-25 10:00:00.000' })));
+    // Copies whose clock was corrected differently, some of which came before the event itself: in the same hour, another one, and another day.
+    await insert(
+      ...rows.slice(1_100, 1_700).map((row, n) => ({
+        ...row,
+        at: `2026-11-${n % 7 === 0 ? 19 : 20} ${two(9 + (n % 3))}:${two(n % 60)}:00.000`,
+        received_at: `2026-11-${n % 2 === 0 ? '01' : '26'} 10:00:00.000`,
+      })),
+    );
     const ranges = [
-      { from: '2026-11-19T10:20:30.5Z', to: '2026-11-21T15:45:00.25Z' },
+      { from: '2026-11-20T10:20:30.5Z', to: '2026-11-21T15:45:00.25Z' },
       { from: '2026-11-20T10:10:00Z', to: '2026-11-20T10:40:00Z' },
     ];
     const paths = [
@@ -322,6 +330,10 @@ describe('Figures of tracked events', () => {
             answers.push([interval, filter, range, await users(caller, { interval, ...range, ...filter })]);
           if ('event' in filter) answers.push(await series(caller, { ...range, event: filter.event }));
         }
+      for (const range of ranges.slice(0, 1))
+        for (const filter of [{ event: 'Event 1' }, { kind: 'page' }])
+          for (const interval of ['hour', 'day'])
+            answers.push([interval, filter, range, await users(caller, { interval, ...range, ...filter })]);
       return answers;
     };
     const fromRows = await ask();

@@ -68,6 +68,20 @@ export function rowsRange({ from, to }: Bounds, nowMs: number): Range {
 export interface RolledUp {
   readonly rolled_from: string;
   readonly rolled_to: string;
+  /** Whether the rest is long: then `final` tells copies apart, which merges whole days; see `tenant_rest`. */
+  readonly is_long: 0 | 1;
+}
+
+/** Two hours are the edges of a range, and the one that is not over is a third. */
+const SHORT_REST_MS = 6 * HOUR_MS;
+
+/** Everything from rows. */
+export function nothingRolledUp({ from, to }: Range): RolledUp {
+  return { rolled_from: from, rolled_to: from, is_long: isLong(Date.parse(to) - Date.parse(from)) };
+}
+
+function isLong(restMs: number): 0 | 1 {
+  return restMs > SHORT_REST_MS ? 1 : 0;
 }
 
 /**
@@ -89,9 +103,10 @@ export function hoursWithin(from: string, to: string, untilMs: number): RolledUp
   const isExact = !/\.\d{3}\d*[1-9]/.test(from);
   const fromMs = Date.parse(from) + (isExact ? 0 : 1);
   const first = Math.ceil(fromMs / HOUR_MS) * HOUR_MS;
-  const last = Math.floor(Math.min(Date.parse(to), untilMs) / HOUR_MS) * HOUR_MS;
+  const last = Math.max(first, Math.floor(Math.min(Date.parse(to), untilMs) / HOUR_MS) * HOUR_MS);
   const at = (ms: number): string => new Date(ms).toISOString();
-  return { rolled_from: at(first), rolled_to: at(Math.max(first, last)) };
+  const restMs = Date.parse(to) - Date.parse(from) - (last - first);
+  return { rolled_from: at(first), rolled_to: at(last), is_long: isLong(restMs) };
 }
 
 /** The whole days within whole hours, which are read from roll-ups of days. */

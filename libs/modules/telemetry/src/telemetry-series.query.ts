@@ -4,7 +4,7 @@ import { TenantQuery } from '@holdfast/cqrs';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { eventKindSchema, eventTypeSchema } from './telemetry-event-view';
-import { INTERVALS, intervalSchema, rolledUpWithin, seriesRange } from './telemetry-range';
+import { INTERVALS, intervalSchema, nothingRolledUp, rolledUpWithin, seriesRange } from './telemetry-range';
 
 /** By which interval to count, over which range. */
 export const seriesBounds = {
@@ -57,18 +57,9 @@ const COUNT: TelemetryStatement<{ readonly point: string; readonly events: strin
       group by second
       union all
       select intDiv(toUnixTimestamp(at), {step:UInt32}) * {step:UInt32} as second, count() as counted
-      from telemetry.tenant_tracked(tenant_id = {tenant_id:UUID})
+      from telemetry.tenant_rest(tenant_id = {tenant_id:UUID}, from = {from:String}, to = {to:String}, rolled_from = {rolled_from:String}, rolled_to = {rolled_to:String}, is_long = {is_long:UInt8})
       where name = {event:String}
         and ({kind:String} = '' or kind = {kind:String})
-        and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
-        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
-        and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC'))
-        and intDiv(made_at, 86400000) in (
-          select distinct intDiv(made_at, 86400000)
-          from telemetry.tenant_tracked_copies(tenant_id = {tenant_id:UUID})
-          where at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
-        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
-            and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC')))
       group by second
       union all
       select intDiv(toUnixTimestamp(at), {step:UInt32}) * {step:UInt32} as second, count() as counted
@@ -95,7 +86,7 @@ export class TelemetrySeriesHandler implements IQueryHandler<TelemetrySeries> {
     // A minute is not a whole hour: none is read from roll-ups.
     const rolledUp =
       interval === 'minute'
-        ? { rolled_from: range.from, rolled_to: range.from }
+        ? nothingRolledUp(range)
         : await rolledUpWithin(this.store, caller.tenantId, range);
     const rows = await this.store.read(caller.tenantId, COUNT, { ...range, ...rolledUp, event, kind, step });
     return { data: rows.map(({ point, events }) => ({ at: point, count: Number(events) })) };

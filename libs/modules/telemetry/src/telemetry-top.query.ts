@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { eventKindSchema, eventTypeSchema } from './telemetry-event-view';
 import {
   daysWithin,
+  nothingRolledUp,
   type Range,
   rangeInput,
   type RolledUp,
@@ -67,18 +68,9 @@ const TOP_COLUMN: TelemetryStatement<TopRow> = {
       group by value
       union all
       select toString(if({by:String} = 'kind', kind, name)) as value, count() as counted
-      from telemetry.tenant_tracked(tenant_id = {tenant_id:UUID})
+      from telemetry.tenant_rest(tenant_id = {tenant_id:UUID}, from = {from:String}, to = {to:String}, rolled_from = {rolled_from:String}, rolled_to = {rolled_to:String}, is_long = {is_long:UInt8})
       where ({event:String} = '' or name = {event:String})
         and ({kind:String} = '' or kind = {kind:String})
-        and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
-        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
-        and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC'))
-        and intDiv(made_at, 86400000) in (
-          select distinct intDiv(made_at, 86400000)
-          from telemetry.tenant_tracked_copies(tenant_id = {tenant_id:UUID})
-          where at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
-        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
-            and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC')))
       group by value
       union all
       select if({by:String} = 'kind', 'domain', toString(type)) as value, count() as counted
@@ -120,18 +112,9 @@ const TOP_VALUES: TelemetryStatement<TopRow> = {
           {inner:String} = '', JSONExtract(if({by:String} = 'context', context, properties), {outer:String}, 'String'),
           JSONExtract(if({by:String} = 'context', context, properties), {outer:String}, {inner:String}, 'String')
         ) as value, count() as counted
-      from telemetry.tenant_tracked(tenant_id = {tenant_id:UUID})
+      from telemetry.tenant_rest(tenant_id = {tenant_id:UUID}, from = {from:String}, to = {to:String}, rolled_from = {rolled_from:String}, rolled_to = {rolled_to:String}, is_long = {is_long:UInt8})
       where ({event:String} = '' or name = {event:String})
         and ({kind:String} = '' or kind = {kind:String})
-        and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
-        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
-        and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC'))
-        and intDiv(made_at, 86400000) in (
-          select distinct intDiv(made_at, 86400000)
-          from telemetry.tenant_tracked_copies(tenant_id = {tenant_id:UUID})
-          where at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
-        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
-            and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC')))
       group by value
       union all
       select multiIf(
@@ -169,41 +152,8 @@ const UNCOUNTED_HOURS: TelemetryStatement<{ readonly hours: string }> = {
     where partial = 1 or (known = 0 and beyond > 0)`,
 };
 
-const TOP_ROWS: TelemetryStatement<TopRow> = {
-  isLoose: true,
-  text: `select value, sum(counted) as events
-    from (
-      select multiIf(
-          {by:String} = 'user', user_id,
-          {by:String} = 'group', group_id,
-          {inner:String} = '', JSONExtract(if({by:String} = 'context', context, properties), {outer:String}, 'String'),
-          JSONExtract(if({by:String} = 'context', context, properties), {outer:String}, {inner:String}, 'String')
-        ) as value, count() as counted
-      from telemetry.tenant_tracked(tenant_id = {tenant_id:UUID})
-      where ({event:String} = '' or name = {event:String})
-        and ({kind:String} = '' or kind = {kind:String})
-        and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
-        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
-      group by value
-      union all
-      select multiIf(
-          {by:String} = 'user', if(startsWith(actor, 'member:'), substring(actor, 8), ''),
-          {by:String} != 'properties', '',
-          {inner:String} = '', JSONExtract(data, {outer:String}, 'String'),
-          JSONExtract(data, {outer:String}, {inner:String}, 'String')
-        ) as value, count() as counted
-      from telemetry.tenant_events(tenant_id = {tenant_id:UUID})
-      where ({event:String} = '' or type = {event:String})
-        and ({kind:String} = '' or {kind:String} = 'domain')
-        and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
-        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
-      group by value
-    )
-    where value != ''
-    group by value
-    order by events desc, value
-    limit {limit:UInt8}`,
-};
+/** The same of rows alone. */
+const TOP_ROWS: TelemetryStatement<TopRow> = { ...TOP_VALUES, isLoose: true };
 
 @QueryHandler(TelemetryTop)
 export class TelemetryTopHandler implements IQueryHandler<TelemetryTop> {
@@ -222,11 +172,15 @@ export class TelemetryTopHandler implements IQueryHandler<TelemetryTop> {
     return { data: rows.map(({ value, events }) => ({ value, count: Number(events) })) };
   }
   private async valuesOf(tenantId: string, parameters: ValueParameters): Promise<TopRow[]> {
-    const isCounted = await this.isCounted(tenantId, parameters);
+    if (!(await this.isCounted(tenantId, parameters))) {
+      const { from } = parameters;
+      const rows = { ...nothingRolledUp(parameters), days_from: from, days_to: from };
+      return this.store.read(tenantId, TOP_ROWS, { ...parameters, ...rows });
+    }
     // Whole days are counted of users alone: in the hours of a month are as many of them as events.
     const { rolled_to: end } = parameters;
     const days = parameters.path === 'user' ? daysWithin(parameters) : { days_from: end, days_to: end };
-    return this.store.read(tenantId, isCounted ? TOP_VALUES : TOP_ROWS, { ...parameters, ...days });
+    return this.store.read(tenantId, TOP_VALUES, { ...parameters, ...days });
   }
 
   /** Whether the roll-ups have all values: of users those of all events, of other paths unless an hour has too many. */

@@ -3,7 +3,14 @@ import { TenantQuery } from '@holdfast/cqrs';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { z } from 'zod';
 import { eventKindSchema, eventTypeSchema } from './telemetry-event-view';
-import { daysWithin, INTERVALS, rolledUpWithin, rowsRange, seriesRange } from './telemetry-range';
+import {
+  daysWithin,
+  INTERVALS,
+  nothingRolledUp,
+  rolledUpWithin,
+  rowsRange,
+  seriesRange,
+} from './telemetry-range';
 import { seriesBounds } from './telemetry-series.query';
 
 /** Whose users to count, by which interval, over which range. */
@@ -39,15 +46,15 @@ interface UsersRow {
   readonly users: string;
 }
 
-// Users of a range, from the sets of the roll-ups and from the rows beside them: a user who is in both is one. Copies share the day in
-// which their message was made, so `final` merges the days of those rows and no others.
+// Users of a range, from the sets of the roll-ups and from the rows beside them: a user who is in both is one. Which sets: 1 of all events,
+// 2 of a kind, 0 of a name and kind.
 
 const BY_DAYS: TelemetryStatement<UsersRow> = {
   text: `select point, toUInt8(grouping(point)) as whole, uniqExactMerge(state) as users
     from (
       select toDateTime(intDiv(toUnixTimestamp(begins), {step:UInt32}) * {step:UInt32}, 'UTC') as point, users as state
       from telemetry.tenant_user_sets(tenant_id = {tenant_id:UUID})
-      where is_total = ({event:String} = '' and {kind:String} = '')
+      where is_total = multiIf({event:String} != '', 0, {kind:String} != '', 2, 1)
         and ({event:String} = '' or name = {event:String})
         and ({kind:String} = '' or kind = {kind:String})
         and (span = 'day' and begins >= parseDateTimeBestEffort({days_from:String}, 'UTC')
@@ -57,18 +64,9 @@ const BY_DAYS: TelemetryStatement<UsersRow> = {
           and (begins < parseDateTimeBestEffort({days_from:String}, 'UTC') or begins >= parseDateTimeBestEffort({days_to:String}, 'UTC')))
       union all
       select toDateTime(intDiv(toUnixTimestamp(at), {step:UInt32}) * {step:UInt32}, 'UTC') as point, uniqExactStateIf(user_hash, user_hash != 0) as state
-      from telemetry.tenant_tracked(tenant_id = {tenant_id:UUID})
+      from telemetry.tenant_rest(tenant_id = {tenant_id:UUID}, from = {from:String}, to = {to:String}, rolled_from = {rolled_from:String}, rolled_to = {rolled_to:String}, is_long = {is_long:UInt8})
       where ({event:String} = '' or name = {event:String})
         and ({kind:String} = '' or kind = {kind:String})
-        and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
-        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
-        and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC'))
-        and intDiv(made_at, 86400000) in (
-          select distinct intDiv(made_at, 86400000)
-          from telemetry.tenant_tracked_copies(tenant_id = {tenant_id:UUID})
-          where at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
-        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
-            and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC')))
       group by point
     )
     group by grouping sets ((point), ())
@@ -76,30 +74,24 @@ const BY_DAYS: TelemetryStatement<UsersRow> = {
     limit 2000`,
 };
 
+// An hour is either rolled up or read from rows, so its users are a number that is there. A name that has several kinds in an hour has a
+// set of all of them beside those of each, 3, which is the largest.
 const BY_HOURS: TelemetryStatement<UsersRow> = {
-  text: `select point, toUInt8(0) as whole, uniqExactMerge(state) as users
+  text: `select toDateTime(point, 'UTC') as point, toUInt8(0) as whole, max(counted) as users
     from (
-      select toDateTime(intDiv(toUnixTimestamp(begins), {step:UInt32}) * {step:UInt32}, 'UTC') as point, users as state
+      select toUnixTimestamp(begins) as point, user_count as counted
       from telemetry.tenant_user_sets(tenant_id = {tenant_id:UUID})
-      where is_total = ({event:String} = '' and {kind:String} = '')
+      where (is_total = multiIf({event:String} != '', 0, {kind:String} != '', 2, 1)
+          or is_total = 3 and {event:String} != '' and {kind:String} = '')
         and ({event:String} = '' or name = {event:String})
         and ({kind:String} = '' or kind = {kind:String})
         and span = 'hour' and begins >= parseDateTimeBestEffort({rolled_from:String}, 'UTC')
         and begins < parseDateTimeBestEffort({rolled_to:String}, 'UTC')
       union all
-      select toDateTime(intDiv(toUnixTimestamp(at), {step:UInt32}) * {step:UInt32}, 'UTC') as point, uniqExactStateIf(user_hash, user_hash != 0) as state
-      from telemetry.tenant_tracked(tenant_id = {tenant_id:UUID})
+      select toUnixTimestamp(toStartOfHour(at)) as point, uniqExactIf(user_hash, user_hash != 0) as counted
+      from telemetry.tenant_rest(tenant_id = {tenant_id:UUID}, from = {from:String}, to = {to:String}, rolled_from = {rolled_from:String}, rolled_to = {rolled_to:String}, is_long = {is_long:UInt8})
       where ({event:String} = '' or name = {event:String})
         and ({kind:String} = '' or kind = {kind:String})
-        and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
-        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
-        and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC'))
-        and intDiv(made_at, 86400000) in (
-          select distinct intDiv(made_at, 86400000)
-          from telemetry.tenant_tracked_copies(tenant_id = {tenant_id:UUID})
-          where at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
-        and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
-            and (at < parseDateTime64BestEffort({rolled_from:String}, 6, 'UTC') or at >= parseDateTime64BestEffort({rolled_to:String}, 6, 'UTC')))
       group by point
     )
     group by point
@@ -118,11 +110,11 @@ export class TelemetryUsersHandler implements IQueryHandler<TelemetryUsers> {
     const range = rowsRange(seriesRange(input, Date.now()), Date.now());
     const rolledUp =
       interval === 'minute'
-        ? { rolled_from: range.from, rolled_to: range.from }
+        ? nothingRolledUp(range)
         : await rolledUpWithin(this.store, caller.tenantId, range);
     const parameters = { ...range, ...rolledUp, ...daysWithin(rolledUp), event, kind, step };
     const byDays = await this.store.read(caller.tenantId, BY_DAYS, parameters);
-    // A point of an hour is in no day; the whole is, at a tenth of what merging its hours takes.
+    // A point of an hour is in no day; the whole is.
     const rows =
       interval === 'hour'
         ? [

@@ -38,23 +38,27 @@ const EVENTS = `insert into telemetry.hourly (tenant_id, hour, name, kind, event
   )
   group by tenant_id, hour, name, kind`;
 
-/** The same for users: of each name and kind, and of all. */
+/**
+ * The same for users: 0 of each name and kind, 1 of all, 2 of each kind, and 3 of a name where it has several kinds, or had when it was
+ * counted before.
+ */
 const USERS_OF_HOURS = `insert into telemetry.user_sets (tenant_id, span, is_total, name, kind, begins, users, keep_days, version)
-  select tenant_id, 'hour', total, if(total = 1, '', name) as of_name, if(total = 1, '', kind) as of_kind, hour,
+  select tenant_id, 'hour', total, if(total in (1, 2), '', name) as of_name, if(total in (1, 3), '', kind) as of_kind, hour,
     uniqExactMergeState(group_users), max(group_keep_days), now64(6, 'UTC')
   from (
     select tenant_id, hour, name, kind, uniqExactStateIf(user_hash, user_hash != 0) as group_users,
-      max(keep_days) as group_keep_days, [0, 1] as totals
+      max(keep_days) as group_keep_days, [0, 1, 2, 3] as totals, 0 as known
     from telemetry.span_tracked(now = {now:DateTime64(6, 'UTC')}, from = {from:UInt32}, to = {to:UInt32}, part = {part:UInt16}, parts = {parts:UInt16})
     group by tenant_id, hour, name, kind
     union all
-    select tenant_id, begins, name, kind, initializeAggregation('uniqExactStateIf', toUInt64(0), 0), keep_days, [is_total]
+    select tenant_id, begins, name, kind, initializeAggregation('uniqExactStateIf', toUInt64(0), 0), keep_days, [is_total], 1
     from telemetry.user_sets
     where span = 'hour' and begins >= toDateTime({from:UInt32}) and begins < toDateTime({to:UInt32})
       and (tenant_id, begins) in (select tenant_id, hour from telemetry.span_hours(now = {now:DateTime64(6, 'UTC')}, from = {from:UInt32}, to = {to:UInt32}, part = {part:UInt16}, parts = {parts:UInt16}))
   )
   array join totals as total
-  group by tenant_id, hour, total, of_name, of_kind`;
+  group by tenant_id, hour, total, of_name, of_kind
+  having total != 3 or max(known) = 1 or min(kind) != max(kind)`;
 
 /** Users of days from all of their hours, whichever were dirty. */
 const USERS_OF_DAYS = `insert into telemetry.user_sets (tenant_id, span, is_total, name, kind, begins, users, keep_days, version)

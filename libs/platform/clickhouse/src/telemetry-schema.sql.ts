@@ -1,4 +1,5 @@
 import { FIGURES_MIGRATIONS } from './figures-schema.sql';
+import { REST_MIGRATIONS } from './rest-schema.sql';
 import { SPANS_MIGRATIONS } from './spans-schema.sql';
 import type { TelemetryMigration } from './telemetry-migration';
 import { TRACKED_MIGRATIONS } from './tracked-schema.sql';
@@ -102,4 +103,5 @@ export const TELEMETRY_MIGRATIONS: readonly TelemetryMigration[] = [
   ...TRACKED_MIGRATIONS,
   ...FIGURES_MIGRATIONS,
   ...SPANS_MIGRATIONS,
+  ...REST_MIGRATIONS,
 ];
