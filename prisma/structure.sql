@@ -3284,6 +3284,38 @@ begin
 end $function$;
 alter function ledger.write_totals(tid[],bigint[],bigint[],bigint[],bigint[],bigint[],timestamp with time zone[]) owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION sagas.move_all(tenant uuid, ids uuid[], fences bigint[], versions bigint[], states text[], backwards boolean[], places integer[], intends boolean[], answers jsonb[], reasons text[], events integer[], timeouts double precision[], forced boolean[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+declare
+  moved int;
+begin
+  -- What is indexed stays as it is but at the end, so that no index is written. `any` leads to the primary key whatever is known about
+  -- the size of the table.
+  update sagas.sagas s
+  set state = m.state, backward = m.backward, place = m.place, intended = m.intended, results = s.results || m.results,
+    reason = coalesce(m.reason, s.reason), version = s.version + m.events, attempts = 0, last_error = null,
+    ended_at = case when m.state in ('completed', 'compensated') then clock_timestamp() end,
+    due_at = case when m.state in ('running', 'compensating') then least(s.due_at, clock_timestamp()) end,
+    lease_until = case when m.state in ('running', 'compensating') then clock_timestamp() + interval '90 seconds' end,
+    step_deadline_at = clock_timestamp() + make_interval(secs => m.timeout_seconds),
+    awaits_stream_type = null, awaits_stream_id = null, awaits_type = null
+  from unnest(ids, fences, versions, states, backwards, places, intends, answers, reasons, events, timeouts, forced)
+    m (id, fence, version, state, backward, place, intended, results, reason, events, timeout_seconds, is_forced)
+  where s.tenant_id = tenant and s.id = any (ids) and s.id = m.id and s.fence = m.fence and s.version = m.version
+    and s.due_at is not null
+    -- Who is late or asked to cancel changes nothing.
+    and (m.is_forced or not s.cancel_requested and least(s.step_deadline_at, s.deadline_at) > clock_timestamp());
+  get diagnostics moved = row_count;
+  if moved < cardinality(ids) then
+    raise exception 'of % sagas % are as they were known', cardinality(ids), moved using errcode = 'HF040';
+  end if;
+end $function$;
+alter function sagas.move_all(uuid,uuid[],bigint[],bigint[],text[],boolean[],integer[],boolean[],jsonb[],text[],integer[],double precision[],boolean[]) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION tenancy.act()
  RETURNS text
  LANGUAGE sql
@@ -4029,6 +4061,7 @@ grant execute on function ledger.replay_items(uuid,boolean[],boolean[],uuid[],bo
 grant execute on function ledger.request_text(text,uuid,uuid,uuid,bigint,jsonb,jsonb) to holdfast_app;
 grant execute on function ledger.version_before(uuid,timestamp with time zone) to holdfast_app;
 grant execute on function ledger.write_totals(tid[],bigint[],bigint[],bigint[],bigint[],bigint[],timestamp with time zone[]) to holdfast_app;
+grant execute on function sagas.move_all(uuid,uuid[],bigint[],bigint[],text[],boolean[],integer[],boolean[],jsonb[],text[],integer[],double precision[],boolean[]) to holdfast_app;
 grant execute on function tenancy.act() to holdfast_app;
 grant execute on function tenancy.act() to holdfast_log;
 grant execute on function tenancy.act() to holdfast_ops;

@@ -252,10 +252,23 @@ export class Transaction {
   }
 
   private send({ name, text, values = [] }: Step): Promise<QueryResult> {
+    this.cork();
     const attributes = { 'db.system.name': 'postgresql', 'db.query.summary': name };
     return inStepSpan(`sql ${name}`, attributes, () =>
       this.connection.query({ ...EXTENDED, ...(!this.isPooled && { name }), text, values: [...values] }),
     );
+  }
+
+  /**
+   * Has what is issued before anything is waited for travel together: each packet is a system call here and one there, and wakes a
+   * process.
+   */
+  private cork(): void {
+    const { stream } = this.connection.connection;
+    if (stream.writableCorked > 0) return;
+    stream.cork();
+    // Behind the microtasks under way, which may issue more.
+    process.nextTick(() => stream.uncork());
   }
 
   private track<T>(sent: Promise<T>): Promise<T> {

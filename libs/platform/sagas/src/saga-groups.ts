@@ -3,7 +3,15 @@ import { isOutage } from '@holdfast/database';
 import type { Announcement, TenantDatabase, TenantTx } from '@holdfast/tenancy';
 import type { Progress } from './saga-progress';
 import { sagaGroupMoves } from './sagas-metrics';
-import { insertSagas, moveSaga, moveSagas, type NewSaga, type SagaChange, type SagaRow } from './sagas.sql';
+import {
+  hasMovedOn,
+  insertSagas,
+  moveSagas,
+  type NewSaga,
+  type SagaChange,
+  SagaMovedOn,
+  type SagaRow,
+} from './sagas.sql';
 
 /** Work of a step, and whether that of other sagas may be in its transaction. */
 export interface SharedWork {
@@ -99,13 +107,19 @@ export class SagaGroups {
 
   private async alone(moving: SagaMoving): Promise<Progress> {
     const { caller, begins, row, progress, work } = moving;
-    return this.tenants.transaction(caller, async (tx) => {
-      if (begins) return madeOf(await beginAndMove(tx, [moving]));
-      const result = await work?.do(tx);
-      const made = typeof progress === 'function' ? progress(result) : progress;
-      await Promise.all([made.to && moveSaga(tx, row, made.to), tx.announce(...made.announcements)]);
-      return made;
-    });
+    try {
+      return await this.tenants.transaction(caller, async (tx) => {
+        if (begins) return madeOf(await beginAndMove(tx, [moving]));
+        const result = await work?.do(tx);
+        const made = typeof progress === 'function' ? progress(result) : progress;
+        tx.collectEvents();
+        await tx.announce(...made.announcements);
+        await written(tx, made.to ? [{ row, to: made.to }] : []);
+        return made;
+      });
+    } catch (error) {
+      throw hasMovedOn(error) ? new SagaMovedOn(`saga ${row.id} was changed`) : error;
+    }
   }
 
   private together(group: readonly SagaMoving[]): Promise<Outcome[]> {
@@ -113,6 +127,12 @@ export class SagaGroups {
     if (!first) return Promise.resolve([]);
     return this.tenants.transaction(first.caller, (tx) => beginAndMove(tx, group));
   }
+}
+
+/** What is written last, in one packet with the commit. */
+async function written(tx: TenantTx, moves: Parameters<typeof moveSagas>[1]): Promise<void> {
+  moveSagas(tx, moves);
+  await tx.appendCollected();
 }
 
 async function beginAndMove(tx: TenantTx, group: readonly SagaMoving[]): Promise<Outcome[]> {
@@ -130,7 +150,7 @@ async function beginAndMove(tx: TenantTx, group: readonly SagaMoving[]): Promise
     if (to) moves.push({ row: moving.row, to });
     await tx.announce(...announcements.map((each) => ({ ...each, origin: moving.caller })));
   }
-  await Promise.all([moves.length > 0 && moveSagas(tx, moves), tx.appendCollected()]);
+  await written(tx, moves);
   return outcomes;
 }
 

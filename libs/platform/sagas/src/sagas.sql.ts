@@ -1,5 +1,5 @@
 import type { Caller } from '@holdfast/kernel';
-import { statement, type SystemTx } from '@holdfast/database';
+import { sqlState, statement, type SystemTx } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
 
 /** How far a saga is. */
@@ -108,41 +108,13 @@ const FIND_HELD = statement<SagaRow>(
    where tenant_id = $1 and id = $2 and fence = $3 and due_at is not null`,
 );
 
-// In the transaction of a step: who is late, asked to cancel, or no longer the holder changes nothing. What is indexed stays as it is
-// but at the end, so that no index is written.
-const MOVE = statement<{ readonly id: string }>(
-  'sagas.move',
-  `update sagas.sagas
-   set state = $5, backward = $6, place = $7, intended = $8, results = results || $9::jsonb, reason = coalesce($10, reason),
-     version = version + $11, attempts = 0, last_error = null,
-     ended_at = case when $5 in ('completed', 'compensated') then clock_timestamp() end,
-     due_at = case when $5 in ('running', 'compensating') then least(due_at, clock_timestamp()) end,
-     lease_until = case when $5 in ('running', 'compensating') then clock_timestamp() + interval '90 seconds' end,
-     step_deadline_at = clock_timestamp() + make_interval(secs => $12),
-     awaits_stream_type = null, awaits_stream_id = null, awaits_type = null
-   where tenant_id = $1 and id = $2 and fence = $3 and version = $4 and due_at is not null
-     and ($13 or not cancel_requested and least(step_deadline_at, deadline_at) > clock_timestamp())
-   returning id`,
-);
-
-// The same for many sagas: an array for each value. `any` leads to the primary key, whatever is known about the size of the table.
-const MOVE_ALL = statement<{ readonly id: string }>(
+const MOVE_ALL = statement(
   'sagas.move_all',
-  `update sagas.sagas s
-   set state = m.state, backward = m.backward, place = m.place, intended = m.intended, results = s.results || m.results,
-     reason = coalesce(m.reason, s.reason), version = s.version + m.events, attempts = 0, last_error = null,
-     ended_at = case when m.state in ('completed', 'compensated') then clock_timestamp() end,
-     due_at = case when m.state in ('running', 'compensating') then least(s.due_at, clock_timestamp()) end,
-     lease_until = case when m.state in ('running', 'compensating') then clock_timestamp() + interval '90 seconds' end,
-     step_deadline_at = clock_timestamp() + make_interval(secs => m.timeout_seconds),
-     awaits_stream_type = null, awaits_stream_id = null, awaits_type = null
-   from unnest($2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::boolean[], $7::int[], $8::boolean[], $9::jsonb[], $10::text[],
-     $11::int[], $12::float8[], $13::boolean[]) m (id, fence, version, state, backward, place, intended, results, reason, events,
-     timeout_seconds, is_forced)
-   where s.tenant_id = $1 and s.id = any ($2) and s.id = m.id and s.fence = m.fence and s.version = m.version and s.due_at is not null
-     and (m.is_forced or not s.cancel_requested and least(s.step_deadline_at, s.deadline_at) > clock_timestamp())
-   returning s.id`,
+  `select sagas.move_all($1, $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::boolean[], $7::int[], $8::boolean[], $9::jsonb[],
+     $10::text[], $11::int[], $12::float8[], $13::boolean[])`,
 );
+/** What it fails with where a saga is not as it was known. */
+const MOVED_ON = 'HF040';
 
 const INTEND = statement<{ readonly id: string }>(
   'sagas.intend',
@@ -282,34 +254,34 @@ export interface SagaChange {
   readonly isForced: boolean;
 }
 
-/** Moves a saga, and renews the lease or, where it ends or stops, gives it back. Throws SagaMovedOn. */
-export function moveSaga(tx: TenantTx, row: SagaRow, to: SagaChange): Promise<void> {
-  return change(tx, MOVE, row, changedTo(row, to));
-}
-
-/** The same for many of the transaction's tenant. Throws SagaMovedOn where one of them cannot be moved. */
-export async function moveSagas(
+/**
+ * Moves sagas of the transaction's tenant, each in the transaction of its step, and renews their leases or, where they end or stop, gives
+ * them back. Nothing has to be waited for but the commit, which fails where one cannot be moved: see `hasMovedOn`.
+ */
+export function moveSagas(
   tx: TenantTx,
   moves: readonly { readonly row: SagaRow; readonly to: SagaChange }[],
-): Promise<void> {
-  const rows = moves.map(({ row, to }) => [row.id, row.fence, row.version, ...changedTo(row, to)]);
-  const moved = await tx.rows(MOVE_ALL, [tx.tenantId, ...columnsOf(rows)]);
-  if (moved.length < moves.length)
-    throw new SagaMovedOn(`of ${moves.length} sagas ${moved.length} are as they were known`);
+): void {
+  if (moves.length === 0) return;
+  const rows = moves.map(({ row, to }) => {
+    const { state = row.state, backward = row.backward, place = row.place, intended, results = {} } = to;
+    return [
+      ...[row.id, row.fence, row.version, state, backward, place, intended, JSON.stringify(results)],
+      ...[to.reason ?? null, to.events, to.timeoutSeconds ?? null, to.isForced],
+    ];
+  });
+  tx.execute(MOVE_ALL, [tx.tenantId, ...columnsOf(rows)]).catch(() => {}); // The commit tells.
+}
+
+/** Whether a transaction has failed because a saga to be moved is in other hands, late, asked to cancel, or has another version. */
+export function hasMovedOn(error: unknown): boolean {
+  return sqlState(error) === MOVED_ON;
 }
 
 /** An array for each column, as `unnest` takes them. */
 function columnsOf(rows: readonly (readonly unknown[])[]): unknown[][] {
   const [first = []] = rows;
   return first.map((_, at) => rows.map((values) => values[at]));
-}
-
-function changedTo(row: SagaRow, to: SagaChange): readonly unknown[] {
-  const { state = row.state, backward = row.backward, place = row.place, intended, results = {} } = to;
-  return [
-    ...[state, backward, place, intended, JSON.stringify(results), to.reason ?? null, to.events],
-    ...[to.timeoutSeconds ?? null, to.isForced],
-  ];
 }
 
 /** Says before a call that it may have been made, and renews the lease. Throws SagaMovedOn. */

@@ -67,16 +67,19 @@ export class TenantTx extends Transaction {
 
   /**
    * Keeps back what is announced from here on, until `appendCollected` appends all of it in one statement: that costs as much as some
-   * fifteen events. What a statement for each would throw is thrown then.
+   * fifteen events.
    */
   collectEvents(): void {
     this.collected ??= [];
   }
 
+  /** Resolves once nothing more has to be issued. Whether the events were appended is known when the transaction is committed. */
   async appendCollected(): Promise<void> {
     const { collected = [] } = this;
     this.collected = undefined;
-    await this.append(collected);
+    const appended = this.append(collected);
+    appended.catch(() => {}); // The commit tells.
+    if (collected.some(({ personal = [] }) => personal.length > 0)) await appended;
   }
 
   private async append(announcements: readonly Announcement[]): Promise<void> {

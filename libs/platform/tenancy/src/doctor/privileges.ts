@@ -139,6 +139,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'ledger.request_text',
       'ledger.version_before',
       'ledger.write_totals',
+      'sagas.move_all',
       'tenancy.begin_import',
       'tenancy.count_rows',
       'tenancy.erase_page',
