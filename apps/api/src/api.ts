@@ -187,6 +187,7 @@ function createApplication(
     health,
     version,
     trustedProxies,
+    answerTimeoutMs: config.answerTimeoutMs,
     receiptFor: (requestId, committed) => receipts.headerFor(requestId, committed),
   });
 }

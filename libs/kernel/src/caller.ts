@@ -1,4 +1,5 @@
 import type { CommittedEvents } from './committed-events';
+import type { Deadline } from './deadline';
 import type { Scope } from './permissions';
 
 /**
@@ -25,6 +26,8 @@ export interface Caller {
   readonly traceparent?: string | undefined;
   /** Where the request's committed events are collected for its receipt; absent where nobody waits for one. */
   readonly committed?: CommittedEvents | undefined;
+  /** By when the work has to be done: its transactions and calls get what is left. Absent for what goes on as long as it has to. */
+  readonly deadline?: Deadline | undefined;
 }
 
 /** Whether the caller holds the scope. */

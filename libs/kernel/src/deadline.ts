@@ -11,6 +11,9 @@ export class DeadlinePassed extends DomainError {
   }
 }
 
+/** What a transaction of a job, a task or a saga's step has: less than the 30 s after which PostgreSQL ends it, and its connection with it. */
+export const JOB_TRANSACTION_MS = 25_000;
+
 /**
  * The instant by which a piece of work has to be done, by this process's monotonic clock. It goes with the work: a transaction and a call
  * get what is left of it, and nothing begins once it has passed.

@@ -12,7 +12,7 @@ export {
 } from './permissions';
 export { type Feature, type Plan, PLAN_NAMES, type PlanName, planOf, PLANS, type Quotas } from './plans';
 export { type TenantSettings, tenantSettings, tenantSettingsChange } from './settings';
-export { Deadline, DeadlinePassed } from './deadline';
+export { Deadline, DeadlinePassed, JOB_TRANSACTION_MS } from './deadline';
 export { DomainError, type ErrorKind, Forbidden, NotFound, Conflict } from './domain-error';
 export { InvalidInput, type InputFault, VersionMismatch } from './domain-error';
 export type { Principal } from './principal';

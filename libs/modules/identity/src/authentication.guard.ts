@@ -66,10 +66,11 @@ export class AuthenticationGuard implements CanActivate {
     if (request.caller && !request.caller.scopes.includes(SETTLE)) return;
     request.readmit = () => this.callerBy(credential, request);
     try {
-      request.caller = await request.readmit();
+      request.caller = { ...(await request.readmit()), deadline: request.deadline };
     } catch (error) {
       if (!isOpen || !(error instanceof TenantSuspended)) throw error;
-      request.caller = await this.callerBy(credential, request, 'settling');
+      const settling = await this.callerBy(credential, request, 'settling');
+      request.caller = { ...settling, deadline: request.deadline };
     }
   }
 

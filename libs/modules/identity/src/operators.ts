@@ -39,7 +39,7 @@ export class Operators {
     if (request.operator === undefined) throw new Unauthenticated();
     const grant = await this.grants.forSystem('operator', tenantId, '', request.operator);
     // What the request's log line says; an operator's request is about one tenant.
-    return (request.caller = callerOf(grant, originOf(request)));
+    return (request.caller = callerOf(grant, { ...originOf(request), deadline: request.deadline }));
   }
 }
 

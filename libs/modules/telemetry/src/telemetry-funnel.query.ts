@@ -99,7 +99,7 @@ export class TelemetryFunnelHandler implements IQueryHandler<TelemetryFunnel> {
     const { steps, windowSeconds } = input;
     const range = rowsRange(input, Date.now());
     const parameters = { ...range, steps, window: windowSeconds * 1_000 };
-    const rows = await this.store.read(caller.tenantId, FUNNEL, parameters);
+    const rows = await this.store.read(caller, FUNNEL, parameters);
     // Whoever came to a step has passed those before it.
     const reached = (step: number): number =>
       rows.filter(({ level }) => level > step).reduce((sum, { users }) => sum + Number(users), 0);

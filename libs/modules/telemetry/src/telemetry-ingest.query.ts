@@ -85,8 +85,8 @@ export class TelemetryIngestHandler implements IQueryHandler<TelemetryIngest> {
 
   async execute({ caller, input }: TelemetryIngest): Promise<TelemetryIngestView> {
     const range = { ...rowsRange(input, Date.now()) };
-    const counts = await this.store.read(caller.tenantId, COUNTS, range);
-    const badRows = await this.store.read(caller.tenantId, BAD_ROWS, range);
+    const counts = await this.store.read(caller, COUNTS, range);
+    const badRows = await this.store.read(caller, BAD_ROWS, range);
     return {
       data: counts.map(({ counted, ...place }) => ({ ...place, count: Number(counted) })),
       badRows: badRows.map(({ key_id: keyId, ...row }) => ({ ...row, keyId })),

@@ -88,7 +88,7 @@ export class TelemetrySeriesHandler implements IQueryHandler<TelemetrySeries> {
       interval === 'minute'
         ? nothingRolledUp(range)
         : await rolledUpWithin(this.store, caller.tenantId, range);
-    const rows = await this.store.read(caller.tenantId, COUNT, { ...range, ...rolledUp, event, kind, step });
+    const rows = await this.store.read(caller, COUNT, { ...range, ...rolledUp, event, kind, step });
     return { data: rows.map(({ point, events }) => ({ at: point, count: Number(events) })) };
   }
 }

@@ -167,7 +167,7 @@ export class TelemetryTopHandler implements IQueryHandler<TelemetryTop> {
     const parameters = { ...range, ...rolledUp, event, kind, limit, by };
     const rows =
       by === 'name' || by === 'kind'
-        ? await this.store.read(caller.tenantId, TOP_COLUMN, parameters)
+        ? await this.store.read(caller, TOP_COLUMN, parameters)
         : await this.valuesOf(caller.tenantId, { ...parameters, path: input.by, outer, inner });
     return { data: rows.map(({ value, events }) => ({ value, count: Number(events) })) };
   }

@@ -113,12 +113,12 @@ export class TelemetryUsersHandler implements IQueryHandler<TelemetryUsers> {
         ? nothingRolledUp(range)
         : await rolledUpWithin(this.store, caller.tenantId, range);
     const parameters = { ...range, ...rolledUp, ...daysWithin(rolledUp), event, kind, step };
-    const byDays = await this.store.read(caller.tenantId, BY_DAYS, parameters);
+    const byDays = await this.store.read(caller, BY_DAYS, parameters);
     // A point of an hour is in no day; the whole is.
     const rows =
       interval === 'hour'
         ? [
-            ...(await this.store.read(caller.tenantId, BY_HOURS, parameters)),
+            ...(await this.store.read(caller, BY_HOURS, parameters)),
             ...byDays.filter(({ whole }) => whole !== 0),
           ]
         : byDays;

@@ -38,7 +38,7 @@ export class SignUpController {
   ): Promise<TenantView> {
     if (!this.isEnabled) throw new SignUpDisabled();
     const grant = await this.grants.forSystem('sign-up', tenantIdOf(principal));
-    const caller = callerOf(grant, originOf(request));
+    const caller = callerOf(grant, { ...originOf(request), deadline: request.deadline });
     return this.commands.execute(new SignUp(caller, input, principal, idempotency));
   }
 }

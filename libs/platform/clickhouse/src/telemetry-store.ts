@@ -1,4 +1,5 @@
 import { POLICIES } from '@holdfast/config';
+import type { Caller } from '@holdfast/kernel';
 import { Policy } from '@holdfast/resilience';
 import { EMPTY_VALUES, ERASE_SAMPLES, ERASE_USERS, MARK_AGAIN, MARK_HOURS_OF_USERS } from './erasure.sql';
 import { type ClickHouseEndpoint, TelemetryClient } from './telemetry-client';
@@ -74,20 +75,24 @@ export class TelemetryStore {
   }
 
   /**
-   * The rows of a statement over the views of one tenant. Throws TelemetryUnavailable, QueryTooLarge when it hit a limit, and
-   * TooManyReads when the tenant has too many at once.
+   * The rows of a statement over the views of one tenant, within what its reader has left. Throws TelemetryUnavailable, QueryTooLarge
+   * when it hit a limit, and TooManyReads when the tenant has too many at once.
    */
   async read<Row>(
-    tenantId: string,
+    reader: string | Pick<Caller, 'tenantId' | 'deadline'>,
     statement: TelemetryStatement<Row>,
     parameters: Readonly<Record<string, unknown>>,
   ): Promise<Row[]> {
+    const asked: Pick<Caller, 'tenantId' | 'deadline'> =
+      typeof reader === 'string' ? { tenantId: reader } : reader;
+    const { tenantId, deadline } = asked;
     const bound = { ...parameters, tenant_id: tenantId };
     const settings = statement.isLoose ? LOOSE_READ_SETTINGS : READ_SETTINGS;
     return this.shares.run(tenantId, () =>
       guarded('read', () =>
-        this.reads.run((signal) =>
-          this.client.select<Row>(statement.text, { parameters: bound, settings, signal }),
+        this.reads.run(
+          (signal) => this.client.select<Row>(statement.text, { parameters: bound, settings, signal }),
+          { deadline },
         ),
       ),
     );

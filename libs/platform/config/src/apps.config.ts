@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { auditLog, auditWitnesses } from './audit-log';
 import { ingestion, ingestUrl, writeKeyPrivate } from './ingest';
 import { kafka } from './kafka';
-import { policies } from './policies';
+import { answerTimeoutMs, policies } from './policies';
 import {
   addressRequestsPerSecond,
   auditLogName,
@@ -77,6 +77,7 @@ const api = z.object({
   signUp,
   redisUrl,
   limits,
+  answerTimeoutMs,
   addressRequestsPerSecond,
   trustedProxies,
   webhookKeys,

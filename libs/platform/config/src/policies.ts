@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { variable } from './variable';
+import { variable, wholeNumber } from './variable';
 
 /** What one outside dependency is allowed to cost. */
 export interface PolicySettings {
@@ -143,3 +143,11 @@ function changesOf(changes: readonly string[]): PolicyChanges {
   }
   return changed;
 }
+
+export const answerTimeoutMs = variable(wholeNumber(100, 10_000, 10_000), {
+  env: 'HOLDFAST_ANSWER_TIMEOUT_MS',
+  meaning:
+    'How long a request may take until its answer: statements and calls get what is left of it, and nothing is begun behind it (503 `request.deadline_passed`). A client may ask for less with `X-Request-Timeout-Ms`. Streams have none.',
+  unit: 'ms',
+  whenEmpty: '10000: less than load balancers wait.',
+});

@@ -11,7 +11,7 @@ const messageSeconds = histogram({
   labels: ['message', 'outcome'],
 });
 
-/** What every command and query passes through, whatever its handler: authorisation, a span, a metric, the trail of refusals. */
+/** What every command and query passes through, whatever its handler: authorisation, the deadline, a span, a metric, the trail of refusals. */
 @Injectable()
 export class Pipeline {
   constructor(private readonly refusals: Refusals) {}
@@ -28,6 +28,7 @@ export class Pipeline {
     const stop = messageSeconds.startTimer({ message: name });
     try {
       if (!isAllowed(message)) throw new Forbidden(scope);
+      caller.deadline?.check();
       const answer = await inSpan(name, attributes, handle, caller);
       stop({ outcome: 'ok' });
       return answer;

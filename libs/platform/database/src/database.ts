@@ -1,4 +1,4 @@
-import { fullJitterMs } from '@holdfast/kernel';
+import { type Deadline, DeadlinePassed, fullJitterMs } from '@holdfast/kernel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Pool, type PoolClient, TypeOverrides } from 'pg';
 import {
@@ -106,17 +106,20 @@ export class Database {
    * Runs work in one READ COMMITTED transaction and commits it.
    *
    * The work is done again, with full jitter, when PostgreSQL reports a deadlock or a serialisation failure; it must
-   * therefore have no effect outside the transaction. Throws DatabaseBusy, DatabaseUnavailable or OutcomeUnknown.
+   * therefore have no effect outside the transaction. It begins before the deadline or not at all, and no statement is issued behind
+   * it. Throws DatabaseBusy, DatabaseUnavailable, DeadlinePassed or OutcomeUnknown.
    */
   async transaction<T, Tx extends Transaction>(
     open: (connection: PoolClient) => Tx,
     work: (tx: Tx) => Promise<T>,
+    deadline?: Deadline,
   ): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.circuit.run(() => this.attempt(open, work));
+        return await this.circuit.run(() => this.attempt(open, work, deadline));
       } catch (error) {
-        if (!isRetryable(error)) throw translate(error);
+        if (!isRetryable(error)) throw told(error, deadline);
+        deadline?.check();
         if (attempt === ATTEMPTS_MAX) throw new DatabaseBusy(error);
         await sleep(fullJitterMs(attempt, 10, 320));
       }
@@ -141,8 +144,9 @@ export class Database {
   private async attempt<T, Tx extends Transaction>(
     open: (connection: PoolClient) => Tx,
     work: (tx: Tx) => Promise<T>,
+    deadline: Deadline | undefined,
   ): Promise<T> {
-    const connection = await this.acquire();
+    const connection = await this.acquire(deadline);
     const tx = open(connection);
     if (tx.access === 'read write' && this.isWaitedFor) {
       connection.release();
@@ -157,6 +161,7 @@ export class Database {
       const { statementTimeoutMs } = this.options;
       const result = await tx.run(() => work(tx), {
         isPooled: this.isPooled,
+        deadline,
         ...(statementTimeoutMs !== undefined && { statementTimeoutMs }),
       });
       broken = false;
@@ -190,13 +195,14 @@ export class Database {
     return this.late.size >= Math.ceil((this.options.connectionsMax ?? 10) / 2);
   }
 
-  private async acquire(): Promise<PoolClient> {
+  private async acquire(deadline: Deadline | undefined): Promise<PoolClient> {
+    deadline?.check();
     const { used, waiting, max } = this.load;
     // The pool hands on what is idle a moment later, so those who are waiting may be about to get it.
     if (max - used > waiting) return this.connect();
     if (waiting >= max * WAITING_PER_CONNECTION)
       throw new DatabaseUnavailable(new PoolExhausted(`${waiting} wait for a connection`));
-    return this.waitInLine();
+    return this.waitInLine(deadline);
   }
 
   private async connect(): Promise<PoolClient> {
@@ -210,14 +216,16 @@ export class Database {
   }
 
   /** The pool has one time for making a connection and for waiting until one is free; the latter is mostly the shorter one. */
-  private async waitInLine(): Promise<PoolClient> {
-    const patienceMs = this.patienceMs();
+  private async waitInLine(deadline: Deadline | undefined): Promise<PoolClient> {
+    const leftMs = deadline?.leftMs ?? Infinity;
+    const patienceMs = Math.min(this.patienceMs(), leftMs);
     const { promise: tooLate, reject } = Promise.withResolvers<never>();
     const coming = this.connect();
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
-      reject(new DatabaseUnavailable(new PoolExhausted(`no connection was free within ${patienceMs} ms`)));
+      const exhausted = new PoolExhausted(`no connection was free within ${patienceMs} ms`);
+      reject(patienceMs === leftMs ? new DeadlinePassed() : new DatabaseUnavailable(exhausted));
     }, patienceMs);
     // Who has given up keeps a place in the pool's line: what comes to it goes to the next.
     coming.then(
@@ -249,6 +257,12 @@ export class Database {
 /** What the pool says where no connection was free in time; one that could not be made fails otherwise. */
 function isPoolTimeout(error: unknown): error is Error {
   return error instanceof Error && error.message === 'timeout exceeded when trying to connect';
+}
+
+/** A statement that PostgreSQL ended because its time was over was ended by the deadline, where that has passed. */
+function told(error: unknown, deadline: Deadline | undefined): unknown {
+  const translated = translate(error);
+  return translated instanceof DatabaseBusy && deadline?.leftMs === 0 ? new DeadlinePassed() : translated;
 }
 
 function startupOptions(statementTimeoutMs?: number): string {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Deadline } from '@holdfast/kernel';
 import { inStepSpan } from '@holdfast/observability';
 import type { PoolClient, QueryResult } from 'pg';
 import {
@@ -46,6 +47,15 @@ const ANSWER_GRACE_MS = 1_000;
  */
 export type Access = 'read only' | 'read write' | 'one snapshot';
 
+/** How a transaction is run. */
+export interface RunOptions {
+  /** Whether a pooler in transaction mode is in between. */
+  readonly isPooled?: boolean;
+  readonly deadline?: Deadline | undefined;
+  /** How long a statement of the session may run, in milliseconds. */
+  readonly statementTimeoutMs?: number | undefined;
+}
+
 const OPENING: Readonly<Record<Access, string>> = {
   'read only': 'read committed, read only',
   'read write': 'read committed, read write',
@@ -76,6 +86,7 @@ export class Transaction {
   private over = false;
   private isPooled = false;
   private watch: AnswerWatch;
+  private deadline: Deadline | undefined;
 
   constructor(
     private readonly connection: PoolClient,
@@ -91,15 +102,18 @@ export class Transaction {
 
   /**
    * Opens the transaction, does the work and commits; rolls back and rethrows what made it fail. Behind a pooler in
-   * transaction mode the server's session is another one each time, so nothing is prepared in it by name.
+   * transaction mode the server's session is another one each time, so nothing is prepared in it by name. Of a deadline, a statement
+   * gets what was left of it at the beginning, where that is less than statements have; no statement is issued behind it.
    */
   async run<T>(
     work: () => Promise<T>,
-    { isPooled = false, statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS } = {},
+    { isPooled = false, deadline, statementTimeoutMs = DEFAULT_STATEMENT_TIMEOUT_MS }: RunOptions = {},
   ): Promise<T> {
     this.isPooled = isPooled;
+    this.deadline = deadline;
     this.watch = this.watchFor(statementTimeoutMs);
     this.begin();
+    if (deadline && deadline.leftMs < statementTimeoutMs) this.limitStatements(deadline.leftMs);
     try {
       const result = await work();
       this.over = true;
@@ -172,6 +186,13 @@ export class Transaction {
     });
   }
 
+  private limitStatements(ms: number): void {
+    const text = "select set_config('statement_timeout', $1, true)";
+    // 0 would be no limit at all.
+    const values = [String(Math.max(1, Math.ceil(ms)))];
+    void this.track(this.send({ name: 'limit statements', text, values })).catch(() => {}); // Noted by `track`.
+  }
+
   private async commit(): Promise<void> {
     // Sent behind the last statements without waiting for them; they are looked at first.
     const sent = this.committing ?? this.sendCommit();
@@ -217,6 +238,7 @@ export class Transaction {
 
   private issue(statement: Statement<unknown>, values: readonly unknown[]): Promise<QueryResult> {
     if (this.over) throw new Error(`statement ${statement.name} was issued after its transaction had ended`);
+    this.deadline?.check();
     refuseUtility(statement.text);
     return this.track(this.ask({ ...statement, values }));
   }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { newId } from '@holdfast/kernel';
+import { JOB_TRANSACTION_MS, newId } from '@holdfast/kernel';
 import { type Database, statement } from '@holdfast/database';
 import { Grants, type TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { TestDatabase } from '@holdfast/testing';
@@ -71,6 +71,19 @@ describe('Delivery to a tenant group', () => {
       grants,
       report,
     );
+
+  it('has a deadline for each page, before PostgreSQL ends its transaction', async () => {
+    const tenantId = await tenantWith(10);
+    const leftMs: (number | undefined)[] = [];
+    const deliver = async (tx: TenantTx, events: readonly RecordedEvent[]): Promise<void> => {
+      leftMs.push(tx.caller.deadline?.leftMs);
+      await effect(tx, events);
+    };
+    await deliveryTo({ ...tenantConsumer(), deliver }).deliver(tenantId);
+    expect((await effectsOf(tenantId)).all).toBe(10);
+    for (const left of leftMs) expect(left).toBeGreaterThan(0);
+    for (const left of leftMs) expect(left).toBeLessThanOrEqual(JOB_TRANSACTION_MS);
+  });
 
   it('takes effect once and in order under two workers at a time', async () => {
     const tenantId = await tenantWith(450);

@@ -1,4 +1,4 @@
-import { type Caller, newId } from '@holdfast/kernel';
+import { type Caller, Deadline, JOB_TRANSACTION_MS, newId } from '@holdfast/kernel';
 import { callerOf, type Grants, TenantClosed, type TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { type ConsumerDeclaration, declarationOf, type TenantConsumer } from './consumer';
 import { isGroupFault, isTickGone, reasonOf } from './delivery-failures';
@@ -80,7 +80,7 @@ export class TenantDelivery {
     for (let byKey = false; ; byKey = true) {
       try {
         const startedAtMs = performance.now();
-        const outcome = await this.transact(await this.callerFor(tenantId), byKey ? failing : undefined);
+        const outcome = await this.transact(await this.pageCallerFor(tenantId), byKey ? failing : undefined);
         await at('tenant-delivery.committed');
         countDelivered(this.declaration.group, outcome.effects);
         this.adapt(performance.now() - startedAtMs);
@@ -150,6 +150,11 @@ export class TenantDelivery {
   private adapt(tookMs: number): void {
     if (tookMs > PAGE_MS) this.pageSize = Math.max(PAGE_MIN, this.pageSize >> 1);
     else if (tookMs < PAGE_MS / 4) this.pageSize = Math.min(PAGE_MAX, this.pageSize * 2);
+  }
+
+  /** Of one page: what has not come to its end by then is rolled back, and its connection is kept. */
+  private async pageCallerFor(tenantId: string): Promise<Caller> {
+    return { ...(await this.callerFor(tenantId)), deadline: Deadline.in(JOB_TRANSACTION_MS) };
   }
 
   private async callerFor(tenantId: string): Promise<Caller> {

@@ -1,6 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
-import { type CommittedEvents, newId } from '@holdfast/kernel';
+import { type CommittedEvents, Deadline, newId } from '@holdfast/kernel';
 import type { DynamicModule } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
@@ -32,6 +32,8 @@ export interface HttpOptions {
   readonly version: string;
   /** Addresses of the proxies whose X-Forwarded-* headers tell the truth; from others they are ignored. */
   readonly trustedProxies?: readonly string[];
+  /** How long a request may take, in milliseconds: 10 s where nothing is said. A client may ask for less. */
+  readonly answerTimeoutMs?: number;
   /** Signs the receipt for what a request has committed; never throws. Without it answers carry none. */
   readonly receiptFor?: (requestId: string, committed: CommittedEvents) => Promise<string | undefined>;
 }
@@ -43,6 +45,8 @@ const REQUEST_TIMEOUT_MS = 15_000;
 /** For the headers alone. Less than the above: Node exchanges the two where it is more. */
 const HEADERS_TIMEOUT_MS = 10_000;
 const FINISH_TIMEOUT_MS = 10_000;
+/** Less than load balancers wait, and as long as a process that stops waits for its last answers. */
+const ANSWER_TIMEOUT_MS = 10_000;
 /** Longer than the 60 s for which load balancers keep idle connections: the side that closes first should be theirs. */
 const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 
@@ -146,8 +150,12 @@ export async function closeHttpApplication(app: NestFastifyApplication): Promise
 }
 
 /** What every request is given when it comes, and every answer when it goes. */
-function accompanyRequests(fastify: FastifyInstance, { health, receiptFor }: HttpOptions): void {
+function accompanyRequests(
+  fastify: FastifyInstance,
+  { health, receiptFor, answerTimeoutMs = ANSWER_TIMEOUT_MS }: HttpOptions,
+): void {
   fastify.decorateRequest('traceparent', '');
+  fastify.decorateRequest('deadline');
   // A route that takes larger bodies says so in its RouteConfig: Nest hands on no other option of Fastify's routes.
   fastify.addHook('onRoute', (route) => {
     const { bodyLimit } = (route.config ?? {}) as { readonly bodyLimit?: number };
@@ -158,6 +166,7 @@ function accompanyRequests(fastify: FastifyInstance, { health, receiptFor }: Htt
     const { method, routeOptions } = request;
     const route = routeOptions.url ?? 'unknown';
     const attributes = { 'http.request.method': method, 'http.route': route };
+    request.deadline = Deadline.in(timeoutOf(request.headers['x-request-timeout-ms'], answerTimeoutMs));
     const came = typeof traceparent === 'string' ? traceparent : undefined;
     request.span = openServerSpan(`${method} ${route}`, attributes, came);
     request.traceparent = request.span.traceparent;
@@ -205,6 +214,11 @@ function serveHealth(fastify: FastifyInstance, health: Health): void {
       return reply.status(status).header('cache-control', 'no-store').send(body);
     });
   }
+}
+
+/** What the client waits for, where it says so and that is less than it may take. Anything else in the header is ignored, as its absence is. */
+function timeoutOf(asked: string | string[] | undefined, maxMs: number): number {
+  return typeof asked === 'string' && /^\d{1,9}$/.test(asked) ? Math.min(Number(asked), maxMs) : maxMs;
 }
 
 function acceptedRequestId(given: string | string[] | undefined): string {

@@ -16,7 +16,7 @@ export { GraphQLJSONObject } from './json-scalar';
 export { ApiIdempotencyKey } from './openapi';
 export { isOpenWhileSuspended, isPublic, Needs, OpenWhileSuspended, Public } from './permission';
 export { type Problem, problemOf, type Refusal, refusalOf } from './problem';
-export { CallerOf, originOf, PrincipalOf, replyOf, requestOf } from './request';
+export { CallerOf, originOf, PrincipalOf, replyOf, requestOf, withoutDeadline } from './request';
 export { IdempotencyKey, IdempotencyKeyMissing, idempotencyOf } from './request';
 export { SchemaPipe } from './schema.pipe';
 export { isSubscription, subscribed, type SubscriptionContext } from './subscriptions';

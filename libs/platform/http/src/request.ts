@@ -1,4 +1,4 @@
-import { type Caller, CommittedEvents, DomainError, type Principal } from '@holdfast/kernel';
+import { type Caller, CommittedEvents, type Deadline, DomainError, type Principal } from '@holdfast/kernel';
 import type { Idempotency } from '@holdfast/cqrs';
 import type { OpenSpan } from '@holdfast/observability';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
@@ -19,6 +19,8 @@ declare module 'fastify' {
     /** What was refused: one, or one for each field of a GraphQL document. */
     refusals?: Refusal[];
     idempotency?: Idempotency;
+    /** By when it has to be answered. A stream and a subscription have none once they have begun. */
+    deadline?: Deadline | undefined;
     /** The events that were committed for it, which the answer's receipt is about. */
     committed?: CommittedEvents;
     /** W3C trace context of the request: the client's, or one that begins here. */
@@ -57,6 +59,11 @@ export function requestOf(context: ExecutionContext): FastifyRequest {
 export function originOf(request: FastifyRequest): Pick<Caller, 'requestId' | 'traceparent' | 'committed'> {
   const { id: requestId, traceparent } = request;
   return { requestId, traceparent, committed: (request.committed ??= new CommittedEvents()) };
+}
+
+/** The caller of what goes on for longer than a request may: a stream, or an answer that is waited for. */
+export function withoutDeadline(caller: Caller): Caller {
+  return { ...caller, deadline: undefined };
 }
 
 /** Who calls: for REST handlers and GraphQL resolvers alike. */

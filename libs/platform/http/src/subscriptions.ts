@@ -218,7 +218,13 @@ export function subscriptionOptions(rules: readonly ValidationRule[]): Required<
 
 /** Each subscription of a socket has a request of its own: its credential is looked at for itself, and again while it runs. */
 function ownRequest(upgrade: FastifyRequest): FastifyRequest {
-  const own = { caller: undefined, readmit: undefined, limits: undefined, refusals: undefined };
+  const own = {
+    caller: undefined,
+    readmit: undefined,
+    limits: undefined,
+    refusals: undefined,
+    deadline: undefined,
+  };
   const request = Object.assign(Object.create(upgrade) as FastifyRequest, own);
   Object.defineProperty(request, 'headers', { value: { ...upgrade.headers } });
   return request;

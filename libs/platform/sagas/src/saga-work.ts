@@ -1,4 +1,4 @@
-import { type Caller, deterministicId } from '@holdfast/kernel';
+import { type Caller, Deadline, deterministicId, JOB_TRANSACTION_MS } from '@holdfast/kernel';
 import {
   announcement,
   callerOf,
@@ -240,7 +240,11 @@ export class SagaWork {
     { correlationId, traceparent }: SagaRow,
   ): Promise<Caller> {
     const grant = await this.options.grants.forSystem(consumer, tenantId);
-    return callerOf(grant, { requestId: correlationId, ...(traceparent !== null && { traceparent }) });
+    return callerOf(grant, {
+      requestId: correlationId,
+      deadline: Deadline.in(JOB_TRANSACTION_MS),
+      ...(traceparent !== null && { traceparent }),
+    });
   }
 }
 

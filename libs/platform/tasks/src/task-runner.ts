@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { newId } from '@holdfast/kernel';
+import { Deadline, JOB_TRANSACTION_MS, newId } from '@holdfast/kernel';
 import { Database, SystemTx } from '@holdfast/database';
 import type { Report } from '@holdfast/events';
 import { callerOf, type Grants, TenantClosed, type TenantDatabase, type TenantTx } from '@holdfast/tenancy';
@@ -198,7 +198,9 @@ export class TaskRunner {
     { tenantId, id }: DueTask,
     work: (tx: TenantTx) => Promise<T>,
   ): Promise<T> {
-    const caller = callerOf(await this.options.grants.forSystem(consumer, tenantId), { requestId: id });
+    const grant = await this.options.grants.forSystem(consumer, tenantId);
+    const deadline = Deadline.in(JOB_TRANSACTION_MS);
+    const caller = callerOf(grant, { requestId: id, deadline });
     return this.options.tenants.transaction(caller, work);
   }
 }

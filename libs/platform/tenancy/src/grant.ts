@@ -36,7 +36,7 @@ export function readGrant(signed: string): Grant {
 /** The caller that a grant makes of a request or job. */
 export function callerOf(
   grant: Grant,
-  origin: Pick<Caller, 'requestId' | 'traceparent' | 'causationId' | 'committed'>,
+  origin: Pick<Caller, 'requestId' | 'traceparent' | 'causationId' | 'committed' | 'deadline'>,
 ): Caller {
   return {
     grant: grant.signed,

@@ -11,17 +11,28 @@ export class TenantDatabase {
     private readonly vault?: Vault,
   ) {}
 
-  /** Runs work in one transaction of the caller's tenant and commits it; see Database.transaction for retries and errors. */
+  /** Runs work in one transaction of the caller's tenant and commits it; see Database.transaction for retries, errors and what the caller's deadline does. */
   transaction<T>(caller: Caller, work: (tx: TenantTx) => Promise<T>): Promise<T> {
-    return this.database.transaction((connection) => this.open(connection, caller, 'read write'), work);
+    return this.database.transaction(
+      (connection) => this.open(connection, caller, 'read write'),
+      work,
+      caller.deadline,
+    );
   }
 
   /** The same for work that only reads; PostgreSQL refuses it to write. */
   reading<T>(caller: Caller, work: (tx: TenantTx) => Promise<T>): Promise<T> {
-    return this.database.transaction((connection) => this.open(connection, caller, 'read only'), work);
+    return this.database.transaction(
+      (connection) => this.open(connection, caller, 'read only'),
+      work,
+      caller.deadline,
+    );
   }
 
-  /** The same where all that is read has to fit together, however long it takes: every statement sees one snapshot. */
+  /**
+   * The same where all that is read has to fit together, however long it takes, the caller's deadline notwithstanding: every statement
+   * sees one snapshot.
+   */
   inOneSnapshot<T>(caller: Caller, work: (tx: TenantTx) => Promise<T>): Promise<T> {
     return this.database.transaction((connection) => this.open(connection, caller, 'one snapshot'), work);
   }
@@ -31,6 +42,7 @@ export class TenantDatabase {
     return this.database.transaction(
       (connection) => this.open(connection, caller, 'read only'),
       (tx) => tx.last(statement, values),
+      caller.deadline,
     );
   }
 

@@ -1,5 +1,5 @@
 import { type Caller, encodeJson } from '@holdfast/kernel';
-import { CallerOf, Needs } from '@holdfast/http';
+import { CallerOf, Needs, withoutDeadline } from '@holdfast/http';
 import { givePermitBack } from '@holdfast/limits';
 import { Controller, Get, Header, Headers, Query, Res } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
@@ -44,7 +44,7 @@ export class FeedController {
     // What waits holds a place among the followers, and none that other requests need.
     if (input.wait > 0) givePermitBack(request);
     const readmit = request.readmit ?? (() => Promise.resolve(caller));
-    const feed = await this.queries.execute(new AuditFeed(caller, input, readmit));
+    const feed = await this.queries.execute(new AuditFeed(withoutDeadline(caller), input, readmit));
     void reply.header('holdfast-next-cursor', feed.nextCursor);
     if (!accept?.toLowerCase().includes(NDJSON)) return feed;
     void reply.type(NDJSON);

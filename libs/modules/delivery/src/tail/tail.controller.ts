@@ -1,5 +1,5 @@
 import type { Caller } from '@holdfast/kernel';
-import { CallerOf, Needs } from '@holdfast/http';
+import { CallerOf, Needs, withoutDeadline } from '@holdfast/http';
 import { givePermitBack } from '@holdfast/limits';
 import { Controller, Get, Header, Headers, Query, Res, StreamableFile } from '@nestjs/common';
 import { QueryBus } from '@nestjs/cqrs';
@@ -84,7 +84,7 @@ export class TailController {
     const { request } = reply;
     const readmit = request.readmit ?? (() => Promise.resolve(caller));
     const input = lastEventId ? { ...query, after: lastEventId } : query;
-    const events = await this.queries.execute(new FollowEvents(caller, input, readmit));
+    const events = await this.queries.execute(new FollowEvents(withoutDeadline(caller), input, readmit));
     givePermitBack(request);
     return new StreamableFile(serverSentEvents(events, reply), { type: 'text/event-stream' });
   }

@@ -71,7 +71,7 @@ export class InvitationsController {
     const tenantId = tenantOfToken(token);
     if (tenantId === undefined) throw new InvitationInvalid();
     const grant = await this.grants.forSystem('identity', tenantId).catch(refusal);
-    const caller = callerOf(grant, originOf(request));
+    const caller = callerOf(grant, { ...originOf(request), deadline: request.deadline });
     // Before anything is written: a made-up token names any tenant, also one that is not there.
     const isKnown = await this.queries.execute(new InvitationKnown(caller, { token }));
     if (!isKnown) throw new InvitationInvalid();

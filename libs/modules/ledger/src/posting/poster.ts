@@ -1,4 +1,4 @@
-import type { Caller, CommittedEvent, CommittedEvents } from '@holdfast/kernel';
+import { type Caller, type CommittedEvent, type CommittedEvents, DeadlinePassed } from '@holdfast/kernel';
 import { isOutage, TenantContextRefused } from '@holdfast/database';
 import { counter, gauge, histogram } from '@holdfast/observability';
 import { readGrant, type TenantDatabase } from '@holdfast/tenancy';
@@ -67,7 +67,8 @@ const queuedItems = gauge({
  * fails is halved until the item that makes it fail stands alone; an error that says nothing about the items (lost
  * connection, unknown outcome, busy database) goes to each of them as it is. Items that are linked stay together through all
  * of that: in the queue, in a batch and in its halves. An item whose grant has ended, by this process's clock or by the
- * database's, fails with GrantExpired, and its chain with it. `post` is any function that posts a batch of one tenant in one
+ * database's, fails with GrantExpired, and its chain with it; one whose caller's
+ * deadline has passed while it waited is not posted. `post` is any function that posts a batch of one tenant in one
  * transaction; other processes may post for the same tenant.
  */
 export class Poster implements OnApplicationShutdown {
@@ -191,9 +192,11 @@ function shown(error: unknown): unknown {
 
 function refuseExpired(chain: Chain): boolean {
   const [first] = chain;
-  const expired = first !== undefined && readGrant(first.posting.caller.grant).expiresAtMs <= Date.now();
-  if (expired) for (const { reject } of chain) reject(new GrantExpired());
-  return expired;
+  const isLate = first?.posting.caller.deadline?.leftMs === 0;
+  const isExpired = first !== undefined && readGrant(first.posting.caller.grant).expiresAtMs <= Date.now();
+  if (!isExpired && !isLate) return false;
+  for (const { reject } of chain) reject(isExpired ? new GrantExpired() : new DeadlinePassed());
+  return true;
 }
 
 /** The postings, each with those that it takes effect with. */
@@ -213,8 +216,8 @@ export function posterOver(tenants: TenantDatabase): Poster {
   return new Poster(async (postings) => {
     const [first] = postings;
     if (!first) return [];
-    // The transaction is of one caller and the events of all: each request is told of its own.
-    const caller = { ...first.caller, committed: undefined };
+    // The transaction is of one caller and the events of all: each request is told of its own, and no deadline of one ends the others.
+    const caller = { ...first.caller, committed: undefined, deadline: undefined };
     const eventIds = eventIdsFor(postings);
     const results = await tenants.transaction(caller, (tx) => postBatch(tx, postings, eventIds));
     const replayed = new Map<CommittedEvents, PostedStream[]>();
