@@ -125,7 +125,9 @@ export class SagaGroups {
   private together(group: readonly SagaMoving[]): Promise<Outcome[]> {
     const [first] = group;
     if (!first) return Promise.resolve([]);
-    return this.tenants.transaction(first.caller, (tx) => beginAndMove(tx, group));
+    // No deadline of one ends the others.
+    const caller = { ...first.caller, deadline: undefined };
+    return this.tenants.transaction(caller, (tx) => beginAndMove(tx, group));
   }
 }
 
