@@ -67,12 +67,6 @@ const OWN_POLICIES = [
   'libs/platform/database/src/circuit.ts', // Deadline, retries and bulkhead are the pool's, and a transaction has no signal to end by.
 ];
 
-/** Who composes from the library by itself, and why. */
-const OWN_BREAKERS = [
-  'libs/platform/database/', // Below the policies, and inside of the pool: only it can tell a lost server from a lost connection.
-  'libs/modules/delivery/', // Turns of readers of PostgreSQL, for each tenant, within the process.
-];
-
 /** Drivers that may be imported have owners, and those have policies or reasons: `.dependency-cruiser.cjs` knows the owners. */
 const cockatiel: Rule = (files) =>
   files
