@@ -8,7 +8,7 @@ import { benchRls, formatRlsFigures } from '../../../libs/platform/tenancy/src/r
 import { benchTlog, formatTlogFigures } from '../../../libs/platform/tlog/src/tlog.bench';
 import { benchAudit } from './audit.bench';
 import { type BenchSystem, withBenchSystem } from './bench-system';
-import { WrongUsage } from './failures';
+import { VerbFailed, WrongUsage } from './failures';
 import { benchHttpReads } from './http-reads.bench';
 import { benchHttpTransfers } from './http-transfers.bench';
 import { benchIngest } from './ingest.bench';
@@ -56,19 +56,33 @@ const BENCHES: Readonly<Record<string, (system: BenchSystem, options: BenchOptio
   noisy: async (system) => noiseText(await benchNoisyNeighbour(system)),
 };
 
-/** Runs the named benches, or all, one after the other: two at a time would measure each other. */
+/**
+ * Runs the named benches, or all, one after the other: two at a time would measure each other. One that fails, as where its
+ * figures do not add up, does not keep the others from running; it says so, and all end with an error. A target that is missed is printed, and is none: machines differ.
+ */
 export async function runBenches(names: readonly string[], options: BenchOptions): Promise<void> {
   const known = Object.keys(BENCHES);
   const unknown = names.filter((name) => !known.includes(name));
   if (unknown.length > 0) {
     throw new WrongUsage(`There is no bench ${unknown.join(', ')}. There are: ${known.join(', ')}.`);
   }
+  const failed: string[] = [];
   for (const name of names.length > 0 ? names : known) {
     process.stdout.write(`\n${name}\n`);
-    await withBenchSystem(async (system) => {
-      process.stdout.write(`${await BENCHES[name]?.(system, options)}\n`);
-    });
+    try {
+      await withBenchSystem(async (system) => {
+        process.stdout.write(`${await BENCHES[name]?.(system, options)}\n`);
+      });
+    } catch (error) {
+      failed.push(name);
+      process.stdout.write(
+        `FAILED: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+      );
+    }
   }
+  if (failed.length === 0) return;
+  process.stdout.write(`\nFAILED: ${failed.join(', ')}\n`);
+  throw new VerbFailed(failed.join(', '));
 }
 
 function noiseText({ quietMs, noisyMs, admitted, refused, quietRefused }: NoiseFigures): string {

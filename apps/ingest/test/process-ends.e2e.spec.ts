@@ -1,7 +1,7 @@
 import { readdirSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { booksText, unaccounted } from './books';
+import { type Books, booksText, unaccounted } from './books';
 import { outcomeText, say, Scene } from './scene';
 
 const SETTLED_WITHIN_MS = 60_000;
@@ -32,7 +32,7 @@ describe('Ingest that ends under load', () => {
     say(`killed: ${booksText(told)}`, outcomeText({ ...outcome, acknowledged, unknown }));
     // The fault has landed: something was on disk, and requests were under way.
     expect([told.spilled >= 500, unknown.length > 0]).toEqual([true, true]);
-    return { run: load.run, acknowledged, unknown, spilled: [...spilled] };
+    return { run: load.run, acknowledged, unknown, told, spilled: [...spilled] };
   };
 
   const storedAfterRestart = async ({ run, acknowledged, unknown }: Killed): Promise<string[]> => {
@@ -59,6 +59,14 @@ describe('Ingest that ends under load', () => {
     const killed = await killWhileSpilling();
     const stored = await storedAfterRestart(killed);
     expect(stored.length).toBeGreaterThanOrEqual(killed.spilled.at(-1) ?? 0);
+    const there = new Set(stored);
+    const lost = killed.acknowledged.filter((id) => !there.has(id)).length;
+    // What came between the last scrape and the kill was in memory as well, if it was not spilled.
+    const sent = killed.acknowledged.length + killed.unknown.length;
+    const inMemoryMax = killed.told.inFlight + sent - killed.told.received;
+    say(`${lost} lost, ${inMemoryMax} in memory at most`);
+    expect(lost).toBeLessThanOrEqual(inMemoryMax);
+    expect(inMemoryMax).toBeLessThan(sent);
   });
 
   it('by kill -9 with its last segment torn has everything in front of the tear', async () => {
@@ -102,6 +110,8 @@ interface Killed {
   readonly run: string;
   readonly acknowledged: readonly string[];
   readonly unknown: readonly string[];
+  /** The last books before the kill. */
+  readonly told: Books;
   /** Rows on disk, whenever there were more: 0 first. */
   readonly spilled: readonly number[];
 }

@@ -11,7 +11,8 @@ export const telemetryIngestInput = z.strictObject(rangeInput);
 export const ingestCountView = z.object({
   lane: z.string().meta({ description: 'The store, such as `clickhouse`; empty at the door.' }),
   outcome: z.string().meta({
-    description: '`received`, `recovered`, `stored`, `dropped`, `in_flight`, `spilled` or `replayed`.',
+    description:
+      '`received`, `recovered`, `stored`, `dropped`, `in_flight`, `spilled` or `replayed`. `recovered` are events that a process had not told of before it was killed, and that were found on its disk.',
   }),
   reason: z.string().meta({ description: 'Why events were dropped; else empty.' }),
   count: z.int(),
@@ -38,6 +39,9 @@ export type TelemetryIngestView = z.output<typeof telemetryIngestAnswer>;
 /**
  * What became of the events that the tenant sent within the range, as ingest counted it each minute: received + recovered = dropped
  * at the door + stored + dropped + in flight + spilled of each lane. And the fifty newest samples of what was refused.
+ *
+ * A process that is killed does not tell its last minute: what it had in memory when it last told stays in flight, whether it was lost or
+ * stored since.
  */
 export class TelemetryIngest extends TenantQuery<z.output<typeof telemetryIngestInput>, TelemetryIngestView> {
   readonly scope = 'telemetry:read';
@@ -79,6 +83,28 @@ const BAD_ROWS: TelemetryStatement<BadRow> = {
     limit 50`,
 };
 
+type IngestCount = z.output<typeof ingestCountView>;
+
+/**
+ * What a process found on its disk the one before it had told as spilled: the two are one, and nothing that was recovered. Where more was
+ * found than told, the rest stays recovered.
+ */
+function overRestarts(counts: readonly IngestCount[]): IngestCount[] {
+  const of = (lane: string, outcome: string): number =>
+    counts.find((count) => count.lane === lane && count.outcome === outcome)?.count ?? 0;
+  const lanes = [...new Set(counts.map(({ lane }) => lane))];
+  const folded = lanes.flatMap((lane) => {
+    const onDisk = of(lane, 'spilled') - of(lane, 'recovered');
+    return [
+      { lane, outcome: 'recovered', reason: '', count: Math.max(0, -onDisk) },
+      { lane, outcome: 'spilled', reason: '', count: Math.max(0, onDisk) },
+    ].filter(({ count }) => count > 0);
+  });
+  const others = counts.filter(({ outcome }) => outcome !== 'spilled' && outcome !== 'recovered');
+  const key = ({ lane, outcome, reason }: IngestCount): string => [lane, outcome, reason].join(' ');
+  return [...others, ...folded].toSorted((one, other) => (key(one) < key(other) ? -1 : 1));
+}
+
 @QueryHandler(TelemetryIngest)
 export class TelemetryIngestHandler implements IQueryHandler<TelemetryIngest> {
   constructor(private readonly store: TelemetryStore) {}
@@ -88,7 +114,7 @@ export class TelemetryIngestHandler implements IQueryHandler<TelemetryIngest> {
     const counts = await this.store.read(caller, COUNTS, range);
     const badRows = await this.store.read(caller, BAD_ROWS, range);
     return {
-      data: counts.map(({ counted, ...place }) => ({ ...place, count: Number(counted) })),
+      data: overRestarts(counts.map(({ counted, ...place }) => ({ ...place, count: Number(counted) }))),
       badRows: badRows.map(({ key_id: keyId, ...row }) => ({ ...row, keyId })),
     };
   }

@@ -1,6 +1,14 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
@@ -177,6 +185,30 @@ describe('A spill', () => {
     expect(reported).toEqual(['reading the segment 000000000000.spill']);
     expect((await readAll(after)).batches).toEqual(batches);
     rmSync(join(directory, '000000000000.spill'), { recursive: true });
+  });
+
+  it('goes on where the disk does not give a segment, counts it, and leaves it for whoever repairs the disk', async () => {
+    const spill = new Spill({ directory, ...ROOM, segmentBytes: 1 });
+    const [gone, kept] = [madeBatch('a', 3), madeBatch('b', 2)];
+    for (const batch of [gone, kept]) await spill.append(batch, ignored);
+    const path = join(directory, '000000000001.spill');
+    renameSync(path, `${path}.kept`);
+    mkdirSync(path);
+    const lost: RowsByTenant[] = [];
+    const read = (): Promise<TelemetryBatch[] | undefined> => spill.readOldest((rows) => lost.push(rows));
+    await expect(read()).rejects.toMatchObject({ code: 'EISDIR' });
+    const next = await read();
+    expect(next?.splice(0)).toEqual([kept]);
+    await spill.release();
+    for (let again = 2; again <= 5; again += 1)
+      await expect(read()).rejects.toMatchObject({ code: 'EISDIR' });
+    expect(await read()).toBeUndefined();
+    expect(Object.fromEntries(lost.at(-1) ?? [])).toEqual({ a: 3 });
+    expect([spill.isEmpty, readdirSync(directory)]).toEqual([
+      true,
+      ['000000000001.spill.kept', '000000000001.spill.unreadable'],
+    ]);
+    rmSync(`${path}.unreadable`, { recursive: true });
   });
 
   it('refuses a batch that is larger than all room, and keeps what it has', async () => {

@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, unlinkSync } from 'node:fs';
-import { type FileHandle, open, readFile, unlink } from 'node:fs/promises';
+import { type FileHandle, open, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mergedMinutes } from './minutes';
 import { addRows, asideIn, decodeSegment, encodeFrame, type RowsByTenant, rowsIn } from './spill-frame';
@@ -28,9 +28,13 @@ interface Segment {
   readonly rows: Map<string, number>;
   /** What is not stored of a segment that was read: whoever stores takes it away from here. */
   left?: TelemetryBatch[];
+  /** How often the disk has not given it. */
+  failures: number;
 }
 
 const SEGMENT_BYTES = 16 * 1024 * 1024;
+/** How often a segment is asked of the disk; between two times all others are read, and waits grow where there is none. */
+const READS_MAX = 5;
 const NAME = /^(\d{12})\.spill$/;
 
 /**
@@ -89,7 +93,7 @@ export class Spill {
     const { batches, lost, bytes } = decodeSegment(readFileSync(path));
     const rows = new Map(lost);
     addAll(rows, rowsIn(batches));
-    if (bytes > 0) this.segments.push({ path, bytes, rows });
+    if (bytes > 0) this.segments.push({ path, bytes, rows, failures: 0 });
     try {
       if (bytes === 0) unlinkSync(path);
       else if (bytes < statSync(path).size) truncateSync(path, bytes);
@@ -110,7 +114,8 @@ export class Spill {
 
   /**
    * What is not stored of the oldest segment, which takes no more from here on and is not dropped until `release`; undefined when there is
-   * none. Whoever stores a batch of it takes it out of the list. Says, once, what cannot be read of it.
+   * none. Whoever stores a batch of it takes it out of the list. Says, once, what cannot be read of it. Rejects when the disk does not give
+   * it; it goes behind all others then, and the fifth time it is set aside as a file `.unreadable`, for whoever repairs the disk.
    */
   readOldest(onLost: (rows: RowsByTenant) => void): Promise<TelemetryBatch[] | undefined> {
     return this.inTurn(async () => {
@@ -118,9 +123,29 @@ export class Spill {
       if (!segment) return undefined;
       this.reading = segment;
       if (this.writing?.segment === segment) await this.endSegment();
-      segment.left ??= await this.read(segment, onLost);
+      try {
+        segment.left ??= await this.read(segment, onLost);
+      } catch (error) {
+        this.reading = undefined;
+        await this.putBehind(segment, onLost);
+        throw error;
+      }
       return segment.left;
     });
+  }
+
+  private async putBehind(segment: Segment, onLost: (rows: RowsByTenant) => void): Promise<void> {
+    segment.failures += 1;
+    this.segments.splice(this.segments.indexOf(segment), 1);
+    if (segment.failures < READS_MAX) {
+      this.segments.push(segment);
+      return;
+    }
+    onLost(segment.rows);
+    // Under another name, the next start does not count it once more.
+    await rename(segment.path, `${segment.path}.unreadable`).catch((error: unknown) =>
+      this.options.report?.(error, `setting aside the segment ${segment.path}`),
+    );
   }
 
   /** Ends the reading, and removes the segment when all of it is stored. */
@@ -230,7 +255,7 @@ export class Spill {
     const path = join(this.options.directory, `${String(this.next).padStart(12, '0')}.spill`);
     const file = await open(path, 'w', 0o600);
     this.next += 1;
-    const segment = { path, bytes: 0, rows: new Map<string, number>() };
+    const segment = { path, bytes: 0, rows: new Map<string, number>(), failures: 0 };
     this.segments.push(segment);
     this.writing = { segment, file };
     return this.writing;

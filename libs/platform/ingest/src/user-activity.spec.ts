@@ -97,15 +97,37 @@ describe('The activity of members', () => {
     expect(ingest.received).toHaveLength(3);
   });
 
-  it('is given up at once where the tenant sends more than its plan allows', async () => {
-    ingest.behave = (response) => response.writeHead(429).end();
-    const overQuota = await countOf('over_quota');
+  const refuse = (code: string, retryAfter: number, times: number): void => {
+    ingest.behave = (response) =>
+      ingest.received.length <= times
+        ? response.writeHead(429, { 'retry-after': String(retryAfter) }).end(JSON.stringify({ code }))
+        : response.writeHead(200).end('{}');
+  };
+  const lostAs = async (result: string): Promise<number> => {
+    const before = await countOf(result);
     const activity = activityAt();
     activity.record(newCaller(), 'Statement Viewed');
-    await ingest.until(1);
+    await eventually(async () => (await countOf(result)) === before + 1, 30_000);
     await activity.drain(1_000);
-    expect([ingest.received.length, await countOf('over_quota')]).toEqual([1, overQuota + 1]);
+    return ingest.received.length;
+  };
+
+  it('is sent three times where the tenant is over its quota, and given up without a word', async () => {
+    refuse('ingest.over_quota', 1, 100);
+    expect(await lostAs('over_quota')).toBe(3);
     expect(logged).toEqual([]);
+  });
+
+  it('is given up at once where the quota has nothing for longer than activities wait', async () => {
+    refuse('ingest.over_quota', 6, 100);
+    expect(await lostAs('over_quota')).toBe(1);
+  });
+
+  it('is sent until ingest has room again, and longer than over a quota', async () => {
+    refuse('ingest.overloaded', 0, 4);
+    expect(await lostAs('sent')).toBe(5);
+    refuse('ingest.busy', 6, 100);
+    expect(await lostAs('overloaded')).toBe(6);
   });
 
   it('is counted when it cannot be written, and no fault of its properties is the caller’s', async () => {

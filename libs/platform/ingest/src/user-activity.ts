@@ -19,11 +19,19 @@ export interface ActivityDestination {
 }
 
 /** What became of an activity. */
-type Result = 'sent' | 'full' | 'invalid' | 'over_quota' | 'refused' | 'unreachable' | 'closed';
+type Result =
+  'sent' | 'full' | 'invalid' | 'over_quota' | 'overloaded' | 'refused' | 'unreachable' | 'closed';
+
+/** What ingest says of a batch: status 0 when it does not answer. */
+interface Answer {
+  readonly status: number;
+  readonly code?: unknown;
+  readonly retryAfterMs?: number;
+}
 
 const activities = counter({
   name: 'holdfast_telemetry_activities_total',
-  help: 'Activities of members by what became of them: sent to ingest, or lost (full, invalid, over_quota, refused, unreachable, closed).',
+  help: 'Activities of members by what became of them: sent to ingest, or lost (full, invalid, over_quota, overloaded, refused, unreachable, closed).',
   labels: ['result'],
 });
 
@@ -41,6 +49,8 @@ const COLLECT_MS = 1_000;
 const ATTEMPTS_MAX = 12;
 const RETRY_MS = 250;
 const RETRY_MAX_MS = 5_000;
+/** Of a tenant that is over its quota: others' activities wait behind it. */
+const QUOTA_ATTEMPTS_MAX = 3;
 /** What goes on failing is said again after so long; how often it fails is counted. */
 const WARN_AGAIN_MS = 600_000;
 
@@ -122,26 +132,29 @@ export class UserActivity {
     for (const [tenantId, rows] of batches) count(await this.send(destination, tenantId, rows), rows.length);
   }
 
-  /** Never rejects. Of a tenant that may not send, or sends too much, nothing is sent again: others wait behind it. */
+  /**
+   * Never rejects. Of a tenant that may not send nothing is sent again. Who is asked to wait waits, for 5 s at most: an ingest without room
+   * as long as one that does not answer, and a tenant over its quota for two more attempts, since others wait behind it.
+   */
   private async send(
     destination: ActivityDestination,
     tenantId: string,
     rows: readonly TelemetryRow[],
   ): Promise<Result> {
     const key = this.keyOf(destination.signer, tenantId);
+    let result: Result = 'unreachable';
     for (let attempt = 1; attempt <= ATTEMPTS_MAX; attempt += 1) {
-      const status = await this.statusOf(destination.url, key, rows);
-      const isAnswered = status >= 200 && status < 500;
-      this.noteReachable(destination, isAnswered);
-      if (isAnswered) return this.answered(destination, status);
-      if (this.draining.signal.aborted) break;
-      await this.pause(fullJitterMs(attempt, RETRY_MS, RETRY_MAX_MS));
+      const answer = await this.answerTo(destination.url, key, rows);
+      result = this.resultOf(destination, answer);
+      const { retryAfterMs = 0 } = answer;
+      if (!REPEATED.has(result) || this.draining.signal.aborted || retryAfterMs > RETRY_MAX_MS) break;
+      if (result === 'over_quota' && attempt >= QUOTA_ATTEMPTS_MAX) break;
+      await this.pause(Math.max(retryAfterMs, fullJitterMs(attempt, RETRY_MS, RETRY_MAX_MS)));
     }
-    return 'unreachable';
+    return result;
   }
 
-  /** What ingest answers to the batch; 0 when it does not. */
-  private async statusOf(url: string, key: string, rows: readonly TelemetryRow[]): Promise<number> {
+  private async answerTo(url: string, key: string, rows: readonly TelemetryRow[]): Promise<Answer> {
     const sentAt = JSON.stringify(new Date().toISOString());
     const init = {
       method: 'POST',
@@ -153,17 +166,18 @@ export class UserActivity {
     };
     const { signal } = this.cut;
     try {
-      return await this.policy.fetch(new URL('/v1/batch', url), init, async ({ status }) => status, {
-        signal,
-      });
+      return await this.policy.fetch(new URL('/v1/batch', url), init, readAnswer, { signal });
     } catch {
-      return 0;
+      return { status: 0 };
     }
   }
 
-  private answered(destination: ActivityDestination, status: number): Result {
+  private resultOf(destination: ActivityDestination, { status, code }: Answer): Result {
+    const isAnswered = status >= 200 && status < 500;
+    this.noteReachable(destination, isAnswered);
+    if (!isAnswered) return 'unreachable';
     if (status < 300) return 'sent';
-    if (status === 429) return 'over_quota';
+    if (status === 429) return code === 'ingest.over_quota' ? 'over_quota' : 'overloaded';
     this.warn(destination, 'Ingest refuses the activities of members.', { status });
     return 'refused';
   }
@@ -203,6 +217,20 @@ type ActivityCaller = Pick<Caller, 'tenantId' | 'actor' | 'act' | 'requestId' | 
 /** The id of the key under which Holdfast itself sends activities of the tenant. No row of a write key has it. */
 export function activityKeyId(tenantId: string): string {
   return deterministicId('telemetry.activity', tenantId);
+}
+
+/** What may be different the next time. */
+const REPEATED: ReadonlySet<Result> = new Set(['unreachable', 'overloaded', 'over_quota']);
+
+/** The code tells a quota from want of room; only where it was not taken is the body read. */
+async function readAnswer(response: Response): Promise<Answer> {
+  const { status } = response;
+  if (status !== 429) return { status };
+  const seconds = Number(response.headers.get('retry-after') ?? 0);
+  // Something else has answered in its place, which says no code.
+  const body: unknown = await response.json().catch(() => undefined);
+  const code = typeof body === 'object' && body !== null && 'code' in body ? body.code : undefined;
+  return { status, code, retryAfterMs: Number.isFinite(seconds) ? Math.max(0, seconds * 1_000) : 0 };
 }
 
 const MEMBER = 'member:';
