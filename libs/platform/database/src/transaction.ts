@@ -83,6 +83,8 @@ export class Transaction {
   private committing: Promise<QueryResult> | undefined;
   private late = false;
   private readonly warnings: unknown[] = [];
+  /** Those that work is behind, the outermost first. */
+  private readonly savepoints: { readonly name: string; isSent: boolean }[] = [];
   private over = false;
   private isPooled = false;
   private watch: AnswerWatch;
@@ -150,10 +152,13 @@ export class Transaction {
   }
 
   /**
-   * Runs work so that its failure undoes its own statements and not the whole transaction. What failed is thrown.
+   * Runs work so that its failure undoes its own statements and not the whole transaction. What failed is thrown. The savepoint is sent with
+   * the first statement of the work: without one there is nothing to undo.
    */
   async savepoint<T>(work: () => Promise<T>): Promise<T> {
-    void this.control('savepoint undo');
+    // By its depth: one inside that has ended is there still, and is not to be taken for the one around it.
+    const savepoint = { name: `undo_${this.savepoints.length}`, isSent: false };
+    this.savepoints.push(savepoint);
     try {
       const result = await work();
       await this.settle();
@@ -163,8 +168,10 @@ export class Transaction {
       const cause = this.rootCause(error);
       if (isConnectionLoss(cause)) throw cause;
       this.failure = undefined;
-      await this.control('rollback to savepoint undo');
+      if (savepoint.isSent) await this.control(`rollback to savepoint ${savepoint.name}`);
       throw cause;
+    } finally {
+      this.savepoints.pop();
     }
   }
 
@@ -240,6 +247,10 @@ export class Transaction {
     if (this.over) throw new Error(`statement ${statement.name} was issued after its transaction had ended`);
     this.deadline?.check();
     refuseUtility(statement.text);
+    for (const savepoint of this.savepoints) {
+      if (!savepoint.isSent) void this.control(`savepoint ${savepoint.name}`);
+      savepoint.isSent = true;
+    }
     return this.track(this.ask({ ...statement, values }));
   }
 

@@ -93,8 +93,10 @@ describe('Sagas that share transactions', () => {
   });
 
   it('are not undone by a step of another that is refused, and that leaves nothing', async () => {
-    const [[refused = '', ...others]] = await send('refused');
+    const [[refused = '', ...others], transactions] = await send('refused');
     await requireSent(others);
+    // It is turned back, and the first step is compensated, in the transaction in which it has refused.
+    expect(transactions).toBe(3);
     expect(await stage.find(refused)).toMatchObject({ state: 'compensated', reason: 'resource.conflict' });
     expect(await effectsOf(refused)).toEqual([GONE, 'nothing', 'nothing']);
     expect(stage.reports.splice(0)).toHaveLength(1);

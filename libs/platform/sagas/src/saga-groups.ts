@@ -37,6 +37,14 @@ export interface SagaMoving {
   readonly progress: Progress | ((result: unknown) => Progress);
   /** Absent: nothing but the row moves. */
   readonly work: SharedWork | undefined;
+  /** What is done instead, in the same transaction, where a step of a group refuses; undefined where that is somebody else's to say. */
+  readonly refused?: (error: unknown) => TurningBack | undefined;
+}
+
+/** The saga on its way back, with what is compensated first where that is done in the same transaction. */
+export interface TurningBack {
+  readonly progress: Progress;
+  readonly work: SharedWork | undefined;
 }
 
 interface Waiting extends SagaMoving {
@@ -161,16 +169,37 @@ function madeOf([outcome]: readonly Outcome[]): Progress {
   return outcome.progress;
 }
 
-async function workOf(tx: TenantTx, { caller, begins, progress, work }: SagaMoving): Promise<Outcome> {
+async function workOf(tx: TenantTx, moving: SagaMoving): Promise<Outcome> {
+  const { begins, progress } = moving;
   try {
-    const result = work && (await tx.savepoint(() => tx.inNameOf(caller, () => work.do(tx))));
+    const result = await workWithin(tx, moving);
     return { is: 'made', progress: typeof progress === 'function' ? progress(result) : progress };
   } catch (error) {
     // It is begun all the same, and what is wrong with its first step is found when that is tried again.
     if (begins) return { is: 'made', progress: begins.progress };
     // A refusal is the step's own. Of anything else it is not known whether it would fail in a transaction of its own.
-    return error instanceof DomainError && !isOutage(error) ? { is: 'refused', error } : { is: 'alone' };
+    return error instanceof DomainError && !isOutage(error)
+      ? turnedBackBy(tx, moving, error)
+      : { is: 'alone' };
   }
+}
+
+/** Behind a refusal: on the way back at once, if that can be done here as well. */
+async function turnedBackBy(tx: TenantTx, moving: SagaMoving, error: DomainError): Promise<Outcome> {
+  const back = moving.refused?.(error);
+  if (!back || back.work?.mayShare === false) return { is: 'refused', error };
+  try {
+    await workWithin(tx, { ...moving, ...back });
+    return { is: 'made', progress: { ...back.progress, refusal: error } };
+  } catch {
+    // What is wrong with the compensation is found when that is tried again, behind the refusal.
+    return { is: 'refused', error };
+  }
+}
+
+/** The work behind a savepoint, for the saga's own request. */
+async function workWithin(tx: TenantTx, { caller, work }: SagaMoving): Promise<unknown> {
+  return work && tx.savepoint(() => tx.inNameOf(caller, () => work.do(tx)));
 }
 
 /** Of each, where the transaction of all has failed. */

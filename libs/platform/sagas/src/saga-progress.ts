@@ -26,6 +26,8 @@ export interface Progress {
   readonly to: SagaChange | undefined;
   readonly announcements: readonly Announcement[];
   readonly next: Moved;
+  /** What the step has refused with, where the saga was turned back in the same transaction. */
+  readonly refusal?: unknown;
 }
 
 /** Where a saga was begun, and nothing else has happened. */

@@ -262,8 +262,17 @@ export class SagaRunner {
     const saga = held.saga.name;
     const stop = sagaStepSeconds.startTimer({ saga, step: next.step.name });
     try {
-      const moved = await this.work[next.move](held, next.step);
-      stop({ outcome: next.move === 'step' ? 'done' : 'compensated' });
+      if (next.move === 'compensate') {
+        const back = await this.work.compensate(held, next.step);
+        stop({ outcome: 'compensated' });
+        return back;
+      }
+      let outcome = 'done';
+      const moved = await this.work.step(held, next.step, (refusal) => {
+        outcome = 'refused';
+        this.options.report(refusal, `step ${next.step.name} of ${saga}`);
+      });
+      stop({ outcome });
       return moved;
     } catch (error) {
       if (error instanceof SagaMovedOn) return this.work.reload(held);

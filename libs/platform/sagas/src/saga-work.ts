@@ -14,8 +14,14 @@ import {
   setParticipationResult,
 } from './participations.sql';
 import type { AwaitedEvent, Saga, SagaStep, StepContext } from './saga';
-import { type Beginning, SagaGroups, type SharedWork } from './saga-groups';
-import { canTurnBack } from './saga-moves';
+import {
+  type Beginning,
+  SagaGroups,
+  type SagaMoving,
+  type SharedWork,
+  type TurningBack,
+} from './saga-groups';
+import { canTurnBack, moveAfterFailure } from './saga-moves';
 import {
   begun,
   both,
@@ -78,15 +84,24 @@ export class SagaWork {
     );
   }
 
-  /** Does the step that comes next. Throws what it throws, and SagaMovedOn. */
-  async step(held: HeldSaga, step: SagaStep): Promise<Moved> {
+  /**
+   * Does the step that comes next. Throws what it throws, and SagaMovedOn. Where it shares a transaction and refuses, the saga may be turned
+   * back in that; then the refusal is told instead of thrown.
+   */
+  async step(held: HeldSaga, step: SagaStep, onRefusal: (error: unknown) => void): Promise<Moved> {
     if (step.until) return this.waitUntil(held, step.until(contextOf(held, step) as never));
     if (step.event) return this.waitFor(held, step, step.event);
     if (step.call) return this.called(held, step, step.call);
     const tenantId = ownerOf(held, step);
     if (tenantId !== held.tenantId)
       return this.done(held, step, await this.participate(held, step, tenantId));
-    return this.commit(held, (result) => completed(held, step, result, false), this.workOf(held, step));
+    const { next, refusal } = await this.move(held, {
+      progress: (result) => completed(held, step, result, false),
+      work: this.workOf(held, step),
+      refused: (error) => turningBackBy(held, error),
+    });
+    if (refusal !== undefined) onRefusal(refusal);
+    return next;
   }
 
   /** Compensates the step that comes next on the way back. */
@@ -102,16 +117,13 @@ export class SagaWork {
 
   /** Gives it up. What is compensated first is compensated in the same transaction, where that is possible. */
   async turnBack(held: HeldSaga, reason: string): Promise<Moved> {
-    const turned = turnedBack(held, reason);
-    const back = { ...held, row: turned.next ?? held.row };
-    const step = turned.next && held.saga.steps[turned.next.place];
-    const compensate = step && compensationOf(back, step);
-    if (!step || !compensate) return this.commit(held, turned);
+    const { progress, work } = turningBack(held, reason);
+    if (!work) return this.commit(held, progress);
     try {
-      return await this.commit(held, both(turned, compensated(back, step)), compensate);
+      return await this.commit(held, progress, work);
     } catch (error) {
       if (error instanceof SagaMovedOn) throw error;
-      return this.commit(held, turned);
+      return this.commit(held, turnedBack(held, reason));
     }
   }
 
@@ -131,18 +143,22 @@ export class SagaWork {
   /** Moves the row, behind the work that belongs to it, and tells of it, in one transaction. */
   private async commit(
     held: HeldSaga,
-    progress: Progress | ((result: unknown) => Progress),
+    progress: SagaMoving['progress'],
     work?: SharedWork,
     begins?: Beginning,
   ): Promise<Moved> {
+    const { next } = await this.move(held, { progress, work, ...(begins && { begins }) });
+    return next;
+  }
+
+  private async move(held: HeldSaga, how: Omit<SagaMoving, 'caller' | 'row'>): Promise<Progress> {
     const { saga, tenantId, row } = held;
     const caller = await this.callerFor(saga, tenantId, row);
-    const moving = { caller, row, progress, work, ...(begins && { begins }) };
-    const { to, next } = await this.groups.commit(moving);
-    const state = to?.state;
+    const made = await this.groups.commit({ caller, row, ...how });
+    const state = made.to?.state;
     if (state === 'completed' || state === 'compensated' || state === 'needs_operator')
       sagasEndedTotal.inc({ saga: saga.name, state });
-    return next;
+    return made;
   }
 
   private workOf(held: HeldSaga, step: SagaStep): SharedWork {
@@ -278,6 +294,21 @@ function ownerOf({ tenantId, row }: HeldSaga, { tenant }: SagaStep): string {
 
 function compensationContextOf(held: HeldSaga, step: SagaStep): StepContext & { readonly result: unknown } {
   return { ...contextOf(held, step), result: held.row.results[step.name] ?? undefined };
+}
+
+/** On its way back, with what is compensated first where that is of the same transaction. */
+function turningBack(held: HeldSaga, reason: string): TurningBack {
+  const turned = turnedBack(held, reason);
+  const back = { ...held, row: turned.next ?? held.row };
+  const step = turned.next && held.saga.steps[turned.next.place];
+  const work = step && compensationOf(back, step);
+  return { progress: step && work ? both(turned, compensated(back, step)) : turned, work };
+}
+
+/** The same behind a step that refuses, if that is what becomes of it. */
+function turningBackBy(held: HeldSaga, error: unknown): TurningBack | undefined {
+  const after = moveAfterFailure(held.saga, held.row, error);
+  return after.move === 'turn_back' ? turningBack(held, after.reason) : undefined;
 }
 
 /** What takes the step back in the saga's own transaction; undefined where that is done elsewhere. */

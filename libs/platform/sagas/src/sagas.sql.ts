@@ -56,7 +56,7 @@ const INSERT_ALL = statement(
    select $1, b.id, b.name, b.hash, b.input, clock_timestamp() + make_interval(secs => b.deadline_seconds),
      clock_timestamp() + make_interval(secs => b.timeout_seconds), case when b.is_held then 1 else 0 end,
      case when b.is_held then clock_timestamp() + interval '90 seconds' end, b.correlation_id, b.traceparent,
-     case when b.signed is null then tenancy.actor() else tenancy.grant_actor(b.signed) end
+     case when b.signed is null then (select tenancy.actor()) else tenancy.grant_actor(b.signed) end
    from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::float8[], $7::float8[], $8::boolean[], $9::text[], $10::text[],
      $11::text[]) b (id, name, hash, input, deadline_seconds, timeout_seconds, is_held, correlation_id, traceparent, signed)`,
 );
