@@ -231,42 +231,6 @@ describe('Figures of tracked events', () => {
     });
   });
 
-  /** As Accounting tells it: 140 received; 100 stored, 10 in memory, 30 on the disk; then killed, and the next process finds `found`. */
-  const countsAfterKill = async (found: number): Promise<Record<string, number>> => {
-    const caller = callerOf(newId());
-    const [first, second] = [newId(), newId()];
-    const row = (processId: string, outcome: string, events: number, at = 0): object => ({
-      tenant_id: caller.tenantId,
-      at: `2026-11-20 10:0${at}:00.000`,
-      process_id: processId,
-      lane: outcome === 'received' ? '' : 'clickhouse',
-      ...{ outcome, reason: '', events },
-    });
-    const told = { received: 140, stored: 100, in_flight: 10, spilled: 30 };
-    const rows = Object.entries(told).map(([outcome, events]) => row(first, outcome, events));
-    for (const [outcome, events] of Object.entries({ recovered: found, spilled: found }))
-      rows.push(row(second, outcome, events, 1));
-    for (const [outcome, events] of Object.entries({ stored: found, replayed: found, spilled: -found }))
-      rows.push(row(second, outcome, events, 2));
-    await store.insert('telemetry.ingest_minutes', rows, newId());
-    const { data } = await new TelemetryIngestHandler(store).execute(
-      new TelemetryIngest(caller, telemetryIngestInput.parse(DAY)),
-    );
-    return Object.fromEntries(data.map(({ outcome, count }) => [outcome, count]));
-  };
-
-  it.each([
-    ['as much as was told', 30, {}],
-    ['more, of the minute that nobody told', 37, { recovered: 7 }],
-    ['less, since that was replayed in that minute', 20, { spilled: 10 }],
-  ])('balances over a process that was killed, whose disk has %s', async (_, found, left) => {
-    const counts = await countsAfterKill(found);
-    const expected = { received: 140, stored: 100 + found, replayed: found, in_flight: 10, ...left };
-    expect(counts).toEqual(expected);
-    const { recovered = 0, spilled = 0 } = counts;
-    expect(140 + recovered).toBe(100 + found + 10 + spilled);
-  });
-
   it('takes whole hours from roll-ups and the rest of a range from rows', async () => {
     const caller = callerOf(newId());
     const { tenantId } = caller;

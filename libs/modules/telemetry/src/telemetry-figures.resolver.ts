@@ -3,6 +3,7 @@ import { CallerOf, dto, Needs, represent } from '@holdfast/http';
 import { QueryBus } from '@nestjs/cqrs';
 import { Args, ArgsType, ObjectType, Query, Resolver } from '@nestjs/graphql';
 import { z } from 'zod';
+import { ingestCountView } from './ingest-counts';
 import {
   funnelSteps,
   TelemetryFunnel,
@@ -11,7 +12,6 @@ import {
 } from './telemetry-funnel.query';
 import {
   badRowView,
-  ingestCountView,
   TelemetryIngest,
   telemetryIngestAnswer,
   telemetryIngestInput,

@@ -39,7 +39,11 @@ describe('RetryDeliveries', () => {
     );
     const rounds: number[] = [];
     for (let since: string | null = from; since !== null;) {
-      const retry = new RetryDeliveries(caller, { webhookId: webhook.id, status: 'failed', from: since });
+      const retry: RetryDeliveries = new RetryDeliveries(caller, {
+        webhookId: webhook.id,
+        status: 'failed',
+        from: since,
+      });
       const { retried, nextFrom } = await app.app.do(retry);
       rounds.push(retried);
       since = nextFrom;
