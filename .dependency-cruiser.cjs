@@ -70,6 +70,7 @@ const modules = {
   delivery: ['identity'],
   identity: [],
   ledger: [],
+  steering: [],
   telemetry: [],
   tenants: ['identity', 'telemetry', 'webhooks'],
   webhooks: [],

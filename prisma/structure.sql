@@ -1207,9 +1207,10 @@ CREATE INDEX sagas_open_idx ON sagas.sagas USING btree (name, state) WHERE (ende
 CREATE INDEX sagas_tenant_id_open_idx ON sagas.sagas USING btree (tenant_id, id) WHERE (ended_at IS NULL);
 alter table sagas.sagas enable row level security;
 alter table sagas.sagas force row level security;
+create policy holdfast_ops_reads on sagas.sagas as permissive for select to holdfast_ops using (true);
 create policy holdfast_relay_reads on sagas.sagas as permissive for select to holdfast_relay using (true);
-create policy tenant_access on sagas.sagas as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
-create policy tenant_isolation on sagas.sagas as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+create policy tenant_access on sagas.sagas as permissive for all to holdfast_app, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on sagas.sagas as restrictive for all to holdfast_app, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND ((((((new.state IS DISTINCT FROM old.state) OR (new.backward IS DISTINCT FROM old.backward)) OR (new.place IS DISTINCT FROM old.place)) OR (new.cancel_requested IS DISTINCT FROM old.cancel_requested)) OR (new.results IS DISTINCT FROM old.results)) OR (new.reason IS DISTINCT FROM old.reason)))) EXECUTE FUNCTION tenancy.require_event();
@@ -3284,6 +3285,14 @@ begin
 end $function$;
 alter function ledger.write_totals(tid[],bigint[],bigint[],bigint[],bigint[],bigint[],timestamp with time zone[]) owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION sagas.is_stuck(state text, deadline_at timestamp with time zone, due_at timestamp with time zone, lease_until timestamp with time zone)
+ RETURNS boolean
+ LANGUAGE sql
+ STABLE PARALLEL SAFE
+ SET search_path TO 'pg_catalog', 'pg_temp'
+RETURN ((state = 'needs_operator'::text) OR ((state = ANY (ARRAY['running'::text, 'compensating'::text])) AND ((deadline_at <= clock_timestamp()) OR (GREATEST(due_at, lease_until) <= (clock_timestamp() - '00:05:00'::interval)))));
+alter function sagas.is_stuck(text,timestamp with time zone,timestamp with time zone,timestamp with time zone) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION sagas.move_all(tenant uuid, ids uuid[], fences bigint[], versions bigint[], states text[], backwards boolean[], places integer[], intends boolean[], answers jsonb[], reasons text[], events integer[], timeouts double precision[], forced boolean[])
  RETURNS void
  LANGUAGE plpgsql
@@ -4061,6 +4070,9 @@ grant execute on function ledger.replay_items(uuid,boolean[],boolean[],uuid[],bo
 grant execute on function ledger.request_text(text,uuid,uuid,uuid,bigint,jsonb,jsonb) to holdfast_app;
 grant execute on function ledger.version_before(uuid,timestamp with time zone) to holdfast_app;
 grant execute on function ledger.write_totals(tid[],bigint[],bigint[],bigint[],bigint[],bigint[],timestamp with time zone[]) to holdfast_app;
+grant execute on function sagas.is_stuck(text,timestamp with time zone,timestamp with time zone,timestamp with time zone) to holdfast_app;
+grant execute on function sagas.is_stuck(text,timestamp with time zone,timestamp with time zone,timestamp with time zone) to holdfast_ops;
+grant execute on function sagas.is_stuck(text,timestamp with time zone,timestamp with time zone,timestamp with time zone) to holdfast_relay;
 grant execute on function sagas.move_all(uuid,uuid[],bigint[],bigint[],text[],boolean[],integer[],boolean[],jsonb[],text[],integer[],double precision[],boolean[]) to holdfast_app;
 grant execute on function tenancy.act() to holdfast_app;
 grant execute on function tenancy.act() to holdfast_log;
@@ -4117,6 +4129,7 @@ grant usage on schema ledger to holdfast_app;
 grant usage on schema ledger to holdfast_ops;
 grant usage on schema ledger to holdfast_relay;
 grant usage on schema sagas to holdfast_app;
+grant usage on schema sagas to holdfast_ops;
 grant usage on schema sagas to holdfast_relay;
 grant usage on schema telemetry to holdfast_app;
 grant usage on schema telemetry to holdfast_auth;
@@ -4287,33 +4300,52 @@ grant update on table sagas.participations (state) to holdfast_app;
 grant update on table sagas.participations (version) to holdfast_app;
 grant insert, select on table sagas.sagas to holdfast_app;
 grant update on table sagas.sagas (attempts) to holdfast_app;
+grant select on table sagas.sagas (attempts) to holdfast_ops;
 grant update on table sagas.sagas (awaits_stream_id) to holdfast_app;
 grant select on table sagas.sagas (awaits_stream_id) to holdfast_relay;
 grant update on table sagas.sagas (awaits_stream_type) to holdfast_app;
 grant select on table sagas.sagas (awaits_stream_type) to holdfast_relay;
 grant update on table sagas.sagas (awaits_type) to holdfast_app;
+grant select on table sagas.sagas (awaits_type) to holdfast_ops;
 grant select on table sagas.sagas (awaits_type) to holdfast_relay;
 grant update on table sagas.sagas (backward) to holdfast_app;
+grant select on table sagas.sagas (backward) to holdfast_ops;
 grant update on table sagas.sagas (cancel_requested) to holdfast_app;
+grant select on table sagas.sagas (cancel_requested) to holdfast_ops;
+grant select on table sagas.sagas (deadline_at) to holdfast_ops;
+grant select on table sagas.sagas (deadline_at) to holdfast_relay;
 grant update on table sagas.sagas (due_at) to holdfast_app;
+grant select on table sagas.sagas (due_at) to holdfast_ops;
 grant select on table sagas.sagas (due_at) to holdfast_relay;
 grant update on table sagas.sagas (ended_at) to holdfast_app;
+grant select on table sagas.sagas (ended_at) to holdfast_ops;
 grant select on table sagas.sagas (ended_at) to holdfast_relay;
 grant update on table sagas.sagas (fence) to holdfast_app;
+grant select on table sagas.sagas (hash) to holdfast_ops;
 grant select on table sagas.sagas (hash) to holdfast_relay;
+grant select on table sagas.sagas (id) to holdfast_ops;
 grant select on table sagas.sagas (id) to holdfast_relay;
 grant update on table sagas.sagas (intended) to holdfast_app;
 grant update on table sagas.sagas (last_error) to holdfast_app;
+grant select on table sagas.sagas (last_error) to holdfast_ops;
 grant update on table sagas.sagas (lease_until) to holdfast_app;
+grant select on table sagas.sagas (lease_until) to holdfast_ops;
 grant select on table sagas.sagas (lease_until) to holdfast_relay;
+grant select on table sagas.sagas (name) to holdfast_ops;
 grant select on table sagas.sagas (name) to holdfast_relay;
 grant update on table sagas.sagas (place) to holdfast_app;
+grant select on table sagas.sagas (place) to holdfast_ops;
 grant update on table sagas.sagas (reason) to holdfast_app;
+grant select on table sagas.sagas (reason) to holdfast_ops;
 grant update on table sagas.sagas (results) to holdfast_app;
+grant select on table sagas.sagas (started_at) to holdfast_ops;
 grant select on table sagas.sagas (started_at) to holdfast_relay;
+grant select on table sagas.sagas (started_by) to holdfast_ops;
 grant update on table sagas.sagas (state) to holdfast_app;
+grant select on table sagas.sagas (state) to holdfast_ops;
 grant select on table sagas.sagas (state) to holdfast_relay;
 grant update on table sagas.sagas (step_deadline_at) to holdfast_app;
+grant select on table sagas.sagas (tenant_id) to holdfast_ops;
 grant select on table sagas.sagas (tenant_id) to holdfast_relay;
 grant update on table sagas.sagas (version) to holdfast_app;
 grant insert, select on table telemetry.write_keys to holdfast_app;

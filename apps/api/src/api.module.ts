@@ -10,6 +10,7 @@ import type { QueueDashboardOptions } from '@holdfast/jobs';
 import { LedgerModule } from '@holdfast/ledger';
 import { ActivityModule, TelemetryModule, WriteKeysModule, type WriteKeysOptions } from '@holdfast/telemetry';
 import { type Limits, LimitsModule } from '@holdfast/limits';
+import { SteeringModule } from '@holdfast/steering';
 import type { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TenantsModule } from '@holdfast/tenants';
 import { WebhooksModule, type WebhookSettings } from '@holdfast/webhooks';
@@ -63,6 +64,7 @@ export class ApiModule {
         ...(limits ? [LimitsModule.forRoot(limits)] : []),
         TenantsModule.forRoot(ops, isSignUpEnabled),
         LedgerModule,
+        SteeringModule,
         AuditModule,
         WitnessesModule.forRoot(witnesses),
         DeliveryModule,

@@ -9,6 +9,7 @@ import { findLeaks, type MatrixReport, VICTIMS_MARK } from './tenancy/matrix';
 import type { Tenant } from './tenancy/owner';
 import { deliverEvents, rowsOf } from './tenancy/stored';
 import { TestApi, trusting } from './test-api';
+import { TestSagas, waitingSaga } from './test-sagas';
 
 /** What a hold is made by. */
 const HOLD = { pending: true };
@@ -34,6 +35,11 @@ const REFUSALS = {
   'POST /v1/audit/subjects/{id}/erase': 'resource.not_found',
   'query auditSubject': 'resource.not_found',
   'mutation eraseAuditSubject': 'resource.not_found',
+  // Nobody stops a saga but its steps; that those that have stopped go on is in sagas.int.spec.ts.
+  'POST /v1/sagas/{id}/retry': 'sagas.not_stopped',
+  'POST /v1/sagas/{id}/compensate': 'sagas.not_stopped',
+  'mutation retrySaga': 'sagas.not_stopped',
+  'mutation compensateSaga': 'sagas.not_stopped',
 };
 
 /** Rows 24 and 25 of the isolation table: no route shows or changes what is another tenant's, or says that it is there. */
@@ -45,6 +51,7 @@ describe('Every route', () => {
   let sequencer: Sequencer;
   /** The feed shows, and proofs prove, what is sealed. */
   let sealer: TestSealer;
+  let sagas: TestSagas;
 
   beforeAll(async () => {
     issuer = await TestIssuer.start();
@@ -62,6 +69,9 @@ describe('Every route', () => {
       report: (error) => process.stderr.write(`${String(error)}\n`),
     });
     startSequencer();
+    sagas = new TestSagas(api);
+    for (const { id } of [victim, attacker])
+      for (let count = 0; count < 2; count += 1) await sagas.begin(id, waitingSaga, {});
     // Both have the witness of the schema's example from the beginning, so that adding it is answered alike each time.
     for (const { key } of [victim, attacker])
       await api.ask('POST', '/v1/audit/witnesses', {
@@ -101,6 +111,7 @@ describe('Every route', () => {
   afterAll(async () => {
     await sequencer.stop();
     await sealer.close();
+    await sagas.close();
     await api.close();
     await issuer.stop();
   });

@@ -6,6 +6,7 @@ import { Database } from '@holdfast/database';
 import { DeliveryModule, EventGroupsModule } from '@holdfast/delivery';
 import { OperatedGroups } from '@holdfast/events';
 import { IdentityModule } from '@holdfast/identity';
+import { SteeringModule } from '@holdfast/steering';
 import { callerOf, Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TenantDirectory, TenantsModule } from '@holdfast/tenants';
 import { WriteKeysModule, type WriteKeysOptions } from '@holdfast/telemetry';
@@ -30,6 +31,7 @@ class OperatorModule {
         IdentityModule.forRoot(grants, undefined),
         TenantsModule.forRoot(ops),
         AuditModule,
+        SteeringModule,
         DeliveryModule,
         EventGroupsModule.forRoot(ops),
         WriteKeysModule.forRoot(writeKeys),

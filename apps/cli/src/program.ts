@@ -8,6 +8,7 @@ import { addEvents } from './verbs/events';
 import { addKeys } from './verbs/keys';
 import { addLedger } from './verbs/ledger';
 import { addProcesses } from './verbs/processes';
+import { addSagas } from './verbs/sagas';
 import { addTenants } from './verbs/tenants';
 import { addWriteKeys } from './verbs/write-keys';
 
@@ -28,6 +29,7 @@ export function createProgram(): Command {
   addLedger(program);
   addAudit(program);
   addEvents(program);
+  addSagas(program);
   addBench(program);
   for (const verb of verbsUnder(program)) verb.exitOverride();
   return program;

@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import type { DevFile } from '../src/dev/dev-file';
 import { DevProcess, type Ended, freshCheckout, holdfast, removeCheckout } from './dev-process';
+import { beginStoppingSaga } from './stopping-saga';
 
 jest.setTimeout(180_000);
 
@@ -11,12 +12,13 @@ interface Group {
 }
 
 // What an operator does when events are not delivered, with the verbs and nothing else.
-describe('The verbs about events, beside a running holdfast dev', () => {
+describe('The verbs about events and sagas, beside a running holdfast dev', () => {
   const checkout = freshCheckout();
   const dev = new DevProcess(checkout, ['dev', '--no-demo']);
   let database: Client;
+  let running: DevFile;
   beforeAll(async () => {
-    const running: DevFile = await dev.ready();
+    running = await dev.ready();
     database = new Client({ connectionString: running.database.admin });
     await database.connect();
   });
@@ -100,5 +102,31 @@ describe('The verbs about events, beside a running holdfast dev', () => {
       return rows.length === 0;
     });
     expect(await json('quarantine', 'list', '--state', 'all')).toEqual([]);
+  });
+
+  test('show sagas that stand still, have them go on, and say who it was', async () => {
+    const saga = (...words: string[]): Promise<Ended> => holdfast(checkout, ['saga', ...words]);
+    expect((await holdfast(checkout, ['tenant', 'create', 'globex'])).code).toBe(0);
+    const id = await beginStoppingSaga(running, database, 'globex');
+    const listed = await saga('list', '--stuck', '--json');
+    expect(JSON.parse(listed.stdout)).toMatchObject([
+      { id, definition: 'test.stopping', state: 'needs_operator', reason: 'sagas.failed.RangeError' },
+    ]);
+    expect((await saga('list', '--tenant', 'globex', '--state', 'completed')).stdout).not.toContain(id);
+    expect((await saga('retry', 'globex', id)).stdout).toContain('It goes on within a second.');
+    const refused = await saga('retry', 'globex', id, '--json');
+    expect([refused.code, JSON.parse(refused.stderr)]).toMatchObject([
+      1,
+      { error: { code: 'sagas.not_stopped' } },
+    ]);
+    // Of a definition that this release does not have nobody knows whether it can still be given up.
+    expect((await saga('cancel', 'globex', id)).stderr).toContain(
+      'a definition that this release does not have',
+    );
+    const { stdout } = await saga('show', 'globex', id);
+    expect(stdout).toMatch(/✔ +hold/);
+    expect(stdout).toMatch(/step_completed +hold +system:test$/m);
+    expect(stdout).toMatch(/operator_needed +post sagas.failed.RangeError/);
+    expect(stdout).toMatch(/retried +system:operator \(operator:\S+\)$/m);
   });
 });

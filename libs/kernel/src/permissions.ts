@@ -43,6 +43,8 @@ export const PERMISSIONS = [
   permission('events:read', 'See which events there are, and follow them as they come', WATCHERS),
   permission('webhooks:read', 'See webhooks and what was delivered to them', WATCHERS),
   permission('webhooks:write', 'Make, change, test and remove webhooks, and retry deliveries', ADMINS),
+  permission('sagas:read', 'See sagas, and how far each is', WATCHERS),
+  permission('sagas:write', 'Give sagas up, and have those go on that wait for somebody', ADMINS),
   permission('telemetry:read', 'Read telemetry, and see write keys', EVERYBODY),
   permission('telemetry:write', 'Make and revoke the keys that telemetry is sent with', ADMINS),
 ] as const;

@@ -6,4 +6,13 @@ export { SagaRunner, type SagaRunnerOptions } from './saga-runner';
 export { stepKey } from './saga-work';
 export { SagaCommitted, SagaEnded, SagaNotStopped, SagaUnknown } from './sagas.errors';
 export { type SagaState } from './sagas.sql';
+export {
+  findSeenSaga,
+  listOperatedSagas,
+  listSagaEvents,
+  listSeenSagas,
+  type SagaEvent,
+  type SagasAsked,
+  type SeenSaga,
+} from './seen-sagas.sql';
 export { type Steering, steerSaga } from './steer-saga';

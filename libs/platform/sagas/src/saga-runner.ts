@@ -14,7 +14,7 @@ import { findSaga, type Saga } from './saga';
 import { isRefusal, moveAfterFailure, nextMove, reasonOf } from './saga-moves';
 import type { HeldSaga, Moved } from './saga-progress';
 import { SagaWork } from './saga-work';
-import { oldestSagaSeconds, sagasOpen, sagaStepSeconds } from './sagas-metrics';
+import { sagaStepSeconds, showOpenSagas } from './sagas-metrics';
 import { sagaStarted } from './sagas.events';
 import {
   claimSaga,
@@ -169,16 +169,9 @@ export class SagaRunner {
 
   private async countOpen(relay: Database): Promise<void> {
     try {
-      const open = await relay.transaction(
-        (connection) => new SystemTx(connection, 'read only'),
-        countOpenSagas,
+      showOpenSagas(
+        await relay.transaction((connection) => new SystemTx(connection, 'read only'), countOpenSagas),
       );
-      sagasOpen.reset();
-      oldestSagaSeconds.reset();
-      for (const { name, hash, state, sagas, oldestSeconds } of open) {
-        sagasOpen.set({ saga: name, hash, state, known: String(findSaga(name, hash) !== undefined) }, sagas);
-        oldestSagaSeconds.set({ saga: name, state }, oldestSeconds);
-      }
     } catch (error) {
       this.options.report(error, 'counting open sagas');
     }

@@ -1,4 +1,6 @@
 import { counter, gauge, histogram } from '@holdfast/observability';
+import { findSaga } from './saga';
+import type { OpenSagas } from './sagas.sql';
 
 /** Sagas that this process has brought to an end. */
 export const sagasEndedTotal = counter({
@@ -22,15 +24,43 @@ export const sagaGroupMoves = histogram({
 });
 
 /** What is open, over all tenants. */
-export const sagasOpen = gauge({
+const sagasOpen = gauge({
   name: 'holdfast_sagas_open',
   help: 'Sagas of all tenants that have not ended, by definition, its hash and state, when this process last looked.',
   labels: ['saga', 'hash', 'state', 'known'],
 });
 
 /** How long the oldest has been open. */
-export const oldestSagaSeconds = gauge({
+const oldestSagaSeconds = gauge({
   name: 'holdfast_sagas_oldest_seconds',
   help: 'For how long the oldest saga of a definition and state has been open, over all tenants, when this process last looked.',
   labels: ['saga', 'state'],
 });
+
+/** What is open for longer than it may be. */
+const sagasOverdue = gauge({
+  name: 'holdfast_sagas_overdue',
+  help: 'Sagas of all tenants that are open beyond their deadlines, by definition and state, when this process last looked.',
+  labels: ['saga', 'state'],
+});
+
+/** What nobody goes on with. */
+const sagasIdleSeconds = gauge({
+  name: 'holdfast_sagas_idle_seconds',
+  help: 'For how long a saga of a definition has been due without anybody at work on it, over all tenants, when this process last looked.',
+  labels: ['saga', 'hash', 'state', 'known'],
+});
+
+/** Shows what was counted, in place of what was counted before. */
+export function showOpenSagas(counted: readonly OpenSagas[]): void {
+  for (const each of [sagasOpen, oldestSagaSeconds, sagasOverdue, sagasIdleSeconds]) each.reset();
+  // Those open for longest last: of a definition with two hashes they are the ones shown.
+  for (const open of counted.toSorted((one, other) => one.oldestSeconds - other.oldestSeconds)) {
+    const { name: saga, hash, state } = open;
+    const of = { saga, hash, state, known: String(findSaga(saga, hash) !== undefined) };
+    sagasOpen.set(of, open.sagas);
+    sagasIdleSeconds.set(of, Math.max(0, open.idleSeconds));
+    oldestSagaSeconds.set({ saga, state }, open.oldestSeconds);
+    sagasOverdue.inc({ saga, state }, open.overdue);
+  }
+}

@@ -154,7 +154,9 @@ const POSTPONE = statement<{ readonly id: string }>(
 
 const COUNT_OPEN = statement<OpenSagas>(
   'sagas.count_open',
-  `select name, hash, state, count(*)::int as sagas, extract(epoch from clock_timestamp() - min(started_at))::float8 as "oldestSeconds"
+  `select name, hash, state, count(*)::int as sagas, extract(epoch from clock_timestamp() - min(started_at))::float8 as "oldestSeconds",
+     count(*) filter (where deadline_at <= clock_timestamp())::int as overdue,
+     coalesce(extract(epoch from clock_timestamp() - min(greatest(due_at, lease_until))), 0)::float8 as "idleSeconds"
    from sagas.sagas
    where ended_at is null
    group by name, hash, state
@@ -169,6 +171,10 @@ export interface OpenSagas {
   readonly state: SagaState;
   readonly sagas: number;
   readonly oldestSeconds: number;
+  /** Of these, such as are open beyond their deadlines. */
+  readonly overdue: number;
+  /** For how long one has been due without anybody at work on it; below 0 where each is waited for or worked on. */
+  readonly idleSeconds: number;
 }
 
 /** What is open, over all tenants. */

@@ -1,7 +1,7 @@
 import { NotFound } from '@holdfast/kernel';
 import { statement } from '@holdfast/database';
 import { announcement, type EventType, type TenantTx } from '@holdfast/tenancy';
-import { findSaga, type Saga } from './saga';
+import { findSaga } from './saga';
 import { canTurnBack } from './saga-moves';
 import { SagaCommitted, SagaEnded, SagaNotStopped, SagaUnknown } from './sagas.errors';
 import { sagaCancelRequested, sagaRetried } from './sagas.events';
@@ -44,7 +44,8 @@ export type Steering = 'retry' | 'compensate' | 'cancel';
  * Steers a saga in the name of the transaction's caller; its events say who it was.
  *
  * - `cancel`: it is given up before its next step. Asking again changes nothing.
- * - `retry`: one that waits for an operator goes on in the direction in which it was, with all its attempts.
+ * - `retry`: one that waits for an operator goes on in the direction in which it was, with all its attempts. Where this release does
+ *   not have its definition, a process of the release that has it goes on with it.
  * - `compensate`: one that waits for an operator is given up instead.
  *
  * Throws NotFound, SagaEnded, SagaCommitted, SagaNotStopped or SagaUnknown.
@@ -57,9 +58,7 @@ export async function steerSaga(
   const row = await tx.row(LOCK, [tx.tenantId, id]);
   if (!row) throw new NotFound();
   if (row.state === 'completed' || row.state === 'compensated') throw new SagaEnded();
-  const saga = findSaga(row.name, row.hash);
-  if (!saga) throw new SagaUnknown();
-  if (steering !== 'retry') requireTurnable(saga, row);
+  if (steering !== 'retry') requireTurnable(row);
   const isStopped = row.state === 'needs_operator';
   if (steering !== 'cancel' && !isStopped) throw new SagaNotStopped();
   const asksToCancel = steering !== 'retry' && !row.cancelRequested;
@@ -76,6 +75,8 @@ export async function steerSaga(
   return { id };
 }
 
-function requireTurnable(saga: Saga, row: LockedSaga): void {
+function requireTurnable(row: LockedSaga): void {
+  const saga = findSaga(row.name, row.hash);
+  if (!saga) throw new SagaUnknown();
   if (row.backward || !canTurnBack(saga, row)) throw new SagaCommitted();
 }

@@ -139,6 +139,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'ledger.request_text',
       'ledger.version_before',
       'ledger.write_totals',
+      'sagas.is_stuck',
       'sagas.move_all',
       'tenancy.begin_import',
       'tenancy.count_rows',
@@ -198,13 +199,19 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'ledger.controls': ['select (tenant_id, tick, full_due_at, lease_until)'],
       'ledger.timeouts': ['select (tenant_id, expires_at)'],
       'sagas.sagas': [
-        'select (tenant_id, id, name, hash, state, due_at, lease_until, started_at, ended_at, awaits_stream_type, awaits_stream_id, awaits_type)',
+        'select (tenant_id, id, name, hash, state, due_at, lease_until, started_at, ended_at, awaits_stream_type, awaits_stream_id, awaits_type, deadline_at)',
       ],
       'tenants.tasks': ['select (tenant_id, kind, id, due_at, lease_until)'],
       'webhooks.endpoints': ['select (tenant_id)'],
       'webhooks.lanes': ['select (tenant_id, due_at)'],
     },
-    functions: ['events.read_range', 'events.tick', 'events.verify_lineage', 'ledger.clock'],
+    functions: [
+      'events.read_range',
+      'events.tick',
+      'events.verify_lineage',
+      'ledger.clock',
+      'sagas.is_stuck',
+    ],
   },
 
   // Seals the logs of all tenants: reads events, writes trees.
@@ -229,7 +236,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
 
   // The operator: lists tenants, and works in one tenant at a time for the rest.
   holdfast_ops: {
-    schemas: ['audit', 'auth', 'events', 'idempotency', 'identity', 'ledger', 'tenancy', 'tenants'],
+    schemas: ['audit', 'auth', 'events', 'idempotency', 'identity', 'ledger', 'sagas', 'tenancy', 'tenants'],
     tables: {
       'audit.breaks': ['select'],
       'audit.checkpoints': ['select'],
@@ -259,6 +266,9 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'ledger.timeouts': ['select'],
       'ledger.transfers': ['select'],
       'tenancy.exemptions': ['select'],
+      'sagas.sagas': [
+        'select (tenant_id, id, name, hash, state, backward, place, reason, last_error, attempts, cancel_requested, due_at, lease_until, deadline_at, awaits_type, started_by, started_at, ended_at)',
+      ],
       'tenants.erasure_receipts': ['select'],
       'tenants.tenants': ['select'],
       'tenants.usage_counts': ['select'],
@@ -270,6 +280,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'auth.store_credential',
       'events.append',
       'events.bump_epoch',
+      'sagas.is_stuck',
       'tenancy.rotate_signing_key',
     ],
   },

@@ -1,0 +1,168 @@
+import { SystemTx } from '@holdfast/database';
+import { idSchema } from '@holdfast/kernel';
+import { listOperatedSagas, type Steering } from '@holdfast/sagas';
+import {
+  SagaById,
+  type SagaDetailView,
+  Sagas,
+  sagasInput,
+  type SagaView,
+  showSaga as viewOf,
+  SteerSaga,
+} from '@holdfast/steering';
+import { WrongUsage } from './failures';
+import { parseInput, readAll } from './input';
+import { asOperator, type Operator } from './operator';
+import { columns, printOutcome } from './output';
+
+interface Asked {
+  readonly json?: boolean;
+}
+
+interface ListAsked extends Asked {
+  readonly tenant?: string;
+  readonly state?: string;
+  readonly definition?: string;
+  readonly stuck?: boolean;
+}
+
+/** More open sagas than anybody reads; filters say which. */
+const SAGAS_MAX = 1_000;
+const ENDED = new Set(['completed', 'compensated']);
+
+interface ListedSaga extends SagaView {
+  readonly tenantId: string;
+}
+
+/** Prints the open sagas of all tenants, or all of one. */
+export async function listSagas({ tenant, state, definition, stuck, json }: ListAsked): Promise<void> {
+  const { shape } = sagasInput;
+  const asked = {
+    state: parseInput(shape.state, state),
+    definition: parseInput(shape.definition, definition),
+    isStuck: stuck,
+  };
+  if (tenant === undefined && asked.state !== undefined && ENDED.has(asked.state))
+    throw new WrongUsage('Whose? Of all tenants the open ones are listed: --tenant is needed.');
+  const listed = await asOperator((operator) =>
+    tenant === undefined ? openOfAll(operator, asked) : allOf(operator, tenant, asked),
+  );
+  printOutcome(json, listed, text);
+}
+
+interface Filters {
+  readonly state: SagaView['state'] | undefined;
+  readonly definition: string | undefined;
+  readonly isStuck: boolean | undefined;
+}
+
+async function openOfAll({ ops }: Operator, { definition: name, ...asked }: Filters): Promise<ListedSaga[]> {
+  const rows = await ops.transaction(
+    (connection) => new SystemTx(connection, 'read only'),
+    (tx) => listOperatedSagas(tx, { ...asked, name }, SAGAS_MAX),
+  );
+  return rows.map((row) => ({ tenantId: row.tenantId, ...viewOf(row) }));
+}
+
+async function allOf(
+  { queries, directory, callerFor }: Operator,
+  tenant: string,
+  { isStuck, ...asked }: Filters,
+): Promise<ListedSaga[]> {
+  const { id: tenantId } = await directory.get(tenant);
+  const stuck = isStuck ? 'true' : undefined;
+  const found = await readAll(async (after) =>
+    queries.execute(new Sagas(await callerFor(tenantId), { ...asked, stuck, after, limit: 200 })),
+  );
+  return found.map((saga) => ({ tenantId, ...saga }));
+}
+
+function text(sagas: readonly ListedSaga[]): string {
+  const rows = sagas.map((saga) => [
+    saga.tenantId,
+    saga.id,
+    saga.definition,
+    saga.stuck ? `${saga.state} (stuck)` : saga.state,
+    saga.step ?? '-',
+    saga.reason ?? '-',
+    saga.lastError === null ? '-' : `${saga.lastError}, ${saga.attempts} times`,
+    saga.startedAt,
+  ]);
+  const heading = ['tenant', 'id', 'definition', 'state', 'step', 'reason', 'last error', 'started'];
+  const more = sagas.length === SAGAS_MAX ? `\n\nThese are the newest ${SAGAS_MAX}.` : '';
+  return `${columns(heading, rows)}${more}`;
+}
+
+/** Prints one saga with its steps and its timeline. */
+export async function showSaga(tenant: string, sagaId: string, { json }: Asked): Promise<void> {
+  const id = parseInput(idSchema, sagaId);
+  const found = await asOperator(async ({ queries, directory, callerFor }) => {
+    const { id: tenantId } = await directory.get(tenant);
+    const saga = await queries.execute(new SagaById(await callerFor(tenantId), { id }));
+    return { tenantId, ...saga };
+  });
+  printOutcome(json, found, (saga) => `${text([saga])}\n\n${stepsText(saga)}\n\n${timelineText(saga)}`);
+}
+
+const SIGNS = { completed: '✔', compensated: '↩', current: '▶', pending: '·' } as const;
+
+function stepsText({ steps, awaits, dueAt }: SagaDetailView): string {
+  const rows = steps.map(({ name, kind, state }) => {
+    const waits = awaits === null ? '' : ` for ${awaits}`;
+    const until = state === 'current' && dueAt !== null ? `, due ${dueAt}` : '';
+    return [
+      SIGNS[state],
+      name,
+      kind ?? 'unknown here',
+      `${state}${state === 'current' ? waits : ''}${until}`,
+    ];
+  });
+  return columns(['', 'step', 'kind', 'state'], rows);
+}
+
+function timelineText({ timeline }: SagaDetailView): string {
+  let before = timeline[0]?.at;
+  const rows = timeline.map(({ at, what, step, code, actor, act }) => {
+    const sinceMs = before === undefined ? 0 : Date.parse(at) - Date.parse(before);
+    before = at;
+    const by = act === null ? actor : `${actor} (${act})`;
+    return [at, `+${(sinceMs / 1_000).toFixed(3)} s`, what, [step, code].filter(Boolean).join(' '), by];
+  });
+  return columns(['at', 'after', 'what', 'step, code', 'by'], rows);
+}
+
+/** Has a saga go on that waits for an operator. */
+export async function retrySaga(tenant: string, id: string, asked: Asked): Promise<void> {
+  await steer(tenant, id, 'retry', asked);
+}
+
+/** Gives up a saga that waits for an operator. */
+export async function compensateSaga(tenant: string, id: string, asked: Asked): Promise<void> {
+  await steer(tenant, id, 'compensate', asked);
+}
+
+/** Gives up a saga before its next step. */
+export async function cancelSaga(tenant: string, id: string, asked: Asked): Promise<void> {
+  await steer(tenant, id, 'cancel', asked);
+}
+
+const OUTCOMES: Readonly<Record<Steering, string>> = {
+  retry: 'It goes on within a second.',
+  compensate: 'It is given up: what it has done is compensated from within a second on.',
+  cancel: 'It is given up before its next step.',
+};
+
+async function steer(tenant: string, sagaId: string, steering: Steering, { json }: Asked): Promise<void> {
+  const id = parseInput(idSchema, sagaId);
+  const steered = await asOperator(async ({ commands, directory, callerFor }) => {
+    const { id: tenantId } = await directory.get(tenant);
+    const saga = await commands.execute(new SteerSaga(await callerFor(tenantId), { id, steering }));
+    return { tenantId, ...saga };
+  });
+  printOutcome(
+    json,
+    steered,
+    (saga) =>
+      `${text([saga])}\n\n${OUTCOMES[steering]} \`saga show ${saga.tenantId} ${id}\` says what comes of it.`,
+  );
+}

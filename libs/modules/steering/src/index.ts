@@ -1,0 +1,4 @@
+export { sagaDetailView, type SagaDetailView, sagaState, type SagaView, showSaga } from './saga-view';
+export { SagaById, Sagas, sagasInput } from './sagas.query';
+export { SteerSaga } from './steer-saga.command';
+export { SteeringModule } from './steering.module';
