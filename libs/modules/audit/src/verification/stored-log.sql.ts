@@ -118,6 +118,15 @@ const COUNT_TILES = statement<TileCounts>(
    where tenant_id = $1 and epoch = $2`,
 );
 
+// The first leaf of a tree is no event: it names the tree before.
+const FIND_AGE = statement<{ readonly age: number }>(
+  'audit.find_age_of_tree',
+  `select extract(epoch from clock_timestamp() - e.occurred_at)::float8 as age
+   from audit.leaves l
+   join events.log e on e.tenant_id = $1 and e.id = l.event_ids[2]
+   where l.tenant_id = $1 and l.epoch = $2 and l.tile = 0`,
+);
+
 const LIST_ROWS = statement<LeafRow>(
   'audit.list_leaf_rows',
   `select e.seq::text, e.xid::text, e.tenant_id::text, e.id::text, e.stream_type, e.stream_id::text,
@@ -170,6 +179,11 @@ export function listStoredCheckpoints(
 /** The newest checkpoint of an epoch. */
 export function findLastCheckpoint(tx: TenantTx, epoch: number): Promise<StoredCheckpoint | undefined> {
   return tx.row(FIND_LAST_CHECKPOINT, [tx.tenantId, epoch]);
+}
+
+/** Seconds since the first event of an epoch; undefined where it is gone. */
+export async function findAgeOfTree(tx: TenantTx, epoch: number): Promise<number | undefined> {
+  return (await tx.row(FIND_AGE, [tx.tenantId, epoch]))?.age;
 }
 
 /** The public keys that have signed checkpoints of the installation, 32 bytes each. */

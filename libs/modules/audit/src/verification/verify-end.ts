@@ -8,7 +8,7 @@ import type { LogPage, LogProgress, LogTrust } from './log-progress';
 
 const PAGE = 1_000;
 /** Long after any lag of a sealer that works: the alert on its lag comes first. */
-const LAG_SECONDS = 300;
+export const LAG_SECONDS = 300;
 /** Clocks of servers are apart by far less. */
 const FUTURE_SECONDS = 60;
 

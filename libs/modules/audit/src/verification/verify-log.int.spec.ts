@@ -64,6 +64,18 @@ describe('The verification of a log that the sealer made', () => {
     expect(await verifyLog(tenants, caller)).toMatchObject({ checked: 605, findings: [] });
   });
 
+  it('lets a tree that has just begun wait for its checkpoint, and no other', async () => {
+    const tenantId = await announce(database, 3);
+    await sealer.seal();
+    await database.admin('delete from audit.checkpoints where tenant_id = $1', [tenantId]);
+    const verified = async (): Promise<unknown> =>
+      (await verifyLog(database.tenants(1), await database.caller(tenantId), { lagSeconds })).findings;
+    let lagSeconds = 300;
+    expect(await verified()).toEqual([]);
+    lagSeconds = 0;
+    expect(await verified()).toMatchObject([{ kind: 'signature', message: 'the tree has no checkpoint' }]);
+  });
+
   it('says which events wait for longer than a sealer may take', async () => {
     const tenantId = await announce(database, 2);
     await database.admin(
