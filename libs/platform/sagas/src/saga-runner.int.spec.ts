@@ -34,6 +34,15 @@ const trip = saga({ name: 'test.trip', input })
   .retriable('ticket', { tenant: ({ other }) => other, run: (tx, { key }) => effect(tx, key, 'made') })
   .build();
 
+/** Its first step is in another tenant. */
+const abroad = saga({ name: 'test.abroad', input: z.object({ other: z.string() }) })
+  .compensatable('there', {
+    tenant: ({ other }) => other,
+    run: (tx, { key }) => effect(tx, key, 'made'),
+    compensate: (tx, { key }) => effect(tx, key, 'undone'),
+  })
+  .build();
+
 describe('SagaRunner', () => {
   let stage: SagaStage;
   beforeAll(async () => {
@@ -94,6 +103,34 @@ describe('SagaRunner', () => {
     await change(trip.hash);
     expect(await runner.runDue()).toBe(1);
     await stage.until(id, 'completed');
+  });
+
+  it('is taken up though many of another release are due before it', async () => {
+    const [runner, beginner] = [stage.runner(), stage.runner(0)];
+    const [tenantId, known] = [newId(), newId()];
+    for (let count = 0; count < 100; count += 1)
+      await stage.begin(beginner, tenantId, trip, { other: newId() });
+    await stage.database.admin("update sagas.sagas set hash = 'of another release' where tenant_id = $1", [
+      tenantId,
+    ]);
+    const id = await stage.begin(beginner, known, trip, { other: newId() });
+    expect(await runner.runDue()).toBe(1);
+    await stage.until(id, 'completed');
+  });
+
+  it('that was begun in what was undone is not there, and does nothing', async () => {
+    const [runner, other] = [stage.runner(), newId()];
+    const caller = await stage.database.caller();
+    let id = '';
+    await stage.database.tenants(1).transaction(caller, async (tx) => {
+      const undone = tx.savepoint(async () => {
+        id = await runner.begin(tx, abroad, { other });
+        throw new RangeError('undone');
+      });
+      await expect(undone).rejects.toThrow('undone');
+    });
+    await runner.whenIdle(id);
+    expect(await stage.trail(other)).toEqual([]);
   });
 
   it('is whole or undone, once, whatever happens to the process at whichever transaction', async () => {

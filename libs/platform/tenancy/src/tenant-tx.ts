@@ -128,14 +128,16 @@ export class TenantTx extends Transaction {
     this.toCommit.push(...events);
   }
 
-  /** The events of what was undone are not committed. */
+  /** The events of what was undone are not committed, and what it wanted to be told has not happened. */
   override async savepoint<T>(work: () => Promise<T>): Promise<T> {
     const noted = [this.toCommit, this.toTell, this.collected ?? []];
     const before = noted.map(({ length }) => length);
+    const toldBefore = this.atEnd.length;
     try {
       return await super.savepoint(work);
     } catch (error) {
       for (const [at, events] of noted.entries()) events.length = before[at] ?? 0;
+      for (const callback of this.atEnd.splice(toldBefore)) callback(false);
       throw error;
     }
   }
