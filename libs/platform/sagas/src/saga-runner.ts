@@ -10,7 +10,7 @@ import {
   type TenantDatabase,
   type TenantTx,
 } from '@holdfast/tenancy';
-import { findSaga, type Saga } from './saga';
+import { findSaga, listSagas, type Saga } from './saga';
 import { isRefusal, moveAfterFailure, nextMove, reasonOf } from './saga-moves';
 import type { HeldSaga, Moved } from './saga-progress';
 import { SagaWork } from './saga-work';
@@ -195,12 +195,15 @@ export class SagaRunner {
   }
 
   private async listDue(relay: Database): Promise<DueSaga[]> {
-    const due = await relay.transaction(
+    // Those of another release are its own to run.
+    const known = listSagas();
+    return relay.transaction(
       (connection) => new SystemTx(connection, 'read only'),
-      async (tx) => [...(await listDueSagas(tx, DUE_MAX)), ...(await listMetSagas(tx, DUE_MAX))],
+      async (tx) => [
+        ...(await listDueSagas(tx, known, DUE_MAX)),
+        ...(await listMetSagas(tx, known, DUE_MAX)),
+      ],
     );
-    // Of another release, which runs its own.
-    return due.filter(({ name, hash }) => findSaga(name, hash));
   }
 
   private async take(due: DueSaga): Promise<boolean> {

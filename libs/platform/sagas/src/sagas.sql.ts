@@ -61,11 +61,13 @@ const INSERT_ALL = statement(
      $11::text[]) b (id, name, hash, input, deadline_seconds, timeout_seconds, is_held, correlation_id, traceparent, signed)`,
 );
 
+// Of definitions that the process knows: others, which it leaves where they are, would else be the first to be due for ever, and hide all.
 const LIST_DUE = statement<DueSaga>(
   'sagas.list_due',
   `select tenant_id as "tenantId", id, name, hash
    from sagas.sagas
    where due_at <= clock_timestamp() and (lease_until is null or lease_until < clock_timestamp())
+     and (name, hash) in (select k.name, k.hash from unnest($2::text[], $3::text[]) k (name, hash))
    order by due_at
    limit $1`,
 );
@@ -77,6 +79,7 @@ const LIST_MET = statement<DueSaga>(
    from sagas.sagas s
    where s.awaits_type is not null and s.due_at > clock_timestamp()
      and (s.lease_until is null or s.lease_until < clock_timestamp())
+     and (s.name, s.hash) in (select k.name, k.hash from unnest($2::text[], $3::text[]) k (name, hash))
      and exists (
        select from events.log e
        where e.tenant_id = s.tenant_id and e.stream_type = s.awaits_stream_type and e.stream_id = s.awaits_stream_id
@@ -217,14 +220,21 @@ export async function insertSagas(
   await tx.execute(INSERT_ALL, [tx.tenantId, ...columnsOf(rows)]);
 }
 
-/** Sagas of all tenants that nobody works on and that are due, those that have waited longest first. */
-export function listDueSagas(tx: SystemTx, limit: number): Promise<DueSaga[]> {
-  return tx.rows(LIST_DUE, [limit]);
+/** A definition that the process has. */
+type KnownSaga = Pick<DueSaga, 'name' | 'hash'>;
+
+/** Sagas of all tenants, of these definitions, that nobody works on and that are due, those that have waited longest first. */
+export function listDueSagas(tx: SystemTx, known: readonly KnownSaga[], limit: number): Promise<DueSaga[]> {
+  return tx.rows(LIST_DUE, [limit, ...namesOf(known)]);
 }
 
-/** Sagas of all tenants whose awaited event is in the log. */
-export function listMetSagas(tx: SystemTx, limit: number): Promise<DueSaga[]> {
-  return tx.rows(LIST_MET, [limit]);
+/** The same of those whose awaited event is in the log. */
+export function listMetSagas(tx: SystemTx, known: readonly KnownSaga[], limit: number): Promise<DueSaga[]> {
+  return tx.rows(LIST_MET, [limit, ...namesOf(known)]);
+}
+
+function namesOf(known: readonly KnownSaga[]): readonly (readonly string[])[] {
+  return [known.map(({ name }) => name), known.map(({ hash }) => hash)];
 }
 
 /** Takes the lease; undefined when somebody else was first. */
