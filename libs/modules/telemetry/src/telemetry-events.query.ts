@@ -97,10 +97,13 @@ const COUNTED: TelemetryStatement<{
 const EVER = { from: '1970-01-01T00:00:00Z', to: '2200-01-01T00:00:00Z' } as const;
 
 /**
- * How far back a page is looked for, in turn, before the whole range: a page of a tenant with millions of events is in its last hour,
- * and one that is not costs a few milliseconds more.
+ * A page is looked for in the last hour before the whole range: one of a tenant with millions of events is there. What has been found says
+ * how far back to look next, twice as far as would do if it went on like that, and a day for an hour without any.
  */
-const LOOK_BACK_MS = [3_600_000, 86_400_000, 7 * 86_400_000];
+const LOOK_BACK_MS = 3_600_000;
+const FARTHER_MAX = 24;
+/** Looks before the whole range is read, each of which is a statement. */
+const LOOKS_MAX = 3;
 /** Rounds of looking for a page where copies are left out; after so many of them they are shown. */
 const ROUNDS_MAX = 10;
 /** Events may say that they happen up to an hour from now. */
@@ -175,13 +178,14 @@ async function newestRows(
 ): Promise<TelemetryEventRow[]> {
   const { from, to, before_at: beforeAt, limit } = asked;
   const endMs = Math.min(Date.parse(to), Date.parse(beforeAt), Date.now() + AHEAD_MS);
-  const beginnings = LOOK_BACK_MS.map((ms) => endMs - ms).filter((ms) => ms > Date.parse(from));
-  let rows: TelemetryEventRow[] = [];
-  for (const beginning of [...beginnings.map((ms) => new Date(ms).toISOString()), from]) {
-    rows = await store.read(tenantId, LIST, { ...asked, from: beginning });
-    if (rows.length >= limit) break;
+  let backMs = LOOK_BACK_MS;
+  for (let look = 0; look < LOOKS_MAX && endMs - backMs > Date.parse(from); look += 1) {
+    const beginning = new Date(endMs - backMs).toISOString();
+    const rows = await store.read(tenantId, LIST, { ...asked, from: beginning });
+    if (rows.length >= limit) return rows;
+    backMs *= Math.min(Math.ceil((2 * limit) / Math.max(rows.length, 1)), FARTHER_MAX);
   }
-  return rows;
+  return store.read(tenantId, LIST, asked);
 }
 
 /** Leaves out what is a copy of an event that says another time and was received earlier: that one is in its own place. */

@@ -88,7 +88,7 @@ const TOP_COLUMN: TelemetryStatement<TopRow> = {
 };
 
 // What the parameters say is the same for all rows, so ClickHouse evaluates one of the branches alone.
-// Users are counted of all events, everything else by name and kind.
+// Values are counted of all events (1), and but for users by name and kind (0).
 const TOP_VALUES: TelemetryStatement<TopRow> = {
   text: `select value, sum(counted) as events
     from (
@@ -96,7 +96,7 @@ const TOP_VALUES: TelemetryStatement<TopRow> = {
       from telemetry.tenant_value_counts(tenant_id = {tenant_id:UUID})
       array join members as value, counts as count
       where path = {path:String}
-        and is_total = ({path:String} = 'user')
+        and is_total = ({event:String} = '' and {kind:String} = '')
         and ({event:String} = '' or name = {event:String})
         and ({kind:String} = '' or kind = {kind:String})
         and (span = 'day' and begins >= parseDateTimeBestEffort({days_from:String}, 'UTC')
@@ -177,9 +177,9 @@ export class TelemetryTopHandler implements IQueryHandler<TelemetryTop> {
       const rows = { ...nothingRolledUp(parameters), days_from: from, days_to: from };
       return this.store.read(tenantId, TOP_ROWS, { ...parameters, ...rows });
     }
-    // Whole days are counted of users alone: in the hours of a month are as many of them as events.
-    const { rolled_to: end } = parameters;
-    const days = parameters.path === 'user' ? daysWithin(parameters) : { days_from: end, days_to: end };
+    // Whole days are counted of all events alone.
+    const { rolled_to: end, event, kind } = parameters;
+    const days = event === '' && kind === '' ? daysWithin(parameters) : { days_from: end, days_to: end };
     return this.store.read(tenantId, TOP_VALUES, { ...parameters, ...days });
   }
 

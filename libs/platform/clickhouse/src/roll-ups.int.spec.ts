@@ -289,7 +289,7 @@ describe('Roll-ups', () => {
     expect(refused.some((text) => Number(text.split(' ')[0]) > 1)).toBe(true);
     await careful.stop();
     await limited.close();
-  }, 60_000);
+  }, 120_000);
 
   it('end with the process also where the store does not say what schema it has', async () => {
     const asked = Promise.withResolvers<void>();

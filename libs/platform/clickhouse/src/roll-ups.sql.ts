@@ -1,4 +1,4 @@
-import { COUNT_PATHS, COUNT_USERS_OF_DAYS, COUNT_VALUES } from './value-counts.sql';
+import { COUNT_VALUES, COUNT_VALUES_OF_DAYS, FIND_LARGE_PATHS } from './value-counts.sql';
 
 /** When the last run began that has ended (1970 where none has), and how long ago, by the server's clock. */
 export const LAST_RUN = `select toString(max(started_at)) as last, toString(now64(6, 'UTC')) as now,
@@ -79,7 +79,7 @@ export const ROLL_UPS = [
   EVENTS,
   USERS_OF_HOURS,
   USERS_OF_DAYS,
-  COUNT_PATHS,
+  FIND_LARGE_PATHS,
   COUNT_VALUES,
-  COUNT_USERS_OF_DAYS,
+  COUNT_VALUES_OF_DAYS,
 ] as const;

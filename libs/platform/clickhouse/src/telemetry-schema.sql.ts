@@ -3,6 +3,7 @@ import { REST_MIGRATIONS } from './rest-schema.sql';
 import { SPANS_MIGRATIONS } from './spans-schema.sql';
 import type { TelemetryMigration } from './telemetry-migration';
 import { TRACKED_MIGRATIONS } from './tracked-schema.sql';
+import { VALUES_MIGRATIONS } from './values-schema.sql';
 
 /** Where the applied versions are noted, so that a process that is up to date sends one statement. */
 export const VERSIONS_TABLE = [
@@ -104,4 +105,5 @@ export const TELEMETRY_MIGRATIONS: readonly TelemetryMigration[] = [
   ...FIGURES_MIGRATIONS,
   ...SPANS_MIGRATIONS,
   ...REST_MIGRATIONS,
+  ...VALUES_MIGRATIONS,
 ];
