@@ -119,7 +119,8 @@ async function ourselves({ adminUrl, tenants, grants, relay }: BenchSystem): Pro
   });
   runner.start();
   const tenantIds = Array.from({ length: TENANTS }, () => newId());
-  // All lanes at once would ask for them otherwise, which the pool refuses that is there for it.
+  // As processes do. All lanes at once would ask for them otherwise, which the pool refuses that is there for it.
+  grants.watch();
   for (const tenantId of tenantIds) await grants.forSystem('bench', tenantId);
   let begun = 0;
   const run = async (failing: boolean): Promise<void> => {

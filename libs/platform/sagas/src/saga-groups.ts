@@ -1,4 +1,4 @@
-import { type Caller, DomainError } from '@holdfast/kernel';
+import { type Caller, Deadline, DomainError, JOB_TRANSACTION_MS } from '@holdfast/kernel';
 import { isOutage } from '@holdfast/database';
 import type { Announcement, TenantDatabase, TenantTx } from '@holdfast/tenancy';
 import type { Progress } from './saga-progress';
@@ -98,25 +98,26 @@ export class SagaGroups {
     });
   }
 
-  /** Gives each its progress or its error; never throws. */
+  /** Gives each its progress or its error; never throws. What has to be made alone out of a group is not waited for. */
   private async settle(group: readonly Waiting[]): Promise<void> {
     sagaGroupMoves.observe(group.length);
-    const outcomes =
-      group.length > 1
-        ? await this.together(group).catch((error: unknown) => group.map(() => outcomeOf(error)))
-        : [];
+    const [first] = group;
+    if (first && group.length === 1) return this.alone(first).then(first.resolve, first.reject);
+    const outcomes = await this.together(group).catch((error: unknown) => group.map(() => outcomeOf(error)));
     for (const [at, moving] of group.entries()) {
       const outcome = outcomes[at] ?? { is: 'alone' };
       if (outcome.is === 'made') moving.resolve(outcome.progress);
       else if (outcome.is === 'refused') moving.reject(outcome.error);
-      else await this.alone(moving).then(moving.resolve, moving.reject);
+      else void this.alone(moving).then(moving.resolve, moving.reject);
     }
   }
 
   private async alone(moving: SagaMoving): Promise<Progress> {
     const { caller, begins, row, progress, work } = moving;
     try {
-      return await this.tenants.transaction(caller, async (tx) => {
+      // It may have waited for a group that was slow.
+      const inTime = { ...caller, deadline: Deadline.in(JOB_TRANSACTION_MS) };
+      return await this.tenants.transaction(inTime, async (tx) => {
         if (begins) return madeOf(await beginAndMove(tx, [moving]));
         const result = await work?.do(tx);
         const made = typeof progress === 'function' ? progress(result) : progress;

@@ -11,6 +11,7 @@ import {
   type TenantTx,
 } from '@holdfast/tenancy';
 import { findSaga, listSagas, type Saga } from './saga';
+import { SagaLanes } from './saga-lanes';
 import { isRefusal, moveAfterFailure, nextMove, reasonOf } from './saga-moves';
 import type { HeldSaga, Moved } from './saga-progress';
 import { SagaWork } from './saga-work';
@@ -41,6 +42,8 @@ export interface SagaRunnerOptions {
 
 /** Where nothing was due: how soon a saga is taken up whose process died, behind its lease, or whose time has come. */
 const POLL_MS = 500;
+/** The same while a tenant has all the lanes that it gets: it may have more to do than these. */
+const SHARE_POLL_MS = 100;
 /** What is open is counted about every 15 s. */
 const COUNT_ROUNDS = 30;
 /** Of what is due, as many are looked at: some are in other hands before it comes to them. */
@@ -60,11 +63,11 @@ export class SagaRunner {
   private readonly working = new Map<string, Promise<void>>();
   private readonly work: SagaWork;
   private polling: Promise<void> = Promise.resolve();
-  /** Sagas begun here whose transactions are not committed yet have their lanes already. */
-  private reserved = 0;
+  private readonly lanes: SagaLanes;
 
   constructor(private readonly options: SagaRunnerOptions) {
     this.work = new SagaWork(options);
+    this.lanes = new SagaLanes(this.lanesMax);
   }
 
   /** Begins to look for sagas of all tenants. */
@@ -96,13 +99,14 @@ export class SagaRunner {
    * with it then, if it has a lane free. `id` makes it the only one of its kind; a second one of the id fails.
    */
   async begin<Input>(tx: TenantTx, saga: Saga<Input>, input: Input, id: string = newId()): Promise<string> {
-    const begins = this.beginning(saga, input, id);
+    const begins = this.beginning(tx.tenantId, saga, input, id);
     await insertSaga(tx, begins.saga);
     await tx.announce(begins.announced);
     if (begins.saga.isHeld) {
-      this.reserved += 1;
+      // It has its lane already.
+      const giveBack = this.lanes.take(tx.tenantId);
       tx.onEnd((isCommitted) => {
-        this.reserved -= 1;
+        giveBack();
         if (isCommitted) this.drive(heldBy(tx.caller, saga, begins.saga));
       });
     }
@@ -114,15 +118,15 @@ export class SagaRunner {
    * that time, and with its first step where that may share one. Answers the id once it is committed.
    */
   async beginFor<Input>(by: Caller, saga: Saga<Input>, input: Input, id: string = newId()): Promise<string> {
-    const begins = this.beginning(saga, input, id);
+    const begins = this.beginning(by.tenantId, saga, input, id);
     const { isHeld } = begins.saga;
     const held = heldBy(by, saga, begins.saga);
-    if (isHeld) this.reserved += 1;
+    const giveBack = isHeld ? this.lanes.take(by.tenantId) : undefined;
     try {
       const row = await this.work.begin(held, { ...begins, by });
       if (isHeld && row) this.drive({ ...held, row });
     } finally {
-      if (isHeld) this.reserved -= 1;
+      giveBack?.();
     }
     return id;
   }
@@ -136,17 +140,18 @@ export class SagaRunner {
     return due.length;
   }
 
-  private get lanes(): number {
+  private get lanesMax(): number {
     return this.options.lanes ?? LANES;
   }
 
   private beginning<Input>(
+    tenantId: string,
     saga: Saga<Input>,
     input: Input,
     id: string,
   ): { readonly saga: NewSaga; readonly announced: Announcement } {
     const { name, hash, deadlineSeconds, steps } = saga;
-    const isHeld = !this.stopping.signal.aborted && this.working.size + this.reserved < this.lanes;
+    const isHeld = !this.stopping.signal.aborted && this.lanes.isFree(tenantId);
     const timeoutSeconds = steps[0]?.timeoutSeconds;
     return {
       saga: { id, name, hash, input: saga.input.parse(input), deadlineSeconds, timeoutSeconds, isHeld },
@@ -158,12 +163,12 @@ export class SagaRunner {
     const { signal } = this.stopping;
     for (let round = 0; !signal.aborted; round += 1) {
       if (round % COUNT_ROUNDS === 0) await this.countOpen(relay);
-      const found = await this.pollOnce(relay).catch((error: unknown) => {
+      const pauseMs = await this.pollOnce(relay).catch((error: unknown) => {
         this.options.report(error, 'looking for sagas of tenants');
-        return false;
+        return POLL_MS;
       });
       // Full jitter keeps processes from looking at the same instant.
-      if (!found) await sleep(POLL_MS * (0.5 + Math.random()), undefined, { signal }).catch(() => {}); // Stopped.
+      if (pauseMs > 0) await sleep(pauseMs * (0.5 + Math.random()), undefined, { signal }).catch(() => {}); // Stopped.
     }
   }
 
@@ -177,31 +182,34 @@ export class SagaRunner {
     }
   }
 
-  /** Takes up what is due, as far as there are lanes; answers whether there may be more at once. */
-  private async pollOnce(relay: Database): Promise<boolean> {
+  /** Takes up what is due, as far as there are lanes; answers for how long there is nothing more to be done. */
+  private async pollOnce(relay: Database): Promise<number> {
     const due = await this.listDue(relay);
     let taken = 0;
     for (const each of due) {
-      while (this.working.size >= this.lanes) await Promise.race(this.working.values());
+      while (this.working.size >= this.lanesMax) await Promise.race(this.working.values());
       if (this.stopping.signal.aborted) break;
+      // The lane of another tenant is of no use to it; it is found again.
+      if (!this.lanes.isFree(each.tenantId)) continue;
       this.track(
-        each.id,
+        each,
         this.take(each).then((isTaken) => {
           taken += isTaken ? 1 : 0;
         }),
       );
     }
-    return due.length === DUE_MAX && taken > 0;
+    if (due.length >= DUE_MAX && taken > 0) return 0;
+    return this.lanes.tenantsAtShare.length > 0 ? SHARE_POLL_MS : POLL_MS;
   }
 
   private async listDue(relay: Database): Promise<DueSaga[]> {
-    // Those of another release are its own to run.
-    const known = listSagas();
+    // What is of another release, which runs its own, or of a tenant that has all it gets, must not fill the list.
+    const among = { sagas: listSagas(), exceptTenants: this.lanes.tenantsAtShare };
     return relay.transaction(
       (connection) => new SystemTx(connection, 'read only'),
       async (tx) => [
-        ...(await listDueSagas(tx, known, DUE_MAX)),
-        ...(await listMetSagas(tx, known, DUE_MAX)),
+        ...(await listDueSagas(tx, among, DUE_MAX)),
+        ...(await listMetSagas(tx, among, DUE_MAX)),
       ],
     );
   }
@@ -226,11 +234,13 @@ export class SagaRunner {
   }
 
   private drive(held: HeldSaga): void {
-    this.track(held.row.id, this.run(held));
+    this.track({ tenantId: held.tenantId, id: held.row.id }, this.run(held));
   }
 
-  private track(id: string, work: Promise<void>): void {
+  private track({ tenantId, id }: Pick<DueSaga, 'tenantId' | 'id'>, work: Promise<void>): void {
+    const giveBack = this.lanes.take(tenantId);
     const tracked = work.finally(() => {
+      giveBack();
       // A later one of the saga may be at work already.
       if (this.working.get(id) === tracked) this.working.delete(id);
     });

@@ -67,7 +67,7 @@ const LIST_DUE = statement<DueSaga>(
   `select tenant_id as "tenantId", id, name, hash
    from sagas.sagas
    where due_at <= clock_timestamp() and (lease_until is null or lease_until < clock_timestamp())
-     and (name, hash) in (select k.name, k.hash from unnest($2::text[], $3::text[]) k (name, hash))
+     and (name, hash) in (select k.name, k.hash from unnest($2::text[], $3::text[]) k (name, hash)) and tenant_id <> all ($4::uuid[])
    order by due_at
    limit $1`,
 );
@@ -79,7 +79,7 @@ const LIST_MET = statement<DueSaga>(
    from sagas.sagas s
    where s.awaits_type is not null and s.due_at > clock_timestamp()
      and (s.lease_until is null or s.lease_until < clock_timestamp())
-     and (s.name, s.hash) in (select k.name, k.hash from unnest($2::text[], $3::text[]) k (name, hash))
+     and (s.name, s.hash) in (select k.name, k.hash from unnest($2::text[], $3::text[]) k (name, hash)) and s.tenant_id <> all ($4::uuid[])
      and exists (
        select from events.log e
        where e.tenant_id = s.tenant_id and e.stream_type = s.awaits_stream_type and e.stream_id = s.awaits_stream_id
@@ -220,21 +220,25 @@ export async function insertSagas(
   await tx.execute(INSERT_ALL, [tx.tenantId, ...columnsOf(rows)]);
 }
 
-/** A definition that the process has. */
-type KnownSaga = Pick<DueSaga, 'name' | 'hash'>;
-
-/** Sagas of all tenants, of these definitions, that nobody works on and that are due, those that have waited longest first. */
-export function listDueSagas(tx: SystemTx, known: readonly KnownSaga[], limit: number): Promise<DueSaga[]> {
-  return tx.rows(LIST_DUE, [limit, ...namesOf(known)]);
+/** Which sagas are asked for. */
+export interface Among {
+  /** Of these definitions. */
+  readonly sagas: readonly { readonly name: string; readonly hash: string }[];
+  readonly exceptTenants: readonly string[];
 }
 
-/** The same of those whose awaited event is in the log. */
-export function listMetSagas(tx: SystemTx, known: readonly KnownSaga[], limit: number): Promise<DueSaga[]> {
-  return tx.rows(LIST_MET, [limit, ...namesOf(known)]);
+/** Sagas of all tenants that nobody works on and that are due, those that have waited longest first. */
+export function listDueSagas(tx: SystemTx, among: Among, limit: number): Promise<DueSaga[]> {
+  return tx.rows(LIST_DUE, [limit, ...valuesOf(among)]);
 }
 
-function namesOf(known: readonly KnownSaga[]): readonly (readonly string[])[] {
-  return [known.map(({ name }) => name), known.map(({ hash }) => hash)];
+/** Sagas of all tenants whose awaited event is in the log. */
+export function listMetSagas(tx: SystemTx, among: Among, limit: number): Promise<DueSaga[]> {
+  return tx.rows(LIST_MET, [limit, ...valuesOf(among)]);
+}
+
+function valuesOf({ sagas, exceptTenants }: Among): unknown[] {
+  return [sagas.map(({ name }) => name), sagas.map(({ hash }) => hash), exceptTenants];
 }
 
 /** Takes the lease; undefined when somebody else was first. */

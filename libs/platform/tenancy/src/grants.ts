@@ -79,6 +79,7 @@ export class Grants {
   private counter: bigint | undefined;
   private checkedAtMs = 0;
   private timer: NodeJS.Timeout | undefined;
+  private polling: Promise<void> | undefined;
 
   constructor(private readonly auth: Database) {}
 
@@ -205,7 +206,15 @@ export class Grants {
     }
   }
 
-  private async poll(): Promise<void> {
+  /** One look answers all that ask for it meanwhile: they would fill the pool. */
+  private poll(): Promise<void> {
+    this.polling ??= this.pollOnce().finally(() => {
+      this.polling = undefined;
+    });
+    return this.polling;
+  }
+
+  private async pollOnce(): Promise<void> {
     // From when the question was asked: what was revoked while a slow answer was on its way is not in it.
     const askedAtMs = Date.now();
     try {

@@ -85,4 +85,18 @@ describe('TenantTx', () => {
       await database.admin('select stream_id from events.log where tenant_id = $1', [caller.tenantId]),
     ).toEqual([{ stream_id: kept }]);
   });
+
+  it('says of what was rolled back to a savepoint that it was not committed', async () => {
+    const ends: string[] = [];
+    await tenants.transaction(await database.caller(), async (tx) => {
+      tx.onEnd((isCommitted) => ends.push(`first ${isCommitted}`));
+      await tx
+        .savepoint(() => {
+          tx.onEnd((isCommitted) => ends.push(`undone ${isCommitted}`));
+          return Promise.reject(new Conflict());
+        })
+        .catch(() => {}); // As planned.
+    });
+    expect(ends).toEqual(['undone false', 'first true']);
+  });
 });

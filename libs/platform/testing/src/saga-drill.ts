@@ -116,7 +116,9 @@ export async function drillSaga<Input>(drill: SagaDrill<Input>): Promise<number>
     for (const first of faultsFrom(1, await runCase(stage, []))) {
       const count = await runCase(stage, [first]);
       // What a refusal turns back is drilled on its way back as well.
-      const seconds = first.fault === 'refused' ? faultsFrom(first.at + 1, count) : [];
+      // Those together go on alone behind it, and in another order each time.
+      const isAlone = drill.together === undefined;
+      const seconds = isAlone && first.fault === 'refused' ? faultsFrom(first.at + 1, count) : [];
       for (const second of seconds) await runCase(stage, [first, second]);
       cases += 1 + seconds.length;
     }
