@@ -68,6 +68,7 @@ const underModules = [
 const modules = {
   audit: [],
   delivery: ['identity'],
+  drills: ['identity'],
   identity: [],
   ledger: [],
   steering: [],

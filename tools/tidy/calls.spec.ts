@@ -11,6 +11,7 @@ const EXEMPT = [
   'libs/platform/outgoing/', // Posts to addresses that tenants choose; who uses it puts a policy around it.
   'apps/cli/src/audit-verify-http.ts', // A verifier stands alone: one person waits for it, and each request has its time.
   'apps/cli/src/dev/demo.ts', // Fills the API that the same process has just started.
+  'apps/cli/src/drills.ts', // One person waits, and the process that is asked is the one that is made unwell.
   'apps/cli/src/bench-api.ts', // Load generators measure what comes back, and have to see every failure.
   'apps/cli/src/open-loop-client.ts',
   'apps/cli/src/closed-loop-client.ts',

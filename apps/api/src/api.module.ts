@@ -3,6 +3,7 @@ import { AuditModule, WitnessesModule } from '@holdfast/audit';
 import { MessagesModule } from '@holdfast/cqrs';
 import type { Database } from '@holdfast/database';
 import { DeliveryModule, EventGroupsModule, QueuesModule } from '@holdfast/delivery';
+import { DrillsModule } from '@holdfast/drills';
 import { graphqlModule } from '@holdfast/http';
 import { IdentityModule, type OperatorKey, type TrustedIssuer } from '@holdfast/identity';
 import type { UserActivity } from '@holdfast/ingest';
@@ -30,6 +31,8 @@ export interface ApiParts {
   readonly webhooks: WebhookSettings;
   readonly witnesses: Parameters<typeof WitnessesModule.forRoot>[0];
   readonly graphiql: boolean;
+  /** Whether drills have to be confirmed. */
+  readonly isProduction?: boolean;
   /** Absent: there is no dashboard of the queues. */
   readonly queues?: Omit<QueueDashboardOptions, 'basePath'> | undefined;
   /** Absent: nobody is limited. */
@@ -52,6 +55,7 @@ export class ApiModule {
     webhooks,
     witnesses,
     graphiql,
+    isProduction = false,
     queues,
     limits,
   }: ApiParts): DynamicModule {
@@ -68,6 +72,7 @@ export class ApiModule {
         AuditModule,
         WitnessesModule.forRoot(witnesses),
         DeliveryModule,
+        DrillsModule.forRoot({ isProduction }),
         ...(queues ? [QueuesModule.forRoot(queues)] : []),
         EventGroupsModule.forRoot(ops),
         WebhooksModule.forRoot(webhooks),

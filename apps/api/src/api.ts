@@ -179,6 +179,7 @@ function createApplication(
     webhooks: { keys: config.webhookKeys, allowedNetworks: config.webhookNetworks },
     witnesses: { configured: config.auditWitnesses, allowedNetworks: config.webhookNetworks },
     graphiql,
+    isProduction: config.nodeEnv === 'production',
     queues: queuesOf(config, app, logger),
     limits,
   });

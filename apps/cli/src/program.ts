@@ -4,6 +4,7 @@ import { addAdministration } from './verbs/administration';
 import { addAudit } from './verbs/audit';
 import { addBench } from './verbs/bench-verb';
 import { addDev } from './verbs/dev-verb';
+import { addDrills } from './verbs/drills';
 import { addEvents } from './verbs/events';
 import { addKeys } from './verbs/keys';
 import { addLedger } from './verbs/ledger';
@@ -30,6 +31,7 @@ export function createProgram(): Command {
   addAudit(program);
   addEvents(program);
   addSagas(program);
+  addDrills(program);
   addBench(program);
   for (const verb of verbsUnder(program)) verb.exitOverride();
   return program;

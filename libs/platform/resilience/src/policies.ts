@@ -8,6 +8,8 @@ export interface PolicyState {
   readonly circuitsOpen: number;
   readonly atWork: number;
   readonly waiting: number;
+  /** Calls since the process began, by how they ended. */
+  readonly calls: Readonly<Record<string, number>>;
   /** What a drill does to its calls. */
   readonly drill?: Drill['does'];
 }

@@ -142,7 +142,7 @@ describe('A policy', () => {
       expect(await reasonOf(bank.run(() => promise))).toBe('bulkhead_full');
       resolve();
       await Promise.all(calls);
-      expect(bank.state).toMatchObject({ atWork: 0, waiting: 0 });
+      expect(bank.state).toMatchObject({ atWork: 0, waiting: 0, calls: { ok: 3, bulkhead_full: 1 } });
     });
   });
 

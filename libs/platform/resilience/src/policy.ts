@@ -65,6 +65,7 @@ export class Policy {
   private readonly isFailure: (error: unknown) => boolean;
   private retriesFullAtMs = 0;
   private drill: Drill | undefined;
+  private readonly calls: Record<string, number> = {};
 
   constructor(
     readonly name: PolicyName,
@@ -99,6 +100,7 @@ export class Policy {
       circuitsOpen: this.runningDrill?.does === 'open' ? Math.max(circuitsOpen, 1) : circuitsOpen,
       atWork: atOnceMax - this.bulkhead.executionSlots,
       waiting: waitingMax - this.bulkhead.queueSlots,
+      calls: { ...this.calls },
       ...(this.runningDrill && { drill: this.runningDrill.does }),
     };
   }
@@ -121,13 +123,13 @@ export class Policy {
     const stop = callSeconds.startTimer({ policy: this.name });
     try {
       const answer = await this.inTime(work, call);
-      stop({ outcome: 'ok' });
+      stop({ outcome: this.counted('ok') });
       return answer;
     } catch (error) {
       const told = this.told(error, call);
       const outcome =
         told instanceof DependencyAway ? told.reason : this.isFailure(told) ? 'failed' : 'refused';
-      stop({ outcome });
+      stop({ outcome: this.counted(outcome) });
       throw told;
     }
   }
@@ -147,6 +149,11 @@ export class Policy {
         if (response.body && !response.bodyUsed) await response.body.cancel();
       }
     }, call);
+  }
+
+  private counted(outcome: string): string {
+    this.calls[outcome] = (this.calls[outcome] ?? 0) + 1;
+    return outcome;
   }
 
   private async inTime<T>(work: Work<T>, call: Call): Promise<T> {

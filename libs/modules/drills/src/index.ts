@@ -1,0 +1,2 @@
+export type { DrillsOptions } from './drills-options';
+export { DrillsModule } from './drills.module';
