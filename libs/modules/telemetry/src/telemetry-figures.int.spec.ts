@@ -191,6 +191,21 @@ describe('Figures of tracked events', () => {
     const copy = { message_id: 'one', received_at: '2026-11-20 10:01:00.000', at: '2026-11-20 10:00:20.000' };
     await insert(trackedOf(caller.tenantId, 'step 1', 'bob', '10:00:00', copy));
     expect(await funnel(caller, { steps: 'step 0,step 1' })).toEqual([1, 0]);
+    // The other way round: the one that counts is corrected and came last, and it has been after the first step.
+    await insert(trackedOf(caller.tenantId, 'step 0', 'eve', '10:00:10'));
+    await insert(trackedOf(caller.tenantId, 'step 1', 'eve', '10:00:00', { message_id: 'two' }));
+    const counted = {
+      message_id: 'two',
+      received_at: '2026-11-20 09:59:00.000',
+      at: '2026-11-20 10:00:20.000',
+    };
+    await insert(trackedOf(caller.tenantId, 'step 1', 'eve', '10:00:00', counted));
+    expect(await funnel(caller, { steps: 'step 0,step 1' })).toEqual([2, 1]);
+    const more = 'step 0,step 1,step 2,step 3';
+    expect(await funnel(caller, { steps: more })).toEqual([2, 1, 0, 0]);
+    // What lies outside of the range is not a step in it, whichever of the copies lies inside.
+    const until = { to: '2026-11-20T10:00:15Z' };
+    expect(await funnel(caller, { steps: 'step 1', ...until })).toEqual([1]);
   });
 
   it('shows what became of what was sent, and samples of what was refused', async () => {

@@ -60,29 +60,16 @@ export class TelemetryFunnel extends TenantQuery<
   readonly scope = 'telemetry:read';
 }
 
-// `windowFunnel` takes its conditions one by one; an index beyond the list gives an empty name, which no event that is read has. Of
-// several chains of a user the longest counts. Copies are left out: one whose clock was corrected differently would be another step.
-const FUNNEL: TelemetryStatement<{ readonly level: number; readonly users: string }> = {
-  isLoose: true,
+type LevelRow = { readonly level: number; readonly users: string };
+
+// `windowFunnel` takes its conditions one by one; a place beyond the list is none that a row has. Of several chains of a user the
+// longest counts. Each condition is tried on each row, so the few steps that most funnels have are a third cheaper by themselves.
+const FUNNEL: TelemetryStatement<LevelRow> = {
   text: `select level, count() as users
     from (
       select user_hash, windowFunnel({window:UInt64})(milliseconds,
         step = 1, step = 2, step = 3, step = 4, step = 5, step = 6, step = 7, step = 8, step = 9, step = 10) as level
-      from (
-        select user_hash, toUInt64(toUnixTimestamp64Milli(at)) as milliseconds, indexOf({steps:Array(String)}, toString(name)) as step
-        from telemetry.tenant_tracked(tenant_id = {tenant_id:UUID})
-        where name in {steps:Array(String)}
-          and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
-          and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
-        union all
-        select sipHash64(substring(actor, 8)) as user_hash, toUInt64(toUnixTimestamp64Milli(at)) as milliseconds, indexOf({steps:Array(String)}, toString(type)) as step
-        from telemetry.tenant_events(tenant_id = {tenant_id:UUID})
-        where type in {steps:Array(String)}
-          and startsWith(actor, 'member:')
-          and at >= parseDateTime64BestEffort({from:String}, 6, 'UTC')
-          and at < parseDateTime64BestEffort({to:String}, 6, 'UTC')
-      )
-      where user_hash != 0
+      from telemetry.tenant_steps(tenant_id = {tenant_id:UUID}, from = {from:String}, to = {to:String}, steps = {steps:Array(String)})
       group by user_hash
     )
     where level > 0
@@ -90,6 +77,23 @@ const FUNNEL: TelemetryStatement<{ readonly level: number; readonly users: strin
     order by level
     limit 10`,
 };
+
+const SHORT_FUNNEL: TelemetryStatement<LevelRow> = {
+  text: `select level, count() as users
+    from (
+      select user_hash, windowFunnel({window:UInt64})(milliseconds,
+        step = 1, step = 2, step = 3) as level
+      from telemetry.tenant_steps(tenant_id = {tenant_id:UUID}, from = {from:String}, to = {to:String}, steps = {steps:Array(String)})
+      group by user_hash
+    )
+    where level > 0
+    group by level
+    order by level
+    limit 10`,
+};
+
+/** Steps that the short one has conditions for. */
+const SHORT_STEPS = 3;
 
 @QueryHandler(TelemetryFunnel)
 export class TelemetryFunnelHandler implements IQueryHandler<TelemetryFunnel> {
@@ -99,7 +103,8 @@ export class TelemetryFunnelHandler implements IQueryHandler<TelemetryFunnel> {
     const { steps, windowSeconds } = input;
     const range = rowsRange(input, Date.now());
     const parameters = { ...range, steps, window: windowSeconds * 1_000 };
-    const rows = await this.store.read(caller, FUNNEL, parameters);
+    const statement = steps.length <= SHORT_STEPS ? SHORT_FUNNEL : FUNNEL;
+    const rows = await this.store.read(caller, statement, parameters);
     // Whoever came to a step has passed those before it.
     const reached = (step: number): number =>
       rows.filter(({ level }) => level > step).reduce((sum, { users }) => sum + Number(users), 0);

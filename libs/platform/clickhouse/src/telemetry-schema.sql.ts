@@ -1,6 +1,7 @@
 import { FIGURES_MIGRATIONS } from './figures-schema.sql';
 import { REST_MIGRATIONS } from './rest-schema.sql';
 import { SPANS_MIGRATIONS } from './spans-schema.sql';
+import { STEPS_MIGRATIONS } from './steps-schema.sql';
 import type { TelemetryMigration } from './telemetry-migration';
 import { TRACKED_MIGRATIONS } from './tracked-schema.sql';
 import { VALUES_MIGRATIONS } from './values-schema.sql';
@@ -106,4 +107,5 @@ export const TELEMETRY_MIGRATIONS: readonly TelemetryMigration[] = [
   ...SPANS_MIGRATIONS,
   ...REST_MIGRATIONS,
   ...VALUES_MIGRATIONS,
+  ...STEPS_MIGRATIONS,
 ];
