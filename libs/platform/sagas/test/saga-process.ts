@@ -36,9 +36,12 @@ class Fate {
     this.count += 1;
     const isNow = this.count === this.killed?.at;
     if (isNow && !this.killed.isBehind) die();
-    const result = await work();
-    if (isNow) die();
-    return result;
+    try {
+      return await work();
+    } finally {
+      // Also behind what was refused.
+      if (isNow) die();
+    }
   }
 }
 
@@ -76,6 +79,8 @@ async function run({ urls, revisions, begins, killed, isWorker }: SagaPlan): Pro
   process.disconnect();
 }
 
+// A test that was ended leaves none behind.
+process.once('disconnect', () => process.exit());
 process.once('message', (plan: SagaPlan) => {
   run(plan).catch((error: unknown) => {
     process.stderr.write(`${String(error)}\n`);
