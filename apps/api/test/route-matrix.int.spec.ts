@@ -37,9 +37,7 @@ const REFUSALS = {
   'mutation eraseAuditSubject': 'resource.not_found',
   // Nobody stops a saga but its steps; that those that have stopped go on is in sagas.int.spec.ts.
   'POST /v1/sagas/{id}/retry': 'sagas.not_stopped',
-  'POST /v1/sagas/{id}/compensate': 'sagas.not_stopped',
   'mutation retrySaga': 'sagas.not_stopped',
-  'mutation compensateSaga': 'sagas.not_stopped',
 };
 
 /** Rows 24 and 25 of the isolation table: no route shows or changes what is another tenant's, or says that it is there. */

@@ -28,12 +28,9 @@ export function addSagas(program: Command): void {
     'Have a saga that waits for an operator go on in the direction in which it was.',
     ['saga retry acme 0199a1b2-…'],
   ).action(lazily(async () => (await import('../sagas.js')).retrySaga));
-  addJsonVerb(
-    saga,
-    'compensate <tenant> <id>',
-    'Give up a saga that waits for an operator, as long as it can be.',
-    ['saga compensate acme 0199a1b2-…'],
-  ).action(lazily(async () => (await import('../sagas.js')).compensateSaga));
+  addJsonVerb(saga, 'compensate <tenant> <id>', 'Give up a saga that stands still, as long as it can be.', [
+    'saga compensate acme 0199a1b2-…',
+  ]).action(lazily(async () => (await import('../sagas.js')).compensateSaga));
   addJsonVerb(saga, 'cancel <tenant> <id>', 'Give up a saga before its next step, as long as it can be.', [
     'saga cancel acme 0199a1b2-…',
   ]).action(lazily(async () => (await import('../sagas.js')).cancelSaga));

@@ -53,7 +53,7 @@ export class SagasController {
   @Post(':id/compensate')
   @Needs('sagas:write')
   @HttpCode(200)
-  @ApiOperation({ summary: 'Give a saga up that waits for an operator, as long as it can be' })
+  @ApiOperation({ summary: 'Give up a saga that stands still, as long as it can be' })
   @ApiIdempotencyKey()
   @ApiOkResponse({ standardSchema: sagaView })
   compensate(

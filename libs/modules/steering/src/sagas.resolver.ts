@@ -87,7 +87,7 @@ export class SagasResolver {
     return this.steer(caller, args, 'retry');
   }
 
-  @Mutation(() => SagaObject, { description: 'Gives a saga up that waits for an operator.' })
+  @Mutation(() => SagaObject, { description: 'Gives up a saga that stands still.' })
   @Needs('sagas:write')
   compensateSaga(@CallerOf() caller: Caller, @Args() args: SteerSagaArgs): Promise<SagaObject> {
     return this.steer(caller, args, 'compensate');

@@ -59,7 +59,7 @@ describe('SteerSaga', () => {
   });
 
   it('gives up one that stands still, and then compensates what it has done', async () => {
-    await expect(steer('compensate')).rejects.toMatchObject({ code: 'sagas.not_stopped' });
+    await expect(steer('retry')).rejects.toMatchObject({ code: 'sagas.not_stopped' });
     await stop();
     expect(await steer('compensate')).toMatchObject({ state: 'running', cancelRequested: true });
     await runner.runDue();
@@ -68,6 +68,16 @@ describe('SteerSaga', () => {
       steps: [{ state: 'compensated' }, { state: 'pending' }],
       timeline: [{}, {}, { what: 'retried', actor: caller.actor }, { what: 'cancel_requested' }, {}, {}, {}],
     });
+  });
+
+  it('gives up one that waits, once, however often it is asked', async () => {
+    await steer('compensate');
+    await steer('compensate');
+    await steer('cancel');
+    await runner.runDue();
+    const shown = await app.get(QueryBus).execute(new SagaById(caller, { id }));
+    expect(shown).toMatchObject({ state: 'compensated', reason: 'sagas.cancelled' });
+    expect(shown.timeline.filter(({ what }) => what === 'cancel_requested')).toHaveLength(1);
   });
 
   it('knows no saga of another tenant', async () => {

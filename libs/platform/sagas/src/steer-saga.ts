@@ -43,10 +43,10 @@ export type Steering = 'retry' | 'compensate' | 'cancel';
 /**
  * Steers a saga in the name of the transaction's caller; its events say who it was.
  *
- * - `cancel`: it is given up before its next step. Asking again changes nothing.
+ * - `cancel`: it is given up before its next step, as long as it can be. Asking again changes nothing.
  * - `retry`: one that waits for an operator goes on in the direction in which it was, with all its attempts. Where this release does
  *   not have its definition, a process of the release that has it goes on with it.
- * - `compensate`: one that waits for an operator is given up instead.
+ * - `compensate`: the same as `cancel`, asked of one that stands still, whether it waits for an operator, an event or its next attempt.
  *
  * Throws NotFound, SagaEnded, SagaCommitted, SagaNotStopped or SagaUnknown.
  */
@@ -60,9 +60,9 @@ export async function steerSaga(
   if (row.state === 'completed' || row.state === 'compensated') throw new SagaEnded();
   if (steering !== 'retry') requireTurnable(row);
   const isStopped = row.state === 'needs_operator';
-  if (steering !== 'cancel' && !isStopped) throw new SagaNotStopped();
+  if (steering === 'retry' && !isStopped) throw new SagaNotStopped();
   const asksToCancel = steering !== 'retry' && !row.cancelRequested;
-  if (steering === 'cancel' && !asksToCancel && !isStopped) return { id };
+  if (steering !== 'retry' && !asksToCancel && !isStopped) return { id };
   const events: EventType[] = [];
   if (isStopped) {
     await tx.execute(RESUME, [tx.tenantId, id, steering !== 'retry']);
