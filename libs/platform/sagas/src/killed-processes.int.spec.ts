@@ -12,7 +12,8 @@ describe('A process that is killed while it runs sagas', () => {
   let sagas: KilledSagas;
   beforeAll(async () => {
     sagas = await KilledSagas.open();
-  });
+    // It builds the program first, unless that is done.
+  }, 120_000);
   afterAll(() => sagas.close());
 
   async function findBreaks(all: readonly KilledSaga[]): Promise<string[]> {
