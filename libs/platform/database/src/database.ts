@@ -37,7 +37,7 @@ export interface DatabaseOptions {
 const ACQUIRE_TIMEOUT_MS = 3_000;
 /** Those behind so many would wait longer than is waited: they are told so at once. */
 const WAITING_PER_CONNECTION = 16;
-/** How long is waited in a line that does not get shorter: some times what a transaction takes. */
+/** How long is waited in a line that does not move: some times what a transaction takes. */
 const STANDING_LINE_MS = 50;
 /** An idle connection is asked for a sign of life after this, and, by Node, every second then: it is given up after ten. */
 const KEEP_ALIVE_AFTER_MS = 10_000;
@@ -62,8 +62,8 @@ export class Database {
   private readonly isPooled: boolean;
   private readonly circuit: Circuit;
   private readonly hideLoad: () => void;
-  /** Since when somebody has been waiting for a connection. */
-  private lineSinceMs: number | undefined;
+  /** When a connection was last free, or somebody in the line for one was served soon. */
+  private movedAtMs = 0;
   /** Connections whose commit was not answered in time. */
   private readonly late = new Set<PoolClient>();
 
@@ -199,7 +199,10 @@ export class Database {
     deadline?.check();
     const { used, waiting, max } = this.load;
     // The pool hands on what is idle a moment later, so those who are waiting may be about to get it.
-    if (max - used > waiting) return this.connect();
+    if (max - used > waiting) {
+      this.movedAtMs = performance.now();
+      return this.connect();
+    }
     if (waiting >= max * WAITING_PER_CONNECTION)
       throw new DatabaseUnavailable(new PoolExhausted(`${waiting} wait for a connection`));
     return this.waitInLine(deadline);
@@ -217,8 +220,9 @@ export class Database {
 
   /** The pool has one time for making a connection and for waiting until one is free; the latter is mostly the shorter one. */
   private async waitInLine(deadline: Deadline | undefined): Promise<PoolClient> {
-    const leftMs = deadline?.leftMs ?? Infinity;
-    const patienceMs = Math.min(this.patienceMs(), leftMs);
+    const cameAtMs = performance.now();
+    const [leftMs, usualMs] = [deadline?.leftMs ?? Infinity, this.patienceMs()];
+    const patienceMs = Math.min(usualMs, leftMs);
     const { promise: tooLate, reject } = Promise.withResolvers<never>();
     const coming = this.connect();
     let isLate = false;
@@ -233,22 +237,24 @@ export class Database {
       () => {},
     );
     try {
-      return await Promise.race([coming, tooLate]);
+      const connection = await Promise.race([coming, tooLate]);
+      const now = performance.now();
+      if (now - cameAtMs < usualMs / 2) this.movedAtMs = now;
+      return connection;
     } finally {
       clearTimeout(timer);
-      if (this.pool.waitingCount === 0) this.lineSinceMs = undefined;
     }
   }
 
   /**
-   * A line that comes and goes is a burst, which is ridden out. One that has stood for as long as anybody would wait is more than there
-   * is room for: then waiting helps nobody, and who finds it is told soon (controlled delay, Nichols and Jacobson 2012).
+   * How long the next one waits. A line that moves is a burst, however long it lasts: somebody is served soon again and again. Where for as
+   * long as anybody would wait nobody was served in half of that, there is more than there is room for: waiting helps nobody then, and who
+   * comes is told soon (after controlled delay, Nichols and Jacobson 2012, which looks at the least wait of an interval).
    */
   private patienceMs(): number {
     const { acquireTimeoutMs = ACQUIRE_TIMEOUT_MS, queueTimeoutMs = acquireTimeoutMs } = this.options;
     const now = performance.now();
-    this.lineSinceMs ??= now;
-    return now - this.lineSinceMs > queueTimeoutMs
+    return now - this.movedAtMs > queueTimeoutMs
       ? Math.min(STANDING_LINE_MS, queueTimeoutMs)
       : queueTimeoutMs;
   }

@@ -5,6 +5,7 @@ import { statement } from './statement';
 import { SystemTx } from './transaction';
 
 const PAUSE = statement('test.silent_pause', 'select pg_sleep(0.3)');
+const TICK = statement('test.silent_tick', 'select pg_sleep(0.025)');
 const SESSIONS = `select count(*)::int as count from pg_stat_activity where application_name = 'silent'`;
 /** Of the pool: at one connection, a line of sixteen. */
 const PLACES = 16;
@@ -103,7 +104,7 @@ describe('A pool whose connections are all in use', () => {
     expect(database.load).toMatchObject({ used: 0, idle: 1, waiting: 0 });
   });
 
-  it('waits no longer than a moment in a line that has stood', async () => {
+  it('waits no longer than a moment in a line that stands', async () => {
     const longer = database.transaction(opening, async (tx) => {
       for (let n = 0; n < 4; n += 1) await tx.rows(PAUSE);
     });
@@ -114,5 +115,21 @@ describe('A pool whose connections are all in use', () => {
     expect(messages.at(0)).toContain('within 150 ms');
     expect(messages.at(-1)).toContain('within 50 ms');
     await database.ping();
+  });
+
+  it('keeps its patience in a line that moves, for as long as it lasts', async () => {
+    const patient = new Database({
+      url: test.url('holdfast_ops'),
+      name: 'busy',
+      connectionsMax: 1,
+      queueTimeoutMs: 800,
+    });
+    const until = performance.now() + 1_500;
+    // Each waits for four others: longer than in a line that stands, and less than half of the time.
+    const users = Array.from({ length: 5 }, async () => {
+      while (performance.now() < until) await patient.transaction(opening, (tx) => tx.rows(TICK));
+    });
+    await Promise.all(users);
+    await patient.close();
   });
 });
