@@ -1,6 +1,5 @@
-import { POLICIES } from '@holdfast/config';
 import type { Caller } from '@holdfast/kernel';
-import { Policy } from '@holdfast/resilience';
+import { Policy, settingsOf } from '@holdfast/resilience';
 import { EMPTY_VALUES, ERASE_SAMPLES, ERASE_USERS, MARK_AGAIN, MARK_HOURS_OF_USERS } from './erasure.sql';
 import { type ClickHouseEndpoint, TelemetryClient } from './telemetry-client';
 import { limitOf } from './query-too-large';
@@ -20,8 +19,8 @@ export interface TelemetryStatement<Row> {
   readonly row?: Row;
 }
 
-/** Connections: as many as reads are at work at a time, unless the policy is told otherwise, and two for whatever else there is. */
-const CONNECTIONS_MAX = POLICIES.clickhouse_reads.atOnceMax + 2;
+/** Connections for whatever is no read. */
+const CONNECTIONS_BESIDES = 2;
 
 /**
  * What one read may take, so that no tenant's question is at the cost of all others: ten times the rows of a large tenant, a part of a
@@ -66,7 +65,9 @@ export class TelemetryStore {
         settings: { deadlineMs: readDeadlineMs, attemptMs: readDeadlineMs },
       }),
     });
-    this.client = new TelemetryClient(endpoint, CONNECTIONS_MAX);
+    // A read that waits for a connection would wait inside of its attempt, and count against the store.
+    const { atOnceMax } = settingsOf('clickhouse_reads');
+    this.client = new TelemetryClient(endpoint, atOnceMax + CONNECTIONS_BESIDES);
   }
 
   /** Whether reads are being sent at all, for `/readyz?verbose`. */

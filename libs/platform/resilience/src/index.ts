@@ -1,3 +1,10 @@
-export { beginDrill, configurePolicies, type Drill, listPolicyStates, type PolicyState } from './policies';
+export {
+  beginDrill,
+  configurePolicies,
+  type Drill,
+  listPolicyStates,
+  type PolicyState,
+  settingsOf,
+} from './policies';
 export { type Call, Policy, type PolicyOptions } from './policy';
 export { type AwayReason, DependencyAway, DrillFailure } from './policy.errors';

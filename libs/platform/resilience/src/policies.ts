@@ -37,6 +37,7 @@ export function configurePolicies(changed: PolicyChanges): void {
   changes = changed;
 }
 
+/** What the policy's calls may cost in this process. */
 export function settingsOf(name: PolicyName): PolicySettings {
   return { ...POLICIES[name], ...changes[name] };
 }

@@ -100,6 +100,17 @@ describe('A policy', () => {
       // A tenth of the budget flows in again each second.
       expect(attempts).toBeLessThanOrEqual(16);
     });
+
+    it('takes nothing out of it for a last attempt', async () => {
+      const bank = policy({ attemptsMax: 3, retriesMax: 4 });
+      let attempts = 0;
+      const failing = async (): Promise<never> => {
+        attempts += 1;
+        throw new Error('unwell');
+      };
+      for (let n = 0; n < 2; n += 1) await expect(bank.run(failing)).rejects.toThrow('unwell');
+      expect(attempts).toBe(6);
+    });
   });
 
   describe('with a circuit breaker', () => {

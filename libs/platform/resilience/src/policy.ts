@@ -64,6 +64,8 @@ export class Policy {
   private readonly circuits = new LRUCache<string, CircuitBreakerPolicy>({ max: HOSTS_MAX });
   private readonly isFailure: (error: unknown) => boolean;
   private retriesFullAtMs = 0;
+  /** Failures behind which no attempt may follow: they cost nothing of the budget. */
+  private readonly last = new WeakSet<object>();
   private drill: Drill | undefined;
   private readonly calls: Record<string, number> = {};
 
@@ -164,14 +166,26 @@ export class Policy {
     return whole.execute(
       ({ signal }) =>
         this.bulkhead.execute(
-          () => this.retries.execute(() => this.attempt(work, call, signal), signal),
+          () =>
+            this.retries.execute(
+              ({ attempt }) => this.attempt(work, call, signal).catch(this.noting(attempt, signal)),
+              signal,
+            ),
           signal,
         ),
       call.signal,
     );
   }
 
-  private attempt<T>(work: Work<T>, call: Call, signal: AbortSignal): Promise<T> {
+  private noting(attempt: number, signal: AbortSignal): (error: unknown) => never {
+    return (error) => {
+      const isLast = attempt >= this.settings.attemptsMax - 1 || signal.aborted;
+      if (isLast && error instanceof Error) this.last.add(error);
+      throw error;
+    };
+  }
+
+  private async attempt<T>(work: Work<T>, call: Call, signal: AbortSignal): Promise<T> {
     if (this.runningDrill?.does === 'open') throw new DependencyAway(this.name, 'circuit_open');
     const one = timeout(this.settings.attemptMs, TimeoutStrategy.Aggressive);
     const send = (): Promise<T> => one.execute((ended) => this.send(work, ended.signal), signal);
@@ -211,6 +225,7 @@ export class Policy {
   private mayRetry(error: unknown): boolean {
     const { attemptsMax, retriesMax } = this.settings;
     if (attemptsMax === 1 || isBrokenCircuitError(error) || !this.isFailure(error)) return false;
+    if (error instanceof Error && this.last.has(error)) return false;
     const shape = { size: Math.max(retriesMax, 1), perSecond: Math.max(retriesMax, 1) / RETRIES_REFILL };
     const taking = takeTokens(
       shape,

@@ -60,7 +60,8 @@ export class WitnessPost {
         if (status >= 500) throw new WitnessUnreachable(`status_${status}`);
         return { status, body: responseBody ?? '' };
       };
-      return await this.witnesses.run(work, { host: new URL(url).host });
+      // By the whole address, and the operator's own apart: what a tenant makes up shuts nobody else off.
+      return await this.witnesses.run(work, { host: `${isConfigured ? 'own' : 'tenants'} ${url}` });
     } catch (error) {
       throw error instanceof DependencyAway ? new WitnessUnreachable(error.reason) : error;
     }

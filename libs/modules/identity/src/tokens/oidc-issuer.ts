@@ -1,6 +1,5 @@
-import { POLICIES } from '@holdfast/config';
 import { counter } from '@holdfast/observability';
-import { DependencyAway, Policy } from '@holdfast/resilience';
+import { DependencyAway, Policy, settingsOf } from '@holdfast/resilience';
 import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey } from 'jose';
 import { z } from 'zod';
 import { IssuerUnavailable } from './tokens.errors';
@@ -80,7 +79,7 @@ export class OidcIssuer {
     return (this.keys = createRemoteJWKSet(new URL(found.jwks_uri), {
       cooldownDuration: UNKNOWN_KEY_COOLDOWN_MS,
       cacheMaxAge: TRUST_MS,
-      timeoutDuration: POLICIES.oidc.deadlineMs,
+      timeoutDuration: settingsOf('oidc').deadlineMs,
       [customFetch]: async (url) => new Response(await this.read(url, (text) => text)),
     }));
   }
