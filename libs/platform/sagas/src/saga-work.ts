@@ -1,4 +1,5 @@
-import { type Caller, Deadline, deterministicId, JOB_TRANSACTION_MS } from '@holdfast/kernel';
+import { type Caller, Deadline, deterministicId, DomainError, JOB_TRANSACTION_MS } from '@holdfast/kernel';
+import { isOutage } from '@holdfast/database';
 import {
   announcement,
   callerOf,
@@ -178,7 +179,12 @@ export class SagaWork {
     const isCommitted = !canTurnBack(saga, row);
     await this.transaction(saga, tenantId, row, (tx) => intendCall(tx, row, isCommitted));
     const result = await call({ ...contextOf(held, step), signal: signalOf(step) } as never);
-    return this.done({ ...held, row: { ...row, intended: true } }, step, result);
+    try {
+      return await this.done({ ...held, row: { ...row, intended: true } }, step, result);
+    } catch (error) {
+      // Whoever was called has done it: whatever refuses to record that does not say that it was refused.
+      throw error instanceof DomainError && !isOutage(error) ? new CallNotRecorded(error) : error;
+    }
   }
 
   /** A step in another tenant, once: whoever comes second is told what came of it. */
@@ -261,6 +267,15 @@ export class SagaWork {
       deadline: Deadline.in(JOB_TRANSACTION_MS),
       ...(traceparent !== null && { traceparent }),
     });
+  }
+}
+
+/** A call was answered, and that could not be recorded. It is made again, under its key. */
+class CallNotRecorded extends Error {
+  override readonly name = 'CallNotRecorded';
+
+  constructor(cause: Error) {
+    super('the answer of a call could not be recorded', { cause });
   }
 }
 
