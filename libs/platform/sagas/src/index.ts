@@ -4,7 +4,7 @@ export { findOpenSaga } from './open-saga.query';
 export { findSaga, listSagas, type Saga, saga, type SagaStep, type StepContext } from './saga';
 export { SagaRunner, type SagaRunnerOptions } from './saga-runner';
 export { stepKey } from './saga-work';
-export { SagaCommitted, SagaEnded, SagaNotStopped, SagaUnknown } from './sagas.errors';
+export { ParticipantRefused, SagaCommitted, SagaEnded, SagaNotStopped, SagaUnknown } from './sagas.errors';
 export { type SagaState } from './sagas.sql';
 export {
   findSeenSaga,

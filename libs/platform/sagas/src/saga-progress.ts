@@ -101,6 +101,7 @@ function progressOf(
     ...row,
     ...{ state, place, backward, intended, attempts: 0, isStepLate: false },
     results: { ...row.results, ...to.results },
+    reason: to.reason ?? row.reason,
     version: row.version + BigInt(announcements.length),
   };
   return { to: { ...to, events: announcements.length }, announcements, next: isOver ? undefined : next };

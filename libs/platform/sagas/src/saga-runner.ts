@@ -320,7 +320,7 @@ export class SagaRunner {
 function heldBy<Input>(caller: Caller, saga: Saga<Input>, { id, name, hash, input }: NewSaga): HeldSaga {
   const row: SagaRow = {
     ...{ id, name, hash, input, state: 'running', backward: false, place: 0, intended: false },
-    ...{ results: {}, attempts: 0, cancelRequested: false, isLate: false, isStepLate: false },
+    ...{ results: {}, reason: null, attempts: 0, cancelRequested: false, isLate: false, isStepLate: false },
     ...{ nowMs: Date.now(), fence: 1n, version: 1n },
     ...{ correlationId: caller.requestId, traceparent: caller.traceparent ?? null },
   };

@@ -14,7 +14,7 @@ import {
   type ParticipationKey,
   setParticipationResult,
 } from './participations.sql';
-import type { AwaitedEvent, Saga, SagaStep, StepContext } from './saga';
+import type { AwaitedEvent, CompensationContext, Saga, SagaStep, StepContext } from './saga';
 import {
   type Beginning,
   SagaGroups,
@@ -35,6 +35,7 @@ import {
   turnedBack,
 } from './saga-progress';
 import { sagasEndedTotal } from './sagas-metrics';
+import { ParticipantRefused } from './sagas.errors';
 import { participationCancelled, participationCompensated, participationCompleted } from './sagas.events';
 import {
   awaitDue,
@@ -190,7 +191,7 @@ export class SagaWork {
   /** A step in another tenant, once: whoever comes second is told what came of it. */
   private async participate(held: HeldSaga, step: SagaStep, tenantId: string): Promise<unknown> {
     const key = participationOf(held, step);
-    return this.transaction(held.saga, tenantId, held.row, async (tx) => {
+    const work = async (tx: TenantTx): Promise<unknown> => {
       const known = await claimParticipation(tx, key, 'completed');
       if (known?.state === 'completed') return known.result;
       if (known) throw new SagaMovedOn(`step ${step.name} of saga ${key.sagaId} was given up`);
@@ -200,7 +201,8 @@ export class SagaWork {
         announcement(participationCompleted, { id: key.id, version: 1n }, { step: step.name }),
       );
       return result;
-    });
+    };
+    return this.transaction(held.saga, tenantId, held.row, work).catch(refuseClosed);
   }
 
   /** Takes back what a step has done in another tenant; where it has done nothing yet, it never will. */
@@ -212,7 +214,10 @@ export class SagaWork {
       if (!known) return tx.announce(announcement(participationCancelled, { id: key.id, version: 1n }, name));
       if (known.state !== 'completed') return;
       await markParticipationCompensated(tx, key.id);
-      await step.compensate?.(tx, { ...contextOf(held, step), result: known.result ?? undefined } as never);
+      await step.compensate?.(tx, {
+        ...compensationContextOf(held, step),
+        result: known.result ?? undefined,
+      } as never);
       await tx.announce(
         announcement(participationCompensated, { id: key.id, version: known.version + 1n }, name),
       );
@@ -284,6 +289,11 @@ function ignoreClosed(error: unknown): void {
   if (!(error instanceof TenantClosed)) throw error;
 }
 
+/** Whether a tenant is gone is as little the other's business as why one that is there refuses. */
+function refuseClosed(error: unknown): never {
+  throw error instanceof TenantClosed ? new ParticipantRefused() : error;
+}
+
 /** The id of a step: of what it makes, and of its record in another tenant. */
 export function stepKey(sagaId: string, step: string): string {
   return deterministicId('saga step', sagaId, step);
@@ -307,8 +317,15 @@ function ownerOf({ tenantId, row }: HeldSaga, { tenant }: SagaStep): string {
   return tenant?.(row.input as never) ?? tenantId;
 }
 
-function compensationContextOf(held: HeldSaga, step: SagaStep): StepContext & { readonly result: unknown } {
-  return { ...contextOf(held, step), result: held.row.results[step.name] ?? undefined };
+function compensationContextOf(
+  held: HeldSaga,
+  step: SagaStep,
+): CompensationContext<unknown, object, unknown> {
+  return {
+    ...contextOf(held, step),
+    result: held.row.results[step.name] ?? undefined,
+    reason: held.row.reason,
+  };
 }
 
 /** On its way back, with what is compensated first where that is of the same transaction. */

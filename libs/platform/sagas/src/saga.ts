@@ -20,6 +20,8 @@ export interface StepContext<Input = unknown, Results = Readonly<Record<string, 
 /** What a compensation is told besides: what the step had answered, unless nobody heard. */
 export interface CompensationContext<Input, Results, Result> extends StepContext<Input, Results> {
   readonly result: Result | undefined;
+  /** The code of why the saga turned back: of the refusal, of the failure, or that it was cancelled or late. */
+  readonly reason: string | null;
 }
 
 /** What a step that leaves the process is told besides. */

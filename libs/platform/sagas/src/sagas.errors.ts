@@ -39,3 +39,16 @@ export class SagaUnknown extends DomainError {
     super('The saga was begun under a definition that this release does not have.');
   }
 }
+
+/**
+ * The other tenant takes no part: it is gone, or a step there refuses. A step throws this instead of the reason where the tenant that
+ * began the saga is not to learn it.
+ */
+export class ParticipantRefused extends DomainError {
+  readonly code = 'sagas.participant_refused';
+  readonly kind = 'refused';
+
+  constructor() {
+    super('The other tenant takes no part in it.');
+  }
+}

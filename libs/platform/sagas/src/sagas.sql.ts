@@ -16,6 +16,8 @@ export interface SagaRow {
   readonly intended: boolean;
   readonly input: unknown;
   readonly results: Readonly<Record<string, unknown>>;
+  /** The code of why it turned back, or last needed an operator. */
+  readonly reason: string | null;
   readonly attempts: number;
   readonly cancelRequested: boolean;
   /** Whether the time of its step or its own is over, by the database's clock. */
@@ -93,7 +95,7 @@ const CLAIM = statement<SagaRow>(
    set fence = fence + 1, lease_until = clock_timestamp() + interval '90 seconds'
    where tenant_id = $1 and id = $2 and (due_at <= clock_timestamp() or awaits_type is not null and due_at is not null)
      and (lease_until is null or lease_until < clock_timestamp())
-   returning id, name, hash, state, backward, place, intended, input, results, attempts, cancel_requested as "cancelRequested",
+   returning id, name, hash, state, backward, place, intended, input, results, reason, attempts, cancel_requested as "cancelRequested",
      coalesce(least(step_deadline_at, deadline_at) <= clock_timestamp(), false) as "isLate",
      coalesce(step_deadline_at <= clock_timestamp(), false) as "isStepLate", extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs",
      fence, correlation_id as "correlationId",
@@ -102,7 +104,7 @@ const CLAIM = statement<SagaRow>(
 
 const FIND_HELD = statement<SagaRow>(
   'sagas.find_held',
-  `select id, name, hash, state, backward, place, intended, input, results, attempts, cancel_requested as "cancelRequested",
+  `select id, name, hash, state, backward, place, intended, input, results, reason, attempts, cancel_requested as "cancelRequested",
      coalesce(least(step_deadline_at, deadline_at) <= clock_timestamp(), false) as "isLate",
      coalesce(step_deadline_at <= clock_timestamp(), false) as "isStepLate", extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs",
      fence, correlation_id as "correlationId",
