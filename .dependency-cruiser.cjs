@@ -72,6 +72,7 @@ const modules = {
   identity: [],
   ledger: [],
   steering: [],
+  payments: ['ledger'],
   telemetry: [],
   tenants: ['identity', 'telemetry', 'webhooks'],
   webhooks: [],

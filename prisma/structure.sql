@@ -28,6 +28,7 @@ create schema idempotency authorization holdfast_owner;
 create schema identity authorization holdfast_owner;
 create schema jobs authorization holdfast_jobs;
 create schema ledger authorization holdfast_owner;
+create schema payments authorization holdfast_owner;
 create schema public authorization pg_database_owner;
 create schema sagas authorization holdfast_owner;
 create schema telemetry authorization holdfast_owner;
@@ -977,6 +978,7 @@ create table ledger.accounts (
   version bigint default 0 not null,
   last_booked_at timestamp with time zone default '-infinity'::timestamp with time zone not null,
   revision bigint default 1 not null,
+  owner text,
   constraint accounts_asset_check CHECK ((asset ~ '^[A-Z][A-Z0-9]{0,15}/([0-9]|1[0-8])$'::text)),
   constraint accounts_code_check CHECK (((length(code) >= 1) AND (length(code) <= 200))),
   constraint accounts_limit_holds CHECK (
@@ -987,6 +989,7 @@ CASE limit_rule
 END),
   constraint accounts_limit_rule_check CHECK ((limit_rule = ANY (ARRAY['none'::text, 'debits_must_not_exceed_credits'::text, 'credits_must_not_exceed_debits'::text]))),
   constraint accounts_normal_balance_check CHECK ((normal_balance = ANY (ARRAY['debit'::text, 'credit'::text]))),
+  constraint accounts_owner_check CHECK ((owner ~ '^[a-z][a-z0-9_.-]{0,62}$'::text)),
   constraint accounts_pending_credits_check CHECK ((pending_credits >= 0)),
   constraint accounts_pending_debits_check CHECK ((pending_debits >= 0)),
   constraint accounts_pkey PRIMARY KEY (tenant_id, id),
@@ -1002,6 +1005,8 @@ alter table ledger.accounts enable row level security;
 alter table ledger.accounts force row level security;
 create policy tenant_access on ledger.accounts as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on ledger.accounts as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE TRIGGER owned_insert BEFORE INSERT ON ledger.accounts FOR EACH ROW WHEN (((new.owner IS NOT NULL) AND (CURRENT_USER = 'holdfast_app'::name))) EXECUTE FUNCTION ledger.keep_owned();
+CREATE TRIGGER owned_update BEFORE UPDATE OF closed_at, metadata ON ledger.accounts FOR EACH ROW WHEN (((old.owner IS NOT NULL) AND (CURRENT_USER = 'holdfast_app'::name))) EXECUTE FUNCTION ledger.keep_owned();
 CREATE TRIGGER recorded_delete AFTER DELETE ON ledger.accounts REFERENCING OLD TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_changes();
 CREATE TRIGGER recorded_insert AFTER INSERT ON ledger.accounts REFERENCING NEW TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_changes();
 CREATE TRIGGER recorded_update AFTER UPDATE ON ledger.accounts REFERENCING NEW TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_changes();
@@ -1144,6 +1149,63 @@ create policy tenant_isolation on ledger.transfers as restrictive for all to hol
 CREATE TRIGGER recorded_delete AFTER DELETE ON ledger.transfers REFERENCING OLD TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_transfers();
 CREATE TRIGGER recorded_insert AFTER INSERT ON ledger.transfers REFERENCING NEW TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_transfers();
 CREATE TRIGGER recorded_update AFTER UPDATE ON ledger.transfers REFERENCING NEW TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_transfers();
+
+create table payments.clearings (
+  tenant_id uuid not null,
+  counterparty_id uuid not null,
+  asset text not null,
+  account_id uuid not null,
+  net bigint default 0 not null,
+  constraint clearings_pkey PRIMARY KEY (tenant_id, counterparty_id, asset)
+);
+alter table payments.clearings owner to holdfast_owner;
+alter table payments.clearings enable row level security;
+alter table payments.clearings force row level security;
+create policy holdfast_relay_reads on payments.clearings as permissive for select to holdfast_relay using (true);
+create policy tenant_access on payments.clearings as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on payments.clearings as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON payments.clearings DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON payments.clearings DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON payments.clearings DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+
+create table payments.payments (
+  tenant_id uuid not null,
+  id uuid not null,
+  direction text not null,
+  counterparty_id uuid not null,
+  account_id uuid not null,
+  counterparty_account_id uuid,
+  amount bigint not null,
+  asset text not null,
+  status text default 'pending'::text not null,
+  side text,
+  hold_id uuid,
+  posted_at timestamp with time zone,
+  reason text,
+  created_at timestamp with time zone default clock_timestamp() not null,
+  ended_at timestamp with time zone,
+  version bigint default 1 not null,
+  constraint payments_amount_check CHECK ((amount > 0)),
+  constraint payments_check CHECK ((counterparty_id <> tenant_id)),
+  constraint payments_check1 CHECK (((counterparty_account_id IS NULL) = (direction = 'incoming'::text))),
+  constraint payments_check2 CHECK (((side IS NULL) = (hold_id IS NULL))),
+  constraint payments_check3 CHECK (((ended_at IS NULL) = (status = 'pending'::text))),
+  constraint payments_check4 CHECK (((status <> 'completed'::text) OR (posted_at IS NOT NULL))),
+  constraint payments_direction_check CHECK ((direction = ANY (ARRAY['outgoing'::text, 'incoming'::text]))),
+  constraint payments_pkey PRIMARY KEY (tenant_id, id),
+  constraint payments_side_check CHECK ((side = ANY (ARRAY['debit'::text, 'credit'::text]))),
+  constraint payments_status_check CHECK ((status = ANY (ARRAY['pending'::text, 'completed'::text, 'failed'::text, 'compensated'::text])))
+);
+alter table payments.payments owner to holdfast_owner;
+CREATE INDEX payments_in_flight_idx ON payments.payments USING btree (tenant_id, counterparty_id, asset) WHERE ((direction = 'outgoing'::text) AND (status = 'pending'::text) AND (posted_at IS NOT NULL));
+alter table payments.payments enable row level security;
+alter table payments.payments force row level security;
+create policy holdfast_relay_reads on payments.payments as permissive for select to holdfast_relay using (true);
+create policy tenant_access on payments.payments as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
+create policy tenant_isolation on payments.payments as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
+CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON payments.payments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON payments.payments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON payments.payments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 
 create table sagas.participations (
   tenant_id uuid not null,
@@ -1635,6 +1697,9 @@ begin
   end if;
   if consumer <> 'eraser' then
     perform auth.refuse_closed(tenant, true);
+  end if;
+  if consumer = 'payments' and not exists (select from auth.tenants t where t.id = tenant) then
+    raise exception 'there is no such tenant' using errcode = 'HF005';
   end if;
   return tenancy.mint(tenant, 'system:' || consumer, array['*'], clock_timestamp() + interval '5 minutes', cause, act);
 end $function$;
@@ -2551,6 +2616,23 @@ begin
 end $function$;
 alter function ledger.drop_timeouts(tid[]) owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION ledger.keep_owned()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tg_op = 'INSERT' then
+    if new.owner is not null and 'system:' || new.owner <> tenancy.actor() then
+      raise exception 'only % opens accounts that it owns', new.owner using errcode = 'HF003';
+    end if;
+  elsif (new.closed_at, new.metadata) is distinct from (old.closed_at, old.metadata) then
+    raise exception 'an account that % owns is not changed', old.owner using errcode = 'HF003';
+  end if;
+  return new;
+end $function$;
+alter function ledger.keep_owned() owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION ledger.post_batch(ids uuid[], ids_given boolean[], idempotency_keys uuid[], debit_account_ids uuid[], credit_account_ids uuid[], amounts bigint[], metadatas jsonb[], event_ids uuid[], correlation_ids text[], causation_ids text[], traceparents text[], grants text[], grant_of integer[])
  RETURNS TABLE(place integer, result text, replayed boolean, id uuid, asset text, debit_version bigint, credit_version bigint, booked_at text)
  LANGUAGE sql
@@ -2587,7 +2669,7 @@ declare
     'ledger.period_closed', 'ledger.overflow', 'ledger.exceeds_credits', 'ledger.exceeds_debits', -- 8
     'ledger.balance_below_minimum', 'ledger.linked_item_failed', 'ledger.hold_not_found', 'ledger.hold_posted', -- 12
     'ledger.hold_voided', 'ledger.hold_expired', 'ledger.hold_not_due', 'ledger.exceeds_hold', -- 16
-    'ledger.transfer_not_found', 'ledger.not_reversible', 'ledger.already_reversed']; -- 19
+    'ledger.transfer_not_found', 'ledger.not_reversible', 'ledger.already_reversed', 'ledger.account_reserved']; -- 20
   kind_names constant text[] := array['transfer', 'hold', 'post', 'void', 'expiry', 'reversal'];
   total_max constant bigint := 9223372036854775807;
   no_minimum constant bigint := -9223372036854775808;
@@ -2618,6 +2700,8 @@ declare
   versions bigint[];
   last_booked timestamptz[];
   closed boolean[];
+  owners text[];
+  has_owners boolean; -- Whether an account belongs to a part of the system.
   debit_normal boolean[];
   caps_debits boolean[];
   caps_credits boolean[];
@@ -2772,19 +2856,20 @@ begin
     array_agg(coalesce(l.pending_debits, 0) order by l.place), array_agg(coalesce(l.pending_credits, 0) order by l.place),
     array_agg(coalesce(l.version, 0) order by l.place), array_agg(coalesce(l.last_booked_at, '-infinity') order by l.place),
     array_agg(l.id is not null and l.closed_at is not null order by l.place),
+    array_agg(coalesce(l.owner, '') order by l.place), coalesce(bool_or(l.owner is not null), false),
     array_agg(coalesce(l.normal_balance = 'debit', false) order by l.place),
     array_agg(coalesce(l.limit_rule = 'debits_must_not_exceed_credits', false) order by l.place),
     array_agg(coalesce(l.limit_rule = 'credits_must_not_exceed_debits', false) order by l.place),
     coalesce(bool_or(l.pending_debits > 0 or l.pending_credits > 0), false) or not is_plain
   into found, rows_at, assets, asset_names, has_assets, debits, credits, held_debits, held_credits, versions, last_booked,
-    closed, debit_normal, caps_debits, caps_credits, has_held
+    closed, owners, has_owners, debit_normal, caps_debits, caps_credits, has_held
   from (
     select i.place, a.id, a.row_at, a.asset, a.posted_debits, a.posted_credits, a.pending_debits, a.pending_credits, a.version,
-      a.last_booked_at, a.closed_at, a.normal_balance, a.limit_rule
+      a.last_booked_at, a.closed_at, a.owner, a.normal_balance, a.limit_rule
     from unnest(all_ids) with ordinality i (id, place)
     left join lateral (
       select a.id, a.ctid as row_at, a.asset, a.posted_debits, a.posted_credits, a.pending_debits, a.pending_credits, a.version,
-        a.last_booked_at, a.closed_at, a.normal_balance, a.limit_rule
+        a.last_booked_at, a.closed_at, a.owner, a.normal_balance, a.limit_rule
       from ledger.accounts a
       where a.tenant_id = tenant and a.id = i.id
       limit 1
@@ -2900,6 +2985,12 @@ begin
               end if;
             end if;
           end if;
+        end if;
+
+        -- What a part of the system owns, it alone books on, ends holds on, and reverses.
+        if o = 0 and has_owners and (owners[d] <> '' and 'system:' || owners[d] <> actors[grant_of[i]]
+            or owners[c] <> '' and 'system:' || owners[c] <> actors[grant_of[i]]) then
+          o := 20;
         end if;
 
         -- What makes new demands on the accounts.
@@ -4128,6 +4219,9 @@ grant usage on schema identity to holdfast_ops;
 grant usage on schema ledger to holdfast_app;
 grant usage on schema ledger to holdfast_ops;
 grant usage on schema ledger to holdfast_relay;
+grant usage on schema payments to holdfast_app;
+grant usage on schema payments to holdfast_ops;
+grant usage on schema payments to holdfast_relay;
 grant usage on schema sagas to holdfast_app;
 grant usage on schema sagas to holdfast_ops;
 grant usage on schema sagas to holdfast_relay;
@@ -4294,6 +4388,31 @@ grant select on table ledger.timeouts (expires_at) to holdfast_relay;
 grant select on table ledger.timeouts (tenant_id) to holdfast_relay;
 grant insert, select on table ledger.transfers to holdfast_app;
 grant select on table ledger.transfers to holdfast_ops;
+grant insert, select on table payments.clearings to holdfast_app;
+grant select on table payments.clearings to holdfast_ops;
+grant select on table payments.clearings (asset) to holdfast_relay;
+grant select on table payments.clearings (counterparty_id) to holdfast_relay;
+grant update on table payments.clearings (net) to holdfast_app;
+grant select on table payments.clearings (net) to holdfast_relay;
+grant select on table payments.clearings (tenant_id) to holdfast_relay;
+grant insert, select on table payments.payments to holdfast_app;
+grant select on table payments.payments to holdfast_ops;
+grant select on table payments.payments (amount) to holdfast_relay;
+grant select on table payments.payments (asset) to holdfast_relay;
+grant select on table payments.payments (counterparty_id) to holdfast_relay;
+grant select on table payments.payments (direction) to holdfast_relay;
+grant update on table payments.payments (ended_at) to holdfast_app;
+grant update on table payments.payments (hold_id) to holdfast_app;
+grant select on table payments.payments (id) to holdfast_relay;
+grant update on table payments.payments (posted_at) to holdfast_app;
+grant select on table payments.payments (posted_at) to holdfast_relay;
+grant update on table payments.payments (reason) to holdfast_app;
+grant update on table payments.payments (side) to holdfast_app;
+grant select on table payments.payments (side) to holdfast_relay;
+grant update on table payments.payments (status) to holdfast_app;
+grant select on table payments.payments (status) to holdfast_relay;
+grant select on table payments.payments (tenant_id) to holdfast_relay;
+grant update on table payments.payments (version) to holdfast_app;
 grant insert, select on table sagas.participations to holdfast_app;
 grant update on table sagas.participations (result) to holdfast_app;
 grant update on table sagas.participations (state) to holdfast_app;

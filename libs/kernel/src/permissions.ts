@@ -36,6 +36,8 @@ export const PERMISSIONS = [
   permission('ledger:read', 'See accounts, transfers and balances', EVERYBODY),
   permission('ledger:write', 'Open accounts and post transfers', WORKERS),
   permission('ledger:close', 'Close and reopen periods for what is dated back', ADMINS),
+  permission('payments:read', 'See payments from and to other tenants', EVERYBODY),
+  permission('payments:write', 'Pay other tenants from the tenant’s accounts', WORKERS),
   permission('audit:read', 'Read the audit trail', WATCHERS),
   permission('audit:write', 'Name witnesses of the sealed log, and decide how long events are kept', ADMINS),
   permission('personal:read', 'See the personal values that the audit trail keeps aside', ADMINS),

@@ -31,6 +31,16 @@ export class AccountClosed extends DomainError {
   }
 }
 
+/** A part of the system owns one of the accounts, and books on it alone. */
+export class AccountReserved extends DomainError {
+  readonly code = 'ledger.account_reserved';
+  readonly kind = 'refused';
+
+  constructor() {
+    super('One of the accounts is kept by the system, which alone books on it and ends holds there.');
+  }
+}
+
 /** The accounts count different things. */
 export class AssetMismatch extends DomainError {
   readonly code = 'ledger.asset_mismatch';
@@ -241,6 +251,7 @@ const REFUSALS: Readonly<Record<string, () => DomainError>> = {
   'ledger.accounts_must_differ': () => new AccountsMustDiffer(),
   'ledger.account_not_found': () => new AccountNotFound(),
   'ledger.account_closed': () => new AccountClosed(),
+  'ledger.account_reserved': () => new AccountReserved(),
   'ledger.asset_mismatch': () => new AssetMismatch(),
   'ledger.overflow': () => new TotalOverflow(),
   'ledger.exceeds_credits': () => new ExceedsCredits(),

@@ -1,6 +1,7 @@
 import { NotFound } from '@holdfast/kernel';
 import { statement } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
+import { AccountReserved } from '../ledger.errors';
 import type { AccountRow, AccountView, OpenAccountInput } from './account';
 
 const INSERT_ACCOUNT = statement<AccountRow>(
@@ -15,10 +16,10 @@ const INSERT_ACCOUNT = statement<AccountRow>(
 );
 
 // The lock that posting takes, too: what is booked before the account closes has ended, and what comes later sees it closed.
-const LOCK = statement<AccountRow>(
+const LOCK = statement<AccountRow & { readonly owner: string | null }>(
   'ledger.lock_account',
   `select id, code, asset, normal_balance, limit_rule, posted_debits, posted_credits, pending_debits, pending_credits,
-     version, revision, metadata,
+     version, revision, metadata, owner,
      to_char(opened_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as opened_at,
      to_char(closed_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as closed_at
    from ledger.accounts
@@ -58,10 +59,11 @@ export function insertAccount(
   ]);
 }
 
-/** The account, locked against posting and against other changes until the commit. Throws NotFound. */
+/** The account, locked against posting and against other changes until the commit. Throws NotFound or AccountReserved. */
 export async function lockAccount(tx: TenantTx, id: string): Promise<AccountRow> {
   const row = await tx.row(LOCK, [tx.tenantId, id]);
   if (!row) throw new NotFound();
+  if (row.owner !== null) throw new AccountReserved();
   return row;
 }
 

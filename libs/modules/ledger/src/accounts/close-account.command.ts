@@ -7,13 +7,13 @@ import { lockAccount, updateAccount } from './accounts.sql';
 
 /**
  * Closes an account: it takes no new transfers and holds, whatever its balance is; holds that are open still end on it.
- * One that is closed stays as it is. Throws NotFound.
+ * One that is closed stays as it is. Throws NotFound or AccountReserved.
  */
 export class CloseAccount extends TenantCommand<{ readonly id: string }, AccountView> {
   readonly scope = 'ledger:write';
 }
 
-/** Opens a closed account again; one that is open stays as it is. Throws NotFound. */
+/** Opens a closed account again; one that is open stays as it is. Throws NotFound or AccountReserved. */
 export class ReopenAccount extends TenantCommand<{ readonly id: string }, AccountView> {
   readonly scope = 'ledger:write';
 }

@@ -1,6 +1,7 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { TestLedger } from '../../test/test-ledger';
 import type { OpenAccountInput } from '../accounts/account';
+import { openOwnedAccount } from '../accounts/owned-accounts';
 import type { Posting, PostingKind, PostingResult, PostingTerms } from './post-batch.sql';
 
 const TOTAL_MAX = 9_223_372_036_854_775_807n;
@@ -171,6 +172,30 @@ describe('The ledger', () => {
       ...['created', 'ledger.hold_voided', 'ledger.hold_voided', 'created', 'ledger.hold_posted'],
       ...['ledger.hold_not_found', 'ledger.hold_not_found'],
     ]);
+  });
+
+  it('leaves what a part of the system owns to that part alone', async () => {
+    const desk = await ledger.database.part('desk', caller.tenantId);
+    const owned = { id: newId(), code: 'desk', asset: 'EUR/2', owner: 'desk' };
+    await expect(ledger.tenants.transaction(caller, (tx) => openOwnedAccount(tx, owned))).rejects.toThrow();
+    await ledger.tenants.transaction(desk, (tx) => openOwnedAccount(tx, owned));
+    const over = { creditAccountId: owned.id };
+    const theirs = (item: Partial<Posting>): Partial<Posting> => ({ ...over, ...item, caller: desk });
+    const [transfer, held] = [newId(), newId()];
+    expect(await results(over, { ...over, kind: 'hold' })).toEqual(Array(2).fill('ledger.account_reserved'));
+    expect(await results(theirs({ id: transfer }), theirs({ id: held, kind: 'hold' }), over, {})).toEqual([
+      'created',
+      'created',
+      'ledger.account_reserved',
+      'created',
+    ]);
+    const ends = [end('reversal', transfer), end('post', held), end('void', held), end('expiry', held)];
+    expect(await results(...ends)).toEqual([
+      ...Array<string>(3).fill('ledger.account_reserved'),
+      'ledger.hold_not_due',
+    ]);
+    expect(await results({ ...end('post', held), caller: desk })).toEqual(['created']);
+    expect(await totals(owned.id)).toBe('0 0 200 0 3');
   });
 
   it('lets a hold expire at its time, whether or not it is swept', async () => {

@@ -37,6 +37,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'idempotency',
       'identity',
       'ledger',
+      'payments',
       'sagas',
       'telemetry',
       'tenancy',
@@ -93,6 +94,12 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'ledger.keys': ['select', 'insert'],
       'ledger.timeouts': ['select', 'insert', 'delete'],
       'ledger.transfers': ['select', 'insert'],
+      'payments.clearings': ['select', 'insert', 'update (net)'],
+      'payments.payments': [
+        'select',
+        'insert',
+        'update (status, side, hold_id, posted_at, reason, ended_at, version)',
+      ],
       'sagas.participations': ['select', 'insert', 'update (state, result, version)'],
       'sagas.sagas': [
         'select',
@@ -178,7 +185,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
 
   // Orders the log of all tenants, hands it to stores, and sees which tenants have work that is due.
   holdfast_relay: {
-    schemas: ['audit', 'events', 'ledger', 'sagas', 'tenants', 'webhooks'],
+    schemas: ['audit', 'events', 'ledger', 'payments', 'sagas', 'tenants', 'webhooks'],
     tables: {
       'audit.breaks': ['select (tenant_id)'],
       'audit.offers': ['select (tenant_id, witness, tick, due_at, lease_until, failures, waiting_since)'],
@@ -198,6 +205,10 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'ledger.breaks': ['select (tenant_id)'],
       'ledger.controls': ['select (tenant_id, tick, full_due_at, lease_until)'],
       'ledger.timeouts': ['select (tenant_id, expires_at)'],
+      'payments.clearings': ['select (tenant_id, counterparty_id, asset, net)'],
+      'payments.payments': [
+        'select (tenant_id, id, direction, counterparty_id, asset, amount, side, status, posted_at)',
+      ],
       'sagas.sagas': [
         'select (tenant_id, id, name, hash, state, due_at, lease_until, started_at, ended_at, awaits_stream_type, awaits_stream_id, awaits_type, deadline_at)',
       ],

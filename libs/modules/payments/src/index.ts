@@ -1,0 +1,3 @@
+import './payments.aggregates';
+
+export { payment } from './payment.saga';

@@ -1,0 +1,228 @@
+import { deterministicId, DomainError } from '@holdfast/kernel';
+import { normalSideOf, openOwnedAccount, type PostedItem, postInTransaction } from '@holdfast/ledger';
+import { ParticipantRefused } from '@holdfast/sagas';
+import { announcement, type TenantTx } from '@holdfast/tenancy';
+import { z } from 'zod';
+import { PAYEE_REFUSED } from './payments.errors';
+import {
+  paymentAccepted,
+  paymentCompensated,
+  paymentCompleted,
+  paymentDecided,
+  paymentFailed,
+  paymentRequested,
+  paymentSent,
+} from './payments.events';
+import {
+  addToClearing,
+  insertClearing,
+  insertPayment,
+  isActive,
+  type LockedPayment,
+  lockPayment,
+  markEnded,
+  markHeld,
+  markNoted,
+  markPosted,
+  markReceived,
+  type Side,
+} from './payments.sql';
+
+/** The name of the grants under which clearing accounts are booked on, and of the saga's module. */
+export const OWNER = 'payments';
+
+/** What the saga of a payment begins with; amounts are decimal digits, since it is kept as JSON. */
+export const paymentInput = z.strictObject({
+  fromAccountId: z.guid(),
+  toTenantId: z.guid(),
+  toAccountId: z.guid(),
+  amount: z.string().regex(/^[1-9][0-9]{0,18}$/),
+  asset: z.string(),
+});
+/** Who pays what to whom. */
+export type PaymentInput = z.output<typeof paymentInput>;
+
+/** What a leg is about. */
+interface Leg {
+  readonly paymentId: string;
+  readonly input: PaymentInput;
+}
+
+/** The payer's row, unless it is there: whoever asks for a payment over the API writes it with the saga. */
+export async function request(tx: TenantTx, { paymentId, input }: Leg): Promise<void> {
+  const { fromAccountId, toTenantId, toAccountId, asset, amount } = input;
+  const isFresh = await insertPayment(tx, {
+    ...{ id: paymentId, direction: 'outgoing', counterpartyId: toTenantId, accountId: fromAccountId },
+    ...{ counterpartyAccountId: toAccountId, amount, asset },
+  });
+  if (isFresh) await tx.announce(announcement(paymentRequested, { id: paymentId, version: 1n }, input));
+}
+
+/** Ends the payer's row: nothing of the payment is left. */
+export async function giveUp(tx: TenantTx, paymentId: string, reason: string | null): Promise<void> {
+  const { holdId, version } = await lockPayment(tx, paymentId);
+  // The engine's code for whatever the other side's reason was.
+  const code = reason === new ParticipantRefused().code ? PAYEE_REFUSED : reason;
+  await markEnded(tx, paymentId, holdId === null ? 'failed' : 'compensated', code);
+  const type = holdId === null ? paymentFailed : paymentCompensated;
+  await tx.announce(announcement(type, { id: paymentId, version: version + 1n }, { code }));
+}
+
+/** Holds the amount between the payer's account and its clearing account; answers the side of the account. */
+export async function holdForPayer(
+  tx: TenantTx,
+  { paymentId, input }: Leg,
+  holdId: string,
+): Promise<{ readonly side: Side }> {
+  const { fromAccountId, toTenantId, asset } = input;
+  const side = opposite(await normalSideOf(tx, fromAccountId, asset));
+  await hold(tx, { paymentId, input, counterpartyId: toTenantId, accountId: fromAccountId, side, holdId });
+  return { side };
+}
+
+/**
+ * Holds the amount between the payee's clearing account and its account, the other way round than on the payer's side, so that the two
+ * clearing accounts cancel each other out. Throws ParticipantRefused, whatever the reason.
+ */
+export async function holdForPayee(
+  tx: TenantTx,
+  { paymentId, input }: Leg,
+  payer: { readonly tenantId: string; readonly side: Side },
+  holdId: string,
+): Promise<void> {
+  const { toAccountId: accountId, asset, amount } = input;
+  const { tenantId: fromTenantId } = payer;
+  const side = opposite(payer.side);
+  await refusingAsOne(async () => {
+    // A debit of one's own account and a credit of the other's, or the reverse, are one payment only where both go by the same side.
+    const isAccepted = (await isActive(tx)) && (await normalSideOf(tx, accountId, asset)) === side;
+    if (!isAccepted) throw new ParticipantRefused();
+    const counterpartyId = fromTenantId;
+    await insertPayment(tx, {
+      id: paymentId,
+      direction: 'incoming',
+      counterpartyId,
+      accountId,
+      amount,
+      asset,
+    });
+    const payload = { fromTenantId, toAccountId: accountId, asset, amount };
+    await tx.announce(announcement(paymentAccepted, { id: paymentId, version: 1n }, payload));
+    await hold(tx, { paymentId, input, counterpartyId, accountId, side, holdId });
+  });
+}
+
+/** Gives back what the payer's side holds. */
+export async function voidForPayer(tx: TenantTx, paymentId: string): Promise<void> {
+  await voidHold(tx, await lockPayment(tx, paymentId));
+}
+
+/** Gives back what the payee's side holds, and ends its row; why is the payer's business. */
+export async function voidForPayee(tx: TenantTx, paymentId: string): Promise<void> {
+  const payment = await lockPayment(tx, paymentId);
+  await markEnded(tx, paymentId, 'compensated', null);
+  const stream = { id: paymentId, version: payment.version + 1n };
+  await tx.announce(announcement(paymentCompensated, stream, { code: null }));
+  await voidHold(tx, payment);
+}
+
+/** Behind this the payment is finished. */
+export async function decide(tx: TenantTx, paymentId: string): Promise<void> {
+  const { version } = await lockPayment(tx, paymentId);
+  await markNoted(tx, paymentId);
+  await tx.announce(announcement(paymentDecided, { id: paymentId, version: version + 1n }, {}));
+}
+
+/** Posts the payer's half. */
+export async function postForPayer(tx: TenantTx, paymentId: string, transferId: string): Promise<void> {
+  const payment = await lockPayment(tx, paymentId);
+  await markPosted(tx, paymentId);
+  await tx.announce(announcement(paymentSent, { id: paymentId, version: payment.version + 1n }, {}));
+  await postHold(tx, payment, transferId);
+}
+
+/** Posts the payee's half, with which the payment is made there. */
+export async function postForPayee(tx: TenantTx, paymentId: string, transferId: string): Promise<void> {
+  const payment = await lockPayment(tx, paymentId);
+  await markReceived(tx, paymentId);
+  await tx.announce(announcement(paymentCompleted, { id: paymentId, version: payment.version + 1n }, {}));
+  await postHold(tx, payment, transferId);
+}
+
+/** Ends the payer's row: the payment is made. */
+export async function complete(tx: TenantTx, paymentId: string): Promise<void> {
+  const { version } = await lockPayment(tx, paymentId);
+  await markEnded(tx, paymentId, 'completed', null);
+  await tx.announce(announcement(paymentCompleted, { id: paymentId, version: version + 1n }, {}));
+}
+
+interface Holding extends Leg {
+  readonly counterpartyId: string;
+  readonly accountId: string;
+  readonly side: Side;
+  readonly holdId: string;
+}
+
+/** Rows first, then the ledger, once: every step takes its locks in this order. */
+async function hold(tx: TenantTx, holding: Holding): Promise<void> {
+  const { paymentId, counterpartyId, accountId, side, holdId, input } = holding;
+  const { asset, amount } = input;
+  const clearingId = clearingAccountId(tx.tenantId, counterpartyId, asset);
+  await openOwnedAccount(tx, {
+    ...{ id: clearingId, code: `payments/${counterpartyId}/${asset}`, asset, owner: OWNER },
+  });
+  await insertClearing(tx, counterpartyId, asset, clearingId);
+  await markHeld(tx, paymentId, side, holdId);
+  const [debitAccountId, creditAccountId] =
+    side === 'debit' ? [accountId, clearingId] : [clearingId, accountId];
+  const metadata = { paymentId };
+  await post(tx, { id: holdId, debitAccountId, creditAccountId, amount, pending: true, metadata });
+}
+
+async function postHold(tx: TenantTx, payment: LockedPayment, transferId: string): Promise<void> {
+  const { counterpartyId, asset, amount, side } = payment;
+  await addToClearing(tx, counterpartyId, asset, side === 'debit' ? amount : -amount);
+  await post(tx, { kind: 'post', id: transferId, targetId: holdOf(payment) });
+}
+
+async function voidHold(tx: TenantTx, payment: LockedPayment): Promise<void> {
+  const holdId = holdOf(payment);
+  await post(tx, { kind: 'void', id: deterministicId('payments void', holdId), targetId: holdId });
+}
+
+/** Posts one item, or throws what the ledger refuses it with: then nothing of the step remains, the refusal neither. */
+async function post(
+  tx: TenantTx,
+  item: Parameters<typeof postInTransaction>[1][number],
+): Promise<PostedItem> {
+  const [posted] = await postInTransaction(tx, [item]);
+  if (!posted) throw new Error('the ledger left an item without a result');
+  if (posted.refusal) throw posted.refusal;
+  return posted;
+}
+
+function holdOf({ holdId }: LockedPayment): string {
+  if (holdId === null) throw new Error('the payment holds nothing');
+  return holdId;
+}
+
+/** The account of a tenant over which payments with another one are cleared. */
+export function clearingAccountId(tenantId: string, counterpartyId: string, asset: string): string {
+  return deterministicId('payments clearing', tenantId, counterpartyId, asset);
+}
+
+/** On the side opposite to its normal one an account becomes less. */
+function opposite(side: Side): Side {
+  return side === 'debit' ? 'credit' : 'debit';
+}
+
+/** What the payee's side refuses with is its own business; an outage is tried again. */
+async function refusingAsOne(work: () => Promise<void>): Promise<void> {
+  try {
+    await work();
+  } catch (error) {
+    const isRefusal =
+      error instanceof DomainError && error.kind !== 'unavailable' && error.kind !== 'too_many';
+    throw isRefusal ? new ParticipantRefused() : error;
+  }
+}

@@ -1,0 +1,46 @@
+import { saga } from '@holdfast/sagas';
+import {
+  complete,
+  decide,
+  giveUp,
+  holdForPayee,
+  holdForPayer,
+  type PaymentInput,
+  paymentInput,
+  postForPayee,
+  postForPayer,
+  request,
+  voidForPayee,
+  voidForPayer,
+} from './payment-legs';
+
+const payee = ({ toTenantId }: PaymentInput): string => toTenantId;
+
+/**
+ * A payment between two tenants. Row-level security forbids a transaction of both, so each half is held in the books of its own tenant
+ * first: what is held can be refused by nobody any more, and then the payer's tenant decides. Its id is the payment's on both sides, and
+ * holds and transfers have the keys of their steps.
+ */
+export const payment = saga({ name: 'payments.payment', input: paymentInput })
+  .compensatable('request', {
+    run: (tx, { sagaId, input }) => request(tx, { paymentId: sagaId, input }),
+    compensate: (tx, { sagaId, reason }) => giveUp(tx, sagaId, reason),
+  })
+  .compensatable('hold', {
+    run: (tx, { sagaId, input, key }) => holdForPayer(tx, { paymentId: sagaId, input }, key),
+    compensate: (tx, { sagaId }) => voidForPayer(tx, sagaId),
+  })
+  .compensatable('hold_for_payee', {
+    tenant: payee,
+    run: (tx, { sagaId, tenantId, input, results, key }) =>
+      holdForPayee(tx, { paymentId: sagaId, input }, { tenantId, side: results.hold.side }, key),
+    compensate: (tx, { sagaId }) => voidForPayee(tx, sagaId),
+  })
+  .pivot('decide', { run: (tx, { sagaId }) => decide(tx, sagaId) })
+  .retriable('post', { run: (tx, { sagaId, key }) => postForPayer(tx, sagaId, key) })
+  .retriable('post_for_payee', {
+    tenant: payee,
+    run: (tx, { sagaId, key }) => postForPayee(tx, sagaId, key),
+  })
+  .retriable('complete', { run: (tx, { sagaId }) => complete(tx, sagaId) })
+  .build();

@@ -1,0 +1,83 @@
+import { amountSchema, assetSchema, idSchema } from '@holdfast/kernel';
+import { z } from 'zod';
+
+/** What POST /v1/payments takes. */
+export const sendPaymentInput = z.strictObject({
+  fromAccountId: idSchema.meta({ description: 'Your account.' }),
+  toTenantId: idSchema.meta({ description: 'Whom you pay.' }),
+  toAccountId: idSchema.meta({ description: 'The account of theirs that they have named to you.' }),
+  amount: amountSchema,
+  asset: assetSchema,
+});
+export type SendPaymentInput = z.output<typeof sendPaymentInput>;
+
+/** How far a payment is, as its own side sees it. */
+export const paymentStatusSchema = z
+  .enum(['pending', 'completed', 'failed', 'compensated', 'needs_operator'])
+  .meta({
+    description:
+      '`failed`: refused before anything was held. `compensated`: what was held is given back. `needs_operator`: goes on when the operator says so.',
+  });
+
+/** Which side of a payment one is. */
+export const directionSchema = z.enum(['outgoing', 'incoming']);
+
+const instant = z.string().meta({ description: 'RFC 3339, UTC.', examples: ['2026-11-27T17:28:19.123456Z'] });
+
+/** A payment on the wire: one side's half of it. */
+export const paymentView = z.object({
+  id: z.guid().meta({ description: 'The same on both sides.' }),
+  direction: directionSchema,
+  status: paymentStatusSchema,
+  code: z.string().nullable().meta({
+    description:
+      'Why it came to nothing, of an outgoing one. `payments.payee_refused` is all that the payer learns of the payee’s side.',
+  }),
+  fromTenantId: z.guid(),
+  fromAccountId: z.guid().nullable().meta({ description: 'Of an incoming one null.' }),
+  toTenantId: z.guid(),
+  toAccountId: z.guid(),
+  amount: z.string().meta({ description: 'Minor units, as decimal digits.', examples: ['1234'] }),
+  asset: assetSchema,
+  holdId: z.guid().nullable().meta({ description: 'The hold in your ledger, once it is placed.' }),
+  createdAt: instant,
+  endedAt: instant.nullable(),
+});
+export type PaymentView = z.output<typeof paymentView>;
+
+/** A side's row, with how far its saga is where the saga is its own. */
+export interface PaymentRow {
+  readonly id: string;
+  readonly tenant_id: string;
+  readonly direction: 'outgoing' | 'incoming';
+  readonly counterparty_id: string;
+  readonly account_id: string;
+  readonly counterparty_account_id: string | null;
+  readonly amount: bigint;
+  readonly asset: string;
+  readonly status: PaymentView['status'];
+  readonly reason: string | null;
+  readonly hold_id: string | null;
+  readonly created_at: string;
+  readonly ended_at: string | null;
+}
+
+/** The half as its side sees it. */
+export function showPayment(row: PaymentRow): PaymentView {
+  const isOutgoing = row.direction === 'outgoing';
+  return {
+    id: row.id,
+    direction: row.direction,
+    status: row.status,
+    code: row.reason,
+    fromTenantId: isOutgoing ? row.tenant_id : row.counterparty_id,
+    fromAccountId: isOutgoing ? row.account_id : null,
+    toTenantId: isOutgoing ? row.counterparty_id : row.tenant_id,
+    toAccountId: isOutgoing ? (row.counterparty_account_id ?? '') : row.account_id,
+    amount: String(row.amount),
+    asset: row.asset,
+    holdId: row.hold_id,
+    createdAt: row.created_at,
+    endedAt: row.ended_at,
+  };
+}
