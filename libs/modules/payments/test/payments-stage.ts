@@ -1,0 +1,148 @@
+import { type Caller, newId } from '@holdfast/kernel';
+import { MessagesModule } from '@holdfast/cqrs';
+import { LedgerModule, OpenAccount, PostTransfer } from '@holdfast/ledger';
+import { verifyLedger } from '@holdfast/ledger';
+import { stepKey } from '@holdfast/sagas';
+import { callerOf, Grants, type TenantDatabase } from '@holdfast/tenancy';
+import { TestDatabase } from '@holdfast/testing';
+import type { INestApplicationContext } from '@nestjs/common';
+import { CommandBus } from '@nestjs/cqrs';
+import { Test } from '@nestjs/testing';
+import { payment } from '../src/payment.saga';
+
+/** A tenant that pays and is paid: a wallet with money, and the account that the money came from. */
+export interface Party {
+  readonly id: string;
+  readonly caller: Caller;
+  readonly wallet: string;
+  readonly source: string;
+}
+
+/** What each party's wallet begins with. */
+export const FUNDS = 1_000n;
+const ASSET = 'EUR/2';
+
+/** Ledgers of tenants that there are, over a database of a spec file's own. */
+export class PaymentsStage {
+  private constructor(
+    readonly database: TestDatabase,
+    readonly grants: Grants,
+    readonly tenants: TenantDatabase,
+    private readonly app: INestApplicationContext,
+  ) {}
+
+  static async open(): Promise<PaymentsStage> {
+    const database = await TestDatabase.create();
+    const tenants = database.tenants(10);
+    const imports = [MessagesModule.forRoot(tenants), LedgerModule];
+    const app = await (await Test.createTestingModule({ imports }).compile()).init();
+    return new PaymentsStage(database, new Grants(database.as('holdfast_auth', 2)), tenants, app);
+  }
+
+  async close(): Promise<void> {
+    await this.app.close();
+    this.grants.close();
+    await this.database.drop();
+  }
+
+  /** A tenant that payments reach, with money in its wallet, which may not be overdrawn. */
+  async party(normalBalance: 'debit' | 'credit' = 'credit', funds = FUNDS): Promise<Party> {
+    const id = newId();
+    await this.database.admin('insert into auth.tenants (id, slug) values ($1, $2)', [id, `t-${id}`]);
+    const caller = callerOf(await this.grants.forSystem('test', id), { requestId: newId() });
+    const limit =
+      normalBalance === 'credit' ? 'debits_must_not_exceed_credits' : 'credits_must_not_exceed_debits';
+    const wallet = await this.account(caller, { normalBalance, limit });
+    const source = await this.account(caller, {
+      normalBalance: normalBalance === 'credit' ? 'debit' : 'credit',
+    });
+    const [debitAccountId, creditAccountId] =
+      normalBalance === 'credit' ? [source, wallet] : [wallet, source];
+    await this.transfer(caller, { debitAccountId, creditAccountId, amount: funds });
+    return { id, caller, wallet, source };
+  }
+
+  async account(caller: Caller, fields: Partial<OpenAccount['input']>): Promise<string> {
+    const account = {
+      code: newId(),
+      asset: ASSET,
+      normalBalance: 'credit',
+      limit: 'none',
+      metadata: {},
+    } as const;
+    return (await this.app.get(CommandBus).execute(new OpenAccount(caller, { ...account, ...fields }))).id;
+  }
+
+  async transfer(caller: Caller, fields: object): Promise<string> {
+    const plain = { pending: false, timeoutSeconds: null, metadata: {}, amount: 5n };
+    const input = { ...plain, ...fields } as PostTransfer['input'];
+    return (await this.app.get(CommandBus).execute(new PostTransfer(caller, input))).id;
+  }
+
+  /** What the saga of a payment begins with. */
+  input(from: Party, to: Party, amount = 100n): Parameters<typeof payment.input.parse>[0] & object {
+    return {
+      ...{ fromAccountId: from.wallet, toTenantId: to.id, toAccountId: to.wallet },
+      ...{ amount: String(amount), asset: ASSET },
+    };
+  }
+
+  /** Posted and pending: what the wallet has, and what is held on it either way. */
+  async wallet({ wallet }: Party): Promise<{ readonly has: bigint; readonly held: bigint }> {
+    const [row] = await this.database.admin<{ has: string; held: string }>(
+      `select abs(posted_credits - posted_debits)::text as has, (pending_credits + pending_debits)::text as held
+       from ledger.accounts where id = $1`,
+      [wallet],
+    );
+    return { has: BigInt(row?.has ?? 0), held: BigInt(row?.held ?? 0) };
+  }
+
+  /** Each side's row, by its tenant. */
+  async halves(
+    id: string,
+  ): Promise<Readonly<Record<string, { readonly status: string; readonly reason: string | null }>>> {
+    const rows = await this.database.admin<{ tenant_id: string; status: string; reason: string | null }>(
+      'select tenant_id, status, reason from payments.payments where id = $1',
+      [id],
+    );
+    return Object.fromEntries(rows.map(({ tenant_id: tenantId, ...half }) => [tenantId, half]));
+  }
+
+  /** What is posted on all clearing accounts between two tenants, and how much is held on them. */
+  async clearing(one: Party, other: Party): Promise<{ readonly posted: string; readonly held: string }> {
+    const [row] = await this.database.admin<{ posted: string; held: string }>(
+      `select coalesce(sum(posted_credits - posted_debits), 0)::text as posted,
+         coalesce(sum(pending_credits + pending_debits), 0)::text as held
+       from ledger.accounts where owner = 'payments' and tenant_id = any ($1)`,
+      [[one.id, other.id]],
+    );
+    return row ?? { posted: '', held: '' };
+  }
+
+  /** What does not hold in the books of the parties. */
+  async breaks(...parties: readonly Party[]): Promise<readonly unknown[]> {
+    const found = [];
+    for (const { caller } of parties)
+      found.push(...(await verifyLedger(this.tenants, caller, { isFull: true })).breaks);
+    return found;
+  }
+
+  /** The holds of a payment and what became of them, in the order of the log, with the tenant of each. */
+  async holdEvents(id: string): Promise<readonly { readonly tenantId: string; readonly type: string }[]> {
+    return this.database.admin(
+      `select tenant_id as "tenantId", type from events.log
+       where stream_type = 'ledger.hold' and stream_id = any ($1) order by seq`,
+      [[stepKey(id, 'hold'), stepKey(id, 'hold_for_payee')]],
+    );
+  }
+
+  /** Steps that the payer's trail tells to be compensated, in their order. */
+  async compensations(id: string): Promise<readonly string[]> {
+    const rows = await this.database.admin<{ step: string }>(
+      `select data->>'step' as step from events.log
+       where stream_type = 'sagas.saga' and stream_id = $1 and type = 'sagas.saga.step_compensated' order by seq`,
+      [id],
+    );
+    return rows.map(({ step }) => step);
+  }
+}
