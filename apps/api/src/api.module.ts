@@ -9,9 +9,11 @@ import { IdentityModule, type OperatorKey, type TrustedIssuer } from '@holdfast/
 import type { UserActivity } from '@holdfast/ingest';
 import type { QueueDashboardOptions } from '@holdfast/jobs';
 import { LedgerModule } from '@holdfast/ledger';
+import { PaymentsModule } from '@holdfast/payments';
 import { ActivityModule, TelemetryModule, WriteKeysModule, type WriteKeysOptions } from '@holdfast/telemetry';
 import { type Limits, LimitsModule } from '@holdfast/limits';
 import { SteeringModule } from '@holdfast/steering';
+import type { SagaRunner } from '@holdfast/sagas';
 import type { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TenantsModule } from '@holdfast/tenants';
 import { WebhooksModule, type WebhookSettings } from '@holdfast/webhooks';
@@ -25,6 +27,8 @@ export interface ApiParts {
   readonly telemetry: TelemetryStore;
   readonly writeKeys: WriteKeysOptions;
   readonly activity: UserActivity;
+  /** Goes on with the sagas that requests begin; workers take up what it has no room for. */
+  readonly sagas: SagaRunner;
   readonly operatorKeys: readonly OperatorKey[];
   readonly issuers: readonly TrustedIssuer[];
   readonly isSignUpEnabled: boolean;
@@ -49,6 +53,7 @@ export class ApiModule {
     telemetry,
     writeKeys,
     activity,
+    sagas,
     operatorKeys,
     issuers,
     isSignUpEnabled,
@@ -69,6 +74,7 @@ export class ApiModule {
         TenantsModule.forRoot(ops, isSignUpEnabled),
         LedgerModule,
         SteeringModule,
+        PaymentsModule.forRoot(sagas),
         AuditModule,
         WitnessesModule.forRoot(witnesses),
         DeliveryModule,

@@ -9,6 +9,7 @@ import { UserActivity, WriteKeySigner } from '@holdfast/ingest';
 import { Health, type Logger, type MetricsServer, startMetricsServer } from '@holdfast/observability';
 import { Limits } from '@holdfast/limits';
 import { listPolicyStates } from '@holdfast/resilience';
+import { SagaRunner } from '@holdfast/sagas';
 import { formatFindings, Grants, holesIn, runDoctor, TenantDatabase } from '@holdfast/tenancy';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { openVault } from '@holdfast/vault';
@@ -46,6 +47,8 @@ const QUEUE_TIMEOUT_MS = 1_000;
 const ACTIVITY_DRAIN_MS = 3_000;
 /** Of the connections that one tenant's requests may hold at a time: a quarter is left to the others. */
 const TENANT_CONNECTIONS = 12;
+/** Sagas that this process goes on with at a time, of those that requests have begun: a few connections, the rest is the workers'. */
+const SAGA_LANES = 4;
 
 /** Starts the API, or throws: a database whose isolation is not whole is not served. */
 export async function startApi(config: ApiConfig, resources: ApiResources): Promise<RunningApi> {
@@ -56,7 +59,9 @@ export async function startApi(config: ApiConfig, resources: ApiResources): Prom
   const limits = openLimits(config, resources.logger);
   const receipts = openReceipts(config, pools.auth, resources.logger);
   const activity = openActivity(config, resources.logger);
-  const opened = { ...pools, grants, limits, receipts, activity };
+  const tenants = new TenantDatabase(pools.app, openVault(config));
+  const sagas = openSagas(tenants, grants, resources.logger);
+  const opened = { ...pools, grants, limits, receipts, activity, tenants, sagas };
   try {
     await refuseHoles(pools, config, resources.logger);
     await receipts.start();
@@ -143,6 +148,14 @@ interface Opened extends Pools {
   readonly limits: Limits | undefined;
   readonly receipts: Receipts;
   readonly activity: UserActivity;
+  readonly tenants: TenantDatabase;
+  readonly sagas: SagaRunner;
+}
+
+function openSagas(tenants: TenantDatabase, grants: Grants, logger: Logger): SagaRunner {
+  const report = (error: unknown, doing: string): void =>
+    logger.warn({ err: error, context: 'sagas' }, `Failed, and is gone on with: ${doing}.`);
+  return new SagaRunner({ tenants, grants, report, lanes: SAGA_LANES });
 }
 
 /** Where what members do is sent. Without an address, or a key to sign with, nowhere; this is the one place that says so. */
@@ -163,9 +176,19 @@ function openReceipts({ auditLogName: logName }: ApiConfig, auth: Database, logg
 function createApplication(
   { operatorKeys, oidcIssuers, oidcAudience, signUp, trustedProxies, ...config }: ApiConfig,
   { logger, telemetry, version, graphiql }: ApiResources,
-  { app, auth, ops, grants, limits, receipts, activity, health }: Opened & { readonly health: Health },
+  {
+    app,
+    auth,
+    ops,
+    grants,
+    limits,
+    receipts,
+    activity,
+    tenants,
+    sagas,
+    health,
+  }: Opened & { readonly health: Health },
 ): Promise<NestFastifyApplication> {
-  const tenants = new TenantDatabase(app, openVault(config));
   const module = ApiModule.forRoot({
     tenants,
     grants,
@@ -173,6 +196,7 @@ function createApplication(
     telemetry,
     writeKeys: { auth, privateKey: config.writeKeyPrivate },
     activity,
+    sagas,
     operatorKeys,
     issuers: withAudience(oidcIssuers, oidcAudience),
     isSignUpEnabled: signUp === 'enabled',
@@ -209,10 +233,12 @@ function queuesOf(
 }
 
 function closing(
-  { app, auth, ops, grants, limits, receipts, activity }: Opened,
+  { app, auth, ops, grants, limits, receipts, activity, sagas }: Opened,
   metrics: MetricsServer | undefined,
 ): () => Promise<void> {
   return async () => {
+    // Each ends behind its step, and a worker goes on with it.
+    await sagas.stop();
     grants.close();
     limits?.close();
     receipts.close();

@@ -7,6 +7,7 @@ import type { TrustedIssuer } from '@holdfast/identity';
 import { UserActivity } from '@holdfast/ingest';
 import { createLogger, Health } from '@holdfast/observability';
 import { Limits, type LimitsOptions } from '@holdfast/limits';
+import { SagaRunner } from '@holdfast/sagas';
 import { Grants } from '@holdfast/tenancy';
 import { TestClickHouse, TestDatabase } from '@holdfast/testing';
 import type { Vault } from '@holdfast/vault';
@@ -115,8 +116,18 @@ export class TestApi {
       onFailure: (error) => logged.push(`no receipt: ${String(error)}`),
     });
     await receipts.start();
+    const tenants = database.tenants(5, besides.vault);
+    const report = (error: unknown, doing: string): void => void logged.push(`${doing}: ${String(error)}`);
+    const sagas = new SagaRunner({
+      tenants,
+      grants,
+      relay: database.as('holdfast_relay', 2),
+      report,
+      lanes: 2,
+    });
     const { imports = [], ...module } = ApiModule.forRoot({
-      tenants: database.tenants(5, besides.vault),
+      tenants,
+      sagas,
       grants,
       ops: database.as('holdfast_ops'),
       telemetry,
@@ -144,6 +155,7 @@ export class TestApi {
       },
     );
     return new TestApi(database, telemetry, app, logged, async () => {
+      await sagas.stop();
       grants.close();
       receipts.close();
       await closeStores();

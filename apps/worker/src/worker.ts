@@ -15,6 +15,7 @@ import { checkQueueBackend, QueueBackendAway, type QueueBackend } from '@holdfas
 import { HoldSweeper, LedgerControls } from '@holdfast/ledger';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
 import { listPolicyStates } from '@holdfast/resilience';
+import { ClearingControls } from '@holdfast/payments';
 import { SagaRunner } from '@holdfast/sagas';
 import { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TaskRunner } from '@holdfast/tasks';
@@ -143,6 +144,7 @@ async function composeDelivery(
     new SagaRunner(shared),
     new HoldSweeper(shared),
     new LedgerControls(shared),
+    new ClearingControls(shared),
     new LogControls(shared),
     new WitnessRounds({
       ...shared,

@@ -8,7 +8,7 @@
 set local role holdfast_owner;
 
 create schema payments;
-grant usage on schema payments to holdfast_app, holdfast_relay, holdfast_ops;
+grant usage on schema payments to holdfast_app, holdfast_relay;
 
 create table payments.payments (
   tenant_id uuid not null,
@@ -44,7 +44,6 @@ create index payments_in_flight_idx on payments.payments (tenant_id, counterpart
 select tenancy.protect('payments.payments', readers => '{holdfast_relay}');
 grant select, insert on payments.payments to holdfast_app;
 grant update (status, side, hold_id, posted_at, reason, ended_at, version) on payments.payments to holdfast_app;
-grant select on payments.payments to holdfast_ops;
 -- What the sum of a pair of clearing accounts is held against.
 grant select (tenant_id, id, direction, counterparty_id, asset, amount, side, status, posted_at) on payments.payments to holdfast_relay;
 select tenancy.record('payments.payments');
@@ -61,7 +60,6 @@ create table payments.clearings (
 );
 select tenancy.protect('payments.clearings', readers => '{holdfast_relay}');
 grant select, insert, update (net) on payments.clearings to holdfast_app;
-grant select on payments.clearings to holdfast_ops;
 grant select (tenant_id, counterparty_id, asset, net) on payments.clearings to holdfast_relay;
 select tenancy.record('payments.clearings');
 

@@ -2,7 +2,7 @@ export { AccountById } from './accounts/account-by-id.query';
 export { AccountEntries } from './accounts/account-entries.query';
 export { Accounts } from './accounts/accounts.query';
 export { findOpenHolds } from './accounts/open-holds.query';
-export { normalSideOf, openOwnedAccount } from './accounts/owned-accounts';
+export { normalSideOf, openOwnedAccount } from './accounts/owned-accounts.sql';
 export { OpenAccount } from './accounts/open-account.command';
 export { TrialBalance } from './accounts/trial-balance.query';
 export { HoldSweeper } from './controls/hold-sweeper';

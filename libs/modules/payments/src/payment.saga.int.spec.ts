@@ -1,5 +1,6 @@
 import { drillSaga, type DrilledSaga } from '@holdfast/testing';
 import { FUNDS, type Party, PaymentsStage } from '../test/payments-stage';
+import type { PaymentInput } from './payment-legs';
 import { payment } from './payment.saga';
 
 const HELD_THERE_AND_BACK = ['ledger.hold.placed', 'ledger.hold.voided'];
@@ -49,11 +50,11 @@ describe('The saga of a payment', () => {
     const parties = new Map<string, readonly [Party, Party]>();
     const ends: Record<string, number> = {};
     const broken: Party[] = [];
-    const arrange = async (): Promise<{ tenantId: string; input: never }> => {
+    const arrange = async (): Promise<{ tenantId: string; input: PaymentInput }> => {
       const pair = [await stage.party(), await stage.party()] as const;
       parties.set(pair[0].id, pair);
       broken.push(...pair);
-      return { tenantId: pair[0].id, input: stage.input(...pair) as never };
+      return { tenantId: pair[0].id, input: stage.input(...pair) };
     };
     const check = async (ended: DrilledSaga): Promise<void> => {
       ends[ended.state] = (ends[ended.state] ?? 0) + 1;

@@ -1,14 +1,18 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { MessagesModule } from '@holdfast/cqrs';
-import { LedgerModule, OpenAccount, PostTransfer } from '@holdfast/ledger';
-import { verifyLedger } from '@holdfast/ledger';
-import { stepKey } from '@holdfast/sagas';
-import { callerOf, Grants, type TenantDatabase } from '@holdfast/tenancy';
+import { LedgerModule, OpenAccount, PostTransfer, verifyLedger } from '@holdfast/ledger';
+import { type Saga, SagaRunner, stepKey, type Steering, steerSaga } from '@holdfast/sagas';
+import { callerOf, Grants, TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { TestDatabase } from '@holdfast/testing';
 import type { INestApplicationContext } from '@nestjs/common';
-import { CommandBus } from '@nestjs/cqrs';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { Test } from '@nestjs/testing';
+import type { PaymentView } from '../src/payment';
+import { PaymentById } from '../src/payment-by-id.query';
+import type { PaymentInput } from '../src/payment-legs';
 import { payment } from '../src/payment.saga';
+import { PaymentsModule } from '../src/payments.module';
+import { SendPayment } from '../src/send-payment.command';
 
 /** A tenant that pays and is paid: a wallet with money, and the account that the money came from. */
 export interface Party {
@@ -22,6 +26,27 @@ export interface Party {
 export const FUNDS = 1_000n;
 const ASSET = 'EUR/2';
 
+/** Transactions of a process that is stopped behind so many. */
+export class HaltingTenants extends TenantDatabase {
+  constructor(
+    real: TenantDatabase,
+    private left: number,
+  ) {
+    super(real.database);
+  }
+
+  override transaction<T>(caller: Caller, work: (tx: TenantTx) => Promise<T>): Promise<T> {
+    this.left -= 1;
+    return this.left < 0
+      ? Promise.reject(new Error('the process has stopped'))
+      : super.transaction(caller, work);
+  }
+}
+
+/** How many transactions a process makes that claims a payment: as far as both halves are held, or both are and it is decided. */
+export const BOTH_HELD = 5;
+export const DECIDED = 6;
+
 /** Ledgers of tenants that there are, over a database of a spec file's own. */
 export class PaymentsStage {
   private constructor(
@@ -29,17 +54,80 @@ export class PaymentsStage {
     readonly grants: Grants,
     readonly tenants: TenantDatabase,
     private readonly app: INestApplicationContext,
+    readonly runner: SagaRunner,
   ) {}
 
   static async open(): Promise<PaymentsStage> {
     const database = await TestDatabase.create();
     const tenants = database.tenants(10);
-    const imports = [MessagesModule.forRoot(tenants), LedgerModule];
+    const grants = new Grants(database.as('holdfast_auth', 2));
+    const relay = database.as('holdfast_relay', 2);
+    const runner = new SagaRunner({ tenants, grants, relay, report: () => {} });
+    const imports = [MessagesModule.forRoot(tenants), LedgerModule, PaymentsModule.forRoot(runner)];
     const app = await (await Test.createTestingModule({ imports }).compile()).init();
-    return new PaymentsStage(database, new Grants(database.as('holdfast_auth', 2)), tenants, app);
+    return new PaymentsStage(database, grants, tenants, app, runner);
+  }
+
+  /** Asks for a payment over the command, and waits until this process is through with it. */
+  async pay(from: Party, input: PaymentInput): Promise<PaymentView> {
+    const asked = { ...input, amount: BigInt(input.amount) };
+    const { id } = await this.app.get(CommandBus).execute(new SendPayment(from.caller, asked));
+    await this.runner.whenIdle(id);
+    return this.payment(from, id);
+  }
+
+  /** One side's half. */
+  payment({ caller }: Party, id: string): Promise<PaymentView> {
+    return this.app.get(QueryBus).execute(new PaymentById(caller, { id }));
+  }
+
+  get commands(): CommandBus {
+    return this.app.get(CommandBus);
+  }
+
+  get queries(): QueryBus {
+    return this.app.get(QueryBus);
+  }
+
+  /** Begins a payment with a process that stops behind so many of its transactions. */
+  async halted(
+    from: Party,
+    to: Party,
+    transactions: number,
+    saga: Saga<PaymentInput> = payment,
+  ): Promise<string> {
+    const tenants = new HaltingTenants(this.tenants, transactions);
+    const { grants } = this;
+    const relay = this.database.as('holdfast_relay', 1);
+    const runner = new SagaRunner({ tenants, grants, relay, report: () => {} });
+    const beginning = new SagaRunner({ tenants: this.tenants, grants, report: () => {}, lanes: 0 });
+    const id = await this.tenants.transaction(from.caller, (tx) =>
+      beginning.begin(tx, saga, this.input(from, to)),
+    );
+    await runner.runDue();
+    await runner.stop();
+    return id;
+  }
+
+  /** Another process goes on with it, at once, as often as it takes. */
+  async resume(id: string): Promise<string> {
+    for (;;) {
+      const [row] = await this.database.admin<{ state: string; due: boolean }>(
+        `update sagas.sagas set lease_until = null, due_at = case when due_at is not null then clock_timestamp() end
+         where id = $1 returning state, due_at is not null as due`,
+        [id],
+      );
+      if (!row?.due) return row?.state ?? 'none';
+      await this.runner.runDue();
+    }
+  }
+
+  async steer({ caller }: Party, id: string, steering: Steering): Promise<void> {
+    await this.tenants.transaction(caller, (tx) => steerSaga(tx, id, steering));
   }
 
   async close(): Promise<void> {
+    await this.runner.stop();
     await this.app.close();
     this.grants.close();
     await this.database.drop();
@@ -80,7 +168,7 @@ export class PaymentsStage {
   }
 
   /** What the saga of a payment begins with. */
-  input(from: Party, to: Party, amount = 100n): Parameters<typeof payment.input.parse>[0] & object {
+  input(from: Party, to: Party, amount = 100n): PaymentInput {
     return {
       ...{ fromAccountId: from.wallet, toTenantId: to.id, toAccountId: to.wallet },
       ...{ amount: String(amount), asset: ASSET },

@@ -1,7 +1,7 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { TestLedger } from '../../test/test-ledger';
 import type { OpenAccountInput } from '../accounts/account';
-import { openOwnedAccount } from '../accounts/owned-accounts';
+import { openOwnedAccount } from '../accounts/owned-accounts.sql';
 import type { Posting, PostingKind, PostingResult, PostingTerms } from './post-batch.sql';
 
 const TOTAL_MAX = 9_223_372_036_854_775_807n;
@@ -177,7 +177,9 @@ describe('The ledger', () => {
   it('leaves what a part of the system owns to that part alone', async () => {
     const desk = await ledger.database.part('desk', caller.tenantId);
     const owned = { id: newId(), code: 'desk', asset: 'EUR/2', owner: 'desk' };
-    await expect(ledger.tenants.transaction(caller, (tx) => openOwnedAccount(tx, owned))).rejects.toThrow();
+    await expect(ledger.tenants.transaction(caller, (tx) => openOwnedAccount(tx, owned))).rejects.toThrow(
+      'only desk opens accounts that it owns',
+    );
     await ledger.tenants.transaction(desk, (tx) => openOwnedAccount(tx, owned));
     const over = { creditAccountId: owned.id };
     const theirs = (item: Partial<Posting>): Partial<Posting> => ({ ...over, ...item, caller: desk });

@@ -1,0 +1,165 @@
+import { newId } from '@holdfast/kernel';
+import { findOpenHolds, PostHold, postInTransaction, VoidHold } from '@holdfast/ledger';
+import { findOpenSaga, stepKey } from '@holdfast/sagas';
+import { BOTH_HELD, DECIDED, FUNDS, type Party, PaymentsStage } from '../test/payments-stage';
+import { clearingAccountId } from './payment-legs';
+import { payment } from './payment.saga';
+
+// Promise 8: what is held for a payment nobody takes away, and nothing refuses its end. Each case is a decision of the README.
+describe('A payment whose halves are held', () => {
+  let stage: PaymentsStage;
+  let payer: Party;
+  let payee: Party;
+  beforeAll(async () => void (stage = await PaymentsStage.open()));
+  afterAll(() => stage.close());
+  beforeEach(async () => {
+    [payer, payee] = [await stage.party(), await stage.party()];
+  });
+
+  const holdsOf = (id: string): readonly (readonly [Party, string])[] => [
+    [payer, stepKey(id, 'hold')],
+    [payee, stepKey(id, 'hold_for_payee')],
+  ];
+
+  const admin = (sql: string, values: readonly unknown[]): Promise<unknown[]> =>
+    stage.database.admin(sql, values);
+
+  async function expectMade(id: string): Promise<void> {
+    expect(await stage.resume(id)).toBe('completed');
+    expect([await stage.wallet(payer), await stage.wallet(payee)]).toEqual([
+      ...[
+        { has: FUNDS - 100n, held: 0n },
+        { has: FUNDS + 100n, held: 0n },
+      ],
+    ]);
+    expect(await stage.breaks(payer, payee)).toEqual([]);
+  }
+
+  async function expectUntouched(): Promise<void> {
+    for (const party of [payer, payee]) expect(await stage.wallet(party)).toEqual({ has: FUNDS, held: 0n });
+  }
+
+  async function expectUndone(id: string): Promise<void> {
+    await stage.steer(payer, id, 'cancel');
+    expect(await stage.resume(id)).toBe('compensated');
+    await expectUntouched();
+    expect(await stage.breaks(payer, payee)).toEqual([]);
+  }
+
+  it('is posted and voided by nobody else, whatever scope they have', async () => {
+    const id = await stage.halted(payer, payee, BOTH_HELD);
+    for (const [{ caller }, holdId] of holdsOf(id)) {
+      const refused = { code: 'ledger.account_reserved' };
+      const input = { holdId, metadata: {} };
+      await expect(stage.commands.execute(new VoidHold(caller, input))).rejects.toMatchObject(refused);
+      await expect(stage.commands.execute(new PostHold(caller, input))).rejects.toMatchObject(refused);
+    }
+    await expectMade(id);
+    await expect(
+      stage.commands.execute(new VoidHold(payer.caller, { holdId: stepKey(id, 'hold'), metadata: {} })),
+    ).rejects.toMatchObject({ code: 'ledger.hold_posted' });
+  });
+
+  it('has clearing accounts that no user books on', async () => {
+    const id = await stage.halted(payer, payee, BOTH_HELD);
+    const clearing = clearingAccountId(payer.id, payee.id, 'EUR/2');
+    const item = { debitAccountId: clearing, creditAccountId: payer.wallet, amount: '1' };
+    const booked = await stage.tenants.transaction(payer.caller, (tx) =>
+      postInTransaction(tx, [
+        { ...item, id: newId() },
+        { ...item, id: newId(), pending: true },
+      ]),
+    );
+    expect(booked.map(({ result }) => result)).toEqual(Array(2).fill('ledger.account_reserved'));
+    await expectMade(id);
+  });
+
+  it.each([
+    ['closed accounts', 'update ledger.accounts set closed_at = now() where tenant_id = any ($1)'],
+    [
+      'periods that are closed',
+      `insert into ledger.books (tenant_id, closed_through)
+       select unnest($1::uuid[]), (now() at time zone 'utc')::date`,
+    ],
+    ['suspended tenants', `update auth.tenants set state = 'suspended' where id = any ($1)`],
+    ['tenants that wait for their erasure', `update auth.tenants set state = 'closing' where id = any ($1)`],
+  ])('is ended over %s, either way', async (_, sql) => {
+    const made = await stage.halted(payer, payee, BOTH_HELD);
+    await admin(sql, [[payer.id, payee.id]]);
+    await expectMade(made);
+    [payer, payee] = [await stage.party(), await stage.party()];
+    const undone = await stage.halted(payer, payee, BOTH_HELD);
+    await admin(sql, [[payer.id, payee.id]]);
+    await expectUndone(undone);
+  });
+
+  it('keeps both tenants from erasure until it has ended', async () => {
+    const id = await stage.halted(payer, payee, DECIDED);
+    const blocked = async ({ caller }: Party): Promise<unknown[]> =>
+      stage.tenants.transaction(caller, async (tx) => [await findOpenSaga(tx), await findOpenHolds(tx)]);
+    expect(await blocked(payer)).toEqual([expect.any(String), expect.any(String)]);
+    expect(await blocked(payee)).toEqual([undefined, expect.any(String)]);
+    await expectMade(id);
+    expect([await blocked(payer), await blocked(payee)]).toEqual([
+      [undefined, undefined],
+      [undefined, undefined],
+    ]);
+  });
+
+  it('cannot be given up behind the decision', async () => {
+    const id = await stage.halted(payer, payee, DECIDED);
+    await expect(stage.steer(payer, id, 'cancel')).rejects.toMatchObject({ code: 'sagas.committed' });
+    await expectMade(id);
+  });
+
+  it.each([
+    ['forward', DECIDED, 'completed'],
+    ['backward', BOTH_HELD, 'compensated'],
+  ] as const)(
+    'waits for an operator when its %s way fails for good, and is finished by one',
+    async (_, at, end) => {
+      const id = await stage.halted(payer, payee, at);
+      if (end === 'compensated') await stage.steer(payer, id, 'cancel');
+      await admin(
+        `create or replace function payments.sabotage() returns trigger language plpgsql as $$ begin raise exception 'sabotage'; end $$`,
+        [],
+      );
+      await admin(
+        `create trigger sabotage before update on payments.payments for each row when (old.direction = 'incoming')
+       execute function payments.sabotage()`,
+        [],
+      );
+      expect(await stage.resume(id)).toBe('needs_operator');
+      expect(await stage.payment(payer, id)).toMatchObject({ status: 'needs_operator' });
+      expect(await stage.payment(payee, id)).toMatchObject({ status: 'pending' });
+      await admin('drop trigger sabotage on payments.payments', []);
+      await stage.steer(payer, id, 'retry');
+      if (end === 'completed') await expectMade(id);
+      else {
+        expect(await stage.resume(id)).toBe('compensated');
+        await expectUntouched();
+      }
+    },
+  );
+
+  it('ends under the definition that it began under', async () => {
+    const { olderPayment } = await import('../test/older-payment');
+    const id = await stage.halted(payer, payee, BOTH_HELD, olderPayment);
+    const later = await stage.halted(payer, payee, BOTH_HELD);
+    expect(await stage.resume(id)).toBe('completed');
+    expect(await stage.resume(later)).toBe('completed');
+    const rows = await stage.database.admin<{ hash: string; place: number }>(
+      'select hash, place from sagas.sagas where id = any ($1) order by place',
+      [[id, later]],
+    );
+    expect(rows).toEqual([
+      { hash: olderPayment.hash, place: olderPayment.steps.length },
+      { hash: payment.hash, place: payment.steps.length },
+    ]);
+    expect(await stage.halves(id)).toMatchObject({
+      [payer.id]: { status: 'completed' },
+      [payee.id]: { status: 'completed' },
+    });
+    expect(await stage.wallet(payer)).toEqual({ has: FUNDS - 200n, held: 0n });
+  });
+});

@@ -1,0 +1,13 @@
+import { gauge } from '@holdfast/observability';
+
+/** What must be zero. */
+export const clearingBreaks = gauge({
+  name: 'holdfast_payments_clearing_breaks',
+  help: 'Pairs of tenants and assets whose clearing accounts do not add up to what is in flight between them, when this process last looked; 0 in health.',
+});
+
+/** Payments between the two postings. */
+export const paymentsInFlight = gauge({
+  name: 'holdfast_payments_in_flight',
+  help: 'Payments of all tenants that the payer has posted and that have not ended, when this process last looked.',
+});
