@@ -1,6 +1,7 @@
 import { newId } from '@holdfast/kernel';
 import { findOpenHolds, PostHold, postInTransaction, VoidHold } from '@holdfast/ledger';
 import { findOpenSaga, stepKey } from '@holdfast/sagas';
+import { olderPayment } from '../test/older-payment';
 import { BOTH_HELD, DECIDED, FUNDS, type Party, PaymentsStage } from '../test/payments-stage';
 import { clearingAccountId } from './payment-legs';
 import { payment } from './payment.saga';
@@ -143,7 +144,6 @@ describe('A payment whose halves are held', () => {
   );
 
   it('ends under the definition that it began under', async () => {
-    const { olderPayment } = await import('../test/older-payment');
     const id = await stage.halted(payer, payee, BOTH_HELD, olderPayment);
     const later = await stage.halted(payer, payee, BOTH_HELD);
     expect(await stage.resume(id)).toBe('completed');
