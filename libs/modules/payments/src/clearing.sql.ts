@@ -47,7 +47,7 @@ const LIST_BREAKS = statement<ClearingBreak>(
 
 const COUNT_IN_FLIGHT = statement<{ readonly payments: number }>(
   'payments.count_in_flight',
-  `select count(*)::int as payments
+  `select count(tenant_id)::int as payments
    from payments.payments
    where direction = 'outgoing' and status = 'pending' and posted_at is not null`,
 );
