@@ -1,7 +1,7 @@
-import { deterministicId, DomainError } from '@holdfast/kernel';
+import { deterministicId, DomainError, newId } from '@holdfast/kernel';
 import { normalSideOf, openOwnedAccount, type PostedItem, postInTransaction } from '@holdfast/ledger';
 import { ParticipantRefused } from '@holdfast/sagas';
-import { announcement, type TenantTx } from '@holdfast/tenancy';
+import { announcement, TenantSuspended, type TenantTx } from '@holdfast/tenancy';
 import { z } from 'zod';
 import { PAYEE_REFUSED } from './payments.errors';
 import {
@@ -30,6 +30,8 @@ import {
 
 /** The name of the grants under which clearing accounts are booked on, and of the saga's module. */
 export const OWNER = 'payments';
+
+const OWN_REASONS = new Set<string | null>(['sagas.cancelled', 'sagas.timed_out']);
 
 /** What the saga of a payment begins with; amounts are decimal digits, since it is kept as JSON. */
 export const paymentInput = z.strictObject({
@@ -61,8 +63,9 @@ export async function request(tx: TenantTx, { paymentId, input }: Leg): Promise<
 /** Ends the payer's row: nothing of the payment is left. */
 export async function giveUp(tx: TenantTx, paymentId: string, reason: string | null): Promise<void> {
   const { holdId, version } = await lockPayment(tx, paymentId);
-  // The engine's code for whatever the other side's reason was.
-  const code = reason === new ParticipantRefused().code ? PAYEE_REFUSED : reason;
+  // Behind the payer's hold only a cancellation and the deadline are its own.
+  const isTheirs = holdId !== null && !OWN_REASONS.has(reason);
+  const code = isTheirs ? PAYEE_REFUSED : reason;
   await markEnded(tx, paymentId, holdId === null ? 'failed' : 'compensated', code);
   const type = holdId === null ? paymentFailed : paymentCompensated;
   await tx.announce(announcement(type, { id: paymentId, version: version + 1n }, { code }));
@@ -72,11 +75,11 @@ export async function giveUp(tx: TenantTx, paymentId: string, reason: string | n
 export async function holdForPayer(
   tx: TenantTx,
   { paymentId, input }: Leg,
-  holdId: string,
 ): Promise<{ readonly side: Side }> {
   const { fromAccountId, toTenantId, asset } = input;
+  if (!(await isActive(tx))) throw new TenantSuspended();
   const side = opposite(await normalSideOf(tx, fromAccountId, asset));
-  await hold(tx, { paymentId, input, counterpartyId: toTenantId, accountId: fromAccountId, side, holdId });
+  await hold(tx, { paymentId, input, counterpartyId: toTenantId, accountId: fromAccountId, side });
   return { side };
 }
 
@@ -88,7 +91,6 @@ export async function holdForPayee(
   tx: TenantTx,
   { paymentId, input }: Leg,
   payer: { readonly tenantId: string; readonly side: Side },
-  holdId: string,
 ): Promise<void> {
   const { toAccountId: accountId, asset, amount } = input;
   const { tenantId: fromTenantId } = payer;
@@ -108,7 +110,7 @@ export async function holdForPayee(
     });
     const payload = { fromTenantId, toAccountId: accountId, asset, amount };
     await tx.announce(announcement(paymentAccepted, { id: paymentId, version: 1n }, payload));
-    await hold(tx, { paymentId, input, counterpartyId, accountId, side, holdId });
+    await hold(tx, { paymentId, input, counterpartyId, accountId, side });
   });
 }
 
@@ -118,8 +120,8 @@ export async function voidForPayer(tx: TenantTx, paymentId: string): Promise<voi
 }
 
 /** Gives back what the payee's side holds, and ends its row; why is the payer's business. */
-export async function voidForPayee(tx: TenantTx, paymentId: string): Promise<void> {
-  const payment = await lockPayment(tx, paymentId);
+export async function voidForPayee(tx: TenantTx, paymentId: string, payerId: string): Promise<void> {
+  const payment = await lockFrom(tx, paymentId, payerId);
   await markEnded(tx, paymentId, 'compensated', null);
   const stream = { id: paymentId, version: payment.version + 1n };
   await tx.announce(announcement(paymentCompensated, stream, { code: null }));
@@ -134,19 +136,19 @@ export async function decide(tx: TenantTx, paymentId: string): Promise<void> {
 }
 
 /** Posts the payer's half. */
-export async function postForPayer(tx: TenantTx, paymentId: string, transferId: string): Promise<void> {
+export async function postForPayer(tx: TenantTx, paymentId: string): Promise<void> {
   const payment = await lockPayment(tx, paymentId);
   await markPosted(tx, paymentId);
   await tx.announce(announcement(paymentSent, { id: paymentId, version: payment.version + 1n }, {}));
-  await postHold(tx, payment, transferId);
+  await postHold(tx, payment);
 }
 
 /** Posts the payee's half, with which the payment is made there. */
-export async function postForPayee(tx: TenantTx, paymentId: string, transferId: string): Promise<void> {
-  const payment = await lockPayment(tx, paymentId);
+export async function postForPayee(tx: TenantTx, paymentId: string, payerId: string): Promise<void> {
+  const payment = await lockFrom(tx, paymentId, payerId);
   await markReceived(tx, paymentId);
   await tx.announce(announcement(paymentCompleted, { id: paymentId, version: payment.version + 1n }, {}));
-  await postHold(tx, payment, transferId);
+  await postHold(tx, payment);
 }
 
 /** Ends the payer's row: the payment is made. */
@@ -156,20 +158,29 @@ export async function complete(tx: TenantTx, paymentId: string): Promise<void> {
   await tx.announce(announcement(paymentCompleted, { id: paymentId, version: version + 1n }, {}));
 }
 
+/** The payee's row, if the payment is of the tenant whose saga asks. */
+async function lockFrom(tx: TenantTx, paymentId: string, payerId: string): Promise<LockedPayment> {
+  const payment = await lockPayment(tx, paymentId);
+  if (payment.counterpartyId !== payerId) throw new Error(`payment ${paymentId} is of another payer`);
+  return payment;
+}
+
 interface Holding extends Leg {
   readonly counterpartyId: string;
   readonly accountId: string;
   readonly side: Side;
-  readonly holdId: string;
 }
 
 /** Rows first, then the ledger, once: every step takes its locks in this order. */
 async function hold(tx: TenantTx, holding: Holding): Promise<void> {
-  const { paymentId, counterpartyId, accountId, side, holdId, input } = holding;
+  const { paymentId, counterpartyId, accountId, side, input } = holding;
+  // Ids of the ledger that nobody can know before: whoever uses one first has it for ever, be it refused. That each step takes effect once
+  // is the saga's part, in the same transaction.
+  const holdId = newId();
   const { asset, amount } = input;
   const clearingId = clearingAccountId(tx.tenantId, counterpartyId, asset);
   await openOwnedAccount(tx, {
-    ...{ id: clearingId, code: `payments/${counterpartyId}/${asset}`, asset, owner: OWNER },
+    ...{ id: clearingId, code: `payments/${counterpartyId}/${asset}/${newId()}`, asset, owner: OWNER },
   });
   await insertClearing(tx, counterpartyId, asset, clearingId);
   await markHeld(tx, paymentId, side, holdId);
@@ -179,15 +190,14 @@ async function hold(tx: TenantTx, holding: Holding): Promise<void> {
   await post(tx, { id: holdId, debitAccountId, creditAccountId, amount, pending: true, metadata });
 }
 
-async function postHold(tx: TenantTx, payment: LockedPayment, transferId: string): Promise<void> {
+async function postHold(tx: TenantTx, payment: LockedPayment): Promise<void> {
   const { counterpartyId, asset, amount, side } = payment;
   await addToClearing(tx, counterpartyId, asset, side === 'debit' ? amount : -amount);
-  await post(tx, { kind: 'post', id: transferId, targetId: holdOf(payment) });
+  await post(tx, { kind: 'post', id: newId(), targetId: holdOf(payment) });
 }
 
 async function voidHold(tx: TenantTx, payment: LockedPayment): Promise<void> {
-  const holdId = holdOf(payment);
-  await post(tx, { kind: 'void', id: deterministicId('payments void', holdId), targetId: holdId });
+  await post(tx, { kind: 'void', id: newId(), targetId: holdOf(payment) });
 }
 
 /** Posts one item, or throws what the ledger refuses it with: then nothing of the step remains, the refusal neither. */

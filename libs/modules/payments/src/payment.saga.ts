@@ -18,8 +18,7 @@ const payee = ({ toTenantId }: PaymentInput): string => toTenantId;
 
 /**
  * A payment between two tenants. Row-level security forbids a transaction of both, so each half is held in the books of its own tenant
- * first: what is held can be refused by nobody any more, and then the payer's tenant decides. Its id is the payment's on both sides, and
- * holds and transfers have the keys of their steps.
+ * first: what is held can be refused by nobody any more, and then the payer's tenant decides. Its id is the payment's on both sides.
  */
 export const payment = saga({ name: 'payments.payment', input: paymentInput })
   .compensatable('request', {
@@ -27,20 +26,20 @@ export const payment = saga({ name: 'payments.payment', input: paymentInput })
     compensate: (tx, { sagaId, reason }) => giveUp(tx, sagaId, reason),
   })
   .compensatable('hold', {
-    run: (tx, { sagaId, input, key }) => holdForPayer(tx, { paymentId: sagaId, input }, key),
+    run: (tx, { sagaId, input }) => holdForPayer(tx, { paymentId: sagaId, input }),
     compensate: (tx, { sagaId }) => voidForPayer(tx, sagaId),
   })
   .compensatable('hold_for_payee', {
     tenant: payee,
-    run: (tx, { sagaId, tenantId, input, results, key }) =>
-      holdForPayee(tx, { paymentId: sagaId, input }, { tenantId, side: results.hold.side }, key),
-    compensate: (tx, { sagaId }) => voidForPayee(tx, sagaId),
+    run: (tx, { sagaId, tenantId, input, results }) =>
+      holdForPayee(tx, { paymentId: sagaId, input }, { tenantId, side: results.hold.side }),
+    compensate: (tx, { sagaId, tenantId }) => voidForPayee(tx, sagaId, tenantId),
   })
   .pivot('decide', { run: (tx, { sagaId }) => decide(tx, sagaId) })
-  .retriable('post', { run: (tx, { sagaId, key }) => postForPayer(tx, sagaId, key) })
+  .retriable('post', { run: (tx, { sagaId }) => postForPayer(tx, sagaId) })
   .retriable('post_for_payee', {
     tenant: payee,
-    run: (tx, { sagaId, key }) => postForPayee(tx, sagaId, key),
+    run: (tx, { sagaId, tenantId }) => postForPayee(tx, sagaId, tenantId),
   })
   .retriable('complete', { run: (tx, { sagaId }) => complete(tx, sagaId) })
   .build();

@@ -73,8 +73,10 @@ const MARK_RECEIVED = statement(
 
 const INSERT_CLEARING = statement(
   'payments.insert_clearing',
-  `insert into payments.clearings (tenant_id, counterparty_id, asset, account_id)
-   values ($1, $2, $3, $4)
+  `insert into payments.clearings (tenant_id, counterparty_id, asset, account_id, net)
+   select a.tenant_id, $2, $3, a.id, a.posted_credits - a.posted_debits
+   from ledger.accounts a
+   where a.tenant_id = $1 and a.id = $4
    on conflict (tenant_id, counterparty_id, asset) do nothing`,
 );
 

@@ -23,24 +23,24 @@ export const olderPayment = saga({ name: 'payments.payment', input: paymentInput
     compensate: (tx, { sagaId, reason }) => giveUp(tx, sagaId, reason),
   })
   .compensatable('hold', {
-    run: (tx, { sagaId, input, key }) => holdForPayer(tx, { paymentId: sagaId, input }, key),
+    run: (tx, { sagaId, input }) => holdForPayer(tx, { paymentId: sagaId, input }),
     compensate: (tx, { sagaId }) => voidForPayer(tx, sagaId),
   })
   .compensatable('hold_for_payee', {
     tenant: payee,
-    run: (tx, { sagaId, tenantId, input, results, key }) =>
-      holdForPayee(tx, { paymentId: sagaId, input }, { tenantId, side: results.hold.side }, key),
-    compensate: (tx, { sagaId }) => voidForPayee(tx, sagaId),
+    run: (tx, { sagaId, tenantId, input, results }) =>
+      holdForPayee(tx, { paymentId: sagaId, input }, { tenantId, side: results.hold.side }),
+    compensate: (tx, { sagaId, tenantId }) => voidForPayee(tx, sagaId, tenantId),
   })
   .pivot('decide', {
-    run: async (tx, { sagaId, key }) => {
+    run: async (tx, { sagaId }) => {
       await decide(tx, sagaId);
-      await postForPayer(tx, sagaId, key);
+      await postForPayer(tx, sagaId);
     },
   })
   .retriable('post_for_payee', {
     tenant: payee,
-    run: (tx, { sagaId, key }) => postForPayee(tx, sagaId, key),
+    run: (tx, { sagaId, tenantId }) => postForPayee(tx, sagaId, tenantId),
   })
   .retriable('complete', { run: (tx, { sagaId }) => complete(tx, sagaId) })
   .build();

@@ -1,7 +1,7 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { MessagesModule } from '@holdfast/cqrs';
 import { LedgerModule, OpenAccount, PostTransfer, verifyLedger } from '@holdfast/ledger';
-import { type Saga, SagaRunner, stepKey, type Steering, steerSaga } from '@holdfast/sagas';
+import { type Saga, SagaRunner, type Steering, steerSaga } from '@holdfast/sagas';
 import { callerOf, Grants, TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { TestDatabase } from '@holdfast/testing';
 import type { INestApplicationContext } from '@nestjs/common';
@@ -219,8 +219,9 @@ export class PaymentsStage {
   async holdEvents(id: string): Promise<readonly { readonly tenantId: string; readonly type: string }[]> {
     return this.database.admin(
       `select tenant_id as "tenantId", type from events.log
-       where stream_type = 'ledger.hold' and stream_id = any ($1) order by seq`,
-      [[stepKey(id, 'hold'), stepKey(id, 'hold_for_payee')]],
+       where stream_type = 'ledger.hold' and stream_id in (select hold_id from payments.payments where id = $1)
+       order by seq`,
+      [id],
     );
   }
 

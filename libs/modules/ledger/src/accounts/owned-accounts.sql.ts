@@ -16,7 +16,7 @@ const INSERT_OWNED = statement<{ readonly id: string }>(
   'ledger.insert_owned_account',
   `insert into ledger.accounts (tenant_id, id, code, asset, normal_balance, limit_rule, metadata, owner)
    values ($1, $2, $3, $4, 'credit', 'none', '{}', $5)
-   on conflict do nothing
+   on conflict (tenant_id, id) do nothing
    returning id`,
 );
 
