@@ -1,15 +1,22 @@
+import { Database } from '@holdfast/database';
 import { type LedgerBreak, verifyLedger } from '@holdfast/ledger';
+import { findClearingBreaks, listAccountBreaks } from '@holdfast/payments';
+import { Grants } from '@holdfast/tenancy';
 import type { ListedTenantView } from '@holdfast/tenants';
 import { VerbFailed } from './failures';
 import { operatedTenants } from './operated-tenants';
 import { asOperator, type Operator } from './operator';
 import { columns, printOutcome, showStep } from './output';
+import { required, runningSystem } from './running-system';
 
 interface Asked {
   readonly tenant?: string;
   readonly full?: boolean;
   readonly json?: boolean;
 }
+
+/** Breaks that are listed of a tenant: one with more is not mended one by one. */
+const LISTED_MAX = 1_000;
 
 /** What came of a tenant's ledger. */
 interface Verified {
@@ -25,6 +32,7 @@ export async function verifyLedgers({ tenant, full = false, json }: Asked): Prom
     const outcomes: Verified[] = [];
     for (const each of await operatedTenants(operator, tenant))
       outcomes.push(await verifyOne(operator, each, full));
+    if (tenant === undefined) outcomes.push(await verifyClearing());
     return outcomes;
   });
   printOutcome(json, verified, text);
@@ -41,10 +49,44 @@ async function verifyOne(
   await showStep(slug ?? id, async (step) => {
     const onPage = (checked: number): void => step.note(`${checked} rows`);
     outcome = await verifyLedger(tenants, await callerFor(id), { isFull, onPage });
+    const accounts = await tenants.reading(await callerFor(id), (tx) => listAccountBreaks(tx, LISTED_MAX));
+    outcome = { ...outcome, breaks: [...outcome.breaks, ...accounts.map(breakOfAccount)] };
     const { checked, breaks } = outcome;
     return `${breaks.length === 0 ? 'sound' : `${breaks.length} breaks`}, ${checked} rows`;
   });
   return { tenantId: id, slug, ...(outcome ?? { checked: 0, breaks: [] }) };
+}
+
+/** Whether the clearing accounts of all pairs of tenants add up to what is in flight between them. */
+async function verifyClearing(): Promise<Verified> {
+  const system = runningSystem();
+  const open = (url: string | undefined, variable: string): Database =>
+    new Database({ url: required(url, variable), name: 'holdfast cli', connectionsMax: 1 });
+  const relay = open(system.databaseRelayUrl, 'DATABASE_RELAY_URL');
+  const auth = open(system.databaseAuthUrl, 'DATABASE_AUTH_URL');
+  const grants = new Grants(auth);
+  try {
+    const found = await findClearingBreaks({ relay, grants });
+    const breaks = found.map(({ tenantId, counterpartyId, asset, inFlight }) => ({
+      ...{
+        rule: 'clearing_pair',
+        relation: 'payments.clearings',
+        rowId: `${tenantId}/${counterpartyId}/${asset}`,
+      },
+      expected: `the pair adds up to ${inFlight}`,
+    }));
+    return { tenantId: 'all', slug: 'clearing accounts', checked: 0, breaks };
+  } finally {
+    grants.close();
+    await Promise.all([relay.close(), auth.close()]);
+  }
+}
+
+function breakOfAccount({
+  accountId,
+  net,
+}: Awaited<ReturnType<typeof listAccountBreaks>>[number]): LedgerBreak {
+  return { rule: 'clearing', relation: 'ledger.accounts', rowId: accountId, expected: `${net} is posted` };
 }
 
 function text(verified: readonly Verified[]): string {
