@@ -169,6 +169,12 @@ const SAGAS = `with saga as (
   insert into sagas.participations (tenant_id, id, saga_id, name, step, state)
   values ($1, gen_random_uuid(), gen_random_uuid(), 'test.trip', 'hotel', 'completed')`;
 
+const PAYMENTS = `with payment as (
+    insert into payments.payments (tenant_id, id, direction, counterparty_id, account_id, amount, asset, status, ended_at)
+    values ($1, gen_random_uuid(), 'incoming', gen_random_uuid(), gen_random_uuid(), 5, 'EUR/2', 'compensated', now()))
+  insert into payments.clearings (tenant_id, counterparty_id, asset, account_id)
+  values ($1, gen_random_uuid(), 'EUR/2', gen_random_uuid())`;
+
 /** Nothing of an erased tenant is left but its receipt, and nothing of any other tenant has changed. */
 describe('Erasing a tenant', () => {
   let database: TestDatabase;
@@ -259,6 +265,7 @@ describe('Erasing a tenant', () => {
     await database.admin(WEBHOOKS, [caller.tenantId]);
     await database.admin(SEALED_LOG, [caller.tenantId]);
     await database.admin(SAGAS, [caller.tenantId]);
+    await database.admin(PAYMENTS, [caller.tenantId]);
     await commands.execute(new RequestExport(caller, {}));
     await delivered(caller.tenantId);
     await ingested(caller.tenantId);
