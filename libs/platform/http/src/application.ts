@@ -18,6 +18,7 @@ import {
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { guardGraphql, serveGraphqlSchema } from './graphql';
 import { readStrictJson } from './json-body';
+import { shedLoad } from './load-shedding';
 import { serveOpenApi } from './openapi';
 import { problemOf, refusalOf } from './problem';
 import { ProblemFilter, sendProblem } from './problem.filter';
@@ -97,6 +98,7 @@ export async function createHttpApplication(
     frameworkErrors: sendProblem,
   });
   fastify.setErrorHandler((error, request, reply) => sendProblem(error, request, reply));
+  shedLoad(fastify);
   accompanyRequests(fastify, options);
   serveHealth(fastify, options.health);
   guardGraphql(fastify);

@@ -28,4 +28,5 @@ export function limitRequests(fastify: FastifyInstance, limits: Limits): void {
 /** Gives the permit of a request back while its answer goes on: the answer is a stream, which has a limit of its own. */
 export function givePermitBack(request: FastifyRequest): void {
   request.limits?.release?.();
+  request.leaveWork?.();
 }
