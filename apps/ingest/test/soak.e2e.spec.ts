@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { slopeOf } from '@holdfast/testing';
 import { booksText, unaccounted } from './books';
 import { outcomeText, say, Scene } from './scene';
 
@@ -35,7 +36,7 @@ describe('Under a steady load of 5,000 events a second', () => {
       say(
         outcomeText(outcome),
         booksText(books),
-        `${Math.round(middle)} MB in the middle, ${Math.round(end)} MB at the end, ${slopeOf(residentMb).toFixed(2)} MB a minute`,
+        `${Math.round(middle)} MB in the middle, ${Math.round(end)} MB at the end, ${(60 * slopeOf(residentMb.slice(third))).toFixed(2)} MB a minute`,
       );
       expect(Object.keys(outcome.statuses)).toEqual(['200']);
       expect(unaccounted(books)).toBe(0);
@@ -45,13 +46,3 @@ describe('Under a steady load of 5,000 events a second', () => {
     TIMEOUT_MS,
   );
 });
-
-/** By how much a value of each second grows in a minute over the later two thirds: the slope of the line through them (least squares). */
-function slopeOf(values: readonly number[]): number {
-  const later = values.slice(Math.floor(values.length / 3));
-  const meanOf = (of: readonly number[]): number => of.reduce((sum, value) => sum + value, 0) / of.length;
-  const [meanAt, mean] = [(later.length - 1) / 2, meanOf(later)];
-  const together = later.map((value, at) => (at - meanAt) * (value - mean));
-  const apart = later.map((_, at) => (at - meanAt) ** 2);
-  return (60 * meanOf(together)) / meanOf(apart);
-}

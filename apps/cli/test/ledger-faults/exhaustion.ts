@@ -89,6 +89,8 @@ const fullDisk: Row = {
 const fullWal: Row = {
   row: 8,
   name: 'the disk of the WAL full',
+  // Four starts of a server; the disk of the data is tried in each run.
+  isLongOnly: true,
   strike: async (scene, random) => {
     const why = whyNoSmallDisk();
     if (why !== undefined) return skipped(why);

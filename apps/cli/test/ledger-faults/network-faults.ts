@@ -58,6 +58,7 @@ function weather(name: string, mode: Parameters<Scene['stage']['wire']['set']>[0
   return {
     row: 7,
     name,
+    isLongOnly: true,
     strike: async (scene, random) => {
       const { clients, stage } = scene;
       await underLoad(scene, random);
