@@ -201,7 +201,7 @@ async function voidHold(tx: TenantTx, payment: LockedPayment): Promise<void> {
 }
 
 /** Posts one item, or throws what the ledger refuses it with: then nothing of the step remains, the refusal neither. */
-async function post(
+export async function post(
   tx: TenantTx,
   item: Parameters<typeof postInTransaction>[1][number],
 ): Promise<PostedItem> {
@@ -222,7 +222,7 @@ export function clearingAccountId(tenantId: string, counterpartyId: string, asse
 }
 
 /** On the side opposite to its normal one an account becomes less. */
-function opposite(side: Side): Side {
+export function opposite(side: Side): Side {
   return side === 'debit' ? 'credit' : 'debit';
 }
 

@@ -1,0 +1,162 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { newId } from '@holdfast/kernel';
+import { SagaRunner, stepKey, steerSaga } from '@holdfast/sagas';
+import { drillSaga, type DrilledSaga, Random } from '@holdfast/testing';
+import { BANK_PLANS, BankDouble, type BankPlan } from '../../test/bank-double';
+import { FUNDS, type Party, PaymentsStage } from '../../test/payments-stage';
+import { bankPayment, payThrough } from './bank-payment.saga';
+import { PartnerBank } from './partner-bank';
+
+const SETTINGS = { deadlineMs: 1_000, attemptMs: 150, openMs: 20 };
+const AMOUNT = 100n;
+
+// Promise 8: a payment over a bank is made on both sides or on neither, whatever the bank does to its answers.
+describe('The saga of a payment to a bank', () => {
+  let stage: PaymentsStage;
+  let bank: BankDouble;
+  beforeAll(async () => {
+    [stage, bank] = await Promise.all([PaymentsStage.open(), BankDouble.start()]);
+    payThrough(new PartnerBank({ url: bank.url, secret: 'secret', settings: SETTINGS }));
+  });
+  afterAll(async () => {
+    payThrough(undefined);
+    await Promise.all([stage.close(), bank.stop()]);
+  });
+  beforeEach(() => {
+    bank.plans.length = 0;
+    [bank.isMute, bank.isStubborn] = [false, false];
+  });
+
+  const inputOf = ({ wallet }: Party): Parameters<typeof bankPayment.input.parse>[0] & object => ({
+    ...{ fromAccountId: wallet, toIban: 'DE89370400440532013000', amount: String(AMOUNT), asset: 'EUR/2' },
+  });
+
+  /** At rest: what has left the wallet is what the bank has paid, nothing is held, and the books are whole. */
+  async function judge(payer: Party, id: string, state: DrilledSaga['state']): Promise<void> {
+    const isMade = state === 'completed';
+    expect(await stage.wallet(payer)).toEqual({ has: isMade ? FUNDS - AMOUNT : FUNDS, held: 0n });
+    expect(bank.payments.get(stepKey(id, 'instruct')) === 'accepted').toBe(isMade);
+    expect(await stage.breaks(payer)).toEqual([]);
+    const undone = await stage.compensations(id);
+    expect(undone).toEqual(['instruct', 'hold'].filter((step) => undone.includes(step)));
+  }
+
+  it('is done or undone in every fault at every transaction', async () => {
+    const payers = new Map<string, Party>();
+    const cases = await drillSaga({
+      database: stage.database,
+      saga: bankPayment,
+      arrange: async () => {
+        const payer = await stage.party();
+        payers.set(payer.id, payer);
+        return { tenantId: payer.id, input: inputOf(payer) };
+      },
+      check: async ({ id, tenantId, state }) => {
+        const payer = payers.get(tenantId);
+        if (!payer) throw new Error('a saga of nobody');
+        await judge(payer, id, state);
+      },
+    });
+    expect(cases).toBeGreaterThan(40);
+  }, 240_000);
+
+  describe('over a bank that', () => {
+    let runner: SagaRunner;
+    beforeAll(() => {
+      const { tenants, grants, database } = stage;
+      const relay = database.as('holdfast_relay', 2);
+      runner = new SagaRunner({ tenants, grants, relay, report: () => {} }); // What fails is what is asked for.
+    });
+    afterAll(() => runner.stop());
+
+    async function begin(payer: Party): Promise<string> {
+      const id = newId();
+      await stage.tenants.transaction(payer.caller, (tx) =>
+        runner.begin(tx, bankPayment, inputOf(payer), id),
+      );
+      return id;
+    }
+
+    /** How it ends, with nothing waited for. */
+    async function ended(id: string, turnsMax = 100): Promise<DrilledSaga['state'] | 'running'> {
+      for (let turns = 0; turns < turnsMax; turns += 1) {
+        await runner.whenIdle(id);
+        const [row] = await stage.database.admin<{ state: string }>(
+          'select state from sagas.sagas where id = $1',
+          [id],
+        );
+        if (row?.state === 'completed' || row?.state === 'compensated' || row?.state === 'needs_operator')
+          return row.state;
+        await stage.database.admin(
+          'update sagas.sagas set due_at = clock_timestamp(), lease_until = null where id = $1 and due_at is not null',
+          [id],
+        );
+        await runner.runDue();
+      }
+      return 'running';
+    }
+
+    const ENDS: Readonly<Record<BankPlan, DrilledSaga['state']>> = {
+      ...{
+        pays: 'completed',
+        fails: 'completed',
+        'loses its answer': 'completed',
+        'answers twice': 'completed',
+      },
+      ...{ 'pays late': 'completed', 'refuses late': 'compensated', refuses: 'compensated' },
+      ...{ 'is delayed': 'completed', 'talks nonsense': 'completed' },
+    };
+
+    it.each(BANK_PLANS)('%s', async (plan) => {
+      const payer = await stage.party();
+      bank.plans.push(plan);
+      const id = await begin(payer);
+      expect(await ended(id)).toBe(ENDS[plan]);
+      expect(bank.plans).toEqual([]);
+      await judge(payer, id, ENDS[plan]);
+    });
+
+    it('does whatever it likes to twenty payments at once', async () => {
+      const seed = Number(process.env['HOLDFAST_TEST_SEED'] ?? Date.now() % 1_000_000);
+      const random = new Random(seed);
+      for (let n = 0; n < 60; n += 1) bank.plans.push(random.pick(BANK_PLANS));
+      const payers = await Promise.all(Array.from({ length: 20 }, () => stage.party()));
+      const ids = await Promise.all(payers.map(begin));
+      for (const [index, payer] of payers.entries()) {
+        const id = ids[index] ?? '';
+        const state = await ended(id);
+        expect([seed, state]).not.toEqual([seed, 'running']);
+        await judge(payer, id, state as DrilledSaga['state']);
+      }
+    });
+
+    it('takes a payment after its cancellation, to no effect', async () => {
+      const payer = await stage.party();
+      bank.delayMs = 1_500;
+      bank.plans.push('is delayed', 'is delayed', 'is delayed');
+      const id = await begin(payer);
+      await stage.tenants.transaction(payer.caller, (tx) => steerSaga(tx, id, 'cancel'));
+      expect(await ended(id)).toBe('compensated');
+      bank.delayMs = 250;
+      await judge(payer, id, 'compensated');
+      // What was given up arrives at the bank behind the cancellation.
+      await sleep(2_000);
+      await judge(payer, id, 'compensated');
+    });
+
+    it('takes nothing back: a person is asked for, and the payment is undone once it does', async () => {
+      const payer = await stage.party();
+      [bank.isMute, bank.isStubborn] = [true, true];
+      const id = await begin(payer);
+      while (bank.payments.get(stepKey(id, 'instruct')) !== 'accepted') await sleep(10);
+      await stage.tenants.transaction(payer.caller, (tx) => steerSaga(tx, id, 'cancel'));
+      expect(await ended(id)).toBe('needs_operator');
+      // Until then it stays held: nobody knows whether the bank has paid.
+      expect(await stage.wallet(payer)).toEqual({ has: FUNDS, held: AMOUNT });
+      bank.isStubborn = false;
+      await stage.tenants.transaction(payer.caller, (tx) => steerSaga(tx, id, 'retry'));
+      expect(await ended(id)).toBe('compensated');
+      await judge(payer, id, 'compensated');
+    });
+  });
+});

@@ -1,0 +1,96 @@
+import { deterministicId } from '@holdfast/kernel';
+import { normalSideOf, openOwnedAccount } from '@holdfast/ledger';
+import { saga, stepKey } from '@holdfast/sagas';
+import type { TenantTx } from '@holdfast/tenancy';
+import { z } from 'zod';
+import { opposite, OWNER, post } from '../payment-legs';
+import type { Side } from '../payments.sql';
+import { BankNotConfigured } from './bank.errors';
+import type { PartnerBank } from './partner-bank';
+
+/** What the saga of a payment to a bank begins with; amounts are decimal digits, since it is kept as JSON. */
+export const bankPaymentInput = z.strictObject({
+  fromAccountId: z.guid(),
+  toIban: z.string(),
+  amount: z.string().regex(/^[1-9][0-9]{0,18}$/),
+  asset: z.string(),
+});
+/** Who pays what to where. */
+export type BankPaymentInput = z.output<typeof bankPaymentInput>;
+
+let partnerBank: PartnerBank | undefined;
+
+/** Says which bank the payments of this process go through. A definition outlives every connection, and so has none of its own. */
+export function payThrough(bank: PartnerBank | undefined): void {
+  partnerBank = bank;
+}
+
+/** Whether there is a bank to pay through. */
+export function hasBank(): boolean {
+  return partnerBank !== undefined;
+}
+
+function bank(): PartnerBank {
+  if (!partnerBank) throw new BankAway();
+  return partnerBank;
+}
+
+/** A process without a bank has taken up a payment: one that has it goes on with it. */
+class BankAway extends Error {
+  override readonly name = 'BankAway';
+}
+
+/** Half an hour, with waits of up to a minute: banks decide in their own time, and what is held stays held meanwhile. */
+const ATTEMPTS_MAX = 40;
+
+/**
+ * A payment to an account at another bank. What it takes is held in the payer's books before the bank is asked, and posted once the bank
+ * has accepted it: whatever is lost on the way, the bank pays under the step's key once or not at all. There is no way back behind its
+ * answer, and none is needed.
+ */
+export const bankPayment = saga({ name: 'payments.bank_payment', input: bankPaymentInput })
+  .compensatable('hold', {
+    run: (tx, { input, key }) => hold(tx, input, key),
+    compensate: (tx, { key }) =>
+      post(tx, { kind: 'void', id: deterministicId('payments void', key), targetId: key }).then(() => {}),
+  })
+  .compensatable('instruct', {
+    attemptsMax: ATTEMPTS_MAX,
+    call: async ({ input: { amount, asset, toIban: iban }, key, signal }) => ({
+      receipt: await bank().pay({ key, amount, asset, iban }, signal),
+    }),
+    cancel: ({ key, signal }) => bank().cancel(key, signal),
+  })
+  .retriable('post', {
+    run: (tx, { sagaId, key }) =>
+      post(tx, { kind: 'post', id: key, targetId: stepKey(sagaId, 'hold') }).then(() => null),
+  })
+  .build();
+
+/** Refuses what a payment to a bank cannot begin with. Throws BankNotConfigured, and of the account what the ledger throws. */
+export async function checkBankPayment(
+  tx: TenantTx,
+  { fromAccountId, asset }: BankPaymentInput,
+): Promise<void> {
+  if (!hasBank()) throw new BankNotConfigured();
+  await normalSideOf(tx, fromAccountId, asset);
+}
+
+/** The account of a tenant that has what it owes the bank, or is owed by it, until the two settle. */
+export function bankAccountId(tenantId: string, asset: string): string {
+  return deterministicId('payments bank', tenantId, asset);
+}
+
+async function hold(
+  tx: TenantTx,
+  { fromAccountId, amount, asset }: BankPaymentInput,
+  holdId: string,
+): Promise<{ readonly side: Side }> {
+  const side = opposite(await normalSideOf(tx, fromAccountId, asset));
+  const bankId = bankAccountId(tx.tenantId, asset);
+  await openOwnedAccount(tx, { id: bankId, code: `payments/bank/${asset}`, asset, owner: OWNER });
+  const [debitAccountId, creditAccountId] =
+    side === 'debit' ? [fromAccountId, bankId] : [bankId, fromAccountId];
+  await post(tx, { id: holdId, debitAccountId, creditAccountId, amount, pending: true, metadata: {} });
+  return { side };
+}

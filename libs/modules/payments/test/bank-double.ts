@@ -1,0 +1,101 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** What the bank does to a request. `late` ones are pending until they are asked after; `delayed` takes effect after its answer is given up. */
+export type BankPlan =
+  | 'pays'
+  | 'fails'
+  | 'loses its answer'
+  | 'answers twice'
+  | 'pays late'
+  | 'refuses late'
+  | 'refuses'
+  | 'is delayed'
+  | 'talks nonsense';
+
+export const BANK_PLANS: readonly BankPlan[] = [
+  ...(['pays', 'fails', 'loses its answer', 'answers twice', 'pays late'] as const),
+  ...(['refuses late', 'refuses', 'is delayed', 'talks nonsense'] as const),
+];
+
+type Status = 'pending' | 'accepted' | 'refused' | 'cancelled';
+
+/** A bank on this machine that keeps the contract, however badly it keeps its connections. */
+export class BankDouble {
+  /** How payments stand, by their keys. */
+  readonly payments = new Map<string, Status>();
+  /** Requests as they came. */
+  readonly asked: string[] = [];
+  /** What becomes of payments that are asked for next; then it pays. */
+  readonly plans: BankPlan[] = [];
+  /** Whether it takes nothing back. */
+  isStubborn = false;
+  /** Whether none of its answers about payments arrives. */
+  isMute = false;
+  /** How long it thinks about what `is delayed`: longer than an attempt of these tests waits. */
+  delayMs = 250;
+  private readonly late = new Map<string, Status>();
+
+  private constructor(
+    private readonly server: Server,
+    readonly url: string,
+  ) {}
+
+  static async start(): Promise<BankDouble> {
+    const server = createServer();
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const bank = new BankDouble(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    server.on('request', (request, response) => void bank.answer(request, response));
+    return bank;
+  }
+
+  async stop(): Promise<void> {
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    await text(request);
+    const [key = '', action] = (request.url ?? '').replace('/v1/payments/', '').split('/');
+    this.asked.push(action ?? request.method ?? '');
+    if (action === 'cancel') return this.cancel(key, response);
+    if (request.method === 'GET') return this.isMute ? void response.destroy() : this.show(key, response);
+    const plan = this.plans.shift() ?? 'pays';
+    if (plan === 'fails') return void response.writeHead(503).end();
+    if (plan === 'talks nonsense') return void response.writeHead(200).end('<html>');
+    if (plan === 'refuses' && !this.payments.has(key)) this.payments.set(key, 'refused');
+    if (plan === 'is delayed') await sleep(this.delayMs);
+    this.pay(key, plan);
+    if (plan === 'loses its answer' || this.isMute) return void response.destroy();
+    return this.show(key, response, plan === 'answers twice');
+  }
+
+  /** Once for a key; whatever it has been decided to be, it stays. */
+  private pay(key: string, plan: BankPlan): void {
+    if (this.payments.has(key)) return;
+    const isLate = plan === 'pays late' || plan === 'refuses late';
+    this.payments.set(key, isLate ? 'pending' : 'accepted');
+    if (isLate) this.late.set(key, plan === 'pays late' ? 'accepted' : 'refused');
+  }
+
+  private show(key: string, response: ServerResponse, isTwice = false): void {
+    const status = this.payments.get(key);
+    const { socket } = response;
+    if (status === undefined) response.writeHead(404).end();
+    else if (status === 'refused') response.writeHead(422).end();
+    else response.writeHead(200).end(JSON.stringify({ status, receipt: `receipt ${key}` }));
+    if (isTwice) socket?.write('HTTP/1.1 200 OK\r\ncontent-length: 20\r\n\r\n{"status":"refused"}');
+    const decided = this.late.get(key);
+    if (decided && this.late.delete(key) && this.payments.get(key) === 'pending')
+      this.payments.set(key, decided);
+  }
+
+  private cancel(key: string, response: ServerResponse): void {
+    const isKept = this.isStubborn && this.payments.get(key) === 'accepted';
+    if (!isKept && this.payments.get(key) !== 'refused') this.payments.set(key, 'cancelled');
+    const status = isKept ? 'accepted' : 'cancelled';
+    response.writeHead(200).end(JSON.stringify({ status }));
+  }
+}
