@@ -8,6 +8,7 @@ import { closeHttpApplication, createHttpApplication } from '@holdfast/http';
 import { UserActivity, WriteKeySigner } from '@holdfast/ingest';
 import { Health, type Logger, type MetricsServer, startMetricsServer } from '@holdfast/observability';
 import { Limits } from '@holdfast/limits';
+import { payThrough } from '@holdfast/payments';
 import { listPolicyStates } from '@holdfast/resilience';
 import { SagaRunner } from '@holdfast/sagas';
 import { formatFindings, Grants, holesIn, runDoctor, TenantDatabase } from '@holdfast/tenancy';
@@ -61,6 +62,8 @@ export async function startApi(config: ApiConfig, resources: ApiResources): Prom
   const activity = openActivity(config, resources.logger);
   const tenants = new TenantDatabase(pools.app, openVault(config));
   const sagas = openSagas(tenants, grants, resources.logger);
+  if (config.partnerBankUrl !== undefined)
+    payThrough({ url: config.partnerBankUrl, secret: config.partnerBankSecret ?? '' });
   const opened = { ...pools, grants, limits, receipts, activity, tenants, sagas };
   try {
     await refuseHoles(pools, config, resources.logger);

@@ -15,7 +15,7 @@ import { checkQueueBackend, QueueBackendAway, type QueueBackend } from '@holdfas
 import { HoldSweeper, LedgerControls } from '@holdfast/ledger';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
 import { listPolicyStates } from '@holdfast/resilience';
-import { ClearingControls } from '@holdfast/payments';
+import { ClearingControls, payThrough } from '@holdfast/payments';
 import { SagaRunner } from '@holdfast/sagas';
 import { Grants, TenantDatabase } from '@holdfast/tenancy';
 import { TaskRunner } from '@holdfast/tasks';
@@ -66,6 +66,8 @@ interface Pools {
 export async function startWorker(config: WorkerConfig, resources: WorkerResources): Promise<RunningWorker> {
   const { logger, serveMetrics } = resources;
   injectFaults(config.faults);
+  if (config.partnerBankUrl !== undefined)
+    payThrough({ url: config.partnerBankUrl, secret: config.partnerBankSecret ?? '' });
   const pools = openPools(config, logger);
   const grants = new Grants(pools.auth);
   const health = new Health();

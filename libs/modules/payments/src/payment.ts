@@ -1,14 +1,31 @@
 import { amountSchema, assetSchema, idSchema } from '@holdfast/kernel';
+import { stepKey } from '@holdfast/sagas';
 import { z } from 'zod';
+import { ibanSchema } from './bank/iban';
 
 /** What POST /v1/payments takes. */
-export const sendPaymentInput = z.strictObject({
-  fromAccountId: idSchema.meta({ description: 'Your account.' }),
-  toTenantId: idSchema.meta({ description: 'Whom you pay.' }),
-  toAccountId: idSchema.meta({ description: 'The account of theirs that they have named to you.' }),
-  amount: amountSchema,
-  asset: assetSchema,
-});
+export const sendPaymentInput = z
+  .strictObject({
+    fromAccountId: idSchema.meta({ description: 'Your account.' }),
+    toTenantId: idSchema.optional().meta({ description: 'Whom you pay; with `toAccountId`.' }),
+    toAccountId: idSchema
+      .optional()
+      .meta({ description: 'The account of theirs that they have named to you.' }),
+    toIban: ibanSchema
+      .optional()
+      .meta({
+        description: 'In place of both: an account at another bank, where there is one to pay through.',
+      }),
+    amount: amountSchema,
+    asset: assetSchema,
+  })
+  .refine(
+    ({ toTenantId, toAccountId, toIban }) =>
+      toIban === undefined
+        ? toTenantId !== undefined && toAccountId !== undefined
+        : toTenantId === undefined && toAccountId === undefined,
+    { error: 'has to name `toTenantId` and `toAccountId`, or `toIban`' },
+  );
 export type SendPaymentInput = z.output<typeof sendPaymentInput>;
 
 /** How far a payment is, as its own side sees it. */
@@ -35,8 +52,9 @@ export const paymentView = z.object({
   }),
   fromTenantId: z.guid(),
   fromAccountId: z.guid().nullable().meta({ description: 'Of an incoming one null.' }),
-  toTenantId: z.guid(),
-  toAccountId: z.guid(),
+  toTenantId: z.guid().nullable(),
+  toAccountId: z.guid().nullable(),
+  toIban: z.string().nullable().meta({ description: 'Of a payment to another bank, in place of the two.' }),
   amount: z.string().meta({ description: 'Minor units, as decimal digits.', examples: ['1234'] }),
   asset: assetSchema,
   holdId: z.guid().nullable().meta({ description: 'The hold in your ledger, once it is placed.' }),
@@ -50,14 +68,16 @@ export interface PaymentRow {
   readonly id: string;
   readonly tenant_id: string;
   readonly direction: 'outgoing' | 'incoming';
-  readonly counterparty_id: string;
+  readonly counterparty_id: string | null;
   readonly account_id: string;
   readonly counterparty_account_id: string | null;
+  readonly iban: string | null;
   readonly amount: bigint;
   readonly asset: string;
   readonly status: PaymentView['status'];
   readonly reason: string | null;
   readonly hold_id: string | null;
+  readonly is_held: boolean;
   readonly created_at: string;
   readonly ended_at: string | null;
 }
@@ -70,13 +90,14 @@ export function showPayment(row: PaymentRow): PaymentView {
     direction: row.direction,
     status: row.status,
     code: row.reason,
-    fromTenantId: isOutgoing ? row.tenant_id : row.counterparty_id,
+    fromTenantId: isOutgoing ? row.tenant_id : (row.counterparty_id ?? ''),
     fromAccountId: isOutgoing ? row.account_id : null,
     toTenantId: isOutgoing ? row.counterparty_id : row.tenant_id,
-    toAccountId: isOutgoing ? (row.counterparty_account_id ?? '') : row.account_id,
+    toAccountId: isOutgoing ? row.counterparty_account_id : row.account_id,
+    toIban: row.iban,
     amount: String(row.amount),
     asset: row.asset,
-    holdId: row.hold_id,
+    holdId: row.hold_id ?? (row.is_held ? stepKey(row.id, 'hold') : null),
     createdAt: row.created_at,
     endedAt: row.ended_at,
   };

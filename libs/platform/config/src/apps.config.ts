@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { auditLog, auditWitnesses } from './audit-log';
 import { ingestion, ingestUrl, writeKeyPrivate } from './ingest';
 import { kafka } from './kafka';
+import { partnerBank } from './partner-bank';
 import { answerTimeoutMs, policies } from './policies';
 import {
   addressRequestsPerSecond,
@@ -87,6 +88,7 @@ const api = z.object({
   vaultDirectory,
   writeKeyPrivate,
   ingestUrl,
+  ...partnerBank,
 });
 
 const worker = z.object({
@@ -108,6 +110,7 @@ const worker = z.object({
   ...auditLog,
   vaultKeys,
   vaultDirectory,
+  ...partnerBank,
   ...kafka,
 });
 

@@ -46,6 +46,7 @@ export function readConfig<Name extends App>(
     ...injectionFaults(values),
     ...kafkaFaults(app, values),
     ...pairFaults(values, 'VAULT_KEY', 'VAULT_DIRECTORY'),
+    ...pairFaults(values, 'PARTNER_BANK_URL', 'PARTNER_BANK_SECRET'),
   );
   if (!parsed.success || faults.length > 0) throw new ConfigRefused(app, faults);
   return parsed.data as Configs[Name];

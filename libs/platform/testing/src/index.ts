@@ -21,3 +21,4 @@ export { TestVault } from './test-vault';
 export { TestWitness } from './test-witness';
 export { TestCluster } from './test-cluster';
 export { drillSaga, type DrilledSaga, type PlannedFault, type SagaDrill, type SagaFault } from './saga-drill';
+export { BANK_PLANS, type BankPlan, TestBank } from './test-bank';

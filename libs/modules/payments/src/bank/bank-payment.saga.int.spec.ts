@@ -1,11 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '@holdfast/kernel';
 import { SagaRunner, stepKey, steerSaga } from '@holdfast/sagas';
-import { drillSaga, type DrilledSaga, Random } from '@holdfast/testing';
-import { BANK_PLANS, BankDouble, type BankPlan } from '../../test/bank-double';
+import { BANK_PLANS, type BankPlan, drillSaga, type DrilledSaga, Random, TestBank } from '@holdfast/testing';
 import { FUNDS, type Party, PaymentsStage } from '../../test/payments-stage';
 import { bankPayment, payThrough } from './bank-payment.saga';
-import { PartnerBank } from './partner-bank';
 
 const SETTINGS = { deadlineMs: 1_000, attemptMs: 150, openMs: 20 };
 const AMOUNT = 100n;
@@ -13,10 +11,10 @@ const AMOUNT = 100n;
 // Promise 8: a payment over a bank is made on both sides or on neither, whatever the bank does to its answers.
 describe('The saga of a payment to a bank', () => {
   let stage: PaymentsStage;
-  let bank: BankDouble;
+  let bank: TestBank;
   beforeAll(async () => {
-    [stage, bank] = await Promise.all([PaymentsStage.open(), BankDouble.start()]);
-    payThrough(new PartnerBank({ url: bank.url, secret: 'secret', settings: SETTINGS }));
+    [stage, bank] = await Promise.all([PaymentsStage.open(), TestBank.start()]);
+    payThrough({ url: bank.url, secret: 'secret', settings: SETTINGS });
   });
   afterAll(async () => {
     payThrough(undefined);

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { opposite, OWNER, post } from '../payment-legs';
 import type { Side } from '../payments.sql';
 import { BankNotConfigured } from './bank.errors';
-import type { PartnerBank } from './partner-bank';
+import { type BankOptions, PartnerBank } from './partner-bank';
 
 /** What the saga of a payment to a bank begins with; amounts are decimal digits, since it is kept as JSON. */
 export const bankPaymentInput = z.strictObject({
@@ -21,8 +21,8 @@ export type BankPaymentInput = z.output<typeof bankPaymentInput>;
 let partnerBank: PartnerBank | undefined;
 
 /** Says which bank the payments of this process go through. A definition outlives every connection, and so has none of its own. */
-export function payThrough(bank: PartnerBank | undefined): void {
-  partnerBank = bank;
+export function payThrough(options: BankOptions | undefined): void {
+  partnerBank = options && new PartnerBank(options);
 }
 
 /** Whether there is a bank to pay through. */

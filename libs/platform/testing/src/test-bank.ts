@@ -23,7 +23,7 @@ export const BANK_PLANS: readonly BankPlan[] = [
 type Status = 'pending' | 'accepted' | 'refused' | 'cancelled';
 
 /** A bank on this machine that keeps the contract, however badly it keeps its connections. */
-export class BankDouble {
+export class TestBank {
   /** How payments stand, by their keys. */
   readonly payments = new Map<string, Status>();
   /** Requests as they came. */
@@ -43,10 +43,10 @@ export class BankDouble {
     readonly url: string,
   ) {}
 
-  static async start(): Promise<BankDouble> {
+  static async start(): Promise<TestBank> {
     const server = createServer();
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    const bank = new BankDouble(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
+    const bank = new TestBank(server, `http://127.0.0.1:${(server.address() as AddressInfo).port}`);
     server.on('request', (request, response) => void bank.answer(request, response));
     return bank;
   }
