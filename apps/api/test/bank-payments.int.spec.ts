@@ -57,7 +57,7 @@ describe('A payment to an IBAN', () => {
     expect(payment).toMatchObject({ status: 'completed', direction: 'outgoing', amount: '200', code: null });
     const { body } = await api.ask('GET', `/v1/ledger/accounts/${wallet}`, { key });
     expect(body['balances']).toMatchObject({ postedDebits: '200', pendingDebits: '0' });
-    expect([...bank.payments.values()].filter((status) => status === 'accepted')).toHaveLength(1);
+    expect([...bank.payments.values()].filter((status) => status === 'paid')).toHaveLength(1);
     const { body: page } = await api.ask('GET', '/v1/payments?direction=outgoing&status=completed', { key });
     expect(page['data']).toEqual([payment]);
   });

@@ -1,5 +1,4 @@
 import { amountSchema, assetSchema, idSchema } from '@holdfast/kernel';
-import { stepKey } from '@holdfast/sagas';
 import { z } from 'zod';
 import { ibanSchema } from './bank/iban';
 
@@ -11,11 +10,9 @@ export const sendPaymentInput = z
     toAccountId: idSchema
       .optional()
       .meta({ description: 'The account of theirs that they have named to you.' }),
-    toIban: ibanSchema
-      .optional()
-      .meta({
-        description: 'In place of both: an account at another bank, where there is one to pay through.',
-      }),
+    toIban: ibanSchema.optional().meta({
+      description: 'In place of both: an account at another bank, where there is one to pay through.',
+    }),
     amount: amountSchema,
     asset: assetSchema,
   })
@@ -77,7 +74,6 @@ export interface PaymentRow {
   readonly status: PaymentView['status'];
   readonly reason: string | null;
   readonly hold_id: string | null;
-  readonly is_held: boolean;
   readonly created_at: string;
   readonly ended_at: string | null;
 }
@@ -97,7 +93,7 @@ export function showPayment(row: PaymentRow): PaymentView {
     toIban: row.iban,
     amount: String(row.amount),
     asset: row.asset,
-    holdId: row.hold_id ?? (row.is_held ? stepKey(row.id, 'hold') : null),
+    holdId: row.hold_id,
     createdAt: row.created_at,
     endedAt: row.ended_at,
   };

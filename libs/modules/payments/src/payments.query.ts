@@ -27,17 +27,17 @@ export class Payments extends TenantQuery<PaymentsInput, Page<PaymentView>> {
 }
 
 // Only the payer's tenant has the saga, and so only the payer sees that an operator is needed. Of a payment to another bank there is
-// nothing but the saga, and its hold has the key of its step.
+// nothing but the saga.
 export const LIST = statement<PaymentRow>(
   'payments.list',
   `select p.tenant_id, p.id, p.direction, p.counterparty_id, p.account_id, p.counterparty_account_id, p.iban, p.amount, p.asset,
-     p.status, p.reason, p.hold_id, p.is_held,
+     p.status, p.reason, p.hold_id,
      to_char(p.created_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as created_at,
      to_char(p.ended_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as ended_at
    from (
      select h.tenant_id, h.id, h.direction, h.counterparty_id, h.account_id, h.counterparty_account_id, null as iban, h.amount, h.asset,
        case when h.status = 'pending' and s.state = 'needs_operator' then s.state else h.status end as status,
-       h.reason, h.hold_id, h.hold_id is not null as is_held, h.created_at, h.ended_at
+       h.reason, h.hold_id, h.created_at, h.ended_at
      from payments.payments h
      left join sagas.sagas s on s.tenant_id = $1 and s.id = h.id
      where h.tenant_id = $1
@@ -47,7 +47,7 @@ export const LIST = statement<PaymentRow>(
        case when b.state in ('running', 'compensating') then 'pending'
          when b.state = 'compensated' and not b.results ? 'hold' then 'failed'
          else b.state end,
-       b.reason, null, b.results ? 'hold', b.started_at, b.ended_at
+       b.reason, (b.results #>> '{hold,holdId}')::uuid, b.started_at, b.ended_at
      from sagas.sagas b
      where b.tenant_id = $1 and b.name = 'payments.bank_payment'
    ) p

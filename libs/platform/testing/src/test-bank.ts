@@ -20,7 +20,7 @@ export const BANK_PLANS: readonly BankPlan[] = [
   ...(['refuses late', 'refuses', 'is delayed', 'talks nonsense'] as const),
 ];
 
-type Status = 'pending' | 'accepted' | 'refused' | 'cancelled';
+type Status = 'pending' | 'accepted' | 'paid' | 'refused' | 'cancelled';
 
 /** A bank on this machine that keeps the contract, however badly it keeps its connections. */
 export class TestBank {
@@ -65,19 +65,28 @@ export class TestBank {
     const plan = this.plans.shift() ?? 'pays';
     if (plan === 'fails') return void response.writeHead(503).end();
     if (plan === 'talks nonsense') return void response.writeHead(200).end('<html>');
-    if (plan === 'refuses' && !this.payments.has(key)) this.payments.set(key, 'refused');
+    const isRefusable =
+      !this.payments.has(key) || (action === 'pay' && this.payments.get(key) === 'accepted');
+    if (plan === 'refuses' && isRefusable) this.payments.set(key, 'refused');
     if (plan === 'is delayed') await sleep(this.delayMs);
-    this.pay(key, plan);
+    if (action === 'pay') this.pay(key, plan);
+    else this.reserve(key, plan);
     if (plan === 'loses its answer' || this.isMute) return void response.destroy();
     return this.show(key, response, plan === 'answers twice');
   }
 
   /** Once for a key; whatever it has been decided to be, it stays. */
-  private pay(key: string, plan: BankPlan): void {
+  private reserve(key: string, plan: BankPlan): void {
     if (this.payments.has(key)) return;
     const isLate = plan === 'pays late' || plan === 'refuses late';
     this.payments.set(key, isLate ? 'pending' : 'accepted');
     if (isLate) this.late.set(key, plan === 'pays late' ? 'accepted' : 'refused');
+  }
+
+  /** What is reserved; of what it leaves for later it is asked again. */
+  private pay(key: string, plan: BankPlan): void {
+    const isNow = plan !== 'pays late' && plan !== 'refuses late';
+    if (isNow && this.payments.get(key) === 'accepted') this.payments.set(key, 'paid');
   }
 
   private show(key: string, response: ServerResponse, isTwice = false): void {
@@ -93,9 +102,10 @@ export class TestBank {
   }
 
   private cancel(key: string, response: ServerResponse): void {
-    const isKept = this.isStubborn && this.payments.get(key) === 'accepted';
-    if (!isKept && this.payments.get(key) !== 'refused') this.payments.set(key, 'cancelled');
-    const status = isKept ? 'accepted' : 'cancelled';
+    const stands = this.payments.get(key);
+    const isKept = stands === 'paid' || (this.isStubborn && stands === 'accepted');
+    if (!isKept && stands !== 'refused') this.payments.set(key, 'cancelled');
+    const status = isKept ? stands : 'cancelled';
     response.writeHead(200).end(JSON.stringify({ status }));
   }
 }

@@ -3,7 +3,7 @@ import { newId } from '@holdfast/kernel';
 import { SagaRunner, stepKey, steerSaga } from '@holdfast/sagas';
 import { BANK_PLANS, type BankPlan, drillSaga, type DrilledSaga, Random, TestBank } from '@holdfast/testing';
 import { FUNDS, type Party, PaymentsStage } from '../../test/payments-stage';
-import { bankPayment, payThrough } from './bank-payment.saga';
+import { bankPayment, type BankPaymentInput, payThrough } from './bank-payment.saga';
 
 const SETTINGS = { deadlineMs: 1_000, attemptMs: 150, openMs: 20 };
 const AMOUNT = 100n;
@@ -25,7 +25,7 @@ describe('The saga of a payment to a bank', () => {
     [bank.isMute, bank.isStubborn] = [false, false];
   });
 
-  const inputOf = ({ wallet }: Party): Parameters<typeof bankPayment.input.parse>[0] & object => ({
+  const inputOf = ({ wallet }: Party): BankPaymentInput => ({
     ...{ fromAccountId: wallet, toIban: 'DE89370400440532013000', amount: String(AMOUNT), asset: 'EUR/2' },
   });
 
@@ -33,10 +33,10 @@ describe('The saga of a payment to a bank', () => {
   async function judge(payer: Party, id: string, state: DrilledSaga['state']): Promise<void> {
     const isMade = state === 'completed';
     expect(await stage.wallet(payer)).toEqual({ has: isMade ? FUNDS - AMOUNT : FUNDS, held: 0n });
-    expect(bank.payments.get(stepKey(id, 'instruct')) === 'accepted').toBe(isMade);
+    expect(bank.payments.get(stepKey(id, 'reserve')) === 'paid').toBe(isMade);
     expect(await stage.breaks(payer)).toEqual([]);
     const undone = await stage.compensations(id);
-    expect(undone).toEqual(['instruct', 'hold'].filter((step) => undone.includes(step)));
+    expect(undone).toEqual(['reserve', 'hold'].filter((step) => undone.includes(step)));
   }
 
   it('is done or undone in every fault at every transaction', async () => {
@@ -146,7 +146,7 @@ describe('The saga of a payment to a bank', () => {
       const payer = await stage.party();
       [bank.isMute, bank.isStubborn] = [true, true];
       const id = await begin(payer);
-      while (bank.payments.get(stepKey(id, 'instruct')) !== 'accepted') await sleep(10);
+      while (bank.payments.get(stepKey(id, 'reserve')) !== 'accepted') await sleep(10);
       await stage.tenants.transaction(payer.caller, (tx) => steerSaga(tx, id, 'cancel'));
       expect(await ended(id)).toBe('needs_operator');
       // Until then it stays held: nobody knows whether the bank has paid.

@@ -1,10 +1,9 @@
-import { deterministicId } from '@holdfast/kernel';
+import { deterministicId, newId } from '@holdfast/kernel';
 import { normalSideOf, openOwnedAccount } from '@holdfast/ledger';
-import { saga, stepKey } from '@holdfast/sagas';
+import { saga } from '@holdfast/sagas';
 import type { TenantTx } from '@holdfast/tenancy';
 import { z } from 'zod';
 import { opposite, OWNER, post } from '../payment-legs';
-import type { Side } from '../payments.sql';
 import { BankNotConfigured } from './bank.errors';
 import { type BankOptions, PartnerBank } from './partner-bank';
 
@@ -44,26 +43,34 @@ class BankAway extends Error {
 const ATTEMPTS_MAX = 40;
 
 /**
- * A payment to an account at another bank. What it takes is held in the payer's books before the bank is asked, and posted once the bank
- * has accepted it: whatever is lost on the way, the bank pays under the step's key once or not at all. There is no way back behind its
- * answer, and none is needed.
+ * A payment to an account at another bank. What it takes is held in the payer's books, and reserved at the bank, which can always be given
+ * back; then the bank is told to pay, behind which there is no way back, and what is held is posted. The bank reserves and pays under one
+ * key, once or not at all, whatever is lost on the way. Ids in the ledger are drawn by chance: whoever knows the payment's could take
+ * those that follow from it.
  */
 export const bankPayment = saga({ name: 'payments.bank_payment', input: bankPaymentInput })
   .compensatable('hold', {
-    run: (tx, { input, key }) => hold(tx, input, key),
-    compensate: (tx, { key }) =>
-      post(tx, { kind: 'void', id: deterministicId('payments void', key), targetId: key }).then(() => {}),
+    run: (tx, { input }) => hold(tx, input),
+    compensate: async (tx, { result }) => {
+      if (result) await post(tx, { kind: 'void', id: newId(), targetId: result.holdId });
+    },
   })
-  .compensatable('instruct', {
+  .compensatable('reserve', {
     attemptsMax: ATTEMPTS_MAX,
-    call: async ({ input: { amount, asset, toIban: iban }, key, signal }) => ({
-      receipt: await bank().pay({ key, amount, asset, iban }, signal),
-    }),
+    call: async ({ input: { amount, asset, toIban: iban }, key, signal }) => {
+      await bank().reserve({ key, amount, asset, iban }, signal);
+      return { key };
+    },
     cancel: ({ key, signal }) => bank().cancel(key, signal),
   })
+  .pivot('pay', {
+    attemptsMax: ATTEMPTS_MAX,
+    call: async ({ results, signal }) => ({ receipt: await bank().pay(results.reserve.key, signal) }),
+  })
   .retriable('post', {
-    run: (tx, { sagaId, key }) =>
-      post(tx, { kind: 'post', id: key, targetId: stepKey(sagaId, 'hold') }).then(() => null),
+    run: async (tx, { results }) => {
+      await post(tx, { kind: 'post', id: newId(), targetId: results.hold.holdId });
+    },
   })
   .build();
 
@@ -84,13 +91,13 @@ export function bankAccountId(tenantId: string, asset: string): string {
 async function hold(
   tx: TenantTx,
   { fromAccountId, amount, asset }: BankPaymentInput,
-  holdId: string,
-): Promise<{ readonly side: Side }> {
+): Promise<{ readonly holdId: string }> {
+  const holdId = newId();
   const side = opposite(await normalSideOf(tx, fromAccountId, asset));
   const bankId = bankAccountId(tx.tenantId, asset);
   await openOwnedAccount(tx, { id: bankId, code: `payments/bank/${asset}`, asset, owner: OWNER });
   const [debitAccountId, creditAccountId] =
     side === 'debit' ? [fromAccountId, bankId] : [bankId, fromAccountId];
   await post(tx, { id: holdId, debitAccountId, creditAccountId, amount, pending: true, metadata: {} });
-  return { side };
+  return { holdId };
 }

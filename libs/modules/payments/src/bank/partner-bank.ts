@@ -20,9 +20,9 @@ export interface BankOptions {
   readonly settings?: Partial<PolicySettings>;
 }
 
-/** How a payment stands at the bank. `pending` is decided later; the other three stay as they are, but that `accepted` can be cancelled. */
+/** How a payment stands at the bank. `pending` is decided later; what is `accepted` is reserved, and then paid or cancelled; the others stay. */
 const stateSchema = z.object({
-  status: z.enum(['pending', 'accepted', 'refused', 'cancelled']),
+  status: z.enum(['pending', 'accepted', 'paid', 'refused', 'cancelled']),
   receipt: z.string().max(200).optional(),
 });
 type BankState = z.output<typeof stateSchema>;
@@ -38,9 +38,10 @@ export class BankIncomprehensible extends Error {
 /**
  * A partner bank, over HTTP:
  *
- * `PUT /v1/payments/{key}` pays, once for a key, and answers how the payment stands; `GET` asks for that, and is 404 of a key that is unknown
- * there; `POST /v1/payments/{key}/cancel` takes it back, and keeps a call that comes later from taking effect. Answers are
- * `{"status": "pending"|"accepted"|"refused"|"cancelled", "receipt"?}` with 200 or 202; 422 says that the request itself is refused.
+ * `PUT /v1/payments/{key}` reserves a payment, once for a key, and answers how it stands; `GET` asks for that, and is 404 of a key that is
+ * unknown there; `POST …/{key}/pay` pays what is reserved; `POST …/{key}/cancel` gives back what is reserved, and keeps a call that comes
+ * later from taking effect. Answers are `{"status": "pending"|"accepted"|"paid"|"refused"|"cancelled", "receipt"?}` with 200 or 202; 422
+ * says that the request is refused.
  */
 export class PartnerBank {
   private readonly policy: Policy;
@@ -51,33 +52,48 @@ export class PartnerBank {
   }
 
   /**
-   * The bank's receipt. A call that was not heard is asked after, so that no answer that is lost costs a second attempt. Throws BankRefused
-   * where the key has no effect and will have none, BankUndecided where nothing is known yet, and whatever the policy throws.
+   * Has the bank reserve it. A call that was not heard is asked after, so that no answer that is lost costs another attempt. Throws
+   * BankRefused where the key has no effect and will have none, BankUndecided where nothing is known yet, and whatever the policy throws.
    */
-  async pay(order: BankOrder, signal: AbortSignal): Promise<string> {
-    const { key, ...body } = order;
-    const asked = await this.ask('PUT', key, signal, body).catch((error: unknown) =>
-      this.found(key, signal, error),
-    );
-    if (asked.status === 'pending') throw new BankUndecided();
-    if (asked.status !== 'accepted') throw new BankRefused(asked.status);
-    return asked.receipt ?? '';
+  async reserve({ key, ...body }: BankOrder, signal: AbortSignal): Promise<void> {
+    const { status } = await this.asked(key, signal, () => this.ask('PUT', key, signal, body));
+    if (status !== 'accepted' && status !== 'paid') throw undone(status);
   }
 
-  /** Takes back what was called under the key, also where it never arrived, or arrives later. Throws BankRefused where the bank will not. */
+  /** Has the bank pay what it has reserved; answers its receipt. Throws the same. */
+  async pay(key: string, signal: AbortSignal): Promise<string> {
+    const { status, receipt } = await this.asked(key, signal, () => this.ask('POST', `${key}/pay`, signal));
+    // A call that has not arrived leaves it reserved.
+    if (status !== 'paid') throw status === 'accepted' ? new BankUndecided() : undone(status);
+    return receipt ?? '';
+  }
+
+  /** Gives back what was reserved under the key, also where the call never arrived, or arrives later. Throws BankRefused where the bank will not. */
   async cancel(key: string, signal: AbortSignal): Promise<void> {
     const { status } = await this.ask('POST', `${key}/cancel`, signal);
     if (status === 'pending') throw new BankUndecided();
     // What the bank has refused has no effect either.
-    if (status === 'accepted') throw new BankRefused('not_cancelled');
+    if (status === 'accepted' || status === 'paid') throw new BankRefused('not_cancelled');
   }
 
-  /** How a payment stands whose call has failed; the failure, where the bank does not know of it or does not answer either. */
-  private async found(key: string, signal: AbortSignal, failure: unknown): Promise<BankState> {
-    if (failure instanceof BankRefused) throw failure;
-    const known = await this.ask('GET', key, signal).catch(() => undefined);
-    if (!known) throw failure;
-    return known;
+  /** What was answered, or how the payment stands where no answer came; the failure, where the bank does not know of it or is away. */
+  private async asked(key: string, signal: AbortSignal, ask: () => Promise<BankState>): Promise<BankState> {
+    try {
+      return await ask();
+    } catch (error) {
+      const known = error instanceof BankRefused ? undefined : await this.find(key, signal);
+      if (!known) throw error;
+      return known;
+    }
+  }
+
+  private async find(key: string, signal: AbortSignal): Promise<BankState | undefined> {
+    try {
+      return await this.ask('GET', key, signal);
+    } catch (error) {
+      if (error instanceof BankRefused) throw error;
+      return undefined;
+    }
   }
 
   private ask(
@@ -86,7 +102,7 @@ export class PartnerBank {
     signal: AbortSignal,
     body?: object,
   ): Promise<BankState> {
-    const key = path.replace('/cancel', '');
+    const [key = ''] = path.split('/');
     const headers = {
       authorization: `Bearer ${this.options.secret}`,
       'idempotency-key': key,
@@ -101,11 +117,25 @@ async function stateOf(response: Response): Promise<BankState> {
   if (response.status === 422) throw new BankRefused('refused');
   if (response.status !== 200 && response.status !== 202)
     throw new BankIncomprehensible(`the bank answered ${response.status}`);
-  const text = await response.text();
-  if (text.length > ANSWER_LENGTH_MAX) throw new BankIncomprehensible('the bank answered too much');
-  const { data, success } = stateSchema.safeParse(parsed(text));
+  const { data, success } = stateSchema.safeParse(parsed(await textOf(response)));
   if (!success) throw new BankIncomprehensible('the bank answered something else');
   return data;
+}
+
+function undone(status: BankState['status']): BankRefused | BankUndecided {
+  if (status === 'pending') return new BankUndecided();
+  return new BankRefused(status === 'cancelled' ? 'cancelled' : 'refused');
+}
+
+async function textOf(response: Response): Promise<string> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    length += piece.length;
+    if (length > ANSWER_LENGTH_MAX) throw new BankIncomprehensible('the bank answered too much');
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString('utf8');
 }
 
 function parsed(text: string): unknown {
