@@ -21,7 +21,7 @@ export const sendPaymentInput = z
       toIban === undefined
         ? toTenantId !== undefined && toAccountId !== undefined
         : toTenantId === undefined && toAccountId === undefined,
-    { error: 'has to name `toTenantId` and `toAccountId`, or `toIban`' },
+    { path: ['toIban'], error: 'has to stand alone, or `toTenantId` and `toAccountId` have to be there' },
   );
 export type SendPaymentInput = z.output<typeof sendPaymentInput>;
 
