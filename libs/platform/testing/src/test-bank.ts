@@ -15,6 +15,7 @@ export type BankPlan =
   | 'is delayed'
   | 'talks nonsense';
 
+/** Everything that a bank may do with a payment. */
 export const BANK_PLANS: readonly BankPlan[] = [
   ...(['pays', 'fails', 'loses its answer', 'answers twice', 'pays late'] as const),
   ...(['refuses late', 'refuses', 'is delayed', 'talks nonsense'] as const),
