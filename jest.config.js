@@ -28,7 +28,8 @@ const withServers = {
 };
 
 module.exports = {
-  maxWorkers: 2,
+  // One more than the smallest machine has cores: journeys wait for servers, processes and leases half of their time.
+  maxWorkers: 3,
   testSequencer: '<rootDir>/tools/jest/longest-first.js',
   // Compiled copies of Nest add up over many spec files in one worker; beyond this it is replaced.
   workerIdleMemoryLimit: '1GB',

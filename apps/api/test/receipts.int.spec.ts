@@ -9,6 +9,7 @@ import { readCatalogue } from './tenancy/catalogue';
 import { Owner } from './tenancy/owner';
 import { Client, type Reply } from './tenancy/route';
 import { type Answer, LOG_NAME, TestApi, trusting } from './test-api';
+import { TestSagas, waitingSaga } from './test-sagas';
 
 interface NamedEvent {
   readonly id?: string;
@@ -50,23 +51,26 @@ const STATES = {
 
 /**
  * What changes nothing that is recorded, in the state that the generator leaves: deliveries are no state, and what is open, or as it
- * was asked for, stays as it is.
+ * was asked for, stays as it is: a saga that is to be given up, too.
  */
 const WITHOUT_EVENT = [
   'POST /v1/ledger/accounts/{id}/reopen',
   'POST /v1/ledger/period/reopen',
+  'POST /v1/sagas/{id}/cancel',
   'POST /v1/webhooks/{id}/deliveries/{deliveryId}/retry',
   'POST /v1/webhooks/{id}/deliveries:retry',
   'POST /v1/webhooks/{id}/test',
   'mutation changeAuditRetention',
   'mutation changeWebhook',
   'mutation closePeriod',
+  'mutation compensateSaga',
   'mutation endSupportAccess',
   'mutation eraseAuditSubject',
   'mutation reopenAccount',
   'mutation reopenPeriod',
   'mutation retryDeliveries',
   'mutation retryDelivery',
+  'mutation retrySaga',
   'mutation testWebhook',
 ];
 
@@ -112,6 +116,8 @@ describe('The answer to a change', () => {
     const owned = await api.largeTenant();
     // The operator begins these: tenants have no way to.
     for (const reason of ['to end over REST', 'and over GraphQL']) await api.supportAccess(owned.id, reason);
+    const sagas = new TestSagas(api);
+    for (let count = 0; count < 2; count += 1) await sagas.begin(owned.id, waitingSaga, {});
     const client = new Client(api.app);
     const { routes } = await readCatalogue(client);
     const tasks = new TaskRunner({
@@ -132,6 +138,9 @@ describe('The answer to a change', () => {
       refusals: {
         'POST /v1/audit/subjects/{id}/erase': 'resource.not_found',
         'mutation eraseAuditSubject': 'resource.not_found',
+        // Nobody stops a saga but its steps.
+        'POST /v1/sagas/{id}/retry': 'sagas.not_stopped',
+        'mutation retrySaga': 'sagas.not_stopped',
       },
       states: STATES,
       work,
@@ -146,6 +155,7 @@ describe('The answer to a change', () => {
     for (const reply of seen) expect(idsIn(reply)).toEqual(await recorded(reply.headers['x-request-id']));
     expect(silent.toSorted()).toEqual(WITHOUT_EVENT);
     expect(seen.length).toBeGreaterThan(60);
+    await sagas.close();
   }, 240_000);
 
   it('names them for those who begin or join a tenant, and for the operator', async () => {

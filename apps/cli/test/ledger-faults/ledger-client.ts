@@ -80,11 +80,11 @@ export class LedgerClients {
     return answer;
   }
 
-  /** Repeats a request until it is answered for good. */
-  async settle(entry: Entry): Promise<Answer> {
+  /** Repeats a request until it is answered for good: the circuit of an API is open for a second behind what has ended. */
+  async settle(entry: Entry, api = 0): Promise<Answer> {
     const deadline = performance.now() + SETTLED_WITHIN_MS;
     for (let attempt = 0; performance.now() < deadline; attempt += 1) {
-      const answer = await this.repeat(entry, attempt % this.urls.length);
+      const answer = await this.repeat(entry, (api + attempt) % this.urls.length);
       if (isFinal(answer)) return answer;
       await sleep(100);
     }

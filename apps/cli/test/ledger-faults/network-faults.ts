@@ -19,6 +19,7 @@ const SESSIONS = `
 const blackhole: Row = {
   row: 7,
   name: 'a black hole between the APIs and PostgreSQL',
+  isLongOnly: true,
   strike: async (scene, random) => {
     const { clients, stage } = scene;
     await underLoad(scene, random);

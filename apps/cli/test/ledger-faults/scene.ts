@@ -68,7 +68,7 @@ export async function settle(scene: Scene, random: Random): Promise<string> {
   const final = journal.filter((entry) => isFinal(entry.answer) && !unknown.includes(entry));
   const some = Array.from({ length: Math.min(ANSWERS_REPEATED, final.length) }, () => random.pick(final));
   for (const entry of [...unknown, ...some])
-    expect(comparable(await clients.repeat(entry, random.between(0, 1)))).toEqual(comparable(entry.answer));
+    expect(comparable(await clients.settle(entry, random.between(0, 1)))).toEqual(comparable(entry.answer));
   await expectSound(
     stage.database,
     tenants.map(({ id }) => id),

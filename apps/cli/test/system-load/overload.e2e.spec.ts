@@ -3,9 +3,9 @@ import type { LoadOutcome, LoadTenant, Tally } from './api-load';
 import { type LoadedApi, LoadStage, metricsOf, say, tallyText } from './load-stage';
 
 const isLong = Boolean(process.env['HOLDFAST_TEST_LONG']);
-const PEAK_SECONDS = isLong ? 10 : 2;
-const FLOOD_SECONDS = isLong ? 60 : 4;
-const BEHIND_SECONDS = isLong ? 15 : 4;
+const PEAK_SECONDS = 10;
+const FLOOD_SECONDS = 60;
+const BEHIND_SECONDS = 15;
 /** Of the capacity. */
 const FLOOD = 5;
 /** In which capacity is looked for: one is too few for two cores, and the most is what comes of group commits. */
@@ -16,8 +16,9 @@ const TENANTS = 4;
 /** Starts of servers and processes, each of which takes a minute on a machine under load. */
 const TIMEOUT_MS = 300_000 + 2_000 * (FLOOD_SECONDS + BEHIND_SECONDS);
 
-// Row 22 of the faults. Figures are told, not asserted: the clients share the machine with what they ask.
-describe('An API that is asked for five times what it can do', () => {
+// Row 22 of the faults. Figures are told, not asserted: the clients share the machine with what they ask. The gate goes without: in
+// four seconds the flood does not always land, and load-shedding.spec has the rule.
+(isLong ? describe : describe.skip)('An API that is asked for five times what it can do', () => {
   let stage: LoadStage;
   let api: LoadedApi;
   let tenants: LoadTenant[];

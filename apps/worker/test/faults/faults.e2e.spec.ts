@@ -8,7 +8,7 @@ import { buildProgram } from './worker-process';
 
 const isLong = Boolean(process.env['HOLDFAST_TEST_LONG']);
 /** All faults in a long run, and some of them otherwise. */
-const COUNT = Number(process.env['HOLDFAST_FAULT_SEEDS'] ?? (isLong ? Math.max(54, FAULTS.length) : 5));
+const COUNT = Number(process.env['HOLDFAST_FAULT_SEEDS'] ?? (isLong ? Math.max(54, FAULTS.length) : 3));
 /** The short run plays the same seeds each time, so that a failure of it is one of the change; the long run plays others. */
 const FIRST = Number(process.env['HOLDFAST_FAULT_SEED'] ?? (isLong ? randomInt(2 ** 30) : 1));
 const SEEDS = process.env['HOLDFAST_FAULT_SEED'] && !process.env['HOLDFAST_FAULT_SEEDS'] ? 1 : COUNT;
