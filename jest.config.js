@@ -28,8 +28,7 @@ const withServers = {
 };
 
 module.exports = {
-  // One more than the smallest machine has cores: journeys wait for servers, processes and leases half of their time.
-  maxWorkers: 3,
+  maxWorkers: 2,
   testSequencer: '<rootDir>/tools/jest/longest-first.js',
   // Compiled copies of Nest add up over many spec files in one worker; beyond this it is replaced.
   workerIdleMemoryLimit: '1GB',

@@ -39,6 +39,11 @@ const CIRCUMSTANCES: Partial<Record<Step, (scene: Scene) => Promise<void>>> = {
   },
 };
 
+/** Where the fault comes did not come: a leader that serves its keys by itself enqueues nothing, for one. It proves nothing. */
+export class NotLanded extends Error {
+  override readonly name = 'NotLanded';
+}
+
 /** Whether a cursor of the group `effects` has followed that many replays. */
 async function hasCursor(database: TestDatabase, generation: number): Promise<boolean> {
   const found = await database.admin(
@@ -79,7 +84,7 @@ function passOf(step: Step, random: Random): number {
 async function until(condition: () => boolean | Promise<boolean>, what: string): Promise<void> {
   const deadline = Date.now() + LANDED_WITHIN_MS;
   while (!(await condition())) {
-    if (Date.now() > deadline) throw new Error(`the fault did not land: ${what}`);
+    if (Date.now() > deadline) throw new NotLanded(what);
     await sleep(20);
   }
 }

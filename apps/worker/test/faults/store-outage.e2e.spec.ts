@@ -6,7 +6,8 @@ import { queueKinds, Stage } from './stage';
 import { buildProgram } from './worker-process';
 
 /** A minute in a long run. */
-const OUTAGE_MS = process.env['HOLDFAST_TEST_LONG'] ? 60_000 : 8_000;
+const isLong = Boolean(process.env['HOLDFAST_TEST_LONG']);
+const OUTAGE_MS = isLong ? 60_000 : 8_000;
 /** What is alive differs by a few batches. A process that kept its events of 4 kB through the outage would hold more. */
 const MEMORY_LEEWAY_BYTES = 16 * 1024 * 1024;
 /** Commits go on at their rate; a machine under load is not as steady as the product. */
@@ -35,48 +36,54 @@ describe('While ClickHouse', () => {
   });
   afterAll(() => stage.close());
 
-  it.each(OUTAGES)('%s, commits and other groups go on, and it gets every event', async (what, mode) => {
-    scene = await Scene.open(stage, queueKinds().at(-1)!, { tenants: 4, seed: 1, payloadBytes: 4_000 });
-    const { writers, database } = scene;
-    const { clickHouseProxy: proxy, telemetry } = stage;
-    const worker = await scene.start();
-    await scene.leader();
-    writers.start();
-    await sleep(4_000);
-    const ratePerSecond = async (forMs: number): Promise<number> => {
-      const before = writers.journal.length;
-      await sleep(forMs);
-      return ((writers.journal.length - before) * 1_000) / forMs;
-    };
-    const stored = async (): Promise<number> =>
-      (await Promise.all(writers.tenantIds.map((id) => countStored(telemetry, id)))).reduce((a, b) => a + b);
-    const before = await ratePerSecond(3_000);
-    const memoryBefore = await worker.liveBytes();
+  // The short run has the one that is noticed last.
+  it.each(isLong ? OUTAGES : OUTAGES.filter(([, mode]) => mode === 'hang'))(
+    '%s, commits and other groups go on, and it gets every event',
+    async (what, mode) => {
+      scene = await Scene.open(stage, queueKinds().at(-1)!, { tenants: 4, seed: 1, payloadBytes: 4_000 });
+      const { writers, database } = scene;
+      const { clickHouseProxy: proxy, telemetry } = stage;
+      const worker = await scene.start();
+      await scene.leader();
+      writers.start();
+      await sleep(4_000);
+      const ratePerSecond = async (forMs: number): Promise<number> => {
+        const before = writers.journal.length;
+        await sleep(forMs);
+        return ((writers.journal.length - before) * 1_000) / forMs;
+      };
+      const stored = async (): Promise<number> =>
+        (await Promise.all(writers.tenantIds.map((id) => countStored(telemetry, id)))).reduce(
+          (a, b) => a + b,
+        );
+      const before = await ratePerSecond(3_000);
+      const memoryBefore = await worker.liveBytes();
 
-    await proxy.set(mode);
-    proxy.cut();
-    const storedBefore = await stored();
-    const during = await ratePerSecond(OUTAGE_MS);
-    const [effects] = await database.admin<{ lagging: number }>(
-      `select count(*)::int as lagging from events.log l
+      await proxy.set(mode);
+      proxy.cut();
+      const storedBefore = await stored();
+      const during = await ratePerSecond(OUTAGE_MS);
+      const [effects] = await database.admin<{ lagging: number }>(
+        `select count(*)::int as lagging from events.log l
        where l.type = 'probe.key.moved' and l.occurred_at < clock_timestamp() - interval '3 seconds'
          and not exists (select from probe.effects e where e.tenant_id = l.tenant_id and e.event_id = l.id)`,
-    );
-    const grownBytes = (await worker.liveBytes()) - memoryBefore;
-    const storedDuring = (await stored()) - storedBefore;
-    await proxy.set('pass');
-    proxy.cut();
-    const caughtUpMs = await scene.settle(CAUGHT_UP_WITHIN_MS);
-    process.stdout.write(
-      `ClickHouse ${what} for ${OUTAGE_MS / 1_000} s: ${Math.round(before)} transactions/s before, ${Math.round(during)} meanwhile; ` +
-        `memory ${Math.round(grownBytes / 1_048_576)} MB up; exact ${caughtUpMs} ms after\n`,
-    );
-    // The outage landed: of what was committed meanwhile next to nothing could be stored.
-    expect(storedDuring).toBeLessThan(typeof mode === 'object' ? Infinity : 1);
-    expect(effects?.lagging).toBe(0);
-    expect(during / before).toBeGreaterThan(RATE_AT_LEAST);
-    expect(grownBytes).toBeLessThan(MEMORY_LEEWAY_BYTES);
-  });
+      );
+      const grownBytes = (await worker.liveBytes()) - memoryBefore;
+      const storedDuring = (await stored()) - storedBefore;
+      await proxy.set('pass');
+      proxy.cut();
+      const caughtUpMs = await scene.settle(CAUGHT_UP_WITHIN_MS);
+      process.stdout.write(
+        `ClickHouse ${what} for ${OUTAGE_MS / 1_000} s: ${Math.round(before)} transactions/s before, ${Math.round(during)} meanwhile; ` +
+          `memory ${Math.round(grownBytes / 1_048_576)} MB up; exact ${caughtUpMs} ms after\n`,
+      );
+      // The outage landed: of what was committed meanwhile next to nothing could be stored.
+      expect(storedDuring).toBeLessThan(typeof mode === 'object' ? Infinity : 1);
+      expect(effects?.lagging).toBe(0);
+      expect(during / before).toBeGreaterThan(RATE_AT_LEAST);
+      expect(grownBytes).toBeLessThan(MEMORY_LEEWAY_BYTES);
+    },
+  );
 
   it('loses its answer to a batch, the batch comes again and is there once', async () => {
     scene = await Scene.open(stage, 'postgres', { tenants: 3, seed: 1 });
