@@ -1,7 +1,7 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { payThrough } from '@holdfast/payments';
 import { TestBank } from '@holdfast/testing';
 import { type Answer, TestApi } from './test-api';
+import { TestSagas } from './test-sagas';
 
 const IBAN = 'DE89370400440532013000';
 
@@ -9,11 +9,14 @@ const IBAN = 'DE89370400440532013000';
 describe('A payment to an IBAN', () => {
   let api: TestApi;
   let bank: TestBank;
+  let sagas: TestSagas;
   beforeAll(async () => {
     [api, bank] = await Promise.all([TestApi.start(), TestBank.start()]);
+    sagas = new TestSagas(api);
   });
   afterAll(async () => {
     payThrough(undefined);
+    await sagas.close();
     await Promise.all([api.close(), bank.stop()]);
   });
   beforeEach(() => payThrough({ url: bank.url, secret: 'secret', settings: { attemptMs: 200 } }));
@@ -44,7 +47,7 @@ describe('A payment to an IBAN', () => {
     for (;;) {
       const { body } = await api.ask('GET', `/v1/payments/${String(id)}`, { key });
       if (body['status'] !== 'pending') return body;
-      await sleep(50);
+      await sagas.goOn(String(id));
     }
   }
 
