@@ -257,8 +257,7 @@ describe('A lane', () => {
   });
 
   it('keeps its sums exact at every instant, whatever the store does, also over restarts', async () => {
-    // The short run plays the same seed each time, so that a failure of it is one of the change.
-    const seed = process.env['HOLDFAST_TEST_LONG'] ? Math.floor(Math.random() * 2 ** 31) : 1;
+    const seed = Math.floor(Math.random() * 2 ** 31);
     const random = new Random(seed);
     const answers: Answer[] = ['store', 'store', 'fail', 'store_and_fail', 'hang'];
     sink.refuses = ({ line }) => line.endsWith('13}');
@@ -283,10 +282,7 @@ describe('A lane', () => {
       sink.releaseAll();
       lane = newLane(60_000);
       lane.start();
-      // A segment that was being read when the time was over is found whole: what was stored of it is found, and stored, again.
-      const { recovered } = lane.accounting.total;
-      const isWithin = recovered >= spilled && recovered <= spilled + total.stored;
-      expect({ seed, step, recovered, isWithin }).toEqual({ seed, step, recovered, isWithin: true });
+      expect({ seed, step, found: lane.accounting.total.recovered }).toEqual({ seed, step, found: spilled });
     }
     sink.answer = () => 'store';
     sink.releaseAll();

@@ -25,7 +25,7 @@ interface Segment {
   readonly path: string;
   bytes: number;
   /** What was written, whether or not it can be read. */
-  readonly rows: Map<string, number>;
+  rows: Map<string, number>;
   /** What is not stored of a segment that was read: whoever stores takes it away from here. */
   left?: TelemetryBatch[];
   /** How often the disk has not given it. */
@@ -42,7 +42,7 @@ const NAME = /^(\d{12})\.spill$/;
  *
  * What `append` has answered for survives the process, and what the operating system has written, the machine. A process that dies
  * while it writes leaves a torn frame, which the next one cuts off. A segment is removed when all of it is stored; who dies before
- * that stores it again, with the same tokens. When there is no room the oldest segment goes, since the youngest is worth most. What a
+ * that stores it again, with the same tokens; who ends leaves what is not stored of it. When there is no room the oldest segment goes, since the youngest is worth most. What a
  * disk has damaged costs the frame that it stands in, and that is counted.
  */
 export class Spill {
@@ -157,9 +157,38 @@ export class Spill {
     });
   }
 
-  /** Ends the segment that is being written, on the disk itself. */
+  /** Ends the segment that is being written, on the disk itself, and leaves of one that is stored in part the rest alone. */
   close(): Promise<void> {
-    return this.inTurn(() => this.endSegment());
+    return this.inTurn(async () => {
+      await this.endSegment();
+      for (const segment of this.segments.filter(isStoredInPart))
+        await this.rewrite(segment).catch((error: unknown) =>
+          this.options.report?.(error, `taking what is stored out of the segment ${segment.path}`),
+        );
+    });
+  }
+
+  /** In another file, which takes its place: who dies meanwhile leaves the segment as it was. */
+  private async rewrite(segment: Segment): Promise<void> {
+    const left = segment.left ?? [];
+    if (left.length === 0) return this.remove(segment);
+    const rows = new Map<string, number>();
+    const frames = left.map((batch) => {
+      const frame = encodeFrame(batch, eventsIn(rows));
+      addRows(rows, batch);
+      return frame;
+    });
+    const path = `${segment.path}.part`;
+    const file = await open(path, 'w', 0o600);
+    try {
+      await file.writeFile(Buffer.concat(frames));
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(path, segment.path);
+    segment.bytes = frames.reduce((sum, { length }) => sum + length, 0);
+    segment.rows = rows;
   }
 
   /** One after the other: a segment is not closed under a write to it, nor removed twice. */
@@ -268,4 +297,9 @@ function addAll(rows: Map<string, number>, more: RowsByTenant): void {
 
 function eventsIn(rows: RowsByTenant | undefined): number {
   return [...(rows?.values() ?? [])].reduce((sum, count) => sum + count, 0);
+}
+
+/** Whether some of it is not to be read again. */
+function isStoredInPart({ left, rows }: Segment): boolean {
+  return left !== undefined && eventsIn(rowsIn(left)) !== eventsIn(rows);
 }
