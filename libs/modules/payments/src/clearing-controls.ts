@@ -14,7 +14,9 @@ export interface ClearingControlsOptions {
 
 /** Between two looks, the first of them after as long. */
 const INTERVAL_MS = 60_000;
-/** Looked at in one round: with more, nobody mends them one by one. */
+/** Read at a time. */
+const PAGE = 1_000;
+/** Found in one round: with more, nobody mends them one by one. */
 const BREAKS_MAX = 1_000;
 
 /** The clearing accounts of two tenants do not add up. Goes to the log. */
@@ -29,20 +31,29 @@ export class ClearingBroken extends Error {
 }
 
 /**
- * Pairs of clearing accounts that do not add up to what is in flight between their tenants, as of one instant. Where one of them is gone,
- * what it owed or was owed is gone with it, and its counterpart alone breaks nothing.
+ * Pairs of clearing accounts that do not add up to what is in flight between their tenants, each as of one instant. Where one of them is
+ * gone, what it owed or was owed is gone with it, and its counterpart alone breaks nothing, however many of those there are.
  */
-export async function findClearingBreaks({
-  relay,
-  grants,
-}: Pick<ClearingControlsOptions, 'relay' | 'grants'>): Promise<readonly ClearingBreak[]> {
-  const found = await relay.transaction(
-    (connection) => new SystemTx(connection, 'read only'),
-    (tx) => listClearingBreaks(tx, BREAKS_MAX),
-  );
-  const breaks = [];
-  for (const each of found)
-    if (each.hasCounterpart || (await isThere(grants, each.counterpartyId))) breaks.push(each);
+export async function findClearingBreaks(
+  { relay, grants }: Pick<ClearingControlsOptions, 'relay' | 'grants'>,
+  pageSize = PAGE,
+): Promise<readonly ClearingBreak[]> {
+  const breaks: ClearingBreak[] = [];
+  const known = new Map<string, boolean>();
+  const isBroken = async ({ hasCounterpart, counterpartyId: id }: ClearingBreak): Promise<boolean> => {
+    if (!hasCounterpart && !known.has(id)) known.set(id, await isThere(grants, id));
+    return hasCounterpart || known.get(id) === true;
+  };
+  let page: readonly ClearingBreak[];
+  let last: ClearingBreak | undefined;
+  do {
+    page = await relay.transaction(
+      (connection) => new SystemTx(connection, 'read only'),
+      (tx) => listClearingBreaks(tx, last, pageSize),
+    );
+    for (const each of page) if (await isBroken(each)) breaks.push(each);
+    last = page.at(-1);
+  } while (page.length === pageSize && breaks.length < BREAKS_MAX);
   return breaks;
 }
 

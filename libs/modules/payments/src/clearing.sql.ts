@@ -13,6 +13,9 @@ export interface ClearingBreak {
   readonly hasCounterpart: boolean;
 }
 
+/** What names a pair, and the place of a page behind it. */
+export type ClearingPair = Pick<ClearingBreak, 'tenantId' | 'counterpartyId' | 'asset'>;
+
 /** A clearing account on which something else is posted than payments have booked. */
 export interface AccountBreak {
   readonly accountId: string;
@@ -41,8 +44,9 @@ const LIST_BREAKS = statement<ClearingBreak>(
        and i.posted_at is null
    ) f
    where (c.tenant_id < c.counterparty_id or o.tenant_id is null) and c.net + coalesce(o.net, 0) <> f.in_flight
+     and ($1::uuid is null or (c.tenant_id, c.counterparty_id, c.asset) > ($1, $2::uuid, $3::text))
    order by c.tenant_id, c.counterparty_id, c.asset
-   limit $1`,
+   limit $4`,
 );
 
 const COUNT_IN_FLIGHT = statement<{ readonly payments: number }>(
@@ -62,9 +66,14 @@ const LIST_ACCOUNT_BREAKS = statement<AccountBreak>(
    limit $2`,
 );
 
-/** Pairs of tenants whose clearing accounts do not add up to what is in flight, as of one instant. */
-export function listClearingBreaks(tx: SystemTx, limit: number): Promise<ClearingBreak[]> {
-  return tx.rows(LIST_BREAKS, [limit]);
+/** Pairs of tenants whose clearing accounts do not add up to what is in flight, as of one instant: the first ones behind a pair, in its order. */
+export function listClearingBreaks(
+  tx: SystemTx,
+  after: ClearingPair | undefined,
+  limit: number,
+): Promise<ClearingBreak[]> {
+  const { tenantId = null, counterpartyId = null, asset = null } = after ?? {};
+  return tx.rows(LIST_BREAKS, [tenantId, counterpartyId, asset, limit]);
 }
 
 /** Payments whose payer has posted and whose payee may have not. */

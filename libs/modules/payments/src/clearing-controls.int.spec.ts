@@ -1,0 +1,68 @@
+import { newId } from '@holdfast/kernel';
+import { FUNDS, type Party, PaymentsStage } from '../test/payments-stage';
+import { ClearingBroken, ClearingControls, findClearingBreaks } from './clearing-controls';
+
+const PAGE = 10;
+const ERASED = 25;
+
+// Guards the invariant of the README: no pair that is broken is missed, and none that a tenant has left behind is taken for one.
+describe('The controls of clearing accounts', () => {
+  let stage: PaymentsStage;
+  let payer: Party;
+  let payee: Party;
+  beforeAll(async () => {
+    stage = await PaymentsStage.open();
+    [payer, payee] = [await stage.party(), await stage.party()];
+    await stage.pay(payer, stage.input(payer, payee));
+  });
+  afterAll(() => stage.close());
+
+  const relay = (): ReturnType<PaymentsStage['database']['as']> => stage.database.as('holdfast_relay', 1);
+  const setNet = (party: Party, net: bigint): Promise<unknown> =>
+    stage.database.admin(
+      'update payments.clearings set net = $2 where tenant_id = $1 and counterparty_id = any ($3)',
+      [...[party.id, net, [payer.id, payee.id]]],
+    );
+
+  it('find a pair that does not add up, report it, and find none once it does', async () => {
+    const reports: unknown[] = [];
+    const controls = new ClearingControls({
+      ...{ relay: relay(), grants: stage.grants, report: (error: unknown) => void reports.push(error) },
+    });
+    expect(await controls.look()).toEqual([]);
+    await setNet(payer, 101n);
+    const [found, ...more] = await controls.look();
+    expect(more).toEqual([]);
+    // Ids of tenants ascend: the payer's is the first of the pair.
+    const pair = { tenantId: payer.id, counterpartyId: payee.id, asset: 'EUR/2' };
+    expect(found).toMatchObject({ ...pair, sum: '1', inFlight: '0', hasCounterpart: true });
+    expect(reports).toEqual([expect.any(ClearingBroken)]);
+    await setNet(payer, 100n);
+    expect(await controls.look()).toEqual([]);
+  });
+
+  it(`find it behind ${ERASED} pairs with tenants that are erased, and where the other tenant has no account`, async () => {
+    // Before those of the two.
+    const first = '00000000-0000-7000-8000-000000000001';
+    const erased = Array.from({ length: ERASED }, () => newId());
+    await stage.database.admin(
+      `insert into auth.tenants (id, slug, state) select id, 't-' || id, 'erased' from unnest($1::uuid[]) id`,
+      [erased],
+    );
+    await stage.database.admin(
+      `insert into payments.clearings (tenant_id, counterparty_id, asset, account_id, net)
+       select $1, id, 'EUR/2', gen_random_uuid(), 7 from unnest($2::uuid[]) id`,
+      [first, erased],
+    );
+    const found = (): ReturnType<typeof findClearingBreaks> =>
+      findClearingBreaks({ relay: relay(), grants: stage.grants }, PAGE);
+    expect(await found()).toEqual([]);
+    await setNet(payer, FUNDS);
+    expect(await found()).toMatchObject([{ sum: String(FUNDS - 100n) }]);
+    // The counterpart that is there owes its account.
+    await stage.database.admin('delete from payments.clearings where tenant_id = $1', [payee.id]);
+    expect(await found()).toMatchObject([
+      { tenantId: payer.id, counterpartyId: payee.id, hasCounterpart: false },
+    ]);
+  });
+});
