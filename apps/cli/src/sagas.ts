@@ -10,6 +10,8 @@ import {
   showSaga as viewOf,
   SteerSaga,
 } from '@holdfast/steering';
+// What can still be given up, and of what kind a step is, the definitions say.
+import '@holdfast/payments';
 import { WrongUsage } from './failures';
 import { parseInput, readAll } from './input';
 import { asOperator, type Operator } from './operator';

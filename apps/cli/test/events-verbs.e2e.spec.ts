@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import type { DevFile } from '../src/dev/dev-file';
 import { DevProcess, type Ended, freshCheckout, holdfast, removeCheckout } from './dev-process';
+import { Client as ApiClient } from './journal';
 import { beginStoppingSaga } from './stopping-saga';
 
 jest.setTimeout(180_000);
@@ -128,5 +129,30 @@ describe('The verbs about events and sagas, beside a running holdfast dev', () =
     expect(stdout).toMatch(/step_completed +hold +system:test$/m);
     expect(stdout).toMatch(/operator_needed +post sagas.failed.RangeError/);
     expect(stdout).toMatch(/retried +system:operator \(operator:\S+\)$/m);
+  });
+
+  test('give up a payment under way, which only its definition permits', async () => {
+    const made = await holdfast(checkout, ['key', 'create', 'globex', '--json']);
+    const api = new ApiClient(running.api, (JSON.parse(made.stdout) as { secret: string }).secret);
+    const account = { code: 'wallet', asset: 'EUR/2', normalBalance: 'credit' };
+    const { id: fromAccountId } = (await api.post('/v1/ledger/accounts', account)).body;
+    await database.query(
+      `create function payments.sabotage() returns trigger language plpgsql as $$ begin raise exception 'sabotage'; end $$;
+       create trigger sabotage before update of hold_id on payments.payments for each row execute function payments.sabotage()`,
+    );
+    const to = { toTenantId: fromAccountId, toAccountId: fromAccountId };
+    const paid = { fromAccountId, ...to, asset: 'EUR/2', amount: '1' };
+    const { id } = (await api.post('/v1/payments', paid)).body;
+    const saga = (verb: string): Promise<Ended> => holdfast(checkout, ['saga', verb, 'globex', id]);
+    expect((await saga('cancel')).stdout).toContain('It is given up before its next step.');
+    await until(async () => {
+      const { rows } = await database.query('select from sagas.sagas where id = $1 and ended_at is null', [
+        id,
+      ]);
+      return rows.length === 0;
+    });
+    const { stdout } = await saga('show');
+    expect(stdout).toMatch(/↩ +request +compensatable/);
+    expect(stdout).toMatch(/decide +pivot/);
   });
 });
