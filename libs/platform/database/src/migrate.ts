@@ -1,7 +1,8 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Client, escapeIdentifier, escapeLiteral } from 'pg';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Client, DatabaseError, escapeIdentifier, escapeLiteral } from 'pg';
 
 /** Where migrations stand: in the checkout or image above this file, whether it is a source or part of a build. */
 export const MIGRATIONS_DIRECTORY =
@@ -16,6 +17,18 @@ function directoriesAbove(directory: string): string[] {
 
 /** The advisory lock of Prisma's own migration engine, so that the two exclude each other. */
 const PRISMA_LOCK = 72_707_369;
+
+/**
+ * How long a migration waits for a lock. Whoever wants the table meanwhile stands behind it: so for much less than the 2 s after which
+ * a process is refused (SESSION_SETTINGS), and the second that a request waits for a connection.
+ */
+const LOCK_TIMEOUT_MS = 250;
+/** Then it lets the others through for so long. */
+const LOCK_PAUSE_MS = 1_000;
+/** A verification or a report may have a table in use for minutes. */
+const PATIENCE_MS = 300_000;
+/** lock_not_available and deadlock_detected: the file has left nothing, and may find its tables free another time. */
+const IN_USE = ['55P03', '40P01'];
 
 /** Prisma's table, as its engine creates it. */
 const HISTORY = `
@@ -47,16 +60,24 @@ export class MigrationRefused extends Error {
  * Same layout, history table, checksums and advisory lock as `prisma migrate deploy`, without the engine that it
  * downloads: either may be used on a database. Each file is one transaction, so a failure leaves nothing of that
  * file; its row stays unfinished and names the error. Two runs at once wait for each other.
+ *
+ * A table that is in use is asked for a quarter of a second at a time, so that nobody stands behind the migration for longer than that
+ * and its own work. After `patienceMs` it is refused, has changed nothing and may be run again.
  */
-export async function migrate(adminUrl: string, directory: string = MIGRATIONS_DIRECTORY): Promise<string[]> {
+export async function migrate(
+  adminUrl: string,
+  directory: string = MIGRATIONS_DIRECTORY,
+  patienceMs = PATIENCE_MS,
+): Promise<string[]> {
   const client = new Client({ connectionString: adminUrl, application_name: 'holdfast migrate' });
   await client.connect();
   try {
     await client.query('select pg_advisory_lock($1)', [PRISMA_LOCK]);
     await client.query(HISTORY);
+    await client.query("select set_config('lock_timeout', $1, false)", [String(LOCK_TIMEOUT_MS)]);
     const names = migrationNames(directory);
     const pending = await pendingMigrations(client, directory, names);
-    for (const name of pending) await apply(client, directory, name);
+    for (const name of pending) await apply(client, directory, name, patienceMs);
     return pending;
   } finally {
     await client.end(); // Ends the session-level advisory lock as well.
@@ -115,23 +136,42 @@ async function pendingMigrations(
   return names.filter((name) => !applied.has(name));
 }
 
-async function apply(client: Client, directory: string, name: string): Promise<void> {
+async function apply(client: Client, directory: string, name: string, patienceMs: number): Promise<void> {
   const id = randomUUID();
   await client.query(
     'insert into public._prisma_migrations (id, checksum, migration_name) values ($1, $2, $3)',
     [id, checksumOf(directory, name), name],
   );
   try {
-    // The simple protocol runs a file of many statements as one implicit transaction.
-    await client.query(readFileSync(join(directory, name, 'migration.sql'), 'utf8'));
+    await runWhenFree(client, readFileSync(join(directory, name, 'migration.sql'), 'utf8'), patienceMs);
   } catch (error) {
-    await client.query('update public._prisma_migrations set logs = $2 where id = $1', [id, String(error)]);
-    throw new MigrationRefused(`migration ${name} failed: ${String(error)}`, { cause: error });
+    await client.query(
+      'update public._prisma_migrations set logs = $2, rolled_back_at = case when $3 then now() end where id = $1',
+      [id, String(error), isInUse(error)],
+    );
+    const advice = isInUse(error) ? '. A transaction has its tables in use; run this again behind it' : '';
+    throw new MigrationRefused(`migration ${name} failed: ${String(error)}${advice}`, { cause: error });
   }
   await client.query(
     'update public._prisma_migrations set finished_at = now(), applied_steps_count = 1 where id = $1',
     [id],
   );
+}
+
+async function runWhenFree(client: Client, sql: string, patienceMs: number): Promise<void> {
+  for (const givesUpAtMs = performance.now() + patienceMs; ; await sleep(LOCK_PAUSE_MS)) {
+    try {
+      // The simple protocol runs a file of many statements as one implicit transaction.
+      await client.query(sql);
+      return;
+    } catch (error) {
+      if (!isInUse(error) || performance.now() > givesUpAtMs) throw error;
+    }
+  }
+}
+
+function isInUse(error: unknown): boolean {
+  return error instanceof DatabaseError && IN_USE.includes(error.code ?? '');
 }
 
 function checksumOf(directory: string, name: string): string {

@@ -1,0 +1,58 @@
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { TestDatabase } from '@holdfast/testing';
+import { Client } from 'pg';
+import { migrate, MigrationRefused, MIGRATIONS_DIRECTORY } from './migrate';
+
+/** Longer than a process waits for a lock. */
+const HELD_MS = 2_500;
+/** Half of what a process waits for a lock. */
+const BEHIND_MAX_MS = 1_000;
+
+// Row 14 of the faults: whoever reads the table goes on, though the migration needs it for itself and somebody has it in use.
+describe('A migration whose table is in use', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'holdfast-migrations-'));
+  let database: TestDatabase;
+  let user: Client;
+  beforeAll(async () => {
+    cpSync(MIGRATIONS_DIRECTORY, directory, { recursive: true });
+    mkdirSync(join(directory, '99991231000000_note'));
+    const sql = 'set local role holdfast_owner; alter table ledger.accounts add column note text;';
+    writeFileSync(join(directory, '99991231000000_note/migration.sql'), sql);
+    database = await TestDatabase.create();
+    user = new Client({ connectionString: database.adminUrl });
+    await user.connect();
+  });
+  afterAll(async () => {
+    await user.end();
+    await database.drop();
+    rmSync(directory, { recursive: true });
+  });
+  const read = (): Promise<unknown> => database.admin('select count(*) from ledger.accounts');
+
+  it('gives up in the end, has changed nothing and may be run again', async () => {
+    await user.query('begin; select from ledger.accounts');
+    await expect(migrate(database.adminUrl, directory, 0)).rejects.toThrow(MigrationRefused);
+    const notes = "select from pg_attribute where attrelid = 'ledger.accounts'::regclass and attname = 'note'";
+    expect(await database.admin(notes)).toEqual([]);
+  });
+
+  it('waits for it, and lets others through meanwhile', async () => {
+    let isApplied = false;
+    const applied = migrate(database.adminUrl, directory).finally(() => (isApplied = true));
+    let [longestMs, reads] = [0, 0];
+    for (const endsAtMs = performance.now() + HELD_MS; performance.now() < endsAtMs; await sleep(10)) {
+      const askedAtMs = performance.now();
+      await read();
+      longestMs = Math.max(longestMs, performance.now() - askedAtMs);
+      reads += 1;
+    }
+    // It was asked for in between: who came then stood behind the migration.
+    expect([isApplied, reads > 10, longestMs > 100]).toEqual([false, true, true]);
+    expect(longestMs).toBeLessThan(BEHIND_MAX_MS);
+    await user.query('rollback');
+    expect(await applied).toEqual(['99991231000000_note']);
+  });
+});
