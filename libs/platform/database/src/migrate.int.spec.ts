@@ -35,7 +35,8 @@ describe('A migration whose table is in use', () => {
   it('gives up in the end, has changed nothing and may be run again', async () => {
     await user.query('begin; select from ledger.accounts');
     await expect(migrate(database.adminUrl, directory, 0)).rejects.toThrow(MigrationRefused);
-    const notes = "select from pg_attribute where attrelid = 'ledger.accounts'::regclass and attname = 'note'";
+    const notes =
+      "select from pg_attribute where attrelid = 'ledger.accounts'::regclass and attname = 'note'";
     expect(await database.admin(notes)).toEqual([]);
   });
 

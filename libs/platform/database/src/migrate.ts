@@ -28,7 +28,7 @@ const LOCK_PAUSE_MS = 1_000;
 /** A verification or a report may have a table in use for minutes. */
 const PATIENCE_MS = 300_000;
 /** lock_not_available and deadlock_detected: the file has left nothing, and may find its tables free another time. */
-const IN_USE = ['55P03', '40P01'];
+const IN_USE = new Set(['55P03', '40P01']);
 
 /** Prisma's table, as its engine creates it. */
 const HISTORY = `
@@ -171,7 +171,7 @@ async function runWhenFree(client: Client, sql: string, patienceMs: number): Pro
 }
 
 function isInUse(error: unknown): boolean {
-  return error instanceof DatabaseError && IN_USE.includes(error.code ?? '');
+  return error instanceof DatabaseError && IN_USE.has(error.code ?? '');
 }
 
 function checksumOf(directory: string, name: string): string {
