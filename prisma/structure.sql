@@ -1167,6 +1167,7 @@ create policy tenant_isolation on payments.clearings as restrictive for all to h
 CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON payments.clearings DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON payments.clearings DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON payments.clearings DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE TRIGGER kept AFTER INSERT OR UPDATE ON payments.clearings FOR EACH ROW WHEN ((CURRENT_USER = 'holdfast_app'::name)) EXECUTE FUNCTION tenancy.require_system('payments');
 
 create table payments.payments (
   tenant_id uuid not null,
@@ -1206,6 +1207,8 @@ create policy tenant_isolation on payments.payments as restrictive for all to ho
 CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON payments.payments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON payments.payments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON payments.payments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE TRIGGER kept_insert BEFORE INSERT ON payments.payments FOR EACH ROW WHEN (((CURRENT_USER = 'holdfast_app'::name) AND ((new.direction <> 'outgoing'::text) OR (new.status <> 'pending'::text) OR ((new.hold_id IS NULL) <> true) OR ((new.posted_at IS NULL) <> true)))) EXECUTE FUNCTION tenancy.require_system('payments');
+CREATE TRIGGER kept_update BEFORE UPDATE ON payments.payments FOR EACH STATEMENT WHEN ((CURRENT_USER = 'holdfast_app'::name)) EXECUTE FUNCTION tenancy.require_system('payments');
 
 create table sagas.participations (
   tenant_id uuid not null,
@@ -1227,6 +1230,7 @@ create policy tenant_isolation on sagas.participations as restrictive for all to
 CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON sagas.participations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON sagas.participations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON sagas.participations DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE TRIGGER kept BEFORE INSERT OR UPDATE ON sagas.participations FOR EACH ROW WHEN ((CURRENT_USER = 'holdfast_app'::name)) EXECUTE FUNCTION sagas.keep_module();
 
 create table sagas.sagas (
   tenant_id uuid not null,
@@ -1276,6 +1280,8 @@ create policy tenant_isolation on sagas.sagas as restrictive for all to holdfast
 CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND ((((((new.state IS DISTINCT FROM old.state) OR (new.backward IS DISTINCT FROM old.backward)) OR (new.place IS DISTINCT FROM old.place)) OR (new.cancel_requested IS DISTINCT FROM old.cancel_requested)) OR (new.results IS DISTINCT FROM old.results)) OR (new.reason IS DISTINCT FROM old.reason)))) EXECUTE FUNCTION tenancy.require_event();
+CREATE TRIGGER kept_insert BEFORE INSERT ON sagas.sagas FOR EACH ROW WHEN (((CURRENT_USER = 'holdfast_app'::name) AND ((new.state <> 'running'::text) OR (new.backward <> false) OR (new.place <> 0) OR (new.intended <> false) OR (new.results <> '{}'::jsonb)))) EXECUTE FUNCTION sagas.keep_module();
+CREATE TRIGGER kept_update AFTER UPDATE ON sagas.sagas REFERENCING OLD TABLE AS were NEW TABLE AS moved FOR EACH STATEMENT WHEN ((CURRENT_USER = 'holdfast_app'::name)) EXECUTE FUNCTION sagas.keep_places();
 
 create table telemetry.write_keys (
   tenant_id uuid not null,
@@ -3384,6 +3390,40 @@ CREATE OR REPLACE FUNCTION sagas.is_stuck(state text, deadline_at timestamp with
 RETURN ((state = 'needs_operator'::text) OR ((state = ANY (ARRAY['running'::text, 'compensating'::text])) AND ((deadline_at <= clock_timestamp()) OR (GREATEST(due_at, lease_until) <= (clock_timestamp() - '00:05:00'::interval)))));
 alter function sagas.is_stuck(text,timestamp with time zone,timestamp with time zone,timestamp with time zone) owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION sagas.keep_module()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tenancy.actor() <> 'system:' || split_part(new.name, '.', 1) then
+    raise exception 'only its module writes this of saga %', new.name using errcode = 'HF003';
+  end if;
+  return new;
+end $function$;
+alter function sagas.keep_module() owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION sagas.keep_places()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  actor constant text := tenancy.actor();
+begin
+  if exists (select from moved m where 'system:' || split_part(m.name, '.', 1) <> actor)
+      and exists (
+        select from moved m
+        join were w on w.id = m.id
+        where (m.state, m.backward, m.place, m.intended, m.results) <> (w.state, w.backward, w.place, w.intended, w.results)
+          and not (w.state = 'needs_operator' and m.state = case when w.backward then 'compensating' else 'running' end
+            and (m.backward, m.place, m.intended, m.results) = (w.backward, w.place, w.intended, w.results))) then
+    raise exception 'only its module moves a saga' using errcode = 'HF003';
+  end if;
+  return null;
+end $function$;
+alter function sagas.keep_places() owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION sagas.move_all(tenant uuid, ids uuid[], fences bigint[], versions bigint[], states text[], backwards boolean[], places integer[], intends boolean[], answers jsonb[], reasons text[], events integer[], timeouts double precision[], forced boolean[])
  RETURNS void
  LANGUAGE plpgsql
@@ -3971,6 +4011,19 @@ begin
   return null;
 end $function$;
 alter function tenancy.require_event_of_statement() owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION tenancy.require_system()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  if tenancy.actor() <> 'system:' || tg_argv[0] then
+    raise exception 'only % writes so in %.%', tg_argv[0], tg_table_schema, tg_table_name using errcode = 'HF003';
+  end if;
+  return new; -- Which is null for a whole statement.
+end $function$;
+alter function tenancy.require_system() owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION tenancy.rotate_signing_key()
  RETURNS text

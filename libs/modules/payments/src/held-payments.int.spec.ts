@@ -1,10 +1,16 @@
 import { newId } from '@holdfast/kernel';
+import { sqlState, statement } from '@holdfast/database';
 import { findOpenHolds, PostHold, postInTransaction, VoidHold } from '@holdfast/ledger';
 import { findOpenSaga, stepKey } from '@holdfast/sagas';
+import { announcement } from '@holdfast/tenancy';
 import { olderPayment } from '../test/older-payment';
 import { BOTH_HELD, DECIDED, FUNDS, type Party, PaymentsStage } from '../test/payments-stage';
 import { clearingAccountId } from './payment-legs';
 import { payment } from './payment.saga';
+import { paymentDecided, paymentRequested } from './payments.events';
+import { insertPayment } from './payments.sql';
+
+type Injected = readonly [sql: string, ...values: unknown[]];
 
 // Promise 8: what is held for a payment nobody takes away, and nothing refuses its end. Each case is a decision of the README.
 describe('A payment whose halves are held', () => {
@@ -97,6 +103,84 @@ describe('A payment whose halves are held', () => {
     const undone = await stage.halted(payer, payee, BOTH_HELD);
     await admin(sql, [[payer.id, payee.id]]);
     await expectUndone(undone);
+  });
+
+  // As if it were injected into a request of the tenant: in its own context, with whatever event is asked for.
+  const inject = ({ caller }: Party, sql: string, values: readonly unknown[]): Promise<void> =>
+    stage.tenants.transaction(caller, async (tx) => {
+      await tx.announce(announcement(paymentDecided, { id: newId(), version: 1n }, {}));
+      await tx.execute(statement(`test.injected_${newId()}`, sql), [tx.tenantId, ...values]);
+    });
+
+  async function expectRefused(party: Party, [sql, ...values]: Injected): Promise<void> {
+    const code = await inject(party, sql, values).then(
+      () => 'nothing',
+      (error: unknown) => sqlState(error),
+    );
+    expect([sql, code]).toEqual([sql, 'HF003']);
+  }
+
+  it('goes from step to step whatever statements of its tenants say', async () => {
+    const id = await stage.halted(payer, payee, DECIDED);
+    const other = await stage.halted(payer, payee, BOTH_HELD);
+    const ofSaga = (set: string): string => `update sagas.sagas set ${set} where tenant_id = $1 and id = $2`;
+    const ofPayers: readonly Injected[] = [
+      [ofSaga('place = 5'), id],
+      [ofSaga("place = 1, backward = true, state = 'compensating'"), id],
+      [ofSaga('intended = true'), id],
+      [ofSaga("results = '{}'"), id],
+      [ofSaga("state = 'completed', due_at = null, ended_at = now()"), id],
+      [ofSaga("state = 'needs_operator', due_at = null"), id],
+      [
+        `insert into sagas.sagas (tenant_id, id, name, hash, input, place, deadline_at, correlation_id, started_by)
+         select tenant_id, $3, name, hash, input, 5, deadline_at, correlation_id, started_by
+         from sagas.sagas where tenant_id = $1 and id = $2`,
+        ...[id, newId()],
+      ],
+    ];
+    const ofAll: readonly Injected[] = [
+      [
+        `update payments.payments set hold_id = (select o.hold_id from payments.payments o where o.tenant_id = $1 and o.id = $3)
+         where tenant_id = $1 and id = $2`,
+        ...[id, other],
+      ],
+      ['update payments.payments set posted_at = now() where tenant_id = $1 and id = $2', id],
+      [
+        `insert into payments.payments (tenant_id, id, direction, counterparty_id, account_id, amount, asset)
+         select tenant_id, $3, 'incoming', counterparty_id, account_id, amount, asset
+         from payments.payments where tenant_id = $1 and id = $2`,
+        ...[id, newId()],
+      ],
+      ['update payments.clearings set net = 0 where tenant_id = $1'],
+    ];
+    const ofPayees: readonly Injected[] = [
+      [
+        `insert into sagas.participations (tenant_id, id, saga_id, name, step, state)
+         values ($1, $2, $3, 'payments.payment', 'post_for_payee', 'completed')`,
+        ...[stepKey(id, 'post_for_payee'), id],
+      ],
+      ["update sagas.participations set state = 'compensated' where tenant_id = $1"],
+    ];
+    for (const injected of [...ofPayers, ...ofAll]) await expectRefused(payer, injected);
+    for (const injected of [...ofPayees, ...ofAll]) await expectRefused(payee, injected);
+    expect(await stage.resume(other)).toBe('completed');
+    expect(await stage.resume(id)).toBe('completed');
+    expect(await stage.breaks(payer, payee)).toEqual([]);
+  });
+
+  it('is not held where a half says something else than its saga', async () => {
+    const [id, input] = [newId(), stage.input(payer, payee)];
+    const half = { id, direction: 'outgoing', counterpartyId: payee.id, accountId: payer.wallet } as const;
+    await stage.tenants.transaction(payer.caller, async (tx) => {
+      await insertPayment(tx, { ...half, counterpartyAccountId: payee.wallet, amount: '1', asset: 'EUR/2' });
+      await tx.announce(announcement(paymentRequested, { id, version: 1n }, { ...input, amount: '1' }));
+      await stage.runner.begin(tx, payment, input, id);
+    });
+    expect(await stage.resume(id)).toBe('compensated');
+    await expectUntouched();
+    expect(await stage.halves(id)).toEqual({
+      [payer.id]: { status: 'failed', reason: 'sagas.failed.PaymentDiffers' },
+    });
   });
 
   it('keeps both tenants from erasure until it has ended', async () => {

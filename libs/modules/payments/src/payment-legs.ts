@@ -183,7 +183,7 @@ async function hold(tx: TenantTx, holding: Holding): Promise<void> {
     ...{ id: clearingId, code: `payments/${counterpartyId}/${asset}/${newId()}`, asset, owner: OWNER },
   });
   await insertClearing(tx, counterpartyId, asset, clearingId);
-  await markHeld(tx, paymentId, side, holdId);
+  await markHeld(tx, { id: paymentId, counterpartyId, accountId, amount, asset }, side, holdId);
   const [debitAccountId, creditAccountId] =
     side === 'debit' ? [accountId, clearingId] : [clearingId, accountId];
   const metadata = { paymentId };

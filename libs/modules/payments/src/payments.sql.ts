@@ -42,9 +42,11 @@ const LOCK = statement<LockedPayment>(
    for no key update`,
 );
 
-const MARK_HELD = statement(
+const MARK_HELD = statement<{ readonly id: string }>(
   'payments.mark_held',
-  'update payments.payments set side = $3, hold_id = $4 where tenant_id = $1 and id = $2',
+  `update payments.payments set side = $3, hold_id = $4
+   where tenant_id = $1 and id = $2 and counterparty_id = $5 and account_id = $6 and amount = $7 and asset = $8
+   returning id`,
 );
 
 const MARK_NOTED = statement(
@@ -90,6 +92,11 @@ const FIND_STATE = statement<{ readonly state: string }>(
   'select state from auth.own_tenant()',
 );
 
+/** A half says something else than its saga: somebody has written one of them by hand. */
+class PaymentDiffers extends Error {
+  override readonly name = 'PaymentDiffers';
+}
+
 /** Writes a half unless it is there; answers whether it was not. */
 export async function insertPayment(tx: TenantTx, payment: NewPayment): Promise<boolean> {
   const { id, direction, counterpartyId, accountId, counterpartyAccountId = null, amount, asset } = payment;
@@ -113,9 +120,16 @@ export async function lockPayment(tx: TenantTx, id: string): Promise<LockedPayme
   return row;
 }
 
-/** Keeps which hold it has, and on which side of the tenant's own account. */
-export async function markHeld(tx: TenantTx, id: string, side: Side, holdId: string): Promise<void> {
-  await tx.execute(MARK_HELD, [tx.tenantId, id, side, holdId]);
+/** Keeps which hold it has, and on which side of the tenant's own account. What it holds has to be what the half was begun with. */
+export async function markHeld(
+  tx: TenantTx,
+  half: Pick<NewPayment, 'id' | 'counterpartyId' | 'accountId' | 'amount' | 'asset'>,
+  side: Side,
+  holdId: string,
+): Promise<void> {
+  const { id, counterpartyId, accountId, amount, asset } = half;
+  const values = [tx.tenantId, id, side, holdId, counterpartyId, accountId, amount, asset];
+  if (!(await tx.row(MARK_HELD, values))) throw new PaymentDiffers();
 }
 
 /** Counts an event of it that changes nothing else. */
