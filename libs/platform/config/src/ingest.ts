@@ -90,7 +90,8 @@ export const ingestion = {
   }),
   ringMb: variable(wholeNumber(1, 65_536, 64), {
     env: 'INGEST_RING_MB',
-    meaning: 'How much waits in memory for each store. What comes while it is full is dropped and counted.',
+    meaning:
+      'How much memory is kept by what waits for each store. What comes while it is full is dropped and counted.',
     unit: 'MiB',
     whenEmpty: '64.',
   }),

@@ -2,49 +2,59 @@ import type { RowRun } from './telemetry-sink';
 import type { Priority } from './tracked-event';
 
 /** Runs of some hundred requests: large enough to be cheap, small beside what a ring holds. */
-const SLAB_BYTES = 1024 * 1024;
+export const SLAB_BYTES = 256 * 1024;
 /** What is longer has memory of its own. */
-const SHARED_MAX = SLAB_BYTES / 8;
+const SHARED_MAX = SLAB_BYTES / 4;
 /** UTF-8 has so many for a unit of UTF-16, at most. */
 const BYTES_PER_UNIT = 3;
 
-let slab = Buffer.alloc(0);
-let used = 0;
+/** Memory that runs share, of whichever tenants: it is there as long as any of them, however small. */
+export class Slab {
+  readonly memory = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  used = 0;
+}
+
+let open = new Slab();
+
+function roomFor(text: string): Slab {
+  const free = SLAB_BYTES - open.used;
+  // Counted only near the end.
+  if (free < text.length * BYTES_PER_UNIT && free < Buffer.byteLength(text)) open = new Slab();
+  return open;
+}
 
 /**
  * Rows of one tenant that came together, as bytes outside of V8's heap. As strings they outlive their youth there while they wait for
  * their batch, are copied twice by then, and that was a third of what a request cost.
- *
- * A slab is in memory as long as any run in it: runs leave a ring about as they came.
  */
 export class PackedRun implements RowRun {
   readonly count: number;
+  /** Undefined where it has memory of its own. */
+  readonly slab: Slab | undefined;
   private readonly memory: Buffer;
   private readonly startsAt: number;
   private readonly endsAt: number;
 
+  /** Of lines without a line break, at least one. */
   constructor(
     readonly tenantId: string,
     readonly priority: Priority,
     lines: readonly string[],
   ) {
     const text = lines.length === 1 ? (lines[0] as string) : lines.join('\n');
-    const bytesMax = text.length * BYTES_PER_UNIT;
     this.count = lines.length;
-    if (bytesMax > SHARED_MAX) {
+    if (text.length * BYTES_PER_UNIT > SHARED_MAX) {
       this.memory = Buffer.from(text);
       this.startsAt = 0;
       this.endsAt = this.memory.length;
       return;
     }
-    if (slab.length - used < bytesMax) {
-      slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
-      used = 0;
-    }
-    this.memory = slab;
-    this.startsAt = used;
-    used += slab.write(text, used, 'utf8');
-    this.endsAt = used;
+    const slab = roomFor(text);
+    this.slab = slab;
+    this.memory = slab.memory;
+    this.startsAt = slab.used;
+    slab.used += slab.memory.write(text, slab.used, 'utf8');
+    this.endsAt = slab.used;
   }
 
   get byteLength(): number {

@@ -1,4 +1,7 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { Random } from '@holdfast/testing';
+import { PackedRun } from './packed-run';
 import { bytesOfRow, Ring } from './ring';
 import type { TelemetryRow } from './telemetry-sink';
 import type { Priority } from './tracked-event';
@@ -8,6 +11,16 @@ const rowOf = (tenantId: string, priority: Priority = 'normal', line = '{}'): Te
   priority,
   line,
 });
+
+setFlagsFromString('--expose-gc');
+const collect = runInNewContext('gc') as () => void;
+/** Outside of V8's heap. */
+function memory(): number {
+  // What the first has found is given back behind it.
+  collect();
+  collect();
+  return process.memoryUsage().arrayBuffers;
+}
 
 /** Offers until the ring takes no more; how many it took. */
 function fillWith(ring: Ring, tenantId: string, priority: Priority = 'normal'): number {
@@ -40,6 +53,27 @@ describe('The ring', () => {
     while (ring.offer(rowOf('a', 'normal', line))) taken += 1;
     expect(taken).toBe(50);
     expect(ring.fill).toBe(0.5);
+  });
+
+  it('keeps no more memory than its limit where each slab has a few rows of one tenant left', () => {
+    const ring = new Ring({ rowsMax: 1_000_000, bytesMax: 8_000_000 });
+    const [small, large] = ['x'.repeat(200), 'x'.repeat(10_000)];
+    const before = memory();
+    let [offered, taken] = [0, 0];
+    // Whoever sends more than its turn stays behind, in the memory that it shares with 100 who do not.
+    for (let turn = 0; turn < 40; turn += 1) {
+      for (let row = 0; row < 1_000; row += 1) {
+        if (ring.offer(new PackedRun('loud', 'normal', [small]))) offered += 1;
+        const quiet = `quiet ${row % 100}`;
+        if (row % 10 === 0 && ring.offer(new PackedRun(quiet, 'normal', [large]))) offered += 1;
+      }
+      taken += ring.take(164, 100_000_000).length;
+    }
+    expect(ring.fill).toBeGreaterThan(0.4);
+    expect(memory() - before).toBeLessThan(8_000_000);
+    expect(ring.rows).toBe(offered - taken);
+    expect(ring.take(Infinity, Infinity).every(({ line }) => line === small || line === large)).toBe(true);
+    expect([ring.rows, ring.fill]).toEqual([0, 0]);
   });
 
   it('lets every tenant leave while one has a thousand times the rows', () => {
