@@ -2,16 +2,18 @@ import type { IncomingMessage } from 'node:http';
 import { BODY_BYTES_MAX, RequestRefused, tooLarge } from '@holdfast/ingest';
 import { gauge } from '@holdfast/observability';
 
-type Done = (error: Error | null, body?: Buffer) => void;
+/** Called once: with all of the body, or with why it is not read. */
+type Done = (outcome: Buffer | RequestRefused) => void;
 
 /** A body that has not come to its end. */
 interface Body {
   /** What has come of it, and room for more. */
   memory: Buffer;
   bytes: number;
-  end(error: Error | null): void;
+  readonly done: Done;
 }
 
+const NOTHING = Buffer.alloc(0);
 /** How long a sender is asked to wait: others' bodies have come or were cut by then. */
 export const BUSY_RETRY_SECONDS = 1;
 
@@ -39,34 +41,30 @@ export class Bodies {
     bytesUnderWay = () => this.bytes;
   }
 
-  /** Reads one, and calls back once: with all of it, or with why not. */
+  /** Reads one, and calls back once. */
   read(request: IncomingMessage, done: Done): void {
     if (Number(request.headers['content-length']) > BODY_BYTES_MAX) return done(tooLarge());
-    const onData = (chunk: Buffer): void => {
-      if (body.bytes + chunk.length > BODY_BYTES_MAX) return body.end(tooLarge());
-      this.add(body, chunk);
-      if (this.bytes > this.bytesMax) this.refuseOldest();
-    };
-    const onEnd = (): void => body.end(null);
-    const onError = (error: Error): void => body.end(Object.assign(error, { statusCode: 400 }));
-    const body: Body = {
-      memory: Buffer.alloc(0),
-      bytes: 0,
-      end: (error) => {
-        this.underWay.delete(body);
-        this.bytes -= body.memory.length;
-        request.off('data', onData).off('end', onEnd).off('error', onError);
-        if (error) done(error);
-        else done(null, body.memory.subarray(0, body.bytes));
-      },
-    };
+    const body: Body = { memory: NOTHING, bytes: 0, done };
     this.underWay.add(body);
-    request.on('data', onData).on('end', onEnd).on('error', onError);
+    request
+      .on('data', (chunk: Buffer) => this.add(body, chunk))
+      .on('end', () => this.end(body, body.memory.subarray(0, body.bytes)))
+      .on('error', ({ message }) => this.end(body, new RequestRefused(400, 'ingest.bad_request', message)));
+  }
+
+  private end(body: Body, outcome: Buffer | RequestRefused): void {
+    if (!this.underWay.delete(body)) return;
+    this.bytes -= body.memory.length;
+    body.memory = NOTHING;
+    body.done(outcome);
   }
 
   /** Copies also what comes in one chunk, which may be a view of what the socket reads into. */
   private add(body: Body, chunk: Buffer): void {
+    // Who is refused may go on to send.
+    if (!this.underWay.has(body)) return;
     const bytes = body.bytes + chunk.length;
+    if (bytes > BODY_BYTES_MAX) return this.end(body, tooLarge());
     if (bytes > body.memory.length) {
       const memory = Buffer.allocUnsafe(Math.min(Math.max(bytes, 2 * body.memory.length), BODY_BYTES_MAX));
       body.memory.copy(memory, 0, 0, body.bytes);
@@ -75,10 +73,12 @@ export class Bodies {
     }
     chunk.copy(body.memory, body.bytes);
     body.bytes = bytes;
+    if (this.bytes > this.bytesMax) this.refuseOldest();
   }
 
   private refuseOldest(): void {
     const [oldest] = this.underWay;
-    oldest?.end(new RequestRefused(429, 'ingest.busy', 'Too much is under way. Send it again later.'));
+    const refusal = new RequestRefused(429, 'ingest.busy', 'Too much is under way. Send it again later.');
+    if (oldest) this.end(oldest, refusal);
   }
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance } from 'fastify';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /** What a browser may be told that it may send: names of headers. */
 const NAMES = /^[\w\-, ]{1,1000}$/;
@@ -8,21 +8,20 @@ const A_DAY_S = 86_400;
  * Lets pages of every origin send: a write key is public, and nothing here reads a cookie. The origin is named instead of `*` because
  * beacons are sent with credentials, and browsers then take no star.
  */
-export function allowAllOrigins(fastify: FastifyInstance): void {
-  fastify.addHook('onRequest', (request, reply, done) => {
-    const { origin } = request.headers;
-    if (origin !== undefined) {
-      reply.header('access-control-allow-origin', origin);
-      reply.header('access-control-allow-credentials', 'true');
-      reply.header('access-control-expose-headers', 'retry-after');
-      reply.header('vary', 'origin');
-    }
-    done();
-  });
-  fastify.options('/*', (request, reply) => {
-    const names = request.headers['access-control-request-headers'];
-    if (names !== undefined && NAMES.test(names)) reply.header('access-control-allow-headers', names);
-    reply.header('access-control-allow-methods', 'POST').header('access-control-max-age', A_DAY_S);
-    return reply.status(204).send();
-  });
+export function allowOrigin(request: IncomingMessage, response: ServerResponse): void {
+  const { origin } = request.headers;
+  if (origin === undefined) return;
+  response.setHeader('access-control-allow-origin', origin);
+  response.setHeader('access-control-allow-credentials', 'true');
+  response.setHeader('access-control-expose-headers', 'retry-after');
+  response.setHeader('vary', 'origin');
+}
+
+/** Answers a browser that asks, before it sends, whether it may. */
+export function answerPreflight(request: IncomingMessage, response: ServerResponse): void {
+  const names = request.headers['access-control-request-headers'];
+  if (names !== undefined && NAMES.test(names)) response.setHeader('access-control-allow-headers', names);
+  response.setHeader('access-control-allow-methods', 'POST');
+  response.setHeader('access-control-max-age', A_DAY_S);
+  response.writeHead(204).end();
 }

@@ -22,11 +22,15 @@ describe('Ingest', () => {
       WRITE_KEY_PUBLIC: signer.publicKey,
     });
     const ingest = await startIngest(config, createLogger({ app: 'ingest', level: 'fatal' }));
-    const statusAt = async (path: string): Promise<number> => (await fetch(`${ingest.url}${path}`)).status;
+    const statusAt = async (path: string, method = 'GET'): Promise<number> =>
+      (await fetch(`${ingest.url}${path}`, { method })).status;
     expect(await statusAt('/livez')).toBe(200);
     expect(await statusAt('/readyz?verbose')).toBe(200);
     expect(await statusAt('/startupz')).toBe(200);
-    expect(await statusAt('/v1/track')).toBe(404);
+    expect(await statusAt('/livez', 'HEAD')).toBe(200);
+    for (const method of ['GET', 'HEAD', 'PUT', 'DELETE'])
+      expect(await statusAt('/v1/track', method)).toBe(404);
+    expect(await statusAt('/livez', 'POST')).toBe(404);
     const writeKey = signer.write({ keyId: newId(), tenantId: newId() });
     const { status } = await fetch(`${ingest.url}/v1/track`, {
       method: 'POST',

@@ -1,14 +1,13 @@
+import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import type { IngestConfig } from '@holdfast/config';
-import { BODY_BYTES_MAX } from '@holdfast/ingest';
-import { answerHealth, Health, healthPaths, type Logger } from '@holdfast/observability';
+import { answerHealth, Health, type HealthPath, healthPaths, type Logger } from '@holdfast/observability';
 import { listPolicyStates } from '@holdfast/resilience';
-import Fastify, { type FastifyInstance } from 'fastify';
 import { Bodies } from './bodies';
 import { boundConnections } from './connections';
-import { allowAllOrigins } from './cross-origin';
 import { Pipeline } from './pipeline';
-import { addRoutes } from './routes';
+import { telemetryRoutes } from './routes';
+import { createHttpServer, type Handler, sendJson } from './server';
 
 /** An ingest that listens. */
 export interface RunningIngest {
@@ -28,9 +27,11 @@ const LATE_CHECK_MS = 1_000;
 /** What is in memory by then is spilled; with the requests it is less than the 25 s that a process has to stop. */
 const DRAIN_MS = 8_000;
 
+const BYTES_PER_MB = 1024 * 1024;
+
 /**
- * Starts ingest on bare Fastify, without Nest: its path has to stay up, and fast, whatever happens to the rest. It waits for no store:
- * it listens, and takes telemetry, also while all of them and the API are away.
+ * Starts ingest, without Nest and without a framework: its path has to stay up, and fast, whatever happens to the rest. It waits for no
+ * store: it listens, and takes telemetry, also while all of them and the API are away.
  */
 export async function startIngest(
   config: IngestConfig,
@@ -39,35 +40,38 @@ export async function startIngest(
 ): Promise<RunningIngest> {
   const health = new Health();
   health.show('policies', listPolicyStates);
-  const fastify = Fastify({
-    requestTimeout: requestTimeoutMs,
-    forceCloseConnections: 'idle',
-    bodyLimit: BODY_BYTES_MAX,
-    // Node cuts no late body while headers may take longer than the whole request.
-    http: { connectionsCheckingInterval: LATE_CHECK_MS, headersTimeout: requestTimeoutMs },
-  });
   const pipeline = new Pipeline(config, logger);
   const { verifier, keyList, intake } = pipeline;
-  takeBytes(fastify, new Bodies(config.bodiesMb * BYTES_PER_MB));
-  boundConnections(fastify.server, config.connectionsMax);
-  allowAllOrigins(fastify);
-  addHealth(fastify, health);
-  addRoutes(fastify, { verifier, keyList, intake, logger });
+  const bodies = new Bodies(config.bodiesMb * BYTES_PER_MB);
+  const server = createHttpServer(
+    {
+      requestTimeout: requestTimeoutMs,
+      // Node cuts no late body while headers may take longer than the whole request.
+      headersTimeout: requestTimeoutMs,
+      connectionsCheckingInterval: LATE_CHECK_MS,
+    },
+    {
+      get: new Map(healthPaths.map((path) => [path, healthHandler(health, path, logger)])),
+      post: telemetryRoutes({ verifier, keyList, intake, bodies, logger }),
+    },
+  );
+  boundConnections(server, config.connectionsMax);
   pipeline.start();
   const { host, ingestPort } = config;
   const stopServer = async (): Promise<void> => {
     // What is slow by then is cut, so that it takes no time from what is stored.
-    const cut = setTimeout(() => fastify.server.closeAllConnections(), requestTimeoutMs);
-    await fastify.close().finally(() => clearTimeout(cut));
+    const cut = setTimeout(() => server.closeAllConnections(), requestTimeoutMs);
+    await new Promise((resolve) => server.close(resolve));
+    clearTimeout(cut);
   };
   try {
-    await fastify.listen({ host, port: ingestPort });
+    await once(server.listen(ingestPort, host), 'listening');
   } catch (err) {
     await pipeline.stop(DRAIN_MS);
     throw err;
   }
   health.started();
-  const { port } = fastify.server.address() as AddressInfo;
+  const { port } = server.address() as AddressInfo;
   const stop = async (): Promise<void> => {
     health.drain();
     await stopServer();
@@ -76,24 +80,16 @@ export async function startIngest(
   return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`, health, stop };
 }
 
-/** Bodies as bytes, under whatever type: what they are is read from them. A type that is none would be refused by Fastify. */
-function takeBytes(fastify: FastifyInstance, bodies: Bodies): void {
-  fastify.removeAllContentTypeParsers();
-  fastify.addContentTypeParser(BYTES, (_, payload, done) => bodies.read(payload, done));
-  fastify.addHook('onRequest', (request, _, done) => {
-    request.raw.headers['content-type'] = BYTES;
-    done();
-  });
-}
-
-const BYTES = 'application/octet-stream';
-const BYTES_PER_MB = 1024 * 1024;
-
-function addHealth(fastify: FastifyInstance, health: Health): void {
-  for (const path of healthPaths) {
-    fastify.get<{ Querystring: { verbose?: string } }>(path, async (request, reply) => {
-      const { status, body } = await answerHealth(health, path, request.query.verbose !== undefined);
-      return reply.status(status).header('cache-control', 'no-store').send(body);
-    });
-  }
+function healthHandler(health: Health, path: HealthPath, logger: Logger): Handler {
+  return ({ url = '' }, response) => {
+    const isVerbose = new URLSearchParams(url.split('?')[1]).has('verbose');
+    response.setHeader('cache-control', 'no-store');
+    answerHealth(health, path, isVerbose).then(
+      ({ status, body }) => sendJson(response, status, JSON.stringify(body)),
+      (err: unknown) => {
+        logger.error({ err }, 'The health of ingest cannot be told.');
+        sendJson(response, 500, '{}');
+      },
+    );
+  };
 }

@@ -1,23 +1,24 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import {
   type Intake,
   type KeyList,
   readBody,
   RequestRefused,
   SEGMENT_CALLS,
-  tooLarge,
   type WriteKeyHolder,
   type WriteKeyVerifier,
 } from '@holdfast/ingest';
 import { counter, type Logger } from '@holdfast/observability';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { BUSY_RETRY_SECONDS } from './bodies';
+import { type Bodies, BUSY_RETRY_SECONDS } from './bodies';
 import { otlp, posthog, type Protocol, segment } from './protocol';
+import { type Handler, sendJson } from './server';
 
 /** What the routes hand events to, and ask whose they are. */
 export interface RoutesOptions {
   readonly verifier: WriteKeyVerifier;
   readonly keyList: KeyList;
   readonly intake: Intake;
+  readonly bodies: Bodies;
   readonly logger: Pick<Logger, 'error'>;
 }
 
@@ -38,47 +39,49 @@ const requests = counter({
 
 /** Says that PostHog's SDKs find no feature flag here, so that they ask once and go on. */
 const NO_FLAGS = '{"flags":{},"featureFlags":{},"featureFlagPayloads":{},"errorsWhileComputingFlags":false}';
-const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** Adds what takes telemetry. Bodies come as bytes, whatever their header calls them. */
-export function addRoutes(fastify: FastifyInstance, options: RoutesOptions): void {
+/** What takes telemetry, by path. Bodies come as bytes, whatever their header calls them. */
+export function telemetryRoutes(options: RoutesOptions): ReadonlyMap<string, Handler> {
+  const routes = new Map<string, Handler>();
   for (const call of [...SEGMENT_CALLS, 'batch'] as const)
-    add(fastify, `/v1/${call}`, segment(call), options);
-  for (const path of ['/batch', '/batch/', '/capture', '/capture/', '/e', '/e/', '/i/v0/e', '/i/v0/e/'])
-    add(fastify, path, posthog, options);
-  add(fastify, '/v1/logs', otlp, options);
+    routes.set(`/v1/${call}`, handlerOf(segment(call), options));
+  for (const path of ['/batch', '/capture', '/e', '/i/v0/e'])
+    for (const spelling of [path, `${path}/`]) routes.set(spelling, handlerOf(posthog, options));
+  routes.set('/v1/logs', handlerOf(otlp, options));
   for (const path of ['/flags', '/flags/', '/decide', '/decide/'])
-    fastify.post(path, (_, reply) => send(reply, 200, NO_FLAGS));
+    routes.set(path, (_, response) => sendJson(response, 200, NO_FLAGS));
+  return routes;
 }
 
-function add(fastify: FastifyInstance, path: string, protocol: Protocol, options: RoutesOptions): void {
-  const refuse = (reply: FastifyReply, error: unknown): void => {
-    const refusal = refusalOf(error);
-    if (!refusal) options.logger.error({ err: error }, 'A request for telemetry has failed.');
-    const { status, code, message } = refusal ?? FAILED;
-    if (code === 'ingest.busy') reply.header('retry-after', BUSY_RETRY_SECONDS);
+function handlerOf(protocol: Protocol, options: RoutesOptions): Handler {
+  const refuse = (request: IncomingMessage, response: ServerResponse, error: unknown): void => {
+    const isRefusal = error instanceof RequestRefused;
+    if (!isRefusal) options.logger.error({ err: error }, 'A request for telemetry has failed.');
+    const { status, code, message } = isRefusal ? error : FAILED;
+    if (code === 'ingest.busy') response.setHeader('retry-after', BUSY_RETRY_SECONDS);
     requests.inc({ protocol: protocol.name, code });
-    send(reply, status, protocol.refused({ status, code, message }));
+    // The rest of its body would be taken for the next request.
+    if (!request.complete) response.shouldKeepAlive = false;
+    sendJson(response, status, protocol.refused({ status, code, message }));
   };
-  fastify.post(path, {
-    errorHandler: (error, _, reply) => refuse(reply, error),
-    // Answers by itself: what a handler returns Fastify waits for.
-    handler: (request, reply) => {
+  return (request, response) =>
+    options.bodies.read(request, (outcome) => {
       try {
-        const answer = take(request, reply, protocol, options);
+        if (outcome instanceof RequestRefused) throw outcome;
+        const answer = take(request, response, outcome, protocol, options);
         taken[protocol.name] += 1;
-        send(reply, 200, answer);
+        sendJson(response, 200, answer);
       } catch (error) {
-        refuse(reply, error);
+        refuse(request, response, error);
       }
-    },
-  });
+    });
 }
 
 /** Reads, counts what cannot be read, and hands over the rest. Answers what the SDK is told, or throws why nothing is taken. */
 function take(
-  request: FastifyRequest,
-  reply: FastifyReply,
+  request: IncomingMessage,
+  response: ServerResponse,
+  bytes: Buffer,
   protocol: Protocol,
   { verifier, keyList, intake }: RoutesOptions,
 ): string {
@@ -87,13 +90,13 @@ function take(
   // Whose it is before what it says, where a header tells: strangers do not cost a parse.
   const early =
     authorization === undefined ? undefined : admitted(verifier.holderNamedBy(authorization), keyList);
-  const body = readBody(request.body as Buffer, protocol.name === 'segment');
+  const body = readBody(bytes, protocol.name === 'segment');
   const holder = early ?? admitted(holderOf(protocol.keyIn(body), verifier), keyList);
   const reading = protocol.read(body, receivedAtMs);
   for (const { reason, sample } of reading.rejects) intake.reject(holder, reason, 1, sample);
   const { retryAfterMs, isOverQuota } = intake.accept(holder, reading.events, receivedAtMs);
   if (retryAfterMs !== undefined) {
-    reply.header('retry-after', Math.max(1, Math.ceil(retryAfterMs / 1_000)));
+    response.setHeader('retry-after', Math.max(1, Math.ceil(retryAfterMs / 1_000)));
     throw new RequestRefused(
       429,
       isOverQuota ? 'ingest.over_quota' : 'ingest.overloaded',
@@ -121,15 +124,3 @@ function admitted(holder: WriteKeyHolder | undefined, keyList: KeyList): WriteKe
 }
 
 const FAILED = { status: 500, code: 'ingest.failed', message: 'The request has failed.' } as const;
-
-/** Also what Fastify refuses before a route is asked: bodies that are too large, or shorter than they say. */
-function refusalOf(error: unknown): RequestRefused | undefined {
-  if (error instanceof RequestRefused) return error;
-  const { statusCode = 500, message } = error as { statusCode?: number; message: string };
-  if (statusCode === 413) return tooLarge();
-  return statusCode < 500 ? new RequestRefused(400, 'ingest.bad_request', message) : undefined;
-}
-
-function send(reply: FastifyReply, status: number, text: string): void {
-  void reply.status(status).header('content-type', JSON_TYPE).send(text);
-}
