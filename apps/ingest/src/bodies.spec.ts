@@ -44,9 +44,7 @@ describe('Bodies', () => {
     const outcomes = Array.from({ length: 3 }, () => {
       const request = requestOf();
       const outcome = new Promise<string>((resolve) =>
-        bodies.read(request, (read) =>
-          resolve(Buffer.isBuffer(read) ? read.toString() : read.message),
-        ),
+        bodies.read(request, (read) => resolve(Buffer.isBuffer(read) ? read.toString() : read.message)),
       );
       request.emit('data', Buffer.alloc(400, 'x'));
       return { request, outcome };
