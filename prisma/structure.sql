@@ -3862,6 +3862,7 @@ declare
   tenant uuid := tenancy.tenant_id();
   days int;
   said record;
+  ended record;
   consumed pg_snapshot;
   ids uuid[];
   gone uuid[];
@@ -3908,19 +3909,25 @@ begin
   update audit.epochs p set pruned_to = said.pruned_to
   where p.tenant_id = tenant and p.epoch = said.epoch and p.pruned_to < said.pruned_to;
   -- With each what was left of its stream before it, so that what stays of a stream is its end without a gap.
-  with ended as (
-    select v.stream_type, v.stream_id, max(v.stream_version) as through
-    from events.log v
-    where v.tenant_id = tenant and v.id = any (ids) and exists (
-      select from events.log n
-      where n.tenant_id = tenant and n.stream_type = v.stream_type and n.stream_id = v.stream_id
-        and n.stream_version > v.stream_version)
-    group by v.stream_type, v.stream_id
-  ), pruned as (
-    delete from events.log e using ended d
-    where e.tenant_id = tenant and e.stream_type = d.stream_type and e.stream_id = d.stream_id and e.stream_version <= d.through
-    returning e.id)
-  select coalesce(array_agg(p.id), '{}') into gone from pruned p;
+  gone := '{}';
+  for ended in
+    select p.stream_type, p.stream_id, max(p.stream_version) as through
+    from (
+      select v.stream_type, v.stream_id, v.stream_version, (
+        select max(n.stream_version) from events.log n
+        where n.tenant_id = tenant and n.stream_type = v.stream_type and n.stream_id = v.stream_id) as newest
+      from events.log v
+      where v.tenant_id = tenant and v.id = any (ids)) p
+    where p.stream_version < p.newest
+    group by p.stream_type, p.stream_id
+  loop
+    with pruned as (
+      delete from events.log e
+      where e.tenant_id = tenant and e.stream_type = ended.stream_type and e.stream_id = ended.stream_id
+        and e.stream_version <= ended.through
+      returning e.id)
+    select gone || coalesce(array_agg(p.id), '{}') into gone from pruned p;
+  end loop;
   delete from audit.disclosures d where d.tenant_id = tenant and d.event_id = any (gone);
   return query select least(from_leaf + leaf_count, said.pruned_to), cardinality(gone)::bigint;
 end $function$;

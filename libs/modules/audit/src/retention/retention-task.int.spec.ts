@@ -77,11 +77,10 @@ describe('The retention of the audit log', () => {
       report: (error) => void reports.push(String(error)),
       kinds: [new RetentionTask(onStep && { onStep })],
     });
-  /** What workers do in a day and more; longer where a step has failed that nobody has made fail. */
+  /** What workers do in a day and more. */
   async function work(onStep?: (step: string) => Promise<void>): Promise<void> {
     const tasks = runner(onStep);
-    const roundsMax = onStep ? 4 : 20;
-    for (let rounds = 0; rounds < 4 || (rounds < roundsMax && (await hasFailed())); rounds += 1) {
+    for (let rounds = 0; rounds < 4; rounds += 1) {
       await sealer.seal();
       await app.database.admin(
         "update tenants.tasks set due_at = '-infinity', lease_until = null where kind = 'audit-retention'",
@@ -89,12 +88,6 @@ describe('The retention of the audit log', () => {
       while ((await tasks.runDue()) > 0);
     }
   }
-  const hasFailed = async (): Promise<boolean> =>
-    (
-      await app.database.admin(
-        "select from tenants.tasks where kind = 'audit-retention' and last_error is not null",
-      )
-    ).length > 0;
   const leftOf = async (stream: string): Promise<number[]> =>
     (
       await app.database.admin<{ version: number }>(
@@ -108,6 +101,16 @@ describe('The retention of the audit log', () => {
     const bundle = await writeBundle(app.tenants, caller, { log: sealer.logName });
     return runVerifier({ 'log.ndjson': bundle }, ['log.ndjson', '--key', keyOf(caller)]);
   }
+
+  // The planner expects one row of a tenant that has come since it last looked.
+  it('is no slower where the table has been analyzed before the tenant came', async () => {
+    await oldLog();
+    await app.database.admin('analyze events.log');
+    const { streams } = await oldLog();
+    await work();
+    for (const stream of streams)
+      expect({ left: await leftOf(stream), reports }).toEqual({ left: [STREAM], reports: [] });
+  });
 
   it('removes old events but the last of each stream, and both verifiers say that all holds', async () => {
     const { caller, streams } = await oldLog();
