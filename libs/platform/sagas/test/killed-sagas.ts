@@ -1,12 +1,11 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { once } from 'node:events';
+import type { ChildProcess } from 'node:child_process';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '@holdfast/kernel';
-import { built, TestDatabase } from '@holdfast/testing';
+import { TestDatabase } from '@holdfast/testing';
 import { stepKey } from '../src/saga-work';
+import type { Death } from './mortal-process';
+import { MortalProcesses } from './mortal-processes';
 import type { SagaPlan } from './saga-process';
 
 /** The steps that leave an effect in a tenant, and those that ask the bank, in their order. */
@@ -26,7 +25,6 @@ export interface KilledSaga {
 
 /** Processes that are killed while they run sagas, the one that goes on, and a bank that answers each key once. */
 export class KilledSagas {
-  private readonly children = new Set<ChildProcess>();
   private readonly keys = new Map<string, 'paid' | 'cancelled'>();
   private readonly bank = createServer((request, response) => {
     const [, what, key = ''] = request.url?.split('/') ?? [];
@@ -38,36 +36,32 @@ export class KilledSagas {
 
   private constructor(
     readonly database: TestDatabase,
-    private readonly program: string,
+    private readonly processes: MortalProcesses<SagaPlan>,
   ) {}
 
   static async open(): Promise<KilledSagas> {
-    const program = join(built(), 'libs/platform/sagas/test/saga-process.js');
-    const sagas = new KilledSagas(await TestDatabase.create(), program);
+    const database = await TestDatabase.create();
+    const processes = new MortalProcesses<SagaPlan>(database, 'libs/platform/sagas/test/saga-process.ts');
+    const sagas = new KilledSagas(database, processes);
     await new Promise<void>((listening) => sagas.bank.listen(0, '127.0.0.1', listening));
     return sagas;
   }
 
   async close(): Promise<void> {
-    for (const child of this.children) child.kill('SIGKILL');
+    this.processes.close();
     this.bank.close();
     this.bank.closeAllConnections();
     await this.database.drop();
   }
 
   /** A process with these definitions that goes on with sagas of others; answers once it runs. */
-  async worker(revisions: readonly number[]): Promise<ChildProcess> {
-    const child = this.spawn({ revisions, begins: [], isWorker: true });
-    await once(child, 'message');
-    return child;
+  worker(revisions: readonly number[]): Promise<ChildProcess> {
+    return this.processes.worker({ revisions, begins: [] });
   }
 
-  /**
-   * A process that begins so many sagas and is killed; answers whether it was, or had come to its end before. Its leases end with it:
-   * 90 s are more than a test waits.
-   */
+  /** A process that begins so many sagas and is killed; answers whether it was, or had come to its end before. Its leases end with it. */
   async kill(
-    killed: SagaPlan['killed'],
+    killed: Death,
     { isRefused, count = 1, revision = 1 }: { isRefused: boolean; count?: number; revision?: number },
   ): Promise<{ readonly wasKilled: boolean; readonly sagas: readonly KilledSaga[] }> {
     const { port } = this.bank.address() as AddressInfo;
@@ -76,32 +70,15 @@ export class KilledSagas {
       ...{ id: newId(), tenantId: newId() },
       input: { ...input, payeeId: newId() },
     }));
-    const child = this.spawn({
-      ...{ revisions: [revision], begins, isWorker: false },
-      ...(killed && { killed }),
-    });
-    const [code, signal] = (await once(child, 'exit')) as [number | null, string | null];
-    if (code !== 0 && signal !== 'SIGKILL') throw new Error(`the process has ended with ${code ?? signal}`);
+    const wasKilled = await this.processes.kill({ revisions: [revision], begins }, killed);
     const sagas = begins.map(({ id }) => ({ id, isRefused }));
-    await this.database.admin(
-      'update sagas.sagas set lease_until = null where id = any ($1) and due_at is not null',
-      [sagas.map(({ id }) => id)],
-    );
-    return { wasKilled: signal === 'SIGKILL', sagas };
+    await this.processes.endLeases(sagas.map(({ id }) => id));
+    return { wasKilled, sagas };
   }
 
-  /** Waits until it is at rest, for half a minute; answers how it has ended, `none` where it was never begun. */
-  async ended(id: string): Promise<string> {
-    const deadline = Date.now() + 30_000;
-    for (;;) {
-      const [row] = await this.database.admin<{ state: string; open: boolean }>(
-        'select state, due_at is not null as open from sagas.sagas where id = $1',
-        [id],
-      );
-      if (!row?.open) return row?.state ?? 'none';
-      if (Date.now() > deadline) throw new Error(`saga ${id} is still ${row.state}`);
-      await sleep(20);
-    }
+  /** Waits until it is at rest. */
+  ended(id: string): Promise<string> {
+    return this.processes.ended(id);
   }
 
   /** What does not hold of a saga at rest: whole or undone, each effect once, compensated in the reverse order. */
@@ -152,16 +129,5 @@ export class KilledSagas {
        where stream_type = 'sagas.saga' and stream_id = $1 order by stream_version`,
       [id],
     );
-  }
-
-  private spawn(plan: Omit<SagaPlan, 'urls'>): ChildProcess {
-    const child = fork(this.program, { execArgv: [] });
-    this.children.add(child);
-    child.once('exit', () => this.children.delete(child));
-    const [app, auth, relay] = (['holdfast_app', 'holdfast_auth', 'holdfast_relay'] as const).map((role) =>
-      this.database.url(role),
-    );
-    child.send({ ...plan, urls: { app, auth, relay } });
-    return child;
   }
 }
