@@ -42,7 +42,9 @@ export class SagasHandler implements IQueryHandler<Sagas> {
     const { limit, after, state, definition: name, stuck } = input;
     const [before] = cursors.decode(caller, after) ?? [];
     const asked = { state, name, ...(stuck !== undefined && { isStuck: stuck === 'true' }) };
-    const rows = await this.tenants.reading(caller, (tx) => listSeenSagas(tx, asked, before, limit + 1));
+    const rows = await this.tenants.inOneSnapshot(caller, (tx) =>
+      listSeenSagas(tx, asked, before, limit + 1),
+    );
     return page(rows, limit, showSaga, ({ id }) => cursors.encode(caller, [id]));
   }
 }

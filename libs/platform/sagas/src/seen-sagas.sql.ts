@@ -42,49 +42,64 @@ export interface SagasAsked {
   readonly isStuck?: boolean | undefined;
 }
 
-const LIST = statement<SeenSaga>(
+/** A saga of a tenant. */
+interface SagaKey {
+  readonly id: string;
+}
+
+// Which ones are listed is asked first, each way by an index; what is shown of them is said here once.
+const SEE = statement<SeenSaga>(
+  'sagas.see',
+  `select tenant_id as "tenantId", id, name, hash, state, backward, place, reason, last_error as "lastError", attempts,
+     cancel_requested as "cancelRequested", sagas.is_stuck(state, deadline_at, due_at, lease_until) as "isStuck",
+     awaits_type as "awaitsType", started_by as "startedBy", started_at as "startedAt", due_at as "dueAt", deadline_at as "deadlineAt",
+     ended_at as "endedAt"
+   from sagas.sagas
+   where tenant_id = $1 and id = any ($2::uuid[])
+   order by id desc`,
+);
+
+// Where nothing but the last state is asked for, most are of it.
+const LIST = statement<SagaKey>(
   'sagas.list',
-  `select tenant_id as "tenantId", id, name, hash, state, backward, place, reason, last_error as "lastError", attempts,
-     cancel_requested as "cancelRequested",
-     sagas.is_stuck(state, deadline_at, due_at, lease_until) as "isStuck", awaits_type as "awaitsType", started_by as "startedBy", started_at as "startedAt", due_at as "dueAt", deadline_at as "deadlineAt",
-     ended_at as "endedAt"
+  `select id
    from sagas.sagas
-   where tenant_id = $1 and ($2::uuid is null or id < $2) and ($3::text is null or state = $3) and ($4::text is null or name = $4)
+   where tenant_id = $1 and id < $2 and ($3::text is null or state = $3)
    order by id desc
-   limit $5`,
+   limit $4`,
 );
 
-const FIND = statement<SeenSaga>(
-  'sagas.find',
-  `select tenant_id as "tenantId", id, name, hash, state, backward, place, reason, last_error as "lastError", attempts,
-     cancel_requested as "cancelRequested",
-     sagas.is_stuck(state, deadline_at, due_at, lease_until) as "isStuck", awaits_type as "awaitsType", started_by as "startedBy", started_at as "startedAt", due_at as "dueAt", deadline_at as "deadlineAt",
-     ended_at as "endedAt"
+const LIST_NAMED = statement<SagaKey>(
+  'sagas.list_named',
+  `select id
    from sagas.sagas
-   where tenant_id = $1 and id = $2`,
+   where tenant_id = $1 and id < $2 and ($3::text is null or state = $3) and name = $5
+   order by id desc
+   limit $4`,
 );
 
-// By the index of those that are open, which are few beside those that have ended.
-const LIST_OPEN = statement<SeenSaga>(
+const LIST_COMPENSATED = statement<SagaKey>(
+  'sagas.list_compensated',
+  `select id
+   from sagas.sagas
+   where tenant_id = $1 and id < $2 and state = 'compensated' and ($4::text is null or name = $4)
+   order by id desc
+   limit $3`,
+);
+
+const LIST_OPEN = statement<SagaKey>(
   'sagas.list_open',
-  `select tenant_id as "tenantId", id, name, hash, state, backward, place, reason, last_error as "lastError", attempts,
-     cancel_requested as "cancelRequested",
-     sagas.is_stuck(state, deadline_at, due_at, lease_until) as "isStuck", awaits_type as "awaitsType", started_by as "startedBy", started_at as "startedAt", due_at as "dueAt", deadline_at as "deadlineAt",
-     ended_at as "endedAt"
+  `select id
    from sagas.sagas
-   where tenant_id = $1 and ended_at is null and ($2::uuid is null or id < $2) and ($3::text is null or state = $3)
-     and ($4::text is null or name = $4)
+   where tenant_id = $1 and ended_at is null and id < $2 and ($3::text is null or state = $3) and ($5::text is null or name = $5)
      and ($6::boolean is null or $6 = sagas.is_stuck(state, deadline_at, due_at, lease_until))
    order by id desc
-   limit $5`,
+   limit $4`,
 );
 
-const LIST_OPERATED = statement<SeenSaga>(
+const LIST_OPERATED = statement<SagaKey & { readonly tenantId: string }>(
   'sagas.list_operated',
-  `select tenant_id as "tenantId", id, name, hash, state, backward, place, reason, last_error as "lastError", attempts,
-     cancel_requested as "cancelRequested",
-     sagas.is_stuck(state, deadline_at, due_at, lease_until) as "isStuck", awaits_type as "awaitsType", started_by as "startedBy", started_at as "startedAt", due_at as "dueAt", deadline_at as "deadlineAt",
-     ended_at as "endedAt"
+  `select tenant_id as "tenantId", id
    from sagas.sagas
    where ended_at is null and ($1::text is null or state = $1) and ($2::text is null or name = $2)
      and ($3::boolean is null or $3 = sagas.is_stuck(state, deadline_at, due_at, lease_until))
@@ -106,21 +121,36 @@ const LIST_EVENTS = statement<SagaEvent>(
  * Sagas of the transaction's tenant, newest first, up to `limit` behind `before`. Stuck is one that waits for an operator, is open
  * beyond its deadline, or has been due for five minutes without anybody at work on it.
  */
-export function listSeenSagas(
+export async function listSeenSagas(
   tx: TenantTx,
-  { state, name, isStuck }: SagasAsked,
+  asked: SagasAsked,
   before: string | undefined,
   limit: number,
 ): Promise<SeenSaga[]> {
-  const values = [tx.tenantId, before ?? null, state ?? null, name ?? null, limit];
-  const areOpen = state === 'running' || state === 'compensating' || state === 'needs_operator';
-  if (isStuck === undefined && !areOpen) return tx.rows(LIST, values);
-  return tx.rows(LIST_OPEN, [...values, isStuck ?? null]);
+  const keys = await keysOf(tx, asked, before ?? LAST_ID, limit);
+  return tx.rows(SEE, [tx.tenantId, keys.map(({ id }) => id)]);
+}
+
+/** Behind every id. */
+const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+function keysOf(
+  tx: TenantTx,
+  { state: wanted, name: named, isStuck }: SagasAsked,
+  before: string,
+  limit: number,
+): Promise<SagaKey[]> {
+  const [state, name] = [wanted ?? null, named ?? null];
+  if (isStuck !== undefined || (state !== null && state !== 'completed' && state !== 'compensated'))
+    return tx.rows(LIST_OPEN, [tx.tenantId, before, state, limit, name, isStuck ?? null]);
+  if (state === 'compensated') return tx.rows(LIST_COMPENSATED, [tx.tenantId, before, limit, name]);
+  if (name !== null) return tx.rows(LIST_NAMED, [tx.tenantId, before, state, limit, name]);
+  return tx.rows(LIST, [tx.tenantId, before, state, limit]);
 }
 
 /** One saga of the transaction's tenant. */
 export function findSeenSaga(tx: TenantTx, id: string): Promise<SeenSaga | undefined> {
-  return tx.row(FIND, [tx.tenantId, id]);
+  return tx.row(SEE, [tx.tenantId, [id]]);
 }
 
 /** What has happened to a saga, the newest 300 events in their order. */
@@ -129,10 +159,14 @@ export async function listSagaEvents(tx: TenantTx, id: string): Promise<SagaEven
 }
 
 /** Open sagas of all tenants, newest first, in the role holdfast_ops. */
-export function listOperatedSagas(
+export async function listOperatedSagas(
   tx: SystemTx,
   { state, name, isStuck }: SagasAsked,
   limit: number,
 ): Promise<SeenSaga[]> {
-  return tx.rows(LIST_OPERATED, [state ?? null, name ?? null, isStuck ?? null, limit]);
+  const keys = await tx.rows(LIST_OPERATED, [state ?? null, name ?? null, isStuck ?? null, limit]);
+  const seen: SeenSaga[] = [];
+  for (const [tenantId, own] of Map.groupBy(keys, (key) => key.tenantId))
+    seen.push(...(await tx.rows(SEE, [tenantId, own.map(({ id }) => id)])));
+  return seen.toSorted((one, other) => (one.id < other.id ? 1 : -1));
 }

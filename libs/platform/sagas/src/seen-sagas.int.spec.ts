@@ -1,0 +1,68 @@
+import { newId } from '@holdfast/kernel';
+import { statement } from '@holdfast/database';
+import { callerOf, Grants, type TenantTx } from '@holdfast/tenancy';
+import { TestDatabase } from '@holdfast/testing';
+import { listSeenSagas, type SagasAsked } from './seen-sagas.sql';
+
+/** Sagas of a tenant: every thousandth was compensated, and every five-hundredth is of another definition. */
+const SAGAS = 20_000;
+
+const ROWS_READ = statement<{ readonly rows: number }>(
+  'test.rows_read',
+  `select (seq_tup_read + idx_tup_fetch)::int as rows
+   from pg_stat_xact_user_tables where schemaname = 'sagas' and relname = 'sagas'`,
+);
+
+// Limits: a page of a list costs what it shows, however many sagas a tenant has, whatever is asked for, and however often.
+describe('The list of sagas', () => {
+  const tenantId = newId();
+  let database: TestDatabase;
+  let grants: Grants;
+  beforeAll(async () => {
+    database = await TestDatabase.create();
+    grants = new Grants(database.as('holdfast_auth', 1));
+    await database.admin(
+      `insert into sagas.sagas (tenant_id, id, name, hash, state, input, due_at, ended_at, deadline_at, correlation_id, started_by)
+       select $1, uuidv7(), case i % 500 when 7 then 'test.rare' else 'test.often' end, 'hash',
+         case i % 1000 when 0 then 'compensated' else 'completed' end, '{}', null, now(), now(), 'request', 'test'
+       from generate_series(1, $2::int) i`,
+      [tenantId, SAGAS],
+    );
+    await database.admin('vacuum analyze sagas.sagas', []);
+  });
+  afterAll(async () => {
+    grants.close();
+    await database.drop();
+  });
+
+  it.each<[SagasAsked, number]>([
+    [{}, SAGAS],
+    [{ name: 'test.rare' }, 40],
+    [{ name: 'test.rare', state: 'completed' }, 40],
+    [{ state: 'compensated' }, 20],
+    [{ name: 'test.often', state: 'compensated' }, 20],
+    [{ state: 'completed' }, SAGAS - 20],
+    [{ state: 'needs_operator' }, 0],
+    [{ isStuck: true }, 0],
+  ])('of %p reads little more than it shows', async (asked, known) => {
+    const caller = callerOf(await grants.forSystem('test', tenantId), { requestId: newId() });
+    const pool = database.tenants(1);
+    let shown = 0;
+    let read: { readonly rows: number } | undefined;
+    // Behind the fifth time PostgreSQL may keep a plan that does for any values.
+    await pool.transaction(caller, async (tx: TenantTx) => {
+      for (let page = 0, last: string | undefined; page < 8; page += 1) {
+        const rows = await listSeenSagas(tx, asked, last, 50);
+        shown += rows.length;
+        last = rows.at(-1)?.id ?? last;
+        expect(
+          rows.every(({ name, state }) => (asked.name ?? name) === name && (asked.state ?? state) === state),
+        ).toBe(true);
+      }
+      read = await tx.row(ROWS_READ, []);
+    });
+    expect(shown).toBe(Math.min(known, 400));
+    // Each twice; where completed ones are asked for, one in a thousand is passed over.
+    expect(read?.rows).toBeLessThanOrEqual(2 * shown + 1);
+  });
+});
