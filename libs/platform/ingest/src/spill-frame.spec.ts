@@ -1,7 +1,10 @@
 import { Random } from '@holdfast/testing';
 import { framesOf } from '../test/made-frames';
 import { madeBatch, madeRow } from '../test/made-rows';
-import { decodeSegment, NOBODY, type RowsByTenant, rowsIn } from './spill-frame';
+import { PackedRun } from './packed-run';
+import { atOnce, type Pieces } from './pieces';
+import { RunBatch } from './run-batch';
+import { decodeSegment, encodeFrame, NOBODY, type RowsByTenant, rowsIn } from './spill-frame';
 import type { TelemetryBatch } from './telemetry-sink';
 
 /** Batches of several tenants, and one that is not of events. */
@@ -30,6 +33,13 @@ function overwrite(segment: Buffer, random: Random): void {
 const sumOf = (rows: RowsByTenant): number => [...rows.values()].reduce((sum, count) => sum + count, 0);
 
 /** Guards promise 7: what a disk has damaged is counted like everything else that is not stored. */
+function countedTurns<Result>(pieces: Pieces<Result>): [Result, number] {
+  for (let turns = 1; ; turns += 1) {
+    const { done, value } = pieces.next();
+    if (done) return [value, turns];
+  }
+}
+
 describe('A segment', () => {
   it('that is cut, at whatever byte it is, has the frames that are whole', () => {
     const rows = ['{}', '{"ß":"ä"}'].map((line) => ({ tenantId: 'a', priority: 'high' as const, line }));
@@ -40,7 +50,7 @@ describe('A segment', () => {
     for (let cut = 0; cut <= segment.length; cut += 1) {
       const kept = ends.filter((end) => end <= cut);
       const expected = { batches: whole.slice(0, kept.length), lost: new Map(), bytes: kept.at(-1) ?? 0 };
-      expect({ cut, ...decodeSegment(segment.subarray(0, cut)) }).toEqual({ cut, ...expected });
+      expect({ cut, ...atOnce(decodeSegment(segment.subarray(0, cut))) }).toEqual({ cut, ...expected });
     }
   });
 
@@ -54,7 +64,7 @@ describe('A segment', () => {
       const changed = Buffer.from(segment);
       changed.writeUInt8(changed.readUInt8(place) ^ (1 << (place % 8)), place);
       const hit = ends.findIndex((end) => place < end);
-      const read = decodeSegment(changed);
+      const read = atOnce(decodeSegment(changed));
       const isRead = read.batches.length === batches.length;
       const expected = {
         batches: isRead ? batches : batches.toSpliced(hit, 1),
@@ -79,7 +89,7 @@ describe('A segment', () => {
       const damaged = Buffer.concat(frames.slice(0, -1));
       overwrite(damaged, random);
       // The last frame is left whole: behind it nothing tells that it was there.
-      const read = decodeSegment(Buffer.concat([damaged, ...frames.slice(-1)]));
+      const read = atOnce(decodeSegment(Buffer.concat([damaged, ...frames.slice(-1)])));
       const tokens = new Set(read.batches.map(({ token }) => token));
       const whole = batches.filter(({ token }) => tokens.has(token));
       expect({ seed, turn, batches: read.batches }).toEqual({ seed, turn, batches: whole });
@@ -106,6 +116,18 @@ describe('A segment', () => {
     const segment = Buffer.concat(framesOf(batches));
     const place = segment.indexOf('"text"');
     segment.fill(0, place, place + 4);
-    expect(decodeSegment(segment)).toMatchObject({ batches: batches.slice(1), lost: new Map([['a', 1]]) });
+    expect(atOnce(decodeSegment(segment))).toMatchObject({
+      batches: batches.slice(1),
+      lost: new Map([['a', 1]]),
+    });
+  });
+
+  it('is written and read in pieces, between which others have their turn', () => {
+    const runs = Array.from({ length: 10_000 }, (_, nth) => new PackedRun('a', 'normal', [`${nth}`]));
+    const [frame, turns] = countedTurns(encodeFrame(new RunBatch('token', runs), 0));
+    const [read, turnsBack] = countedTurns(decodeSegment(frame));
+    expect(read.batches[0]?.runs?.map(({ line }) => line)).toEqual(runs.map(({ line }) => line));
+    // A piece has at most 2,000 runs.
+    expect(Math.min(turns, turnsBack)).toBeGreaterThanOrEqual(5);
   });
 });

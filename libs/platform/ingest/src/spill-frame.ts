@@ -1,5 +1,6 @@
 import { crc32 } from 'node:zlib';
-import { textBytesOf, writeText } from './packed-run';
+import { PackedRun, writeText } from './packed-run';
+import { atOnce, type Pieces } from './pieces';
 import { RunBatch } from './run-batch';
 import {
   type RowRun,
@@ -51,6 +52,8 @@ const MAGIC = Buffer.from('HFS');
  * neither JSON nor columns leave in a text: nobody can send an event that is taken for a record.
  */
 const BODY_MAX = 128 * 1024 * 1024;
+/** So many are written or read before others have their turn: some milliseconds. */
+const RUNS_IN_PIECE = 2_000;
 /** In the place of the table, of tracked events whose rows stand in columns: a line with their number before each run of them. */
 const IN_COLUMNS = 'columns';
 const PRIORITIES = { h: 'high', n: 'normal', l: 'low' } as const;
@@ -61,33 +64,43 @@ export const NOBODY = '00000000-0000-0000-0000-000000000000';
  * A batch as it stands in a segment, behind so many events of others: a census, then the rows. Either is found without the other, so that
  * of rows that cannot be read it is known whose they were.
  */
-export function encodeFrame(batch: TelemetryBatch, before: number): Buffer {
-  const { table } = batch;
-  const record = recordOf(ROWS, bodyOf(batch));
-  const counts = Object.fromEntries(rowsIn([batch]));
-  const census: Census = { table, before, bytes: record.length, rows: counts };
-  return Buffer.concat([recordOf(CENSUS, Buffer.from(JSON.stringify(census))), record]);
-}
-
-function bodyOf(batch: TelemetryBatch): Buffer {
+export function* encodeFrame(batch: TelemetryBatch, before: number): Pieces<Buffer> {
   const { table, token, runs } = batch;
-  if (runs?.every(({ count }) => count !== undefined)) return columnsOf(token, runs);
-  const lines = batch.rows.map((row) => `${beginOf(row)} ${row.line}`);
-  return Buffer.from([`${table} ${token}`, ...lines].join('\n'));
+  const isInColumns = runs?.every(({ count }) => count !== undefined) ?? false;
+  const parts = isInColumns ? runsOf(batch) : batch.rows;
+  const begin = `${isInColumns ? IN_COLUMNS : table} ${token}`;
+  const heads = parts.map(headOf);
+  yield;
+  const length = parts.reduce(
+    (sum, run, nth) => sum + bytesOf(run) + (heads[nth] ?? '').length,
+    begin.length,
+  );
+  const bytes = HEAD_BYTES + length;
+  yield;
+  const counts = Object.fromEntries(rowsIn([batch]));
+  const census = recordOf(
+    CENSUS,
+    Buffer.from(JSON.stringify({ table, before, bytes, rows: counts } satisfies Census)),
+  );
+  const frame = Buffer.allocUnsafe(census.length + bytes);
+  const record = frame.subarray(census.copy(frame));
+  let at = HEAD_BYTES + record.write(begin, HEAD_BYTES, 'latin1');
+  for (const [nth, run] of parts.entries()) {
+    at += record.write(heads[nth] ?? '', at, 'latin1');
+    at = writeText(run, record, at);
+    if (nth % RUNS_IN_PIECE === 0) yield;
+  }
+  sealRecord(ROWS, record);
+  return frame;
 }
 
-/** Each run behind a line that says whose it is and how many lines it has. */
-function columnsOf(token: string, runs: readonly RowRun[]): Buffer {
-  const heads = runs.map((run) => `\n${beginOf(run)} ${run.count}\n`);
-  const begin = `${IN_COLUMNS} ${token}`;
-  const bytes = runs.reduce((sum, run, nth) => sum + textBytesOf(run) + (heads[nth] ?? '').length, 0);
-  const body = Buffer.allocUnsafe(begin.length + bytes);
-  let at = body.write(begin, 'latin1');
-  for (const [nth, run] of runs.entries()) {
-    at += body.write(heads[nth] ?? '', at, 'latin1');
-    at = writeText(run, body, at);
-  }
-  return body.subarray(0, at);
+/** Before the text of a run: whose it is and how many lines it has; before that of a row: whose. */
+function headOf(run: RowRun): string {
+  return run.count === undefined ? `\n${beginOf(run)} ` : `\n${beginOf(run)} ${run.count}\n`;
+}
+
+function bytesOf(run: RowRun): number {
+  return run instanceof PackedRun ? run.byteLength : Buffer.byteLength(run.line);
 }
 
 function beginOf({ priority, tenantId }: TelemetryRow): string {
@@ -98,7 +111,7 @@ function beginOf({ priority, tenantId }: TelemetryRow): string {
  * Reads a segment in one pass. Behind what is damaged it goes on at the next record whose checksum is right; the last frame is left out
  * where the file ends before it does.
  */
-export function decodeSegment(segment: Buffer): Segment {
+export function* decodeSegment(segment: Buffer): Pieces<Segment> {
   const batches: TelemetryBatch[] = [];
   const lost = new Map<string, number>();
   let [bytes, seen] = [0, 0];
@@ -124,10 +137,11 @@ export function decodeSegment(segment: Buffer): Segment {
     // Rows without their own census in front: that of an earlier frame has lost its own.
     if (census?.end !== found.start) loseCounted();
     census = undefined;
-    const batch = batchOf(found.body.toString());
+    const batch = yield* batchOf(found.body);
     batches.push(batch);
     for (const rows of rowsIn([batch]).values()) seen += rows;
     bytes = found.end;
+    yield;
   }
   loseCounted();
   return { batches, lost, bytes };
@@ -139,7 +153,7 @@ export function asideIn(segment: Buffer): TelemetryBatch[] {
   let table: TelemetryTable | undefined;
   for (let found = findRecord(segment, 0); found; found = findRecord(segment, found.end)) {
     if (found.kind === CENSUS) table = (JSON.parse(found.body.toString()) as Census).table;
-    else if (table !== undefined && table !== 'tracked') batches.push(batchOf(found.body.toString()));
+    else if (table !== undefined && table !== 'tracked') batches.push(atOnce(batchOf(found.body)));
   }
   return batches;
 }
@@ -158,11 +172,17 @@ export function addRows(rows: Map<string, number>, batch: TelemetryBatch): void 
 }
 
 function recordOf(kind: Found['kind'], body: Buffer): Buffer {
-  const head = Buffer.alloc(HEAD_BYTES);
-  head.writeUInt32BE(kind, 0);
-  head.writeUInt32BE(body.length, 4);
-  head.writeUInt32BE(checksumOf(head, body), CHECKSUM_AT);
-  return Buffer.concat([head, body]);
+  const record = Buffer.concat([Buffer.alloc(HEAD_BYTES), body]);
+  sealRecord(kind, record);
+  return record;
+}
+
+/** Writes the head of a record whose body is there. */
+function sealRecord(kind: Found['kind'], record: Buffer): void {
+  const body = record.subarray(HEAD_BYTES);
+  record.writeUInt32BE(kind, 0);
+  record.writeUInt32BE(body.length, 4);
+  record.writeUInt32BE(checksumOf(record, body), CHECKSUM_AT);
 }
 
 /** Of the head as well: that of nothing is 0, and a page of zeros would be a record. */
@@ -185,22 +205,19 @@ function findRecord(segment: Buffer, from: number): Found | undefined {
   return undefined;
 }
 
-function batchOf(body: string): TelemetryBatch {
-  const [head = '', ...lines] = body.split('\n');
+function* batchOf(body: Buffer): Pieces<TelemetryBatch> {
+  const [head = '', ...lines] = body.toString().split('\n');
   const [table, token = ''] = head.split(' ');
-  if (table === IN_COLUMNS) return new RunBatch(token, runsIn(lines));
-  return { table: table as TelemetryTable, token, rows: lines.map(rowOf) };
-}
-
-function runsIn(lines: readonly string[]): RowRun[] {
+  if (table !== IN_COLUMNS) return { table: table as TelemetryTable, token, rows: lines.map(rowOf) };
   const runs: RowRun[] = [];
   for (let at = 0; at < lines.length;) {
     const { line: number, ...whose } = rowOf(lines[at] ?? '');
     const count = Number(number);
     runs.push({ ...whose, count, line: lines.slice(at + 1, at + 1 + count).join('\n') });
     at += 1 + count;
+    if (runs.length % RUNS_IN_PIECE === 0) yield;
   }
-  return runs;
+  return new RunBatch(token, runs);
 }
 
 function rowOf(text: string): TelemetryRow {

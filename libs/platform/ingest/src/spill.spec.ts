@@ -15,6 +15,7 @@ import { setImmediate, setTimeout as sleep } from 'node:timers/promises';
 import { framesOf } from '../test/made-frames';
 import { madeBatch } from '../test/made-rows';
 import { Spill, SpillFull } from './spill';
+import { atOnce } from './pieces';
 import { encodeFrame, type RowsByTenant, rowsIn } from './spill-frame';
 import type { TelemetryBatch } from './telemetry-sink';
 
@@ -118,7 +119,7 @@ describe('A spill', () => {
 
   it('drops the oldest segment when there is no room, and says of whom', async () => {
     const batch = madeBatch('a', 10);
-    const frameBytes = encodeFrame(batch, 0).length;
+    const frameBytes = atOnce(encodeFrame(batch, 0)).length;
     const spill = new Spill({ directory, bytesMax: 4 * frameBytes, segmentBytes: frameBytes });
     const dropped: [string, number][] = [];
     for (let count = 0; count < 6; count += 1)
@@ -154,7 +155,7 @@ describe('A spill', () => {
       ],
     });
     const batch = madeBatch('a', 10);
-    const frameBytes = encodeFrame(batch, 0).length;
+    const frameBytes = atOnce(encodeFrame(batch, 0)).length;
     const spill = new Spill({ directory, bytesMax: 6 * frameBytes, segmentBytes: frameBytes });
     let dropped = 0;
     const count = (rows: RowsByTenant): void => void (dropped += rows.get('a') ?? 0);

@@ -2,6 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, statSync, truncateSync, unlinkSyn
 import { type FileHandle, open, readFile, rename, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { mergedMinutes } from './minutes';
+import { atOnce, inTurns } from './pieces';
 import { addRows, asideIn, decodeSegment, encodeFrame, type RowsByTenant, rowsIn } from './spill-frame';
 import type { TelemetryBatch } from './telemetry-sink';
 
@@ -90,7 +91,7 @@ export class Spill {
   }
 
   private recoverSegment(path: string): RowsByTenant {
-    const { batches, lost, bytes } = decodeSegment(readFileSync(path));
+    const { batches, lost, bytes } = atOnce(decodeSegment(readFileSync(path)));
     const rows = new Map(lost);
     addAll(rows, rowsIn(batches));
     if (bytes > 0) this.segments.push({ path, bytes, rows, failures: 0 });
@@ -173,11 +174,11 @@ export class Spill {
     const left = segment.left ?? [];
     if (left.length === 0) return this.remove(segment);
     const rows = new Map<string, number>();
-    const frames = left.map((batch) => {
-      const frame = encodeFrame(batch, eventsIn(rows));
+    const frames: Buffer[] = [];
+    for (const batch of left) {
+      frames.push(await inTurns(encodeFrame(batch, eventsIn(rows))));
       addRows(rows, batch);
-      return frame;
-    });
+    }
     const path = `${segment.path}.part`;
     const file = await open(path, 'w', 0o600);
     try {
@@ -208,7 +209,7 @@ export class Spill {
       if (error.code === 'ENOENT') return Buffer.alloc(0);
       throw error;
     });
-    const batches = [...decodeSegment(text).batches];
+    const batches = [...(await inTurns(decodeSegment(text))).batches];
     const lost = new Map(rows);
     for (const [tenantId, read] of rowsIn(batches)) lost.set(tenantId, (lost.get(tenantId) ?? 0) - read);
     onLost(lost);
@@ -217,11 +218,11 @@ export class Spill {
 
   private async write(batch: TelemetryBatch, onDropped: (rows: RowsByTenant) => void): Promise<void> {
     const before = eventsIn(this.writing?.segment.rows);
-    let frame = encodeFrame(batch, before);
+    let frame = await inTurns(encodeFrame(batch, before));
     const minutes = mergedMinutes(await this.makeRoom(frame.length, onDropped));
     const { segment, file } = await this.segmentFor();
     // The segment that it was to stand in had to go.
-    if (eventsIn(segment.rows) !== before) frame = encodeFrame(batch, 0);
+    if (eventsIn(segment.rows) !== before) frame = await inTurns(encodeFrame(batch, 0));
     try {
       const { bytesWritten } = await file.write(frame, 0, frame.length, segment.bytes);
       if (bytesWritten < frame.length)

@@ -2,6 +2,7 @@ import { newId } from '@holdfast/kernel';
 import { Random } from '@holdfast/testing';
 import { RawObject } from './protocols/known-members';
 import { chunksOf, PackedRun } from './packed-run';
+import { atOnce } from './pieces';
 import { RunBatch } from './run-batch';
 import { decodeSegment, encodeFrame } from './spill-frame';
 import { sharedColumns, trackedLine } from './tracked-line';
@@ -60,7 +61,7 @@ describe('A line of columns', () => {
       new PackedRun(holder.tenantId, 'low', lines),
       { ...read(run), priority: 'high' as const },
     ];
-    const [spilled] = decodeSegment(encodeFrame(new RunBatch('token', runs), 0)).batches;
+    const [spilled] = atOnce(decodeSegment(atOnce(encodeFrame(new RunBatch('token', runs), 0)))).batches;
     expect(spilled).toEqual(new RunBatch('token', runs.map(read)));
     expect(read(run).line).toBe(lines.join('\n'));
     expect(Buffer.concat([...chunksOf(runs, 1_000)]).toString()).toBe(

@@ -1,3 +1,4 @@
+import { atOnce } from '../src/pieces';
 import { encodeFrame, rowsIn } from '../src/spill-frame';
 import type { TelemetryBatch } from '../src/telemetry-sink';
 
@@ -5,7 +6,7 @@ import type { TelemetryBatch } from '../src/telemetry-sink';
 export function framesOf(batches: readonly TelemetryBatch[]): [Buffer, ...Buffer[]] {
   let before = 0;
   return batches.map((batch) => {
-    const frame = encodeFrame(batch, before);
+    const frame = atOnce(encodeFrame(batch, before));
     for (const rows of rowsIn([batch]).values()) before += rows;
     return frame;
   }) as [Buffer, ...Buffer[]];
