@@ -51,6 +51,15 @@ describe.each(testRoutes())('The deadline of a transaction, $route', (route) => 
     expect(await run(limitOf)).toBe('5s');
   });
 
+  it('fails what leaves a statement out, though nobody looks', async () => {
+    const over = run(async (tx) => {
+      await limitOf(tx);
+      await new Promise((resolve) => setTimeout(resolve, 120));
+      tx.rows(SLEEP, [0]).catch(() => {}); // Nobody looks.
+    }, Deadline.in(100));
+    await expect(over).rejects.toBeInstanceOf(DeadlinePassed);
+  });
+
   it('is as long as a connection is waited for, and gives back one that comes later', async () => {
     const { promise, resolve } = Promise.withResolvers<void>();
     const holding = run(() => promise);

@@ -119,6 +119,7 @@ export class Transaction {
     try {
       const result = await work();
       this.over = true;
+      if (this.failure) throw this.failure.error;
       await this.commit();
       return result;
     } catch (error) {
@@ -245,13 +246,23 @@ export class Transaction {
 
   private issue(statement: Statement<unknown>, values: readonly unknown[]): Promise<QueryResult> {
     if (this.over) throw new Error(`statement ${statement.name} was issued after its transaction had ended`);
-    this.deadline?.check();
-    refuseUtility(statement.text);
+    this.check(statement);
     for (const savepoint of this.savepoints) {
       if (!savepoint.isSent) void this.control(`savepoint ${savepoint.name}`);
       savepoint.isSent = true;
     }
     return this.track(this.ask({ ...statement, values }));
+  }
+
+  /** What is not sent fails the transaction as what the server refuses does, whether or not whoever issued it looks. */
+  private check({ text }: Statement<unknown>): void {
+    try {
+      this.deadline?.check();
+      refuseUtility(text);
+    } catch (error) {
+      this.failure ??= { error };
+      throw error;
+    }
   }
 
   private sendCommit(): Promise<QueryResult> {
