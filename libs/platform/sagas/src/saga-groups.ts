@@ -1,17 +1,9 @@
 import { type Caller, Deadline, DomainError, JOB_TRANSACTION_MS } from '@holdfast/kernel';
 import { isOutage } from '@holdfast/database';
 import type { Announcement, TenantDatabase, TenantTx } from '@holdfast/tenancy';
-import type { Progress } from './saga-progress';
+import { both, type Progress } from './saga-progress';
 import { sagaGroupMoves } from './sagas-metrics';
-import {
-  hasMovedOn,
-  insertSagas,
-  moveSagas,
-  type NewSaga,
-  type SagaChange,
-  SagaMovedOn,
-  type SagaRow,
-} from './sagas.sql';
+import { hasMovedOn, insertSagas, moveSagas, type NewSaga, SagaMovedOn, type SagaRow } from './sagas.sql';
 
 /** Work of a step, and whether that of other sagas may be in its transaction. */
 export interface SharedWork {
@@ -24,21 +16,24 @@ export interface Beginning {
   readonly by: Caller;
   readonly saga: NewSaga;
   readonly announced: Announcement;
-  /** What became of it where its first step was not done. */
-  readonly progress: Progress;
 }
 
-/** A move on its way into a transaction, in the name of the saga's module and of the request that began it. */
-export interface SagaMoving {
-  readonly caller: Caller;
-  /** Where it begins the saga: its row is written before the work, and stays where the work fails. */
-  readonly begins?: Beginning;
-  readonly row: SagaRow;
+/** What moves a saga. */
+export interface MoveWork {
   readonly progress: Progress | ((result: unknown) => Progress);
   /** Absent: nothing but the row moves. */
   readonly work: SharedWork | undefined;
-  /** What is done instead, in the same transaction, where a step of a group refuses; undefined where that is somebody else's to say. */
+  /** What is done instead, in the same transaction, where a step refuses; undefined where that is somebody else's to say. */
   readonly refused?: (error: unknown) => TurningBack | undefined;
+}
+
+/** A move on its way into a transaction, in the name of the saga's module and of the request that began it. */
+export interface SagaMoving extends MoveWork {
+  readonly caller: Caller;
+  readonly begins?: Beginning;
+  readonly row: SagaRow;
+  /** What comes next, if that may be in the same transaction. */
+  readonly following?: (row: SagaRow) => MoveWork | undefined;
 }
 
 /** The saga on its way back, with what is compensated first where that is done in the same transaction. */
@@ -62,10 +57,10 @@ type Outcome =
 const GROUP_MAX = 32;
 
 /**
- * Makes moves of sagas, those of one grant by group commit: while one transaction of theirs is under way, moves collect for the next. Each is
- * behind a savepoint of its own, so that one that is refused undoes nothing but itself. Where anything else goes wrong nothing of
- * the group is committed, and each is made alone, as if there were no others; an outage is told to all of them, since it says nothing
- * about any. What may not share a transaction goes at once, alone.
+ * Makes moves of sagas, those of one grant by group commit: while one transaction of theirs is under way, moves collect for the next. What may
+ * follow a move in its transaction is done there as well. Each is behind a savepoint of its own, so that one that is refused undoes nothing
+ * but itself. Where anything else goes wrong nothing of the group is committed, and the first of each is made alone, as if there were no
+ * others; an outage is told to all of them, since it says nothing about any. What may not share a transaction goes at once, alone.
  */
 export class SagaGroups {
   /** By grant. A queue is there as long as moves of the grant are under way. */
@@ -73,9 +68,9 @@ export class SagaGroups {
 
   constructor(private readonly tenants: TenantDatabase) {}
 
-  /** Makes the move in one transaction with the work that belongs to it. Throws what that throws, and SagaMovedOn. */
+  /** Makes the move, and what may follow it, in one transaction with the work that belongs to it. Throws what that throws, and SagaMovedOn. */
   commit(moving: SagaMoving): Promise<Progress> {
-    if (moving.work && !moving.work.mayShare && !moving.begins) return this.alone(moving);
+    if (moving.work && !moving.work.mayShare) return this.alone(moving);
     const { promise, resolve, reject } = Promise.withResolvers<Progress>();
     const { grant } = moving.caller;
     const queue = this.queues.get(grant);
@@ -102,26 +97,25 @@ export class SagaGroups {
   private async settle(group: readonly Waiting[]): Promise<void> {
     sagaGroupMoves.observe(group.length);
     const [first] = group;
-    if (first && group.length === 1) return this.alone(first).then(first.resolve, first.reject);
+    if (first && group.length === 1 && !first.following)
+      return this.alone(first).then(first.resolve, first.reject);
     const outcomes = await this.together(group).catch((error: unknown) => group.map(() => outcomeOf(error)));
     for (const [at, moving] of group.entries()) {
-      const outcome = outcomes[at] ?? { is: 'alone' };
-      if (outcome.is === 'made') moving.resolve(outcome.progress);
-      else if (outcome.is === 'refused') moving.reject(outcome.error);
+      const outcome = outcomes[at];
+      if (outcome?.is === 'made') moving.resolve(outcome.progress);
+      else if (outcome?.is === 'refused') moving.reject(outcome.error);
       else void this.alone(moving).then(moving.resolve, moving.reject);
     }
   }
 
+  /** One move, and nothing that follows it. */
   private async alone(moving: SagaMoving): Promise<Progress> {
-    const { caller, begins, row, progress, work } = moving;
+    const { begins, row, progress, work } = moving;
     try {
-      // It may have waited for a group that was slow.
-      const inTime = { ...caller, deadline: Deadline.in(JOB_TRANSACTION_MS) };
-      return await this.tenants.transaction(inTime, async (tx) => {
-        if (begins) return madeOf(await beginAndMove(tx, [moving]));
-        const result = await work?.do(tx);
-        const made = typeof progress === 'function' ? progress(result) : progress;
+      return await this.transaction(moving, async (tx) => {
         tx.collectEvents();
+        await beginAll(tx, begins ? [begins] : []);
+        const made = progressOf(progress, await work?.do(tx));
         await tx.announce(...made.announcements);
         await written(tx, made.to ? [{ row, to: made.to }] : []);
         return made;
@@ -131,12 +125,14 @@ export class SagaGroups {
     }
   }
 
-  private together(group: readonly SagaMoving[]): Promise<Outcome[]> {
+  private async together(group: readonly SagaMoving[]): Promise<Outcome[]> {
     const [first] = group;
-    if (!first) return Promise.resolve([]);
-    // No deadline of one ends the others.
-    const caller = { ...first.caller, deadline: undefined };
-    return this.tenants.transaction(caller, (tx) => beginAndMove(tx, group));
+    return first ? this.transaction(first, (tx) => moveAll(tx, group)) : [];
+  }
+
+  private transaction<T>({ caller }: SagaMoving, work: (tx: TenantTx) => Promise<T>): Promise<T> {
+    // Of its own: they may have waited for a group that was slow, and no deadline of one ends the others.
+    return this.tenants.transaction({ ...caller, deadline: Deadline.in(JOB_TRANSACTION_MS) }, work);
   }
 }
 
@@ -146,52 +142,71 @@ async function written(tx: TenantTx, moves: Parameters<typeof moveSagas>[1]): Pr
   await tx.appendCollected();
 }
 
-async function beginAndMove(tx: TenantTx, group: readonly SagaMoving[]): Promise<Outcome[]> {
-  tx.collectEvents();
-  const beginnings = group.flatMap(({ begins }) => begins ?? []);
+async function beginAll(tx: TenantTx, beginnings: readonly Beginning[]): Promise<void> {
   if (beginnings.length > 0) await insertSagas(tx, beginnings);
   for (const { announced, by: origin } of beginnings) await tx.announce({ ...announced, origin });
+}
+
+async function moveAll(tx: TenantTx, group: readonly SagaMoving[]): Promise<Outcome[]> {
+  tx.collectEvents();
+  await beginAll(
+    tx,
+    group.flatMap(({ begins }) => begins ?? []),
+  );
   const outcomes: Outcome[] = [];
-  const moves: { row: SagaRow; to: SagaChange }[] = [];
-  for (const moving of group) {
-    const outcome = await workOf(tx, moving);
-    outcomes.push(outcome);
-    if (outcome.is !== 'made') continue;
-    const { to, announcements } = outcome.progress;
-    if (to) moves.push({ row: moving.row, to });
-    await tx.announce(...announcements.map((each) => ({ ...each, origin: moving.caller })));
-  }
-  await written(tx, moves);
+  for (const moving of group) outcomes.push(await moveOn(tx, moving));
+  const moves = outcomes.map((outcome, at) => ({
+    row: group[at]?.row,
+    to: outcome.is === 'made' ? outcome.progress.to : undefined,
+  }));
+  await written(
+    tx,
+    moves.flatMap(({ row, to }) => (row && to ? [{ row, to }] : [])),
+  );
   return outcomes;
 }
 
-function madeOf([outcome]: readonly Outcome[]): Progress {
-  if (outcome?.is !== 'made') throw new Error('a saga that begins is begun whatever its first step does');
-  return outcome.progress;
+/** The move, and what follows it in the transaction: up to one that is not made, which is tried again, by itself. */
+async function moveOn(tx: TenantTx, moving: SagaMoving): Promise<Outcome> {
+  let made = await moved(tx, moving.caller, moving);
+  while (made.is === 'made' && made.progress.next) {
+    const following = moving.following?.(made.progress.next);
+    const next = following && (await moved(tx, moving.caller, following));
+    if (next?.is !== 'made') break;
+    made = { is: 'made', progress: both(made.progress, next.progress) };
+  }
+  return made;
 }
 
-async function workOf(tx: TenantTx, moving: SagaMoving): Promise<Outcome> {
-  const { begins, progress } = moving;
+async function moved(tx: TenantTx, caller: Caller, move: MoveWork): Promise<Outcome> {
+  const outcome = await workOf(tx, caller, move);
+  if (outcome.is === 'made')
+    await tx.announce(...outcome.progress.announcements.map((each) => ({ ...each, origin: caller })));
+  return outcome;
+}
+
+async function workOf(tx: TenantTx, caller: Caller, { progress, work, refused }: MoveWork): Promise<Outcome> {
   try {
-    const result = await workWithin(tx, moving);
-    return { is: 'made', progress: typeof progress === 'function' ? progress(result) : progress };
+    return { is: 'made', progress: progressOf(progress, await workWithin(tx, caller, work)) };
   } catch (error) {
-    // It is begun all the same, and what is wrong with its first step is found when that is tried again.
-    if (begins) return { is: 'made', progress: begins.progress };
     // A refusal is the step's own. Of anything else it is not known whether it would fail in a transaction of its own.
     return error instanceof DomainError && !isOutage(error)
-      ? turnedBackBy(tx, moving, error)
+      ? turnedBackBy(tx, caller, error, refused?.(error))
       : { is: 'alone' };
   }
 }
 
 /** Behind a refusal: on the way back at once, if that can be done here as well. */
-async function turnedBackBy(tx: TenantTx, moving: SagaMoving, error: DomainError): Promise<Outcome> {
-  const back = moving.refused?.(error);
+async function turnedBackBy(
+  tx: TenantTx,
+  caller: Caller,
+  error: DomainError,
+  back: TurningBack | undefined,
+): Promise<Outcome> {
   if (!back || back.work?.mayShare === false) return { is: 'refused', error };
   try {
-    await workWithin(tx, { ...moving, ...back });
-    return { is: 'made', progress: { ...back.progress, refusal: error } };
+    await workWithin(tx, caller, back.work);
+    return { is: 'made', progress: back.progress };
   } catch {
     // What is wrong with the compensation is found when that is tried again, behind the refusal.
     return { is: 'refused', error };
@@ -199,8 +214,12 @@ async function turnedBackBy(tx: TenantTx, moving: SagaMoving, error: DomainError
 }
 
 /** The work behind a savepoint, for the saga's own request. */
-async function workWithin(tx: TenantTx, { caller, work }: SagaMoving): Promise<unknown> {
+async function workWithin(tx: TenantTx, caller: Caller, work: SharedWork | undefined): Promise<unknown> {
   return work && tx.savepoint(() => tx.inNameOf(caller, () => work.do(tx)));
+}
+
+function progressOf(progress: MoveWork['progress'], result: unknown): Progress {
+  return typeof progress === 'function' ? progress(result) : progress;
 }
 
 /** Of each, where the transaction of all has failed. */

@@ -16,6 +16,8 @@ export interface HeldSaga {
   readonly saga: Saga;
   readonly tenantId: string;
   readonly row: SagaRow;
+  /** Since when it is at its move, by the process's own clock. */
+  readonly sinceMs: number;
 }
 
 /** What is left to do behind a move: the row as it is then, or undefined where the lease was given back or the saga has ended. */
@@ -26,13 +28,20 @@ export interface Progress {
   readonly to: SagaChange | undefined;
   readonly announcements: readonly Announcement[];
   readonly next: Moved;
-  /** What the step has refused with, where the saga was turned back in the same transaction. */
+  readonly did: readonly StepDid[];
+}
+
+/** What has become of a step. */
+export interface StepDid {
+  readonly step: string;
+  readonly outcome: 'done' | 'compensated' | 'refused';
+  /** What it has refused with. */
   readonly refusal?: unknown;
 }
 
 /** Where a saga was begun, and nothing else has happened. */
 export function begun({ row }: HeldSaga): Progress {
-  return { to: undefined, announcements: [], next: row };
+  return { to: undefined, announcements: [], next: row, did: [] };
 }
 
 /** Behind a step. What was done elsewhere is done, and is marked so though it is late. */
@@ -48,10 +57,11 @@ export function completed(
   const results = { [name]: result ?? null };
   const announcements = [event(row, 1n, sagaStepCompleted, { step: name, place })];
   if (!next) announcements.push(event(row, 2n, sagaCompleted, {}));
-  return progressOf(row, announcements, {
+  const to = {
     ...{ place, results, intended: false, isForced: isElsewhere || !canTurnBack(saga, row) },
-    ...(next ? { timeoutSeconds: next.timeoutSeconds } : { state: 'completed' }),
-  });
+    ...(next ? { timeoutSeconds: next.timeoutSeconds } : { state: 'completed' as const }),
+  };
+  return progressOf(row, announcements, to, { step: name, outcome: 'done' });
 }
 
 /** Behind a compensation. */
@@ -60,7 +70,8 @@ export function compensated({ saga, row }: HeldSaga, { name }: SagaStep): Progre
   const announcements = [event(row, 1n, sagaStepCompensated, { step: name, place })];
   if (place < 0) announcements.push(event(row, 2n, sagaCompensated, {}));
   const state = place < 0 ? 'compensated' : 'compensating';
-  return progressOf(row, announcements, { state, place, intended: false, isForced: true });
+  const to = { state, place, intended: false, isForced: true } as const;
+  return progressOf(row, announcements, to, { step: name, outcome: 'compensated' });
 }
 
 /** On its way back. */
@@ -79,6 +90,7 @@ export function stopped({ row }: HeldSaga, step: string, reason: string): Progre
     to: { state: 'needs_operator', intended: row.intended, reason, events: 1, isForced: true },
     announcements: [event(row, 1n, sagaOperatorNeeded, { step, code: reason })],
     next: undefined,
+    did: [],
   };
 }
 
@@ -86,14 +98,32 @@ export function stopped({ row }: HeldSaga, step: string, reason: string): Progre
 export function both(first: Progress, second: Progress): Progress {
   const { next } = second;
   const announcements = [...first.announcements, ...second.announcements];
-  const to = first.to && second.to && { ...first.to, ...second.to, events: announcements.length };
-  return { to, announcements, next };
+  const did = [...first.did, ...second.did];
+  return {
+    to: first.to && second.to ? bothChanges(first.to, second.to) : (second.to ?? first.to),
+    announcements,
+    next,
+    did,
+  };
+}
+
+function bothChanges(first: SagaChange, second: SagaChange): SagaChange {
+  return {
+    ...first,
+    ...second,
+    results: { ...first.results, ...second.results },
+    events: first.events + second.events,
+    timeoutSeconds: second.timeoutSeconds,
+    // What may not be made of a saga that is late is the first of them.
+    isForced: first.isForced && second.isForced,
+  };
 }
 
 function progressOf(
   row: SagaRow,
   announcements: readonly Announcement[],
   to: Omit<SagaChange, 'events'>,
+  ...did: readonly StepDid[]
 ): Progress {
   const { state = row.state, place = row.place, backward = row.backward, intended } = to;
   const isOver = state === 'completed' || state === 'compensated';
@@ -104,7 +134,7 @@ function progressOf(
     reason: to.reason ?? row.reason,
     version: row.version + BigInt(announcements.length),
   };
-  return { to: { ...to, events: announcements.length }, announcements, next: isOver ? undefined : next };
+  return { to: { ...to, events: announcements.length }, announcements, next: isOver ? undefined : next, did };
 }
 
 function event(

@@ -220,7 +220,7 @@ export class SagaRunner {
     try {
       const row = await this.claim(saga, due);
       if (!row) return false;
-      await this.run({ saga, tenantId: due.tenantId, row });
+      await this.run({ saga, tenantId: due.tenantId, row, sinceMs: performance.now() });
       return true;
     } catch (error) {
       if (!(error instanceof TenantClosed)) this.options.report(error, `taking up saga ${due.id}`);
@@ -252,7 +252,7 @@ export class SagaRunner {
     try {
       let row: Moved = held.row;
       for (let moves = 0; row && moves < MOVES_MAX; moves += 1) {
-        const at = { ...held, row };
+        const at = { ...held, row, sinceMs: performance.now() };
         if (this.stopping.signal.aborted) return await this.work.postpone(at, { failures: 0, seconds: 0 });
         row = await this.move(at);
       }
@@ -265,24 +265,15 @@ export class SagaRunner {
   private async move(held: HeldSaga): Promise<Moved> {
     const next = nextMove(held.saga, held.row);
     if (next.move === 'turn_back') return this.turnBack(held, next.reason);
-    const saga = held.saga.name;
-    const stop = sagaStepSeconds.startTimer({ saga, step: next.step.name });
     try {
-      if (next.move === 'compensate') {
-        const back = await this.work.compensate(held, next.step);
-        stop({ outcome: 'compensated' });
-        return back;
-      }
-      let outcome = 'done';
-      const moved = await this.work.step(held, next.step, (refusal) => {
-        outcome = 'refused';
-        this.options.report(refusal, `step ${next.step.name} of ${saga}`);
-      });
-      stop({ outcome });
-      return moved;
+      return await (next.move === 'compensate'
+        ? this.work.compensate(held, next.step)
+        : this.work.step(held, next.step));
     } catch (error) {
       if (error instanceof SagaMovedOn) return this.work.reload(held);
-      stop({ outcome: isRefusal(error) ? 'refused' : 'failed' });
+      const outcome = isRefusal(error) ? 'refused' : 'failed';
+      const of = { saga: held.saga.name, step: next.step.name, outcome };
+      sagaStepSeconds.observe(of, (performance.now() - held.sinceMs) / 1_000);
       return await this.fail(held, error);
     }
   }
@@ -324,5 +315,5 @@ function heldBy<Input>(caller: Caller, saga: Saga<Input>, { id, name, hash, inpu
     ...{ nowMs: Date.now(), fence: 1n, version: 1n },
     ...{ correlationId: caller.requestId, traceparent: caller.traceparent ?? null },
   };
-  return { saga: saga as unknown as Saga, tenantId: caller.tenantId, row };
+  return { saga: saga as unknown as Saga, tenantId: caller.tenantId, row, sinceMs: performance.now() };
 }

@@ -17,12 +17,13 @@ import {
 import type { AwaitedEvent, CompensationContext, Saga, SagaStep, StepContext } from './saga';
 import {
   type Beginning,
+  type MoveWork,
   SagaGroups,
   type SagaMoving,
   type SharedWork,
   type TurningBack,
 } from './saga-groups';
-import { canTurnBack, moveAfterFailure } from './saga-moves';
+import { canTurnBack, moveAfterFailure, nextMove } from './saga-moves';
 import {
   begun,
   both,
@@ -30,11 +31,10 @@ import {
   completed,
   type HeldSaga,
   type Moved,
-  type Progress,
   stopped,
   turnedBack,
 } from './saga-progress';
-import { sagasEndedTotal } from './sagas-metrics';
+import { sagasEndedTotal, sagaStepSeconds } from './sagas-metrics';
 import { ParticipantRefused } from './sagas.errors';
 import { participationCancelled, participationCompensated, participationCompleted } from './sagas.events';
 import {
@@ -51,11 +51,13 @@ import {
 interface WorkOptions {
   readonly tenants: TenantDatabase;
   readonly grants: Grants;
+  /** Is told what a step has refused with. */
+  readonly report: (error: unknown, doing: string) => void;
 }
 
 /**
  * The work of one saga: each method is one move, and what it writes is one transaction of the tenant that began the saga, behind one of
- * another tenant or a call where the step is there. It may be killed between any two lines: who takes the saga up finds in the rows
+ * another tenant or a call where the step is there; what comes next and may share that is done there as well. It may be killed between any two lines: who takes the saga up finds in the rows
  * what has happened, and does over, under the same key, what nobody knows of.
  */
 export class SagaWork {
@@ -71,39 +73,22 @@ export class SagaWork {
   }
 
   /**
-   * Begins a saga, in the name of `by`, in a transaction that others of the tenant share; with its first step, where that may share it,
-   * which is left to be done behind it where it fails.
+   * Begins a saga, in the name of `by`, in a transaction that others of the tenant share; with its first steps, where they may share it. What
+   * fails of these is left to be done behind it.
    */
-  async begin(held: HeldSaga, begins: Omit<Beginning, 'progress'>): Promise<Moved> {
-    const [step] = held.saga.steps;
-    const isFirst = step?.sharesTransaction && begins.saga.isHeld && ownerOf(held, step) === held.tenantId;
-    const without = begun(held);
-    return this.commit(
-      held,
-      isFirst ? (result) => completed(held, step, result, false) : without,
-      isFirst ? this.workOf(held, step) : undefined,
-      { ...begins, progress: without },
-    );
+  begin(held: HeldSaga, begins: Beginning): Promise<Moved> {
+    return this.move(held, { progress: begun(held), work: undefined, begins });
   }
 
-  /**
-   * Does the step that comes next. Throws what it throws, and SagaMovedOn. Where it shares a transaction and refuses, the saga may be turned
-   * back in that; then the refusal is told instead of thrown.
-   */
-  async step(held: HeldSaga, step: SagaStep, onRefusal: (error: unknown) => void): Promise<Moved> {
+  /** Does the step that comes next. Throws what it throws, and SagaMovedOn. Where it shares a transaction, the saga may be turned back in that. */
+  async step(held: HeldSaga, step: SagaStep): Promise<Moved> {
     if (step.until) return this.waitUntil(held, step.until(contextOf(held, step) as never));
     if (step.event) return this.waitFor(held, step, step.event);
     if (step.call) return this.called(held, step, step.call);
     const tenantId = ownerOf(held, step);
     if (tenantId !== held.tenantId)
       return this.done(held, step, await this.participate(held, step, tenantId));
-    const { next, refusal } = await this.move(held, {
-      progress: (result) => completed(held, step, result, false),
-      work: this.workOf(held, step),
-      refused: (error) => turningBackBy(held, error),
-    });
-    if (refusal !== undefined) onRefusal(refusal);
-    return next;
+    return this.move(held, steppingOf(held, step));
   }
 
   /** Compensates the step that comes next on the way back. */
@@ -114,18 +99,18 @@ export class SagaWork {
       await this.transaction(saga, tenantId, row, (tx) => intendCall(tx, row, true));
       await step.cancel({ ...compensationContextOf(held, step), signal: signalOf(step) } as never);
     } else if (other !== tenantId) await this.withdraw(held, step, other).catch(ignoreClosed);
-    return this.commit(held, compensated(held, step), compensationOf(held, step));
+    return this.move(held, { progress: compensated(held, step), work: compensationOf(held, step) });
   }
 
   /** Gives it up. What is compensated first is compensated in the same transaction, where that is possible. */
   async turnBack(held: HeldSaga, reason: string): Promise<Moved> {
-    const { progress, work } = turningBack(held, reason);
-    if (!work) return this.commit(held, progress);
+    const back = turningBack(held, reason);
+    if (!back.work) return this.move(held, back);
     try {
-      return await this.commit(held, progress, work);
+      return await this.move(held, back);
     } catch (error) {
       if (error instanceof SagaMovedOn) throw error;
-      return this.commit(held, turnedBack(held, reason));
+      return this.move(held, { progress: turnedBack(held, reason), work: undefined });
     }
   }
 
@@ -139,40 +124,30 @@ export class SagaWork {
 
   /** Leaves it to an operator. */
   async stop(held: HeldSaga, step: string, reason: string): Promise<void> {
-    await this.commit(held, stopped(held, step, reason));
+    await this.move(held, { progress: stopped(held, step, reason), work: undefined });
   }
 
-  /** Moves the row, behind the work that belongs to it, and tells of it, in one transaction. */
-  private async commit(
-    held: HeldSaga,
-    progress: SagaMoving['progress'],
-    work?: SharedWork,
-    begins?: Beginning,
-  ): Promise<Moved> {
-    const { next } = await this.move(held, { progress, work, ...(begins && { begins }) });
-    return next;
-  }
-
-  private async move(held: HeldSaga, how: Omit<SagaMoving, 'caller' | 'row'>): Promise<Progress> {
-    const { saga, tenantId, row } = held;
+  /** Moves the row, behind the work that belongs to it, and tells of it, in one transaction with what may follow. */
+  private async move(held: HeldSaga, how: MoveWork & Pick<SagaMoving, 'begins'>): Promise<Moved> {
+    const { saga, tenantId, row, sinceMs } = held;
     const caller = await this.callerFor(saga, tenantId, row);
-    const made = await this.groups.commit({ caller, row, ...how });
+    const isHeld = how.begins?.saga.isHeld !== false;
+    const following = (at: SagaRow): MoveWork | undefined => followingOf({ ...held, row: at });
+    const made = await this.groups.commit({ caller, row, ...how, ...(isHeld && { following }) });
+    const seconds = (performance.now() - sinceMs) / 1_000;
+    for (const { step, outcome, refusal } of made.did) {
+      sagaStepSeconds.observe({ saga: saga.name, step, outcome }, seconds);
+      if (outcome === 'refused') this.options.report(refusal, `step ${step} of ${saga.name}`);
+    }
     const state = made.to?.state;
     if (state === 'completed' || state === 'compensated' || state === 'needs_operator')
       sagasEndedTotal.inc({ saga: saga.name, state });
-    return made;
-  }
-
-  private workOf(held: HeldSaga, step: SagaStep): SharedWork {
-    return {
-      do: async (tx) => step.run?.(tx, contextOf(held, step) as never),
-      mayShare: step.sharesTransaction,
-    };
+    return made.next;
   }
 
   /** The record of a step that was done elsewhere, under its key. */
   private done(held: HeldSaga, step: SagaStep, result: unknown): Promise<Moved> {
-    return this.commit(held, completed(held, step, result, true));
+    return this.move(held, { progress: completed(held, step, result, true), work: undefined });
   }
 
   private async called(held: HeldSaga, step: SagaStep, call: NonNullable<SagaStep['call']>): Promise<Moved> {
@@ -338,9 +313,26 @@ function turningBack(held: HeldSaga, reason: string): TurningBack {
 }
 
 /** The same behind a step that refuses, if that is what becomes of it. */
-function turningBackBy(held: HeldSaga, error: unknown): TurningBack | undefined {
-  const after = moveAfterFailure(held.saga, held.row, error);
-  return after.move === 'turn_back' ? turningBack(held, after.reason) : undefined;
+function turningBackBy(held: HeldSaga, { name }: SagaStep, refusal: unknown): TurningBack | undefined {
+  const after = moveAfterFailure(held.saga, held.row, refusal);
+  if (after.move !== 'turn_back') return undefined;
+  const { progress, work } = turningBack(held, after.reason);
+  return {
+    progress: { ...progress, did: [{ step: name, outcome: 'refused', refusal }, ...progress.did] },
+    work,
+  };
+}
+
+/** A step of one's own tenant. */
+function steppingOf(held: HeldSaga, step: SagaStep): MoveWork {
+  return {
+    progress: (result) => completed(held, step, result, false),
+    work: {
+      do: async (tx) => step.run?.(tx, contextOf(held, step) as never),
+      mayShare: step.sharesTransaction,
+    },
+    refused: (error) => turningBackBy(held, step, error),
+  };
 }
 
 /** What takes the step back in the saga's own transaction; undefined where that is done elsewhere. */
@@ -348,4 +340,15 @@ function compensationOf(held: HeldSaga, step: SagaStep): SharedWork | undefined 
   const { compensate, sharesTransaction: mayShare } = step;
   if (!compensate || ownerOf(held, step) !== held.tenantId) return undefined;
   return { do: (tx) => compensate(tx, compensationContextOf(held, step) as never), mayShare };
+}
+
+/** What comes next, where it may be in the transaction of what was before it. */
+function followingOf(held: HeldSaga): MoveWork | undefined {
+  const next = nextMove(held.saga, held.row);
+  if (next.move === 'turn_back') return undefined;
+  const { step } = next;
+  if (!step.sharesTransaction || ownerOf(held, step) !== held.tenantId) return undefined;
+  return next.move === 'step'
+    ? steppingOf(held, step)
+    : { progress: compensated(held, step), work: compensationOf(held, step) };
 }
