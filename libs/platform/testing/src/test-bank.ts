@@ -35,6 +35,8 @@ export class TestBank {
   isStubborn = false;
   /** Whether none of its answers about payments arrives. */
   isMute = false;
+  /** Whether it is mute from when it is first told to pay. */
+  fallsSilent = false;
   /** How long it thinks about what `is delayed`: longer than an attempt of these tests waits. */
   delayMs = 250;
   private readonly late = new Map<string, Status>();
@@ -61,6 +63,7 @@ export class TestBank {
     await text(request);
     const [key = '', action] = (request.url ?? '').replace('/v1/payments/', '').split('/');
     this.asked.push(action ?? request.method ?? '');
+    if (action === 'pay' && this.fallsSilent) this.isMute = true;
     if (action === 'cancel') return this.cancel(key, response);
     if (request.method === 'GET') return this.isMute ? void response.destroy() : this.show(key, response);
     const plan = this.plans.shift() ?? 'pays';
