@@ -1,7 +1,7 @@
 import { newId } from '@holdfast/kernel';
 import { findClearingBreaks, listAccountBreaks } from '@holdfast/payments';
 import type { Random } from '@holdfast/testing';
-import { FUNDS, type Party, PaymentsStage } from '../../../libs/modules/payments/test/payments-stage';
+import { type Party, PaymentsStage } from '../../../libs/modules/payments/test/payments-stage';
 import type { Death } from '../../../libs/platform/sagas/test/mortal-process';
 import { MortalProcesses } from '../../../libs/platform/sagas/test/mortal-processes';
 import type { PaymentPlan } from './payment-process';
@@ -14,6 +14,9 @@ export const BOUNDARIES: Readonly<Record<PaymentKind, number>> = { made: 10, lat
 
 /** All of them. */
 export const KINDS: readonly PaymentKind[] = ['made', 'late', 'refused'];
+
+/** Of each wallet: more than all payments of a seed together. */
+const FUNDS = 100_000n;
 
 /** By which a payment's kind is known. */
 const AMOUNTS: Readonly<Record<PaymentKind, string>> = { made: '100', late: '70', refused: '30' };
@@ -86,7 +89,8 @@ export class KilledPayments {
 
   /** Begins anew, between tenants that nobody has paid yet. */
   async arrange(): Promise<void> {
-    this.parties = [await this.stage.party(), await this.stage.party(), await this.stage.party()];
+    const party = (): Promise<Party> => this.stage.party('credit', FUNDS);
+    this.parties = [await party(), await party(), await party()];
     this.begun = 0;
   }
 
@@ -105,8 +109,8 @@ export class KilledPayments {
   async killTaker(random: Random): Promise<boolean | undefined> {
     const left = await this.endLeases();
     if (left === 0) return undefined;
-    // Of each it has two transactions at least: it takes it, and moves it.
-    const killed = { at: random.between(1, 2 * left), isBehind: random.next() < 0.5 };
+    // Each is one transaction at least, that of taking it.
+    const killed = { at: random.between(1, left), isBehind: random.next() < 0.5 };
     return this.processes.kill({ begins: [], takes: true }, killed);
   }
 
@@ -158,7 +162,9 @@ export class KilledPayments {
     const { stage, parties } = this;
     const found: unknown[] = [...(await stage.breaks(...parties))];
     for (const party of parties) {
-      found.push(...(await stage.tenants.reading(party.caller, (tx) => listAccountBreaks(tx, 10))));
+      found.push(
+        ...(await stage.tenants.reading(await stage.callerFor(party.id), (tx) => listAccountBreaks(tx, 10))),
+      );
       const made = payments.filter(({ kind }) => kind === 'made');
       const count = (side: 'payerId' | 'payeeId'): number =>
         made.filter((each) => each[side] === party.id).length;
