@@ -1,4 +1,4 @@
-import { deterministicId, DomainError, newId } from '@holdfast/kernel';
+import { deterministicId, newId } from '@holdfast/kernel';
 import { normalSideOf, openOwnedAccount, type PostedItem, postInTransaction } from '@holdfast/ledger';
 import { ParticipantRefused } from '@holdfast/sagas';
 import { announcement, TenantSuspended, type TenantTx } from '@holdfast/tenancy';
@@ -85,7 +85,7 @@ export async function holdForPayer(
 
 /**
  * Holds the amount between the payee's clearing account and its account, the other way round than on the payer's side, so that the two
- * clearing accounts cancel each other out. Throws ParticipantRefused, whatever the reason.
+ * clearing accounts cancel each other out. What it refuses with the payer is not told.
  */
 export async function holdForPayee(
   tx: TenantTx,
@@ -95,23 +95,21 @@ export async function holdForPayee(
   const { toAccountId: accountId, asset, amount } = input;
   const { tenantId: fromTenantId } = payer;
   const side = opposite(payer.side);
-  await refusingAsOne(async () => {
-    // A debit of one's own account and a credit of the other's, or the reverse, are one payment only where both go by the same side.
-    const isAccepted = (await isActive(tx)) && (await normalSideOf(tx, accountId, asset)) === side;
-    if (!isAccepted) throw new ParticipantRefused();
-    const counterpartyId = fromTenantId;
-    await insertPayment(tx, {
-      id: paymentId,
-      direction: 'incoming',
-      counterpartyId,
-      accountId,
-      amount,
-      asset,
-    });
-    const payload = { fromTenantId, toAccountId: accountId, asset, amount };
-    await tx.announce(announcement(paymentAccepted, { id: paymentId, version: 1n }, payload));
-    await hold(tx, { paymentId, input, counterpartyId, accountId, side });
+  // A debit of one's own account and a credit of the other's, or the reverse, are one payment only where both go by the same side.
+  const isAccepted = (await isActive(tx)) && (await normalSideOf(tx, accountId, asset)) === side;
+  if (!isAccepted) throw new ParticipantRefused();
+  const counterpartyId = fromTenantId;
+  await insertPayment(tx, {
+    id: paymentId,
+    direction: 'incoming',
+    counterpartyId,
+    accountId,
+    amount,
+    asset,
   });
+  const payload = { fromTenantId, toAccountId: accountId, asset, amount };
+  await tx.announce(announcement(paymentAccepted, { id: paymentId, version: 1n }, payload));
+  await hold(tx, { paymentId, input, counterpartyId, accountId, side });
 }
 
 /** Gives back what the payer's side holds. */
@@ -224,15 +222,4 @@ export function clearingAccountId(tenantId: string, counterpartyId: string, asse
 /** On the side opposite to its normal one an account becomes less. */
 export function opposite(side: Side): Side {
   return side === 'debit' ? 'credit' : 'debit';
-}
-
-/** What the payee's side refuses with is its own business; an outage is tried again. */
-async function refusingAsOne(work: () => Promise<void>): Promise<void> {
-  try {
-    await work();
-  } catch (error) {
-    const isRefusal =
-      error instanceof DomainError && error.kind !== 'unavailable' && error.kind !== 'too_many';
-    throw isRefusal ? new ParticipantRefused() : error;
-  }
 }

@@ -43,6 +43,19 @@ const abroad = saga({ name: 'test.abroad', input: z.object({ other: z.string() }
   })
   .build();
 
+/** What has to be done in another tenant is refused there. */
+const unwelcome = saga({ name: 'test.unwelcome', input: z.object({ other: z.string() }) })
+  .compensatable('there', {
+    tenant: ({ other }) => other,
+    run: (tx, { key }) => effect(tx, key, 'made'),
+    compensate: (tx, { key }) => effect(tx, key, 'undone'),
+  })
+  .retriable('stay', {
+    ...{ tenant: ({ other }) => other, attemptsMax: 1 },
+    run: () => Promise.reject(new Conflict()),
+  })
+  .build();
+
 describe('SagaRunner', () => {
   let stage: SagaStage;
   beforeAll(async () => {
@@ -88,6 +101,32 @@ describe('SagaRunner', () => {
       ...['test.effect.made', 'sagas.participation.completed hotel'],
       ...['test.effect.undone', 'sagas.participation.compensated hotel'],
     ]);
+    expect(stage.reports.splice(0)).toHaveLength(1);
+  });
+
+  it('tells neither tenant of the other: not why a step refuses, and not whose request it was', async () => {
+    const [tenantId, other] = [newId(), newId()];
+    const traceparent = `00-${'ab'.repeat(16)}-${'cd'.repeat(8)}-01`;
+    const id = await stage.begin(stage.runner(), tenantId, unwelcome, { other }, { traceparent });
+    const { reason } = await stage.until(id, 'needs_operator');
+    expect(reason).toBe('sagas.participant_refused');
+    const told = await stage.database.admin<{ tenantId: string; text: string; correlation: string }>(
+      `select tenant_id as "tenantId", correlation_id as correlation, concat_ws(' ', correlation_id, traceparent, data) as text
+       from events.log where tenant_id = any ($1)`,
+      [[tenantId, other]],
+    );
+    const of = (tenant: string): string =>
+      told
+        .filter((each) => each.tenantId === tenant)
+        .map(({ text }) => text)
+        .join();
+    expect(of(tenantId)).toContain(traceparent);
+    expect(of(tenantId)).not.toContain(new Conflict().code);
+    expect(of(other)).not.toContain(traceparent);
+    const correlations = new Set(
+      told.filter((each) => each.tenantId === other).map((each) => each.correlation),
+    );
+    expect([...correlations]).toEqual([id]);
     expect(stage.reports.splice(0)).toHaveLength(1);
   });
 

@@ -14,7 +14,7 @@ import {
   type ParticipationKey,
   setParticipationResult,
 } from './participations.sql';
-import type { AwaitedEvent, CompensationContext, Saga, SagaStep, StepContext } from './saga';
+import type { AwaitedEvent, CompensationContext, SagaStep, StepContext } from './saga';
 import {
   type Beginning,
   type MoveWork,
@@ -23,7 +23,7 @@ import {
   type SharedWork,
   type TurningBack,
 } from './saga-groups';
-import { canTurnBack, moveAfterFailure, nextMove } from './saga-moves';
+import { canTurnBack, isRefusal, moveAfterFailure, nextMove } from './saga-moves';
 import {
   begun,
   both,
@@ -68,8 +68,9 @@ export class SagaWork {
   }
 
   /** The row as it is, while the lease is held. */
-  reload({ saga, tenantId, row }: HeldSaga): Promise<Moved> {
-    return this.transaction(saga, tenantId, row, (tx) => findHeldSaga(tx, row.id, row.fence));
+  reload(held: HeldSaga): Promise<Moved> {
+    const { row } = held;
+    return this.transaction(held, (tx) => findHeldSaga(tx, row.id, row.fence));
   }
 
   /**
@@ -93,10 +94,10 @@ export class SagaWork {
 
   /** Compensates the step that comes next on the way back. */
   async compensate(held: HeldSaga, step: SagaStep): Promise<Moved> {
-    const { saga, tenantId, row } = held;
+    const { tenantId, row } = held;
     const other = ownerOf(held, step);
     if (step.cancel) {
-      await this.transaction(saga, tenantId, row, (tx) => intendCall(tx, row, true));
+      await this.transaction(held, (tx) => intendCall(tx, row, true));
       await step.cancel({ ...compensationContextOf(held, step), signal: signalOf(step) } as never);
     } else if (other !== tenantId) await this.withdraw(held, step, other).catch(ignoreClosed);
     return this.move(held, { progress: compensated(held, step), work: compensationOf(held, step) });
@@ -116,10 +117,10 @@ export class SagaWork {
 
   /** Gives the lease back for a while. */
   async postpone(
-    { saga, tenantId, row }: HeldSaga,
+    held: HeldSaga,
     after: { readonly failures: 0 | 1; readonly error?: string; readonly seconds: number },
   ): Promise<void> {
-    await this.transaction(saga, tenantId, row, (tx) => postponeSaga(tx, row, after));
+    await this.transaction(held, (tx) => postponeSaga(tx, held.row, after));
   }
 
   /** Leaves it to an operator. */
@@ -129,8 +130,8 @@ export class SagaWork {
 
   /** Moves the row, behind the work that belongs to it, and tells of it, in one transaction with what may follow. */
   private async move(held: HeldSaga, how: MoveWork & Pick<SagaMoving, 'begins'>): Promise<Moved> {
-    const { saga, tenantId, row, sinceMs } = held;
-    const caller = await this.callerFor(saga, tenantId, row);
+    const { saga, row, sinceMs } = held;
+    const caller = await this.callerFor(held);
     const isHeld = how.begins?.saga.isHeld !== false;
     const following = (at: SagaRow): MoveWork | undefined => followingOf({ ...held, row: at });
     const made = await this.groups.commit({ caller, row, ...how, ...(isHeld && { following }) });
@@ -151,9 +152,9 @@ export class SagaWork {
   }
 
   private async called(held: HeldSaga, step: SagaStep, call: NonNullable<SagaStep['call']>): Promise<Moved> {
-    const { saga, tenantId, row } = held;
+    const { saga, row } = held;
     const isCommitted = !canTurnBack(saga, row);
-    await this.transaction(saga, tenantId, row, (tx) => intendCall(tx, row, isCommitted));
+    await this.transaction(held, (tx) => intendCall(tx, row, isCommitted));
     const result = await call({ ...contextOf(held, step), signal: signalOf(step) } as never);
     try {
       return await this.done({ ...held, row: { ...row, intended: true } }, step, result);
@@ -177,14 +178,14 @@ export class SagaWork {
       );
       return result;
     };
-    return this.transaction(held.saga, tenantId, held.row, work).catch(refuseClosed);
+    return this.transaction(held, work, tenantId).catch(refuseAsOne);
   }
 
   /** Takes back what a step has done in another tenant; where it has done nothing yet, it never will. */
   private async withdraw(held: HeldSaga, step: SagaStep, tenantId: string): Promise<void> {
     const key = participationOf(held, step);
     const name = { step: step.name };
-    await this.transaction(held.saga, tenantId, held.row, async (tx) => {
+    const work = async (tx: TenantTx): Promise<void> => {
       const known = await claimParticipation(tx, key, 'cancelled');
       if (!known) return tx.announce(announcement(participationCancelled, { id: key.id, version: 1n }, name));
       if (known.state !== 'completed') return;
@@ -196,15 +197,16 @@ export class SagaWork {
       await tx.announce(
         announcement(participationCompensated, { id: key.id, version: known.version + 1n }, name),
       );
-    });
+    };
+    await this.transaction(held, work, tenantId);
   }
 
   private async waitUntil(held: HeldSaga, until: Date): Promise<Moved> {
-    const { saga, tenantId, row } = held;
+    const { saga, row } = held;
     const step = saga.steps[row.place];
     if (step && until.getTime() <= row.nowMs) return this.done(held, step, null);
     const isCommitted = !canTurnBack(saga, row);
-    await this.transaction(saga, tenantId, row, (tx) => awaitDue(tx, row, { dueAt: until, isCommitted }));
+    await this.transaction(held, (tx) => awaitDue(tx, row, { dueAt: until, isCommitted }));
     return undefined;
   }
 
@@ -213,39 +215,42 @@ export class SagaWork {
     step: SagaStep,
     { event: { type, streamType }, streamId }: AwaitedEvent<never, never>,
   ): Promise<Moved> {
-    const { saga, tenantId, row } = held;
+    const { saga, row } = held;
     const awaited: Awaited = { type, streamType, streamId: streamId(contextOf(held, step) as never) };
-    const found = await this.transaction(saga, tenantId, row, (tx) => findAwaited(tx, awaited));
+    const found = await this.transaction(held, (tx) => findAwaited(tx, awaited));
     if (found) return this.done(held, step, found.data);
     const isCommitted = !canTurnBack(saga, row);
     if (row.isStepLate) {
       await this.stop(held, step.name, 'sagas.timed_out');
       return undefined;
     }
-    await this.transaction(saga, tenantId, row, (tx) => awaitDue(tx, row, { awaited, isCommitted }));
+    await this.transaction(held, (tx) => awaitDue(tx, row, { awaited, isCommitted }));
     return undefined;
   }
 
+  /** One of the tenant that began the saga, or of another one. */
   private async transaction<T>(
-    saga: Saga,
-    tenantId: string,
-    row: SagaRow,
+    held: HeldSaga,
     work: (tx: TenantTx) => Promise<T>,
+    tenantId = held.tenantId,
   ): Promise<T> {
-    return this.options.tenants.transaction(await this.callerFor(saga, tenantId, row), work);
+    return this.options.tenants.transaction(await this.callerFor(held, tenantId), work);
   }
 
-  /** In the name of the saga's module, and told apart by who began it: events carry that request's correlation id. */
+  /**
+   * In the name of the saga's module, and told apart by who began it: events carry that request's correlation id. Another tenant is told
+   * nothing of that request: its events carry the saga's id.
+   */
   private async callerFor(
-    { consumer }: Saga,
-    tenantId: string,
-    { correlationId, traceparent }: SagaRow,
+    { saga, tenantId: ownId, row: { id, correlationId, traceparent } }: HeldSaga,
+    tenantId = ownId,
   ): Promise<Caller> {
-    const grant = await this.options.grants.forSystem(consumer, tenantId);
+    const isOwn = tenantId === ownId;
+    const grant = await this.options.grants.forSystem(saga.consumer, tenantId);
     return callerOf(grant, {
-      requestId: correlationId,
+      requestId: isOwn ? correlationId : id,
       deadline: Deadline.in(JOB_TRANSACTION_MS),
-      ...(traceparent !== null && { traceparent }),
+      ...(isOwn && traceparent !== null && { traceparent }),
     });
   }
 }
@@ -261,12 +266,12 @@ class CallNotRecorded extends Error {
 
 /** What was done in a tenant that is erased is gone with it. */
 function ignoreClosed(error: unknown): void {
-  if (!(error instanceof TenantClosed)) throw error;
+  if (!(error instanceof TenantClosed)) refuseAsOne(error);
 }
 
-/** Whether a tenant is gone is as little the other's business as why one that is there refuses. */
-function refuseClosed(error: unknown): never {
-  throw error instanceof TenantClosed ? new ParticipantRefused() : error;
+/** Why another tenant refuses is its own business, and as little whether it is gone. What it was is told to the process's log. */
+function refuseAsOne(error: unknown): never {
+  throw isRefusal(error) ? new ParticipantRefused({ cause: error }) : error;
 }
 
 /** The id of a step: of what it makes, and of its record in another tenant. */

@@ -41,14 +41,14 @@ export class SagaUnknown extends DomainError {
 }
 
 /**
- * The other tenant takes no part: it is gone, or a step there refuses. A step throws this instead of the reason where the tenant that
- * began the saga is not to learn it.
+ * The other tenant takes no part: it is gone, or a step there refuses. It is all that the tenant that began the saga is told; what a step
+ * has refused with is the cause.
  */
 export class ParticipantRefused extends DomainError {
   readonly code = 'sagas.participant_refused';
   readonly kind = 'refused';
 
-  constructor() {
-    super('The other tenant takes no part in it.');
+  constructor(options?: ErrorOptions) {
+    super('The other tenant takes no part in it.', options);
   }
 }

@@ -49,8 +49,17 @@ export class SagaStage {
     return runner;
   }
 
-  async begin<Input>(by: SagaRunner, tenantId: string, saga: Saga<Input>, input: Input): Promise<string> {
-    const caller = callerOf(await this.grants.forSystem('test', tenantId), { requestId: newId() });
+  async begin<Input>(
+    by: SagaRunner,
+    tenantId: string,
+    saga: Saga<Input>,
+    input: Input,
+    request: { readonly traceparent?: string } = {},
+  ): Promise<string> {
+    const caller = callerOf(await this.grants.forSystem('test', tenantId), {
+      requestId: newId(),
+      ...request,
+    });
     return this.tenants.transaction(caller, (tx) => by.begin(tx, saga, input));
   }
 
