@@ -50,8 +50,8 @@ type Settings = NonNullable<ParametersOf<'query'>['clickhouse_settings']>;
  * Keeps the settings of a statement to that statement, as a server does.
  *
  * chDB's own connection applies them with SET, and they stay: an insert without a deduplication token then carries the
- * previous one's, and its rows are dropped as a repetition. So statements go one at a time (chDB runs them so anyway)
- * and each one's settings are put back before the next.
+ * previous one's, and its rows are dropped as a repetition. So statements go one at a time (chDB runs them so anyway),
+ * each one's settings are set before it, and put back before the next.
  */
 class ScopedConnection implements ClickHouseConnection {
   private turn: Promise<unknown> = Promise.resolve();
@@ -67,19 +67,19 @@ class ScopedConnection implements ClickHouseConnection {
   }
 
   query(params: ParametersOf<'query'>): Answer<'query'> {
-    return this.scoped(params, () => this.chdb.query(params));
+    return this.scoped(params, (scoped) => this.chdb.query(scoped));
   }
 
   insert(params: ParametersOf<'insert'>): Answer<'insert'> {
-    return this.scoped(params, () => this.chdb.insert(params));
+    return this.scoped(params, (scoped) => this.chdb.insert(scoped));
   }
 
   command(params: ParametersOf<'command'>): Answer<'command'> {
-    return this.scoped(params, () => this.chdb.command(params));
+    return this.scoped(params, (scoped) => this.chdb.command(scoped));
   }
 
   exec(params: ParametersOf<'exec'>): Answer<'exec'> {
-    return this.scoped(params, () => this.chdb.exec(params));
+    return this.scoped(params, (scoped) => this.chdb.exec(scoped));
   }
 
   async close(): Promise<void> {
@@ -90,15 +90,22 @@ class ScopedConnection implements ClickHouseConnection {
     await this.drain();
   }
 
-  private scoped<T>(params: ParametersOf<'query'>, run: () => Promise<T>): Promise<T> {
-    const names = settingNames(params.clickhouse_settings ?? {});
+  private scoped<P extends ParametersOf<'query'>, T>(params: P, run: (params: P) => Promise<T>): Promise<T> {
+    const { ofStatement, ofClient } = sortedOut(params.clickhouse_settings ?? {});
     return this.inTurn(async () => {
       try {
-        return await run();
+        if (ofStatement.size > 0) await this.set(ofStatement);
+        return await run({ ...params, clickhouse_settings: ofClient });
       } finally {
-        await this.restore(names);
+        await this.restore([...ofStatement.keys()]);
       }
     });
+  }
+
+  /** By a statement of its own: of what stands behind a SET in one text, chDB reads all rows as SQL. */
+  private async set(settings: ReadonlyMap<string, string>): Promise<void> {
+    const assignments = Array.from(settings, ([name, value]) => `${name} = '${value}'`);
+    await this.chdb.command({ query: `set ${assignments.join(', ')}` });
   }
 
   /** Back to the engine's own values. A name that it does not know was refused, so there is nothing to put back. */
@@ -125,14 +132,20 @@ class ScopedConnection implements ClickHouseConnection {
 /** ClickHouse's number for it, from ErrorCodes.cpp. */
 const UNKNOWN_SETTING = '115';
 
-/** Names go into SQL text, and chDB quotes values without regard for backslashes: only plain ones pass. */
-function settingNames(settings: Settings): string[] {
+/** Those that the engine is told, as text, and those that chDB's connection keeps to itself. Names and values go into SQL: only plain ones pass. */
+function sortedOut(settings: Settings): { ofStatement: Map<string, string>; ofClient: Settings } {
+  const ofStatement = new Map<string, string>();
+  const ofClient: Settings = {};
   for (const [name, value] of Object.entries(settings)) {
-    if (!/^[a-z][a-z0-9_]*$/.test(name) || !/^[\w.,:+ -]*$/.test(String(value))) {
+    if (value === undefined) continue;
+    const text = typeof value === 'boolean' ? String(Number(value)) : String(value);
+    if (!/^[a-z][a-z0-9_]*$/.test(name) || !/^[\w.,:+ -]*$/.test(text)) {
       throw new Error(`the setting ${JSON.stringify(name)} has a name or a value that chDB is not given`);
     }
+    if (OF_THE_CLIENT.has(name)) ofClient[name] = value;
+    else ofStatement.set(name, text);
   }
-  return Object.keys(settings).filter((name) => !OF_THE_CLIENT.has(name));
+  return { ofStatement, ofClient };
 }
 
 /** Settings that chDB's connection keeps to itself and never sends to the engine. */
