@@ -1282,7 +1282,7 @@ create policy tenant_isolation on sagas.sagas as restrictive for all to holdfast
 CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND ((((((new.state IS DISTINCT FROM old.state) OR (new.backward IS DISTINCT FROM old.backward)) OR (new.place IS DISTINCT FROM old.place)) OR (new.cancel_requested IS DISTINCT FROM old.cancel_requested)) OR (new.results IS DISTINCT FROM old.results)) OR (new.reason IS DISTINCT FROM old.reason)))) EXECUTE FUNCTION tenancy.require_event();
-CREATE TRIGGER kept_insert BEFORE INSERT ON sagas.sagas FOR EACH ROW WHEN (((CURRENT_USER = 'holdfast_app'::name) AND ((new.state <> 'running'::text) OR (new.backward <> false) OR (new.place <> 0) OR (new.intended <> false) OR (new.results <> '{}'::jsonb)))) EXECUTE FUNCTION sagas.keep_module();
+CREATE TRIGGER kept_insert AFTER INSERT ON sagas.sagas REFERENCING NEW TABLE AS begun FOR EACH STATEMENT WHEN ((CURRENT_USER = 'holdfast_app'::name)) EXECUTE FUNCTION sagas.keep_beginnings();
 CREATE TRIGGER kept_update AFTER UPDATE ON sagas.sagas REFERENCING OLD TABLE AS were NEW TABLE AS moved FOR EACH STATEMENT WHEN ((CURRENT_USER = 'holdfast_app'::name)) EXECUTE FUNCTION sagas.keep_places();
 
 create table telemetry.write_keys (
@@ -3384,6 +3384,29 @@ begin
 end $function$;
 alter function ledger.write_totals(tid[],bigint[],bigint[],bigint[],bigint[],bigint[],timestamp with time zone[]) owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION sagas.begin_all(tenant uuid, ids uuid[], names text[], hashes text[], inputs jsonb[], deadlines double precision[], held boolean[], correlation_ids text[], traceparents text[], grants text[], states text[], backwards boolean[], places integer[], answers jsonb[], reasons text[], events integer[], timeouts double precision[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+AS $function$
+begin
+  insert into sagas.sagas (tenant_id, id, name, hash, input, deadline_at, fence, correlation_id, traceparent, started_by, started_at,
+    state, backward, place, results, reason, version, step_deadline_at, ended_at, due_at, lease_until)
+  select tenant, b.id, b.name, b.hash, b.input, clock_timestamp() + make_interval(secs => b.deadline_seconds),
+    case when b.is_held then 1 else 0 end, b.correlation_id, b.traceparent,
+    case when b.signed is null then (select tenancy.actor()) else tenancy.grant_actor(b.signed) end, transaction_timestamp(),
+    b.state, b.backward, b.place, b.results, b.reason, 1 + b.events, clock_timestamp() + make_interval(secs => b.timeout_seconds),
+    case when b.state in ('completed', 'compensated') then clock_timestamp() end,
+    case when b.state in ('running', 'compensating') then clock_timestamp() end,
+    case when b.is_held and b.state in ('running', 'compensating') then clock_timestamp() + interval '90 seconds' end
+  from unnest(ids, names, hashes, inputs, deadlines, held, correlation_ids, traceparents, grants, states, backwards, places, answers,
+    reasons, events, timeouts)
+    b (id, name, hash, input, deadline_seconds, is_held, correlation_id, traceparent, signed, state, backward, place, results, reason,
+      events, timeout_seconds);
+end $function$;
+alter function sagas.begin_all(uuid,uuid[],text[],text[],jsonb[],double precision[],boolean[],text[],text[],text[],text[],boolean[],integer[],jsonb[],text[],integer[],double precision[]) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION sagas.is_stuck(state text, deadline_at timestamp with time zone, due_at timestamp with time zone, lease_until timestamp with time zone)
  RETURNS boolean
  LANGUAGE sql
@@ -3391,6 +3414,23 @@ CREATE OR REPLACE FUNCTION sagas.is_stuck(state text, deadline_at timestamp with
  SET search_path TO 'pg_catalog', 'pg_temp'
 RETURN ((state = 'needs_operator'::text) OR ((state = ANY (ARRAY['running'::text, 'compensating'::text])) AND ((deadline_at <= clock_timestamp()) OR (GREATEST(due_at, lease_until) <= (clock_timestamp() - '00:05:00'::interval)))));
 alter function sagas.is_stuck(text,timestamp with time zone,timestamp with time zone,timestamp with time zone) owner to holdfast_owner;
+
+CREATE OR REPLACE FUNCTION sagas.keep_beginnings()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  -- Who the grant names is asked only where one has moved.
+  if exists (
+      select from begun b
+      where case when (b.state, b.backward, b.place, b.intended, b.results) <> ('running', false, 0, false, '{}')
+        then 'system:' || split_part(b.name, '.', 1) <> (select tenancy.actor()) end) then
+    raise exception 'only its module moves a saga' using errcode = 'HF003';
+  end if;
+  return null;
+end $function$;
+alter function sagas.keep_beginnings() owner to holdfast_owner;
 
 CREATE OR REPLACE FUNCTION sagas.keep_module()
  RETURNS trigger
@@ -4223,6 +4263,7 @@ grant execute on function ledger.replay_items(uuid,boolean[],boolean[],uuid[],bo
 grant execute on function ledger.request_text(text,uuid,uuid,uuid,bigint,jsonb,jsonb) to holdfast_app;
 grant execute on function ledger.version_before(uuid,timestamp with time zone) to holdfast_app;
 grant execute on function ledger.write_totals(tid[],bigint[],bigint[],bigint[],bigint[],bigint[],timestamp with time zone[]) to holdfast_app;
+grant execute on function sagas.begin_all(uuid,uuid[],text[],text[],jsonb[],double precision[],boolean[],text[],text[],text[],text[],boolean[],integer[],jsonb[],text[],integer[],double precision[]) to holdfast_app;
 grant execute on function sagas.is_stuck(text,timestamp with time zone,timestamp with time zone,timestamp with time zone) to holdfast_app;
 grant execute on function sagas.is_stuck(text,timestamp with time zone,timestamp with time zone,timestamp with time zone) to holdfast_ops;
 grant execute on function sagas.is_stuck(text,timestamp with time zone,timestamp with time zone,timestamp with time zone) to holdfast_relay;

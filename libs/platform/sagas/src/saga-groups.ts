@@ -114,10 +114,10 @@ export class SagaGroups {
     try {
       return await this.transaction(moving, async (tx) => {
         tx.collectEvents();
-        await beginAll(tx, begins ? [begins] : []);
+        await announceBeginning(tx, begins);
         const made = progressOf(progress, await work?.do(tx));
         await tx.announce(...made.announcements);
-        await written(tx, made.to ? [{ row, to: made.to }] : []);
+        await written(tx, [{ begins, row, to: made.to }]);
         return made;
       });
     } catch (error) {
@@ -136,33 +136,41 @@ export class SagaGroups {
   }
 }
 
-/** What is written last, in one packet with the commit. */
-async function written(tx: TenantTx, moves: Parameters<typeof moveSagas>[1]): Promise<void> {
-  moveSagas(tx, moves);
+/** Writes the rows, last, in one packet with the commit; those of sagas that begin for the first time. */
+async function written(
+  tx: TenantTx,
+  rows: readonly (Pick<SagaMoving, 'row'> & { readonly begins: Beginning | undefined } & Pick<
+      Progress,
+      'to'
+    >)[],
+): Promise<void> {
+  insertSagas(
+    tx,
+    rows.flatMap(({ begins, to }) => (begins ? { ...begins, to } : [])),
+  );
+  moveSagas(
+    tx,
+    rows.flatMap(({ begins, row, to }) => (to && !begins ? { row, to } : [])),
+  );
   await tx.appendCollected();
 }
 
-async function beginAll(tx: TenantTx, beginnings: readonly Beginning[]): Promise<void> {
-  if (beginnings.length > 0) await insertSagas(tx, beginnings);
-  for (const { announced, by: origin } of beginnings) await tx.announce({ ...announced, origin });
+async function announceBeginning(tx: TenantTx, begins: Beginning | undefined): Promise<void> {
+  if (begins) await tx.announce({ ...begins.announced, origin: begins.by });
 }
 
 async function moveAll(tx: TenantTx, group: readonly SagaMoving[]): Promise<Outcome[]> {
   tx.collectEvents();
-  await beginAll(
-    tx,
-    group.flatMap(({ begins }) => begins ?? []),
-  );
   const outcomes: Outcome[] = [];
-  for (const moving of group) outcomes.push(await moveOn(tx, moving));
-  const moves = outcomes.map((outcome, at) => ({
-    row: group[at]?.row,
-    to: outcome.is === 'made' ? outcome.progress.to : undefined,
-  }));
-  await written(
-    tx,
-    moves.flatMap(({ row, to }) => (row && to ? [{ row, to }] : [])),
-  );
+  const rows: Parameters<typeof written>[1][number][] = [];
+  for (const moving of group) {
+    const { begins, row } = moving;
+    await announceBeginning(tx, begins);
+    const outcome = await moveOn(tx, moving);
+    outcomes.push(outcome);
+    if (outcome.is === 'made') rows.push({ begins, row, to: outcome.progress.to });
+  }
+  await written(tx, rows);
   return outcomes;
 }
 

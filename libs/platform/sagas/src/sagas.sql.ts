@@ -50,17 +50,10 @@ const INSERT = statement(
      case when $8 then 1 else 0 end, case when $8 then clock_timestamp() + interval '90 seconds' end, $9, $10, tenancy.actor())`,
 );
 
-// Of many of the transaction's tenant, each in the name of whoever's grant it comes with.
-const INSERT_ALL = statement(
-  'sagas.insert_all',
-  `insert into sagas.sagas (tenant_id, id, name, hash, input, deadline_at, step_deadline_at, fence, lease_until, correlation_id,
-     traceparent, started_by)
-   select $1, b.id, b.name, b.hash, b.input, clock_timestamp() + make_interval(secs => b.deadline_seconds),
-     clock_timestamp() + make_interval(secs => b.timeout_seconds), case when b.is_held then 1 else 0 end,
-     case when b.is_held then clock_timestamp() + interval '90 seconds' end, b.correlation_id, b.traceparent,
-     case when b.signed is null then (select tenancy.actor()) else tenancy.grant_actor(b.signed) end
-   from unnest($2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::float8[], $7::float8[], $8::boolean[], $9::text[], $10::text[],
-     $11::text[]) b (id, name, hash, input, deadline_seconds, timeout_seconds, is_held, correlation_id, traceparent, signed)`,
+const BEGIN_ALL = statement(
+  'sagas.begin_all',
+  `select sagas.begin_all($1, $2::uuid[], $3::text[], $4::text[], $5::jsonb[], $6::float8[], $7::boolean[], $8::text[], $9::text[],
+     $10::text[], $11::text[], $12::boolean[], $13::int[], $14::jsonb[], $15::text[], $16::int[], $17::float8[])`,
 );
 
 // Of definitions that the process knows: others, which it leaves where they are, would else be the first to be due for ever, and hide all.
@@ -209,17 +202,32 @@ export async function insertSaga(tx: TenantTx, saga: NewSaga): Promise<void> {
   ]);
 }
 
-/** Writes the rows of many, each in the name of its caller, whose grant is of the transaction's tenant. */
-export async function insertSagas(
+/**
+ * Writes the rows of many, each in the name of its caller, whose grant is of the transaction's tenant, and as far as its steps have brought
+ * it in the transaction. Nothing has to be waited for but the commit.
+ */
+export function insertSagas(
   tx: TenantTx,
-  begun: readonly { readonly by: Caller; readonly saga: NewSaga }[],
-): Promise<void> {
-  const rows = begun.map(({ by, saga }) => [
-    ...[saga.id, saga.name, saga.hash, JSON.stringify(saga.input), saga.deadlineSeconds],
-    ...[saga.timeoutSeconds ?? null, saga.isHeld, by.requestId, by.traceparent ?? null],
-    by.grant === tx.caller.grant ? null : by.grant,
-  ]);
-  await tx.execute(INSERT_ALL, [tx.tenantId, ...columnsOf(rows)]);
+  begun: readonly { readonly by: Caller; readonly saga: NewSaga; readonly to: SagaChange | undefined }[],
+): void {
+  if (begun.length === 0) return;
+  const rows = begun.map(({ by, saga, to = { events: 0, timeoutSeconds: saga.timeoutSeconds } }) => {
+    const { state = 'running', backward = false, place = 0, results = {} } = to;
+    return [
+      ...[saga.id, saga.name, saga.hash, JSON.stringify(saga.input), saga.deadlineSeconds, saga.isHeld],
+      ...[by.requestId, by.traceparent ?? null, by.grant === tx.caller.grant ? null : by.grant],
+      ...[
+        state,
+        backward,
+        place,
+        JSON.stringify(results),
+        to.reason ?? null,
+        to.events,
+        to.timeoutSeconds ?? null,
+      ],
+    ];
+  });
+  tx.execute(BEGIN_ALL, [tx.tenantId, ...columnsOf(rows)]).catch(() => {}); // The commit tells.
 }
 
 /** Which sagas are asked for. */
