@@ -42,6 +42,8 @@ const CONSUMER = 'webhooks';
 export const PER_ENDPOINT = 5;
 /** Twice as long as an attempt takes at most: a sender that has died is followed by another after this time. */
 const LEASE_SECONDS = 30;
+/** And up to twice as long: a drill may last for minutes, and each look costs a claim. */
+const PUT_BACK_SECONDS = 2;
 
 /** Takes what is due and records what came of it, each in a transaction of the tenant. */
 export class DeliveryWork {
@@ -90,6 +92,17 @@ export class DeliveryWork {
         this.judge(tx, claimed.endpointId, attempt.answer),
       ]);
       return true;
+    });
+  }
+
+  /** Gives back what was not sent at all: it is due again in some seconds, and has as many attempts left as before. */
+  async putBack({ tenantId, holder, claimed }: HeldDelivery): Promise<void> {
+    const { deliveryId, attemptCount, step } = claimed;
+    const waitSeconds = PUT_BACK_SECONDS * (1 + Math.random());
+    await this.tenants.transaction(await this.caller(tenantId), async (tx) => {
+      if (!(await lockHeldLane(tx, claimed, holder))) return;
+      await noteAttempt(tx, deliveryId, { attemptCount, step, status: 'pending', waitSeconds });
+      await releaseLane(tx, claimed);
     });
   }
 

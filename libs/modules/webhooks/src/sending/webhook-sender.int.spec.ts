@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Caller, newId } from '@holdfast/kernel';
 import { statement } from '@holdfast/database';
 import { cloudEventOf } from '@holdfast/events';
+import { beginDrill, listPolicyStates } from '@holdfast/resilience';
 import { Webhook } from 'standardwebhooks';
 import { eventually, type Received, Receiver } from '@holdfast/testing';
 import { SendingApp } from '../../test/sending-app';
@@ -251,6 +252,26 @@ describe('A webhook', () => {
       await app.app.database.admin('delete from events.lineage');
     }
     await to.until(1);
+  });
+
+  it('loses no attempt to a drill, during which nothing is sent', async () => {
+    const to = await receiver();
+    const webhook = await app.app.webhook(caller, to.url);
+    const sender = app.sender();
+    beginDrill('webhooks', { does: 'fail', delayMs: 0, untilMs: performance.now() + 60_000 });
+    const kept = (): number =>
+      listPolicyStates().reduce(
+        (sum, { name, calls }) => sum + (name === 'webhooks' ? (calls['failed'] ?? 0) : 0),
+        0,
+      );
+    const before = kept();
+    await app.announce(caller, [newId()], sender);
+    await eventually(async () => kept() > before);
+    expect(to.received).toHaveLength(0);
+    beginDrill('webhooks', { does: 'fail', delayMs: 0, untilMs: 0 });
+    await to.until(1);
+    await eventually(() => settled(webhook.id));
+    expect(await app.deliveries(caller, webhook.id)).toMatchObject([{ status: 'delivered', attempts: 1 }]);
   });
 
   it('notes what it cannot read, tries it again later, and lets the tenant see it', async () => {

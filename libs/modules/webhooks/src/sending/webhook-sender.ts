@@ -199,6 +199,7 @@ export class WebhookSender {
     const startedAt = new Date();
     const posting = this.written({ id, url, event, testBody }, signers);
     const answer = typeof posting === 'string' ? unsent(posting) : await this.post(posting);
+    if (!answer) return this.work.putBack(delivery);
     if (this.abandoned && answer.status === null) return; // Cut off by us: it says nothing about the receiver.
     const headers = typeof posting === 'string' ? {} : posting.headers;
     const { [SIGNATURE_HEADER]: _signatures, ...requestHeaders } = headers;
@@ -206,11 +207,19 @@ export class WebhookSender {
     count(claimed, answer, isRecorded);
   }
 
-  /** Never rejects. Whether a receiver is left alone for a while is written in the rows of its endpoint, for all processes. */
-  private async post(posting: Posting): Promise<Answer> {
+  /**
+   * Never rejects; undefined where a drill or a lack of places has kept it from being sent. Whether a receiver is left alone for a while
+   * is written in the rows of its endpoint, for all processes.
+   */
+  private async post(posting: Posting): Promise<Answer | undefined> {
+    let isBegun = false;
     try {
-      return await this.policy.run(() => this.postman.post(posting));
+      return await this.policy.run(() => {
+        isBegun = true;
+        return this.postman.post(posting);
+      });
     } catch (error) {
+      if (!isBegun) return undefined;
       return unsent(error instanceof DependencyAway && error.reason === 'timeout' ? 'timeout' : 'failed');
     }
   }
