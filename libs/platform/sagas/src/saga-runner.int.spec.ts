@@ -5,6 +5,7 @@ import { effect } from '../test/effects';
 import { SagaStage } from '../test/saga-stage';
 import { saga } from './saga';
 import { stepKey } from './saga-work';
+import { sagaSeconds } from './sagas-metrics';
 
 const input = z.object({ other: z.string(), refuseAt: z.string().optional() });
 
@@ -86,8 +87,14 @@ describe('SagaRunner', () => {
 
   it('compensates in the reverse order what was done before a step refused', async () => {
     const [tenantId, other] = [newId(), newId()];
-    const id = await stage.begin(stage.runner(), tenantId, trip, { other, refuseAt: 'decide' });
+    const runner = stage.runner();
+    const before = await timed('compensated');
+    const id = await stage.begin(runner, tenantId, trip, { other, refuseAt: 'decide' });
     await stage.until(id, 'compensated');
+    await runner.whenIdle(id);
+    const { count, seconds } = await timed('compensated');
+    expect(count - before.count).toBe(1);
+    expect(seconds - before.seconds).toBeLessThan(60);
     expect(await stage.trail(tenantId)).toEqual([
       'sagas.saga.started',
       ...['test.effect.made', 'sagas.saga.step_completed flight'],
@@ -129,6 +136,16 @@ describe('SagaRunner', () => {
     expect([...correlations]).toEqual([id]);
     expect(stage.reports.splice(0)).toHaveLength(1);
   });
+
+  const timed = async (state: string): Promise<{ readonly count: number; readonly seconds: number }> => {
+    const { values } = await sagaSeconds.get();
+    const of = (end: string): number =>
+      values.find(
+        ({ metricName, labels }) =>
+          metricName?.endsWith(end) && labels.saga === trip.name && labels.state === state,
+      )?.value ?? 0;
+    return { count: of('_count'), seconds: of('_sum') };
+  };
 
   it('ends under the definition that it began under: a process that does not have that leaves it alone', async () => {
     const [runner, tenantId] = [stage.runner(), newId()];

@@ -312,7 +312,7 @@ function heldBy<Input>(caller: Caller, saga: Saga<Input>, { id, name, hash, inpu
   const row: SagaRow = {
     ...{ id, name, hash, input, state: 'running', backward: false, place: 0, intended: false },
     ...{ results: {}, reason: null, attempts: 0, cancelRequested: false, isLate: false, isStepLate: false },
-    ...{ nowMs: Date.now(), fence: 1n, version: 1n },
+    ...{ nowMs: Date.now(), startedMs: Date.now(), fence: 1n, version: 1n },
     ...{ correlationId: caller.requestId, traceparent: caller.traceparent ?? null },
   };
   return { saga: saga as unknown as Saga, tenantId: caller.tenantId, row, sinceMs: performance.now() };

@@ -34,7 +34,7 @@ import {
   stopped,
   turnedBack,
 } from './saga-progress';
-import { sagasEndedTotal, sagaStepSeconds } from './sagas-metrics';
+import { sagaSeconds, sagasEndedTotal, sagaStepSeconds } from './sagas-metrics';
 import { ParticipantRefused } from './sagas.errors';
 import { participationCancelled, participationCompensated, participationCompleted } from './sagas.events';
 import {
@@ -143,6 +143,8 @@ export class SagaWork {
     const state = made.to?.state;
     if (state === 'completed' || state === 'compensated' || state === 'needs_operator')
       sagasEndedTotal.inc({ saga: saga.name, state });
+    if (state === 'completed' || state === 'compensated')
+      sagaSeconds.observe({ saga: saga.name, state }, Math.max(0, Date.now() - row.startedMs) / 1_000);
     return made.next;
   }
 

@@ -9,6 +9,14 @@ export const sagasEndedTotal = counter({
   labels: ['saga', 'state'],
 });
 
+/** Whole sagas; some wait for days. */
+export const sagaSeconds = histogram({
+  name: 'holdfast_saga_duration_seconds',
+  help: 'Time from the begin of a saga to its end in seconds, by definition and how it ended: completed or compensated.',
+  labels: ['saga', 'state'],
+  buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600, 3_600, 86_400],
+});
+
 /** Moves of sagas. */
 export const sagaStepSeconds = histogram({
   name: 'holdfast_saga_step_seconds',

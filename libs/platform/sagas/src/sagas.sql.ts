@@ -29,6 +29,8 @@ export interface SagaRow {
   readonly fence: bigint;
   readonly correlationId: string;
   readonly traceparent: string | null;
+  /** When it began, by the database's clock, in milliseconds of the epoch. */
+  readonly startedMs: number;
   readonly version: bigint;
 }
 
@@ -92,7 +94,7 @@ const CLAIM = statement<SagaRow>(
      coalesce(least(step_deadline_at, deadline_at) <= clock_timestamp(), false) as "isLate",
      coalesce(step_deadline_at <= clock_timestamp(), false) as "isStepLate", extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs",
      fence, correlation_id as "correlationId",
-     traceparent, version`,
+     traceparent, extract(epoch from started_at)::float8 * 1000 as "startedMs", version`,
 );
 
 const FIND_HELD = statement<SagaRow>(
@@ -101,7 +103,7 @@ const FIND_HELD = statement<SagaRow>(
      coalesce(least(step_deadline_at, deadline_at) <= clock_timestamp(), false) as "isLate",
      coalesce(step_deadline_at <= clock_timestamp(), false) as "isStepLate", extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs",
      fence, correlation_id as "correlationId",
-     traceparent, version
+     traceparent, extract(epoch from started_at)::float8 * 1000 as "startedMs", version
    from sagas.sagas
    where tenant_id = $1 and id = $2 and fence = $3 and due_at is not null`,
 );
