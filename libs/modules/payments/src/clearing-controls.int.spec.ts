@@ -1,6 +1,12 @@
 import { newId } from '@holdfast/kernel';
 import { FUNDS, type Party, PaymentsStage } from '../test/payments-stage';
-import { ClearingBroken, ClearingControls, findClearingBreaks } from './clearing-controls';
+import {
+  ClearingAccountBroken,
+  ClearingBroken,
+  ClearingControls,
+  findClearingBreaks,
+} from './clearing-controls';
+import { clearingAccountBreaks } from './payments-metrics';
 
 const PAGE = 10;
 const ERASED = 25;
@@ -24,11 +30,31 @@ describe('The controls of clearing accounts', () => {
       [...[party.id, net, [payer.id, payee.id]]],
     );
 
-  it('find a pair that does not add up, report it, and find none once it does', async () => {
+  const looking = (): readonly [ClearingControls, unknown[]] => {
     const reports: unknown[] = [];
-    const controls = new ClearingControls({
-      ...{ relay: relay(), grants: stage.grants, report: (error: unknown) => void reports.push(error) },
-    });
+    const report = (error: unknown): void => void reports.push(error);
+    const { tenants, grants } = stage;
+    return [new ClearingControls({ tenants, relay: relay(), grants, report }), reports];
+  };
+  const accountBreaks = async (): Promise<number | undefined> =>
+    (await clearingAccountBreaks.get()).values[0]?.value;
+
+  it('find accounts that are wrong by the same amount, though they add up, until they are mended', async () => {
+    const [controls, reports] = looking();
+    await setNet(payer, 101n);
+    await setNet(payee, -101n);
+    expect(await controls.look()).toEqual([]);
+    expect(reports).toEqual([expect.any(ClearingAccountBroken), expect.any(ClearingAccountBroken)]);
+    expect(String(reports[0])).toContain('payments have booked 101, posted is 100');
+    expect(await accountBreaks()).toBe(2);
+    await setNet(payer, 100n);
+    await setNet(payee, -100n);
+    await controls.look();
+    expect(await accountBreaks()).toBe(0);
+  });
+
+  it('find a pair that does not add up, report it, and find none once it does', async () => {
+    const [controls, reports] = looking();
     expect(await controls.look()).toEqual([]);
     await setNet(payer, 101n);
     const [found, ...more] = await controls.look();
@@ -36,7 +62,7 @@ describe('The controls of clearing accounts', () => {
     // Ids of tenants ascend: the payer's is the first of the pair.
     const pair = { tenantId: payer.id, counterpartyId: payee.id, asset: 'EUR/2' };
     expect(found).toMatchObject({ ...pair, sum: '1', inFlight: '0', hasCounterpart: true });
-    expect(reports).toEqual([expect.any(ClearingBroken)]);
+    expect(reports).toEqual([expect.any(ClearingBroken), expect.any(ClearingAccountBroken)]);
     await setNet(payer, 100n);
     expect(await controls.look()).toEqual([]);
   });

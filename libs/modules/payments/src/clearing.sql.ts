@@ -66,6 +66,20 @@ const LIST_ACCOUNT_BREAKS = statement<AccountBreak>(
    limit $2`,
 );
 
+const LIST_TENANTS = statement<{ readonly tenantId: string }>(
+  'payments.list_clearing_tenants',
+  `select distinct tenant_id as "tenantId"
+   from payments.clearings
+   where tenant_id > $1
+   order by tenant_id
+   limit $2`,
+);
+
+/** Tenants that have clearing accounts, in the order of their ids behind one of them. */
+export async function listClearingTenants(tx: SystemTx, after: string, limit: number): Promise<string[]> {
+  return (await tx.rows(LIST_TENANTS, [after, limit])).map(({ tenantId }) => tenantId);
+}
+
 /** Pairs of tenants whose clearing accounts do not add up to what is in flight, as of one instant: the first ones behind a pair, in its order. */
 export function listClearingBreaks(
   tx: SystemTx,
