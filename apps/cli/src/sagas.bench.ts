@@ -75,7 +75,8 @@ const three = saga({ name: 'bench.three', input: z.object({ failing: z.boolean()
 
 /**
  * Sagas of three local steps, that succeed, and that fail at the third with two compensations: ours, and those of DBOS Transact and
- * Restate, one after the other in turns on one machine. Each step writes a row into the same PostgreSQL, which keeps its durability.
+ * Restate, one after the other in turns on one machine. Each step writes a row into the same PostgreSQL, which keeps its durability. Theirs
+ * make each step durable by itself; ours say that they share transactions, so that a saga's steps are durable together, with it.
  */
 export async function benchSagas(system: BenchSystem, seconds: number): Promise<string> {
   const contenders = [await ourselves(system), ...(await peers(system.adminUrl))];
@@ -232,6 +233,7 @@ function comparisonText(failing: boolean, figures: ReadonlyMap<string, readonly 
       : '';
   return [
     `three steps, ${failing ? 'two compensations' : 'success'}, ${IN_FLIGHT} in flight${against}`,
+    '  (our steps share transactions; theirs are each durable by itself)',
     ...lines,
   ];
 }
