@@ -147,6 +147,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'ledger.version_before',
       'ledger.write_totals',
       'sagas.is_stuck',
+      'sagas.begin_all',
       'sagas.move_all',
       'tenancy.begin_import',
       'tenancy.count_rows',
