@@ -3872,6 +3872,22 @@ begin
 end $function$;
 alter function tenancy.note_transfers() owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION tenancy.plan_alike(target regclass)
+ RETURNS void
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+begin
+  execute format('alter table %s alter column tenant_id set statistics 0', target);
+  -- What was counted before stays otherwise. Below PostgreSQL 18 only a superuser can, by deleting from pg_statistic.
+  if to_regprocedure('pg_catalog.pg_clear_attribute_stats(text, text, text, boolean)') is not null then
+    perform pg_clear_attribute_stats(n.nspname::text, c.relname::text, 'tenant_id', false)
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where c.oid = target;
+  end if;
+end $function$;
+alter function tenancy.plan_alike(regclass) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION tenancy.protect(target regclass, readers name[] DEFAULT '{}'::name[])
  RETURNS void
  LANGUAGE plpgsql
@@ -3891,6 +3907,7 @@ begin
   foreach reader in array readers loop
     execute format('create policy %I on %s as permissive for select to %I using (true)', reader || '_reads', target, reader);
   end loop;
+  perform tenancy.plan_alike(target);
 end $function$;
 alter function tenancy.protect(regclass,name[]) owner to holdfast_owner;
 
