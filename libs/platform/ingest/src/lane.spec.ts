@@ -177,6 +177,24 @@ describe('A lane', () => {
     expectBalance();
   }, 30_000);
 
+  it('stores one segment behind the other without a pause', async () => {
+    const segments = 50;
+    const spill = new Spill({ directory, bytesMax: 10_000_000, segmentBytes: 1 });
+    for (let place = 0; place < segments; place += 1)
+      await spill.append(
+        { table: 'tracked', token: `${place}`, rows: [madeRow('a', place)] },
+        () => undefined,
+      );
+    await spill.close();
+    const startsAtMs = Date.now();
+    lane.start();
+    await eventually(() => lane.accounting.total.stored === segments);
+    // Where each waits for the loop to look, it is 5 s.
+    expect(Date.now() - startsAtMs).toBeLessThan(3_000);
+    await lane.drain(1_000);
+    expectBalance();
+  });
+
   it('keeps in memory what neither the store nor the disk takes, and stores it when the store is back', async () => {
     sink.answer = () => 'fail';
     lane.start();

@@ -307,6 +307,8 @@ export class Lane {
       })
       .finally(() => {
         this.replaying = undefined;
+        // The next segment at once: a store that is well does not wait for the loop to look.
+        if (!this.ended) this.replayWhenDue();
       });
   }
 
