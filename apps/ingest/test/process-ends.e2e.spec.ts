@@ -13,10 +13,10 @@ describe('Ingest that ends under load', () => {
   afterEach(() => scene.close());
 
   /** Sends with the store away until something was spilled, and kills ingest: answers what it had told, and the journal. */
-  const killWhileSpilling = async (): Promise<Killed> => {
+  const killWhileSpilling = async (tenant = scene.tenant()): Promise<Killed> => {
     const ingest = await scene.start();
     await scene.store.kill();
-    const load = scene.send([scene.tenant()], { seconds: 20 });
+    const load = scene.send([tenant], { seconds: 20 });
     const deadline = Date.now() + 15_000;
     let told = await ingest.books();
     const spilled = new Set([0]);
@@ -55,9 +55,43 @@ describe('Ingest that ends under load', () => {
     return stored;
   };
 
-  it('by kill -9 loses at most what was in memory', async () => {
-    const killed = await killWhileSpilling();
+  /** What the tenant reads of its events, once both have ended, over all processes. */
+  const toldOf = async (tenantId: string): Promise<Readonly<Record<string, number>>> => {
+    const rows = await scene.store.rows<{ outcome: string; sum: string }>(
+      'select outcome, sum(events) as sum from telemetry.ingest_minutes where tenant_id = {tenant:UUID} group by outcome',
+      { tenant: tenantId },
+    );
+    const sums = rows.map(({ outcome, sum }) => [outcome, Number(sum)] as const);
+    // What has never been told of is nothing.
+    return { in_flight: 0, spilled: 0, dropped: 0, ...Object.fromEntries(sums) };
+  };
+
+  it('by kill -9 loses at most what was in memory, and nothing of what another one took', async () => {
+    const tenant = scene.tenant();
+    const other = await scene.startBeside();
+    const beside = scene.send([tenant], { seconds: 60, port: other.port, perSecond: 30 });
+    const killed = await killWhileSpilling(tenant);
     const stored = await storedAfterRestart(killed);
+    beside.stop();
+    const outcome = await beside.outcome;
+    const books = await other.settled(SETTLED_WITHIN_MS);
+    say(`beside it: ${outcomeText(outcome)}`, booksText(books));
+    expect(Object.keys(outcome.statuses)).toEqual(['200']);
+    expect(unaccounted(books)).toBe(0);
+    expect(await scene.store.idsOf(beside.run)).toEqual(outcome.acknowledged.toSorted());
+    scene.ingest.signal('SIGTERM');
+    other.signal('SIGTERM');
+    expect([await scene.ingest.gone, await other.gone]).toEqual([0, 0]);
+    const told = await toldOf(tenant.tenantId);
+    // Of the one that was killed the tenant reads what was found on its disk.
+    expect(told).toMatchObject({
+      received: outcome.acknowledged.length,
+      recovered: stored.length,
+      stored: outcome.acknowledged.length + stored.length,
+      in_flight: 0,
+      spilled: 0,
+      dropped: 0,
+    });
     expect(stored.length).toBeGreaterThanOrEqual(killed.spilled.at(-1) ?? 0);
     const there = new Set(stored);
     const lost = killed.acknowledged.filter((id) => !there.has(id)).length;

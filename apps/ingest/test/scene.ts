@@ -28,6 +28,7 @@ const USUAL = { connections: 8, events: 10, perSecond: 100, warmUpSeconds: 0, jo
 export class Scene {
   private readonly senders: EventSender[] = [];
   private current: IngestProcess | undefined;
+  private beside: IngestProcess | undefined;
   private runs = 0;
   private readonly signer: WriteKeySigner;
 
@@ -75,10 +76,27 @@ export class Scene {
 
   /** Starts ingest on the directory of the one before. Unless a test starts one, no API answers. */
   async start(environment: Readonly<Record<string, string>> = {}): Promise<IngestProcess> {
-    this.current = await IngestProcess.start({
+    this.current = await this.startOn(this.ports.ingest, this.ports.metrics, environment);
+    return this.current;
+  }
+
+  /** Starts another one, once, with a directory of its own. */
+  async startBeside(): Promise<IngestProcess> {
+    const INGEST_DIRECTORY = join(this.directory, 'beside');
+    mkdirSync(INGEST_DIRECTORY);
+    this.beside = await this.startOn(await freePort(), await freePort(), { INGEST_DIRECTORY });
+    return this.beside;
+  }
+
+  private startOn(
+    port: number,
+    metricsPort: number,
+    environment: Readonly<Record<string, string>>,
+  ): Promise<IngestProcess> {
+    return IngestProcess.start({
       program: join(this.build, 'apps/ingest/src/main.js'),
-      port: this.ports.ingest,
-      metricsPort: this.ports.metrics,
+      port,
+      metricsPort,
       environment: {
         WRITE_KEY_PUBLIC: this.signer.publicKey,
         HOLDFAST_API_URL: this.apiUrl,
@@ -87,7 +105,6 @@ export class Scene {
         ...environment,
       },
     });
-    return this.current;
   }
 
   tenant(): Sending {
@@ -128,8 +145,10 @@ export class Scene {
 
   async close(): Promise<void> {
     for (const sender of this.senders) sender.close();
-    if (this.current && !this.current.isGone) this.current.signal('SIGKILL');
-    await this.current?.gone;
+    for (const ingest of [this.current, this.beside]) {
+      if (ingest?.isGone === false) ingest.signal('SIGKILL');
+      await ingest?.gone;
+    }
     await this.store.kill();
     rmSync(this.directory, { recursive: true, force: true });
   }
