@@ -11,6 +11,7 @@ import { Limits } from '@holdfast/limits';
 import { payThrough } from '@holdfast/payments';
 import { listPolicyStates } from '@holdfast/resilience';
 import { SagaRunner } from '@holdfast/sagas';
+import { wantsActivity } from '@holdfast/telemetry';
 import { formatFindings, Grants, holesIn, runDoctor, TenantDatabase } from '@holdfast/tenancy';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { openVault } from '@holdfast/vault';
@@ -59,8 +60,8 @@ export async function startApi(config: ApiConfig, resources: ApiResources): Prom
   health.show('policies', listPolicyStates);
   const limits = openLimits(config, resources.logger);
   const receipts = openReceipts(config, pools.auth, resources.logger);
-  const activity = openActivity(config, resources.logger);
   const tenants = new TenantDatabase(pools.app, openVault(config));
+  const activity = openActivity(config, tenants, resources.logger);
   const sagas = openSagas(tenants, grants, resources.logger);
   if (config.partnerBankUrl !== undefined)
     payThrough({ url: config.partnerBankUrl, secret: config.partnerBankSecret ?? '' });
@@ -162,9 +163,15 @@ function openSagas(tenants: TenantDatabase, grants: Grants, logger: Logger): Sag
 }
 
 /** Where what members do is sent. Without an address, or a key to sign with, nowhere; this is the one place that says so. */
-function openActivity({ ingestUrl: url, writeKeyPrivate }: ApiConfig, logger: Logger): UserActivity {
-  if (url !== undefined && writeKeyPrivate !== undefined)
-    return new UserActivity({ url, signer: new WriteKeySigner(writeKeyPrivate), logger });
+function openActivity(
+  { ingestUrl: url, writeKeyPrivate }: ApiConfig,
+  tenants: TenantDatabase,
+  logger: Logger,
+): UserActivity {
+  if (url !== undefined && writeKeyPrivate !== undefined) {
+    const signer = new WriteKeySigner(writeKeyPrivate);
+    return new UserActivity({ url, signer, logger, isWanted: wantsActivity(tenants) });
+  }
   const missing = url === undefined ? 'HOLDFAST_INGEST_URL' : 'WRITE_KEY_PRIVATE';
   logger.info({ context: 'activity' }, `what members do is not recorded as telemetry: ${missing} is not set`);
   return new UserActivity();
@@ -245,8 +252,9 @@ function closing(
     grants.close();
     limits?.close();
     receipts.close();
-    const drained = activity.drain(ACTIVITY_DRAIN_MS);
-    await Promise.all([app.close(), auth.close(), ops.close(), metrics?.close(), drained]);
+    // It reads what tenants want there.
+    const drained = activity.drain(ACTIVITY_DRAIN_MS).then(() => app.close());
+    await Promise.all([drained, auth.close(), ops.close(), metrics?.close()]);
   };
 }
 

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { newId } from '@holdfast/kernel';
+import { type Caller, newId } from '@holdfast/kernel';
 import { UserActivity, WriteKeySigner } from '@holdfast/ingest';
 import { createLogger } from '@holdfast/observability';
+import { wantsActivity } from '@holdfast/telemetry';
 import { eventually, Receiver, TestIssuer } from '@holdfast/testing';
 import { Injectable, Module } from '@nestjs/common';
 import { TestApi, trusting, WRITE_KEY_PRIVATE } from './test-api';
@@ -11,6 +12,13 @@ interface Call {
   readonly userId: string;
   readonly properties: { readonly status: number; readonly durationMs: number };
   readonly context: { readonly requestId: string };
+}
+
+interface Joined {
+  readonly id: string;
+  /** The member's; `key` is the tenant's. */
+  readonly token: string;
+  readonly key: string;
 }
 
 /** Part of a module that knows more than a route says. */
@@ -38,7 +46,17 @@ describe('The requests of members', () => {
     ingest = await Receiver.start();
     const signer = new WriteKeySigner(WRITE_KEY_PRIVATE);
     const logger = createLogger({ app: 'api', level: 'silent' });
-    activity = new UserActivity({ url: ingest.url, signer, logger, collectMs: 1 });
+    let read: ReturnType<typeof wantsActivity> | undefined;
+    const isWanted = (caller: Caller): Promise<boolean> =>
+      (read ??= wantsActivity(api.database.tenants()))(caller);
+    activity = new UserActivity({
+      url: ingest.url,
+      signer,
+      logger,
+      isWanted,
+      collectMs: 1,
+      wantedFreshMs: 0,
+    });
     api = await TestApi.start({}, [PrintingModule], [trusting(issuer.url)], { activity });
   });
   afterAll(async () => {
@@ -52,11 +70,11 @@ describe('The requests of members', () => {
     ingest.behave = (response) => response.writeHead(200).end('{}');
   });
 
-  const join = async (role: string): Promise<{ readonly id: string; readonly token: string }> => {
+  const join = async (role: string): Promise<Joined> => {
     const { key } = await api.tenant();
     const subject = randomUUID();
     const added = await api.ask('POST', '/v1/members', { key, body: { issuer: issuer.url, subject, role } });
-    return { id: String(added.body['id']), token: await issuer.token({ sub: subject }) };
+    return { id: String(added.body['id']), token: await issuer.token({ sub: subject }), key };
   };
   const calls = (): Call[] =>
     ingest.received.flatMap(({ body }) => (JSON.parse(body) as { batch: Call[] }).batch);
@@ -94,10 +112,36 @@ describe('The requests of members', () => {
   });
 
   it('stand beside what any module records with one call', async () => {
-    const caller = { tenantId: newId(), actor: `member:${newId()}`, requestId: 'printing' };
+    const caller = { ...(await api.database.caller()), actor: `member:${newId()}`, requestId: 'printing' };
     api.app.get(Printer, { strict: false }).print(caller);
     expect(await named(1)).toEqual(['Statement Printed']);
     expect(calls()[0]).toMatchObject({ properties: { pages: 2 }, context: { requestId: 'printing' } });
+  });
+
+  it('are recorded for as long as their tenant wants it', async () => {
+    const [off, on] = [await join('admin'), await join('admin')];
+    const { headers } = await api.ask('GET', '/v1/tenant', { key: off.key });
+    const changed = await api.ask('PATCH', '/v1/tenant', {
+      key: off.key,
+      body: { settings: { memberActivityRecorded: false } },
+      headers: { 'if-match': String(headers['etag']) },
+    });
+    expect(changed.body['settings']).toMatchObject({ memberActivityRecorded: false });
+    await api.ask('GET', '/v1/me', { key: off.token });
+    await api.ask('GET', '/v1/tenant', { key: on.token });
+    expect(await named(1)).toEqual(['GET /v1/tenant']);
+    const again = await api.graphql(
+      off.key,
+      `mutation ($version: String!, $idempotencyKey: String!) {
+        changeTenant(
+          version: $version, idempotencyKey: $idempotencyKey, input: { settings: { memberActivityRecorded: true } }
+        ) { settings { memberActivityRecorded } }
+      }`,
+      { version: changed.body['version'], idempotencyKey: randomUUID() },
+    );
+    expect(again.body).toEqual({ data: { changeTenant: { settings: { memberActivityRecorded: true } } } });
+    await api.ask('GET', '/v1/me', { key: off.token });
+    expect(await named(2)).toEqual(['GET /v1/tenant', 'GET /v1/me']);
   });
 
   it('of keys and of operators are not', async () => {

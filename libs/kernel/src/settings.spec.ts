@@ -5,6 +5,7 @@ describe('The settings of a tenant', () => {
     expect(tenantSettings.parse({})).toEqual({
       supportAccessAllowed: true,
       apiKeyLifetimeDaysMax: null,
+      memberActivityRecorded: true,
       timeZone: 'UTC',
     });
   });

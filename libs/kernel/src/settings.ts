@@ -14,6 +14,10 @@ const supportAccessAllowed = z.boolean().meta({
 const apiKeyLifetimeDaysMax = z.int().min(1).max(3_650).nullable().meta({
   description: 'Every API key made from here on ends within so many days; null: keys need not end.',
 });
+const memberActivityRecorded = z.boolean().meta({
+  description:
+    'Whether telemetry gets an event for each request of a member: who, which route or field, status and duration. Followed within 5 s; what was recorded stays for as long as the plan keeps events.',
+});
 const timeZone = z
   .string()
   .max(64)
@@ -24,6 +28,7 @@ const timeZone = z
 export const tenantSettings = z.object({
   supportAccessAllowed: supportAccessAllowed.default(true),
   apiKeyLifetimeDaysMax: apiKeyLifetimeDaysMax.default(null),
+  memberActivityRecorded: memberActivityRecorded.default(true),
   timeZone: timeZone.default('UTC'),
 });
 
@@ -31,6 +36,7 @@ export const tenantSettings = z.object({
 export const tenantSettingsChange = z.strictObject({
   supportAccessAllowed: supportAccessAllowed.optional(),
   apiKeyLifetimeDaysMax: apiKeyLifetimeDaysMax.optional(),
+  memberActivityRecorded: memberActivityRecorded.optional(),
   timeZone: timeZone.optional(),
 });
 

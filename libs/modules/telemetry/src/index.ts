@@ -1,4 +1,5 @@
 export { ActivityModule } from './activity/activity.module';
+export { wantsActivity } from './activity/wants-activity';
 export { ClickHouseConsumer } from './clickhouse-consumer';
 export { TelemetryEvents } from './telemetry-events.query';
 export { TelemetrySeries } from './telemetry-series.query';

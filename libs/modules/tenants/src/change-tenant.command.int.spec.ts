@@ -19,7 +19,12 @@ describe('ChangeTenant', () => {
     const tenant = await app.do(new ChangeTenant(caller, change));
     expect(tenant).toMatchObject({
       name: 'Acme Ltd',
-      settings: { supportAccessAllowed: true, apiKeyLifetimeDaysMax: null, timeZone: 'Europe/Berlin' },
+      settings: {
+        supportAccessAllowed: true,
+        apiKeyLifetimeDaysMax: null,
+        memberActivityRecorded: true,
+        timeZone: 'Europe/Berlin',
+      },
       version: '2',
     });
     expect(await app.ask(new OwnTenant(caller, {}))).toEqual(tenant);

@@ -44,7 +44,12 @@ describe('CreateTenant', () => {
       slug: 'first',
       state: 'active',
       plan: { name: 'standard', features: ['custom_roles', 'single_sign_on'] },
-      settings: { supportAccessAllowed: true, apiKeyLifetimeDaysMax: null, timeZone: 'UTC' },
+      settings: {
+        supportAccessAllowed: true,
+        apiKeyLifetimeDaysMax: null,
+        memberActivityRecorded: true,
+        timeZone: 'UTC',
+      },
       version: '1',
     });
     const events = await database.admin('select type, data from events.log where tenant_id = $1', [

@@ -1,4 +1,4 @@
-import { newId } from '@holdfast/kernel';
+import { type Caller, newId } from '@holdfast/kernel';
 import { metricsText } from '@holdfast/observability';
 import { eventually, Receiver } from '@holdfast/testing';
 import { newSigner } from '../test/new-signer';
@@ -28,25 +28,28 @@ const keyIn = (authorization = ''): string =>
 /** Promise 7, for what members do: it never holds up or fails who records it, and what is lost is counted. */
 describe('The activity of members', () => {
   const signer = newSigner();
-  const newCaller = (actor = `member:${newId()}`, act?: string) => ({
+  const newCaller = (actor = `member:${newId()}`, act?: string): Caller => ({
+    ...{ grant: 'grant', scopes: [], plan: 'standard', requestId: 'request-1' },
     tenantId: newId(),
     actor,
     act,
-    requestId: 'request-1',
   });
   let ingest: Receiver;
   let logged: string[];
+  let isWanted: (caller: Caller) => Promise<boolean>;
 
   beforeEach(async () => {
     ingest = await Receiver.start((response) => response.writeHead(200).end('{}'));
     logged = [];
+    isWanted = async () => true;
   });
   afterEach(() => ingest.stop());
 
   const activityAt = (url = ingest.url): UserActivity => {
     const log = (_: object, message?: string): void => void logged.push(message ?? '');
     const logger = { warn: log, info: log } as never;
-    return new UserActivity({ url, signer, logger, collectMs: 20 });
+    const wanted = (caller: Caller): Promise<boolean> => isWanted(caller);
+    return new UserActivity({ url, signer, logger, isWanted: wanted, collectMs: 20, wantedFreshMs: 0 });
   };
 
   it('reaches ingest in a batch for each tenant, under a key of that tenant, by the id of the member', async () => {
@@ -82,6 +85,37 @@ describe('The activity of members', () => {
     expect(ingest.received.flatMap(({ body }) => batchOf(body)).map(({ event }) => event)).toEqual([
       'Export Requested',
     ]);
+  });
+
+  it('of a tenant that has switched it off is not sent, as soon as that is heard and as long as it holds', async () => {
+    const activity = activityAt();
+    const [off, on] = [newCaller(), newCaller()];
+    let choice: 'on' | 'off' | 'unknown' = 'unknown';
+    isWanted = async ({ tenantId }) => {
+      if (choice === 'unknown') throw new Error('the database is away');
+      return tenantId === on.tenantId || choice === 'on';
+    };
+    const lost = async (): Promise<number[]> => [await countOf('undecided'), await countOf('switched_off')];
+    const [undecided = 0, switchedOff = 0] = await lost();
+    const recordWhile = async (
+      next: typeof choice,
+      name: string,
+      expected: readonly number[],
+    ): Promise<void> => {
+      choice = next;
+      activity.record(off, name);
+      activity.record(on, name);
+      await eventually(async () => (await lost()).join() === expected.join());
+    };
+    await recordWhile('unknown', 'Never Read', [undecided + 2, switchedOff]);
+    await recordWhile('off', 'Off', [undecided + 2, switchedOff + 1]);
+    await recordWhile('unknown', 'Last Read', [undecided + 2, switchedOff + 2]);
+    await recordWhile('on', 'On Again', [undecided + 2, switchedOff + 2]);
+    await activity.drain(5_000);
+    const sent = ingest.received
+      .flatMap(({ body }) => batchOf(body))
+      .map(({ userId, event }) => `${event} ${userId === on.actor.slice('member:'.length) ? 'on' : 'off'}`);
+    expect(sent.toSorted()).toEqual(['Last Read on', 'Off on', 'On Again off', 'On Again on']);
   });
 
   it('is sent again as it was while ingest fails, and not once it refuses', async () => {

@@ -5,6 +5,7 @@ import { Policy } from '@holdfast/resilience';
 import { LRUCache } from 'lru-cache';
 import { Ring } from './ring';
 import type { TelemetryRow } from './telemetry-sink';
+import { WantedActivity } from './wanted-activity';
 import type { WriteKeySigner } from './write-key';
 
 /** Where activities go, and who hears that they do not. */
@@ -14,13 +15,26 @@ export interface ActivityDestination {
   /** Signs the key of each tenant under which its activities are sent. */
   readonly signer: WriteKeySigner;
   readonly logger: Pick<Logger, 'warn' | 'info'>;
+  /** Whether the tenant of the caller wants it: asked outside of its request, where that was not heard in the last 5 s. */
+  readonly isWanted: (caller: Caller) => Promise<boolean>;
   /** How long activities wait for others: 1 s but in tests. */
   readonly collectMs?: number;
+  /** How long what a tenant wants is not asked again: 5 s but in tests. */
+  readonly wantedFreshMs?: number;
 }
 
 /** What became of an activity. */
 type Result =
-  'sent' | 'full' | 'invalid' | 'over_quota' | 'overloaded' | 'refused' | 'unreachable' | 'closed';
+  | 'sent'
+  | 'switched_off'
+  | 'undecided'
+  | 'full'
+  | 'invalid'
+  | 'over_quota'
+  | 'overloaded'
+  | 'refused'
+  | 'unreachable'
+  | 'closed';
 
 /** What ingest says of a batch: status 0 when it does not answer. */
 interface Answer {
@@ -31,7 +45,7 @@ interface Answer {
 
 const activities = counter({
   name: 'holdfast_telemetry_activities_total',
-  help: 'Activities of members by what became of them: sent to ingest, or lost (full, invalid, over_quota, overloaded, refused, unreachable, closed).',
+  help: 'Activities of members by what became of them: sent to ingest, not wanted by the tenant (switched_off), or lost (undecided, full, invalid, over_quota, overloaded, refused, unreachable, closed).',
   labels: ['result'],
 });
 
@@ -78,8 +92,14 @@ export class UserActivity {
   private isUnreachable = false;
   private readonly policy = new Policy('activity');
 
+  private readonly wanted: WantedActivity | undefined;
+  /** The last of each tenant that has something waiting. */
+  private readonly callers = new LRUCache<string, Caller>({ max: RING.rowsMax });
+
   /** Without a destination nothing is recorded. */
-  constructor(private readonly destination?: ActivityDestination) {}
+  constructor(private readonly destination?: ActivityDestination) {
+    this.wanted = destination && new WantedActivity(destination.isWanted, destination.wantedFreshMs);
+  }
 
   /** Whether anything is recorded. */
   get isRecorded(): boolean {
@@ -87,16 +107,18 @@ export class UserActivity {
   }
 
   /**
-   * Records that the member did `name`, as in `Statement Viewed`. Of callers who are no members nothing is: they are no users.
+   * Records that the member did `name`, as in `Statement Viewed`. Of callers who are no members nothing is: they are no users. Nor is
+   * anything of tenants that do not want it, or of whom that could never be read.
    * `properties` go into telemetry as they are: ids and plain facts, never a personal value.
    */
-  record(caller: ActivityCaller, name: string, properties: Readonly<Record<string, unknown>> = {}): void {
+  record(caller: Caller, name: string, properties: Readonly<Record<string, unknown>> = {}): void {
     const userId = memberOf(caller);
     if (!this.destination || userId === undefined) return;
     const line = lineOf(userId, caller, name, properties);
     if (line === undefined || line.length > LINE_CHARACTERS) return count('invalid');
     if (this.draining.signal.aborted) return count('closed');
     if (!this.ring.offer({ tenantId: caller.tenantId, priority: 'normal', line })) return count('full');
+    this.callers.set(caller.tenantId, caller);
     this.sending ??= this.sendAll(this.destination);
   }
 
@@ -129,7 +151,12 @@ export class UserActivity {
     destination: ActivityDestination,
     batches: Iterable<[tenantId: string, rows: TelemetryRow[]]>,
   ): Promise<void> {
-    for (const [tenantId, rows] of batches) count(await this.send(destination, tenantId, rows), rows.length);
+    for (const [tenantId, rows] of batches) {
+      const caller = this.callers.get(tenantId);
+      const isWanted = caller && (await this.wanted?.by(caller));
+      if (isWanted) count(await this.send(destination, tenantId, rows), rows.length);
+      else count(isWanted === undefined ? 'undecided' : 'switched_off', rows.length);
+    }
   }
 
   /**
@@ -211,9 +238,6 @@ export class UserActivity {
   }
 }
 
-/** What is read of a caller: who it is, and the work that the activity belongs to. */
-type ActivityCaller = Pick<Caller, 'tenantId' | 'actor' | 'act' | 'requestId' | 'traceparent'>;
-
 /** The id of the key under which Holdfast itself sends activities of the tenant. No row of a write key has it. */
 export function activityKeyId(tenantId: string): string {
   return deterministicId('telemetry.activity', tenantId);
@@ -236,7 +260,7 @@ async function readAnswer(response: Response): Promise<Answer> {
 const MEMBER = 'member:';
 
 /** The id of the member who acts, as it stands in rows and events; nobody where an operator acts. */
-function memberOf({ actor, act }: ActivityCaller): string | undefined {
+function memberOf({ actor, act }: Caller): string | undefined {
   return actor.startsWith(MEMBER) && act === undefined ? actor.slice(MEMBER.length) : undefined;
 }
 
@@ -247,7 +271,7 @@ function count(result: Result, events = 1): void {
 /** The call as Segment's specification has it; undefined of properties that cannot be written as JSON. */
 function lineOf(
   userId: string,
-  { requestId, traceparent }: ActivityCaller,
+  { requestId, traceparent }: Caller,
   event: string,
   properties: object,
 ): string | undefined {
