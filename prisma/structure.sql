@@ -23,6 +23,7 @@ create role holdfast_sealer login;
 
 create schema audit authorization holdfast_owner;
 create schema auth authorization holdfast_owner;
+create schema drills authorization holdfast_owner;
 create schema events authorization holdfast_owner;
 create schema idempotency authorization holdfast_owner;
 create schema identity authorization holdfast_owner;
@@ -490,6 +491,19 @@ create table auth.tenants (
 alter table auth.tenants owner to holdfast_owner;
 CREATE INDEX tenants_revocations_idx ON auth.tenants USING btree (revocations) WHERE (revocations > 0);
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON auth.tenants DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((SESSION_USER ~~ 'holdfast\_%'::text) AND (current_setting('is_superuser'::text) = 'off'::text) AND (((new.state IS DISTINCT FROM old.state) OR (new.plan IS DISTINCT FROM old.plan)) AND ('erasing'::text <> ALL (ARRAY[old.state, new.state]))))) EXECUTE FUNCTION tenancy.require_event('id');
+
+create table drills.drills (
+  policy text not null,
+  does text not null,
+  delay_ms integer not null,
+  begun_by text not null,
+  ends_at timestamp with time zone not null,
+  constraint drills_delay_ms_check CHECK (((delay_ms >= 1) AND (delay_ms <= 60000))),
+  constraint drills_does_check CHECK ((does = ANY (ARRAY['open'::text, 'fail'::text, 'slow'::text]))),
+  constraint drills_pkey PRIMARY KEY (policy),
+  constraint drills_policy_check CHECK ((policy ~ '^[a-z][a-z_]{0,62}$'::text))
+);
+alter table drills.drills owner to holdfast_owner;
 
 create table events.group_actions (
   id bigint generated always as identity not null,
@@ -4327,6 +4341,8 @@ grant usage on schema audit to holdfast_sealer;
 grant usage on schema auth to holdfast_app;
 grant usage on schema auth to holdfast_auth;
 grant usage on schema auth to holdfast_ops;
+grant usage on schema drills to holdfast_ops;
+grant usage on schema drills to holdfast_relay;
 grant usage on schema events to holdfast_app;
 grant usage on schema events to holdfast_log;
 grant usage on schema events to holdfast_ops;
@@ -4411,6 +4427,8 @@ grant select on table auth.tenants to holdfast_ops;
 grant select on table auth.tenants (id) to holdfast_auth;
 grant select on table auth.tenants (plan) to holdfast_auth;
 grant select on table auth.tenants (state) to holdfast_auth;
+grant insert, select, update on table drills.drills to holdfast_ops;
+grant select on table drills.drills to holdfast_relay;
 grant insert, select on table events.group_actions to holdfast_ops;
 grant select on table events.group_actions to holdfast_relay;
 grant select on table events.group_actions (generation) to holdfast_app;

@@ -53,9 +53,9 @@ const listedColumns: Rule = (files) =>
 
 /**
  * Tables without the column, or read by whoever sees all of them: an operator's lists, the versions of a schema, and what the
- * sealer knows of the whole log.
+ * sealer knows of the whole log, and drills.
  */
-const global = String.raw`(?:tenants\.tenants|tenants\.erasure_receipts|telemetry\.schema_versions|audit\.sealer|audit\.log_keys|audit\.receipt_keys|events\.lineage|events\.ticks)\b`;
+const global = String.raw`(?:tenants\.tenants|tenants\.erasure_receipts|telemetry\.schema_versions|audit\.sealer|audit\.log_keys|audit\.receipt_keys|events\.lineage|events\.ticks|drills\.drills)\b`;
 
 /** A function call takes the tenant from the context; a table has to be asked for it. */
 const readsTable = new RegExp(

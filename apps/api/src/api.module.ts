@@ -3,7 +3,7 @@ import { AuditModule, WitnessesModule } from '@holdfast/audit';
 import { MessagesModule } from '@holdfast/cqrs';
 import type { Database } from '@holdfast/database';
 import { DeliveryModule, EventGroupsModule, QueuesModule } from '@holdfast/delivery';
-import { DrillsModule } from '@holdfast/drills';
+import { DrillsModule, type SharedDrills } from '@holdfast/drills';
 import { graphqlModule } from '@holdfast/http';
 import { IdentityModule, type OperatorKey, type TrustedIssuer } from '@holdfast/identity';
 import type { UserActivity } from '@holdfast/ingest';
@@ -35,6 +35,7 @@ export interface ApiParts {
   readonly webhooks: WebhookSettings;
   readonly witnesses: Parameters<typeof WitnessesModule.forRoot>[0];
   readonly graphiql: boolean;
+  readonly drills: SharedDrills;
   /** Whether drills have to be confirmed. */
   readonly isProduction?: boolean;
   /** Absent: there is no dashboard of the queues. */
@@ -60,6 +61,7 @@ export class ApiModule {
     webhooks,
     witnesses,
     graphiql,
+    drills,
     isProduction = false,
     queues,
     limits,
@@ -78,7 +80,7 @@ export class ApiModule {
         AuditModule,
         WitnessesModule.forRoot(witnesses),
         DeliveryModule,
-        DrillsModule.forRoot({ isProduction }),
+        DrillsModule.forRoot({ isProduction, drills }),
         ...(queues ? [QueuesModule.forRoot(queues)] : []),
         EventGroupsModule.forRoot(ops),
         WebhooksModule.forRoot(webhooks),

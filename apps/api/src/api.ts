@@ -10,6 +10,7 @@ import { Health, type Logger, type MetricsServer, startMetricsServer } from '@ho
 import { Limits } from '@holdfast/limits';
 import { payThrough } from '@holdfast/payments';
 import { listPolicyStates } from '@holdfast/resilience';
+import { SharedDrills } from '@holdfast/drills';
 import { SagaRunner } from '@holdfast/sagas';
 import { wantsActivity } from '@holdfast/telemetry';
 import { formatFindings, Grants, holesIn, runDoctor, TenantDatabase } from '@holdfast/tenancy';
@@ -65,12 +66,14 @@ export async function startApi(config: ApiConfig, resources: ApiResources): Prom
   const sagas = openSagas(tenants, grants, resources.logger);
   if (config.partnerBankUrl !== undefined)
     payThrough({ url: config.partnerBankUrl, secret: config.partnerBankSecret ?? '' });
-  const opened = { ...pools, grants, limits, receipts, activity, tenants, sagas };
+  const drills = openDrills(pools.ops, resources.logger);
+  const opened = { ...pools, grants, limits, receipts, activity, tenants, sagas, drills };
   try {
     await refuseHoles(pools, config, resources.logger);
     await receipts.start();
     const app = await createApplication(config, resources, { ...opened, health });
     grants.watch();
+    drills.start();
     health.check('database', () => pools.app.ping());
     health.check('credentials', () => pools.auth.ping());
     health.watch('telemetry', async () => {
@@ -154,6 +157,13 @@ interface Opened extends Pools {
   readonly activity: UserActivity;
   readonly tenants: TenantDatabase;
   readonly sagas: SagaRunner;
+  readonly drills: SharedDrills;
+}
+
+function openDrills(system: Database, logger: Logger): SharedDrills {
+  const report = (error: unknown, doing: string): void =>
+    logger.warn({ err: error, context: 'drills' }, `Failed, and will be tried again: ${doing}.`);
+  return new SharedDrills({ system, report });
 }
 
 function openSagas(tenants: TenantDatabase, grants: Grants, logger: Logger): SagaRunner {
@@ -196,6 +206,7 @@ function createApplication(
     activity,
     tenants,
     sagas,
+    drills,
     health,
   }: Opened & { readonly health: Health },
 ): Promise<NestFastifyApplication> {
@@ -213,6 +224,7 @@ function createApplication(
     webhooks: { keys: config.webhookKeys, allowedNetworks: config.webhookNetworks },
     witnesses: { configured: config.auditWitnesses, allowedNetworks: config.webhookNetworks },
     graphiql,
+    drills,
     isProduction: config.nodeEnv === 'production',
     queues: queuesOf(config, app, logger),
     limits,
@@ -243,12 +255,12 @@ function queuesOf(
 }
 
 function closing(
-  { app, auth, ops, grants, limits, receipts, activity, sagas }: Opened,
+  { app, auth, ops, grants, limits, receipts, activity, sagas, drills }: Opened,
   metrics: MetricsServer | undefined,
 ): () => Promise<void> {
   return async () => {
     // Each ends behind its step, and a worker goes on with it.
-    await sagas.stop();
+    await Promise.all([sagas.stop(), drills.stop()]);
     grants.close();
     limits?.close();
     receipts.close();

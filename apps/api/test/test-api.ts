@@ -2,6 +2,7 @@ import { createHash, generateKeyPairSync, randomBytes, randomUUID } from 'node:c
 import { TelemetryStore } from '@holdfast/clickhouse';
 import { Receipts } from '@holdfast/audit';
 import { readConfig } from '@holdfast/config';
+import { SharedDrills } from '@holdfast/drills';
 import { createHttpApplication } from '@holdfast/http';
 import type { TrustedIssuer } from '@holdfast/identity';
 import { UserActivity } from '@holdfast/ingest';
@@ -125,6 +126,7 @@ export class TestApi {
       sagas,
       grants,
       ops: database.as('holdfast_ops'),
+      drills: new SharedDrills({ system: database.as('holdfast_ops'), report }),
       telemetry,
       writeKeys: { auth: database.as('holdfast_auth'), privateKey: WRITE_KEY_PRIVATE },
       activity: besides.activity ?? new UserActivity(),

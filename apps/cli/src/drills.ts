@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readConfig } from '@holdfast/config';
+import { POLICIES, readConfig } from '@holdfast/config';
 import type { PolicyState } from '@holdfast/resilience';
 import { readDevFile } from './dev/dev-file';
 import { openDevSecrets } from './dev/dev-secrets';
@@ -51,11 +51,11 @@ export async function runDrill(name: string, options: DrillOptions): Promise<voi
   const does = KINDS.find((kind) => name.endsWith(`-${kind}`));
   const policy = name.slice(0, -(does?.length ?? 0) - 1).replaceAll('-', '_');
   const [seconds, delayMs] = [Number(options.seconds), Number(options.delay)];
-  const states = await ask(options, 'GET');
-  if (!does || !states.some((state) => state.name === policy))
+  if (!does || !(policy in POLICIES))
     throw new WrongUsage(
-      `There is no drill ${name} in this process. \`holdfast drill list\` names those that there are.`,
+      `There is no drill ${name}. The policies are ${Object.keys(POLICIES).join(', ')}; each has the drills ${KINDS.join(', ')}.`,
     );
+  const states = await ask(options, 'GET');
   const body = { policy, does, seconds, delayMs, ...(options.confirm && { confirm: policy }) };
   let seen: Seen | undefined;
   await showStep(`drill ${name}`, async (step) => {
@@ -117,8 +117,8 @@ function seenText({ calls, circuit, seconds }: Seen): string {
   const turns = circuit.map(
     ({ atSeconds, circuit: state }) => `  ${atSeconds.toFixed(1)} s  circuit ${state}`,
   );
-  const called = Object.keys(calls).length === 0 ? 'no call was made meanwhile' : callsText(calls);
-  return `Drilled for ${seconds} s: ${called}.\n${turns.join('\n')}`;
+  const called = Object.keys(calls).length === 0 ? 'no call was made' : callsText(calls);
+  return `Drilled for ${seconds} s. In the process that was asked: ${called}. Of the others see holdfast_resilience_*.\n${turns.join('\n')}`;
 }
 
 function callsText(calls: Readonly<Record<string, number>>): string {

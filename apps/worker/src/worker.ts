@@ -11,6 +11,7 @@ import {
   type StoreConsumer,
   type TenantConsumer,
 } from '@holdfast/events';
+import { SharedDrills } from '@holdfast/drills';
 import { checkQueueBackend, QueueBackendAway, type QueueBackend } from '@holdfast/jobs';
 import { HoldSweeper, LedgerControls } from '@holdfast/ledger';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
@@ -147,6 +148,7 @@ async function composeDelivery(
     new HoldSweeper(shared),
     new LedgerControls(shared),
     new ClearingControls(shared),
+    new SharedDrills({ system: relay, report }),
     new LogControls(shared),
     new WitnessRounds({
       ...shared,

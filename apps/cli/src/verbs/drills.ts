@@ -5,7 +5,9 @@ import { addJsonVerb, lazily } from '../verb';
 export function addDrills(program: Command): void {
   const drill = program
     .command('drill')
-    .description('Make a dependency fail on purpose, and see what comes of it.');
+    .description(
+      'Make a dependency of all API processes and workers fail on purpose, and see what comes of it. Ingest is not reached.',
+    );
   addJsonVerb(drill, 'list', 'List the drills of a process, and how its dependencies stand.', [
     'drill list',
     'drill list --api https://api.staging.example.com --key hfo_…',
@@ -13,10 +15,12 @@ export function addDrills(program: Command): void {
     .option('--api <url>', 'the API process; otherwise the `holdfast dev` of this directory')
     .option('--key <key>', 'the operator’s key for it')
     .action(lazily(async () => (await import('../drills.js')).listDrills));
-  addJsonVerb(drill, 'run <name>', 'Run a drill, watch it, and say what was seen.', [
-    'drill run clickhouse-reads-fail',
-    'drill run partner-bank-slow --seconds 60 --delay 4000',
-  ])
+  addJsonVerb(
+    drill,
+    'run <name>',
+    'Run a drill, watch it, and say what the process that is asked has seen.',
+    ['drill run clickhouse-reads-fail', 'drill run partner-bank-slow --seconds 60 --delay 4000'],
+  )
     .option('--seconds <seconds>', 'for how long, up to 300', '20')
     .option('--delay <ms>', 'how late attempts begin, of a drill that makes slow', '5000')
     .option('--confirm', 'also in production, where it fails requests of tenants')

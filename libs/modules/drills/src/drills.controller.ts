@@ -2,12 +2,12 @@ import { POLICIES, type PolicyName } from '@holdfast/config';
 import { ApiIdempotencyKey, IdempotencyKey } from '@holdfast/http';
 import type { Idempotency } from '@holdfast/cqrs';
 import { OperatorOnly } from '@holdfast/identity';
-import { beginDrill, listPolicyStates } from '@holdfast/resilience';
+import { listPolicyStates } from '@holdfast/resilience';
 import { Body, Controller, Get, HttpCode, Inject, Post, Req } from '@nestjs/common';
 import { ApiAcceptedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
 import type { FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import { DependencyNotCalled, DrillNotConfirmed } from './drills.errors';
+import { DrillNotConfirmed } from './drills.errors';
 import { DRILLS_OPTIONS, type DrillsOptions } from './drills-options';
 
 const policySchema = z.enum(Object.keys(POLICIES) as [PolicyName, ...PolicyName[]]);
@@ -34,7 +34,7 @@ const policyView = z.object({
 });
 const policiesView = z.object({ data: z.array(policyView) });
 
-/** The dependencies of this process: how they stand, and drills of them. A drill is in memory, and ends with its time or the process. */
+/** The dependencies of this process and how they stand, and drills of those of all processes. */
 @ApiTags('operator')
 @OperatorOnly()
 @Controller('v1/operator/drills')
@@ -50,17 +50,20 @@ export class DrillsController {
 
   @Post()
   @HttpCode(202)
-  @ApiOperation({ summary: 'Make a dependency of this process fail, or slow, for a while' })
+  @ApiOperation({
+    summary: 'Make a dependency fail, or slow, for a while',
+    description:
+      'Of all API processes and workers: of this one at once, of the others within two seconds. The answer shows the policies of this process, which may have none of the name.',
+  })
   @ApiIdempotencyKey()
   @ApiAcceptedResponse({ standardSchema: policiesView })
-  begin(
+  async begin(
     @Req() request: FastifyRequest,
     @IdempotencyKey() _idempotency: Idempotency,
     @Body({ schema: drillInput }) { policy, does, seconds, delayMs, confirm }: z.output<typeof drillInput>,
-  ): z.output<typeof policiesView> {
+  ): Promise<z.output<typeof policiesView>> {
     if (this.options.isProduction && confirm !== policy) throw new DrillNotConfirmed();
-    const untilMs = performance.now() + seconds * 1_000;
-    if (beginDrill(policy, { does, delayMs, untilMs }) === 0) throw new DependencyNotCalled();
+    await this.options.drills.begin({ policy, does, delayMs, seconds }, request.operator ?? '');
     request.log.warn({ operator: request.operator, policy, does, seconds }, 'A drill has begun.');
     return { data: listPolicyStates().filter(({ name }) => name === policy) };
   }

@@ -11,13 +11,3 @@ export class DrillNotConfirmed extends DomainError {
     );
   }
 }
-
-/** This process does not call the dependency. */
-export class DependencyNotCalled extends DomainError {
-  readonly code = 'drills.dependency_not_called';
-  readonly kind = 'not_found';
-
-  constructor() {
-    super('This process has no such policy. The list has those that it has.');
-  }
-}

@@ -186,11 +186,12 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
 
   // Orders the log of all tenants, hands it to stores, and sees which tenants have work that is due.
   holdfast_relay: {
-    schemas: ['audit', 'events', 'ledger', 'payments', 'sagas', 'tenants', 'webhooks'],
+    schemas: ['audit', 'drills', 'events', 'ledger', 'payments', 'sagas', 'tenants', 'webhooks'],
     tables: {
       'audit.breaks': ['select (tenant_id)'],
       'audit.offers': ['select (tenant_id, witness, tick, due_at, lease_until, failures, waiting_since)'],
       'audit.witnesses': ['select (tenant_id, verifier_key)'],
+      'drills.drills': ['select'],
       'events.group_actions': ['select'],
       'events.group_lags': ['select', 'insert', 'update'],
       'events.groups': ['select', 'insert', 'update'],
@@ -248,7 +249,18 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
 
   // The operator: lists tenants, and works in one tenant at a time for the rest.
   holdfast_ops: {
-    schemas: ['audit', 'auth', 'events', 'idempotency', 'identity', 'ledger', 'sagas', 'tenancy', 'tenants'],
+    schemas: [
+      'audit',
+      'auth',
+      'drills',
+      'events',
+      'idempotency',
+      'identity',
+      'ledger',
+      'sagas',
+      'tenancy',
+      'tenants',
+    ],
     tables: {
       'audit.breaks': ['select'],
       'audit.checkpoints': ['select'],
@@ -263,6 +275,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'audit.tiles': ['select'],
       'audit.trees': ['select'],
       'auth.tenants': ['select'],
+      'drills.drills': ['select', 'insert', 'update'],
       'events.group_actions': ['select', 'insert'],
       'events.group_lags': ['select'],
       'events.groups': ['select', 'update (from_tick, generation, paused_at, paused_by, paused_reason)'],
