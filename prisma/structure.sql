@@ -1296,6 +1296,7 @@ create policy tenant_isolation on sagas.sagas as restrictive for all to holdfast
 CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND ((((((new.state IS DISTINCT FROM old.state) OR (new.backward IS DISTINCT FROM old.backward)) OR (new.place IS DISTINCT FROM old.place)) OR (new.cancel_requested IS DISTINCT FROM old.cancel_requested)) OR (new.results IS DISTINCT FROM old.results)) OR (new.reason IS DISTINCT FROM old.reason)))) EXECUTE FUNCTION tenancy.require_event();
+CREATE TRIGGER kept_input BEFORE UPDATE OF input ON sagas.sagas FOR EACH ROW WHEN ((CURRENT_USER = 'holdfast_app'::name)) EXECUTE FUNCTION sagas.keep_module();
 CREATE TRIGGER kept_insert AFTER INSERT ON sagas.sagas REFERENCING NEW TABLE AS begun FOR EACH STATEMENT WHEN ((CURRENT_USER = 'holdfast_app'::name)) EXECUTE FUNCTION sagas.keep_beginnings();
 CREATE TRIGGER kept_update AFTER UPDATE ON sagas.sagas REFERENCING OLD TABLE AS were NEW TABLE AS moved FOR EACH STATEMENT WHEN ((CURRENT_USER = 'holdfast_app'::name)) EXECUTE FUNCTION sagas.keep_places();
 
@@ -4579,6 +4580,7 @@ grant select on table sagas.sagas (hash) to holdfast_ops;
 grant select on table sagas.sagas (hash) to holdfast_relay;
 grant select on table sagas.sagas (id) to holdfast_ops;
 grant select on table sagas.sagas (id) to holdfast_relay;
+grant update on table sagas.sagas (input) to holdfast_app;
 grant update on table sagas.sagas (intended) to holdfast_app;
 grant update on table sagas.sagas (last_error) to holdfast_app;
 grant select on table sagas.sagas (last_error) to holdfast_ops;

@@ -58,6 +58,7 @@ describe('A payment to an IBAN', () => {
     expect(asked).toMatchObject({ status: 202, body: { status: 'pending', toIban: IBAN, toTenantId: null } });
     const payment = await ended(key, asked.body['id']);
     expect(payment).toMatchObject({ status: 'completed', direction: 'outgoing', amount: '200', code: null });
+    expect(payment['toIban']).toBe('DE…3000');
     const { body } = await api.ask('GET', `/v1/ledger/accounts/${wallet}`, { key });
     expect(body['balances']).toMatchObject({ postedDebits: '200', pendingDebits: '0' });
     expect([...bank.payments.values()].filter((status) => status === 'paid')).toHaveLength(1);

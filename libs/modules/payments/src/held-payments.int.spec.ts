@@ -128,6 +128,7 @@ describe('A payment whose halves are held', () => {
       [ofSaga('place = 5'), id],
       [ofSaga("place = 1, backward = true, state = 'compensating'"), id],
       [ofSaga('intended = true'), id],
+      [ofSaga("input = '{}'"), id],
       [ofSaga("results = '{}'"), id],
       [ofSaga("state = 'completed', due_at = null, ended_at = now()"), id],
       [ofSaga("state = 'needs_operator', due_at = null"), id],

@@ -34,7 +34,10 @@ export const paymentStatusSchema = z
   });
 
 /** Which side of a payment one is. */
-export const directionSchema = z.enum(['outgoing', 'incoming']);
+export const directionSchema = z.enum(['outgoing', 'incoming']).meta({
+  description:
+    'Which side of it you are. An incoming payment cannot be declined or returned as such: pay it back to an account that the payer names.',
+});
 
 const instant = z.string().meta({ description: 'RFC 3339, UTC.', examples: ['2026-11-27T17:28:19.123456Z'] });
 
@@ -51,7 +54,14 @@ export const paymentView = z.object({
   fromAccountId: z.guid().nullable().meta({ description: 'Of an incoming one null.' }),
   toTenantId: z.guid().nullable(),
   toAccountId: z.guid().nullable(),
-  toIban: z.string().nullable().meta({ description: 'Of a payment to another bank, in place of the two.' }),
+  toIban: z
+    .string()
+    .nullable()
+    .meta({
+      description:
+        'Of a payment to another bank, in place of the two. Once it has ended, only the country and the last four characters are kept.',
+      examples: ['DE…3000'],
+    }),
   amount: z.string().meta({ description: 'Minor units, as decimal digits.', examples: ['1234'] }),
   asset: assetSchema,
   holdId: z.guid().nullable().meta({ description: 'The hold in your ledger, once it is placed.' }),

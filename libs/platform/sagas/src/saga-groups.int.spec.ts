@@ -31,7 +31,20 @@ const parcel = saga({ name: 'test.parcel', input })
   .retriable('send', { sharesTransaction: true, run: (tx, { key }) => effect(tx, key, 'made') })
   .build();
 
-/** The same with a step in between that goes alone: what shares is done there and back before it and behind it. */
+/** Keeps nothing of who it is for. */
+const gift = saga({
+  name: 'test.gift',
+  input: z.object({ to: z.string() }),
+  keeps: () => ({ to: 'forgotten' }),
+})
+  .compensatable('wrap', {
+    sharesTransaction: true,
+    run: (tx, { key }) => effect(tx, key, 'made'),
+    compensate: (tx, { key }) => effect(tx, key, 'undone'),
+  })
+  .build();
+
+/** A parcel with a step in between that goes alone: what shares is done there and back before it and behind it. */
 const weighed = saga({ name: 'test.weighed_parcel', input })
   .compensatable('pack', {
     sharesTransaction: true,
@@ -204,4 +217,20 @@ describe('Sagas that share transactions', () => {
     },
     120_000,
   );
+
+  it('keep of their inputs what they say, where they end as they begin, and behind that', async () => {
+    const tenantId = newId();
+    const caller = callerOf(await stage.grants.forSystem('test', tenantId), { requestId: newId() });
+    const runner = stage.runner();
+    const ids = [
+      await runner.beginFor(caller, gift, { to: 'Ada' }),
+      await stage.begin(runner, tenantId, gift, { to: 'Bob' }),
+    ];
+    for (const id of ids) await stage.until(id, 'completed');
+    const rows = await stage.database.admin<{ input: unknown }>(
+      'select input from sagas.sagas where id = any ($1)',
+      [ids],
+    );
+    expect(rows.map(({ input: kept }) => kept)).toEqual(ids.map(() => ({ to: 'forgotten' })));
+  });
 });

@@ -61,7 +61,7 @@ export function completed(
     ...{ place, results, intended: false, isForced: isElsewhere || !canTurnBack(saga, row) },
     ...(next ? { timeoutSeconds: next.timeoutSeconds } : { state: 'completed' as const }),
   };
-  return progressOf(row, announcements, to, { step: name, outcome: 'done' });
+  return progressOf(held, announcements, to, { step: name, outcome: 'done' });
 }
 
 /** Behind a compensation. */
@@ -71,7 +71,7 @@ export function compensated({ saga, row }: HeldSaga, { name }: SagaStep): Progre
   if (place < 0) announcements.push(event(row, 2n, sagaCompensated, {}));
   const state = place < 0 ? 'compensated' : 'compensating';
   const to = { state, place, intended: false, isForced: true } as const;
-  return progressOf(row, announcements, to, { step: name, outcome: 'compensated' });
+  return progressOf({ saga, row }, announcements, to, { step: name, outcome: 'compensated' });
 }
 
 /** On its way back. */
@@ -81,7 +81,8 @@ export function turnedBack({ saga, row }: HeldSaga, reason: string): Progress {
   if (place < 0) announcements.push(event(row, 2n, sagaCompensated, {}));
   const state = place < 0 ? 'compensated' : 'compensating';
   const intended = place === row.place && row.intended;
-  return progressOf(row, announcements, { state, place, intended, reason, backward: true, isForced: true });
+  const to = { state, place, intended, reason, backward: true, isForced: true } as const;
+  return progressOf({ saga, row }, announcements, to);
 }
 
 /** Left to an operator. */
@@ -120,7 +121,7 @@ function bothChanges(first: SagaChange, second: SagaChange): SagaChange {
 }
 
 function progressOf(
-  row: SagaRow,
+  { saga, row }: Pick<HeldSaga, 'saga' | 'row'>,
   announcements: readonly Announcement[],
   to: Omit<SagaChange, 'events'>,
   ...did: readonly StepDid[]
@@ -134,7 +135,11 @@ function progressOf(
     reason: to.reason ?? row.reason,
     version: row.version + BigInt(announcements.length),
   };
-  return { to: { ...to, events: announcements.length }, announcements, next: isOver ? undefined : next, did };
+  const kept = isOver && saga.keeps ? { input: saga.keeps(row.input as never) } : {};
+  return {
+    to: { ...to, ...kept, events: announcements.length },
+    ...{ announcements, next: isOver ? undefined : next, did },
+  };
 }
 
 function event(

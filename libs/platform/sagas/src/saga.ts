@@ -124,6 +124,8 @@ export interface Saga<Input = never> {
   readonly committedFrom: number;
   /** From its beginning until it is given up, as long as it can be. */
   readonly deadlineSeconds: number;
+  /** What is kept of its input once it has ended; undefined: all of it. */
+  readonly keeps: ((input: never) => unknown) | undefined;
 }
 
 interface SagaDeclaration<Input> {
@@ -131,6 +133,8 @@ interface SagaDeclaration<Input> {
   readonly input: z.ZodType<Input>;
   /** How long it may take before it is given up, as long as it can be: a day where nothing is said. */
   readonly deadlineSeconds?: number;
+  /** What is kept of the input once it has ended: what is personal in it is of no use to a step any more. All of it where nothing is said. */
+  readonly keeps?: (input: Input) => Input;
   /** Counted up when steps of the same names do something else. The older definition is kept until none of its sagas is left. */
   readonly revision?: number;
 }
@@ -247,13 +251,13 @@ class SagaBuilder<Input> {
   }
 
   build(): Saga<Input> {
-    const { name, input, deadlineSeconds = DAY_SECONDS } = this.declaration;
+    const { name, input, keeps, deadlineSeconds = DAY_SECONDS } = this.declaration;
     const { steps } = this;
     if (steps.length === 0 || steps.length > STEPS_MAX)
       throw new Error(`${name} has ${steps.length} steps: a saga has 1 to ${STEPS_MAX}`);
     const lastCompensatable = steps.findLastIndex(({ kind }) => kind !== 'retriable');
     const built: Saga<Input> = {
-      ...{ name, input, steps, deadlineSeconds },
+      ...{ name, input, keeps, steps, deadlineSeconds },
       hash: hashOf(this.declaration, steps),
       consumer: name.slice(0, name.indexOf('.')),
       committedFrom: lastCompensatable + 1,

@@ -113,6 +113,10 @@ const MOVE_ALL = statement(
   `select sagas.move_all($1, $2::uuid[], $3::bigint[], $4::bigint[], $5::text[], $6::boolean[], $7::int[], $8::boolean[], $9::jsonb[],
      $10::text[], $11::int[], $12::float8[], $13::boolean[])`,
 );
+const KEEP_INPUT = statement(
+  'sagas.keep_input',
+  'update sagas.sagas set input = $3::jsonb where tenant_id = $1 and id = $2 and ended_at is not null',
+);
 /** What it fails with where a saga is not as it was known. */
 const MOVED_ON = 'HF040';
 
@@ -214,9 +218,9 @@ export function insertSagas(
 ): void {
   if (begun.length === 0) return;
   const rows = begun.map(({ by, saga, to = { events: 0, timeoutSeconds: saga.timeoutSeconds } }) => {
-    const { state = 'running', backward = false, place = 0, results = {} } = to;
+    const { state = 'running', backward = false, place = 0, results = {}, input = saga.input } = to;
     return [
-      ...[saga.id, saga.name, saga.hash, JSON.stringify(saga.input), saga.deadlineSeconds, saga.isHeld],
+      ...[saga.id, saga.name, saga.hash, JSON.stringify(input), saga.deadlineSeconds, saga.isHeld],
       ...[by.requestId, by.traceparent ?? null, by.grant === tx.caller.grant ? null : by.grant],
       ...[
         state,
@@ -278,6 +282,8 @@ export interface SagaChange {
   /** What the step has answered, by its name. */
   readonly results?: Readonly<Record<string, unknown>>;
   readonly reason?: string;
+  /** What is kept of what it was begun with, where it ends. */
+  readonly input?: unknown;
   /** How many events tell of it. */
   readonly events: number;
   /** Of the step at the place. */
@@ -303,6 +309,9 @@ export function moveSagas(
     ];
   });
   tx.execute(MOVE_ALL, [tx.tenantId, ...columnsOf(rows)]).catch(() => {}); // The commit tells.
+  for (const { row, to } of moves)
+    if (to.input !== undefined)
+      tx.execute(KEEP_INPUT, [tx.tenantId, row.id, JSON.stringify(to.input)]).catch(() => {}); // The same.
 }
 
 /** Whether a transaction has failed because a saga to be moved is in other hands, late, asked to cancel, or has another version. */

@@ -38,6 +38,14 @@ describe('The saga of a payment to a bank', () => {
     expect(await stage.wallet(payer)).toEqual({ has: isMade ? FUNDS - AMOUNT : FUNDS, held: 0n });
     expect(bank.payments.get(stepKey(id, 'reserve')) === 'paid').toBe(isMade);
     expect(await stage.breaks(payer)).toEqual([]);
+    // What was begun, and has ended, keeps no account of anybody.
+    const kept = await stage.database.admin<{ iban: string }>(
+      `select input->>'toIban' as iban from sagas.sagas where id = $1 and ended_at is not null`,
+      [id],
+    );
+    expect(kept.map(({ iban }) => iban)).toEqual(
+      ['completed', 'compensated'].includes(state) ? ['DE…3000'] : [],
+    );
     const undone = await stage.compensations(id);
     expect(undone).toEqual(['reserve', 'hold'].filter((step) => undone.includes(step)));
   }

@@ -5,6 +5,7 @@ import type { TenantTx } from '@holdfast/tenancy';
 import { z } from 'zod';
 import { opposite, OWNER, post } from '../payment-legs';
 import { BankNotConfigured } from './bank.errors';
+import { shortened } from './iban';
 import { type BankOptions, PartnerBank } from './partner-bank';
 
 /** What the saga of a payment to a bank begins with; amounts are decimal digits, since it is kept as JSON. */
@@ -48,7 +49,11 @@ const ATTEMPTS_MAX = 40;
  * key, once or not at all, whatever is lost on the way. Ids in the ledger are drawn by chance: whoever knows the payment's could take
  * those that follow from it.
  */
-export const bankPayment = saga({ name: 'payments.bank_payment', input: bankPaymentInput })
+export const bankPayment = saga({
+  name: 'payments.bank_payment',
+  input: bankPaymentInput,
+  keeps: (input) => ({ ...input, toIban: shortened(input.toIban) }),
+})
   .compensatable('hold', {
     run: (tx, { input }) => hold(tx, input),
     compensate: async (tx, { result }) => {

@@ -104,7 +104,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
       'sagas.sagas': [
         'select',
         'insert',
-        'update (state, backward, place, intended, results, reason, last_error, attempts, cancel_requested, due_at, lease_until, fence, step_deadline_at, awaits_stream_type, awaits_stream_id, awaits_type, ended_at, version)',
+        'update (state, backward, place, intended, input, results, reason, last_error, attempts, cancel_requested, due_at, lease_until, fence, step_deadline_at, awaits_stream_type, awaits_stream_id, awaits_type, ended_at, version)',
       ],
       'tenancy.exemptions': ['select'],
       'tenancy.not_exported': ['select'],
