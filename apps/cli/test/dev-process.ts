@@ -25,6 +25,11 @@ export interface User {
   readonly gid: number;
 }
 
+/** As whom a command is started, and from which `bin/holdfast.js`: today's, unless it is said. */
+export interface Started extends Partial<User> {
+  readonly program?: string | undefined;
+}
+
 /** An empty directory for a system of its own. Others may pass through it: the server runs as another user under root. */
 export function freshCheckout(): string {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-dev-'));
@@ -46,8 +51,9 @@ export function holdfast(
   checkout: string,
   words: readonly string[],
   extra: Readonly<Record<string, string>> = {},
+  as: Started = {},
 ): Promise<Ended> {
-  return new DevProcess(checkout, words, extra).ended;
+  return new DevProcess(checkout, words, extra, as).ended;
 }
 
 /** A running `holdfast dev` (or another verb) in a checkout. */
@@ -61,12 +67,13 @@ export class DevProcess {
     private readonly checkout: string,
     words: readonly string[] = ['dev'],
     extra: Readonly<Record<string, string>> = {},
-    user: Partial<User> = {},
+    { program = PROGRAM, uid, gid }: Started = {},
   ) {
-    this.child = spawn(process.execPath, [PROGRAM, ...words], {
+    this.child = spawn(process.execPath, [program, ...words], {
       cwd: checkout,
       env: environment(extra),
-      ...user,
+      ...(uid !== undefined && { uid }),
+      ...(gid !== undefined && { gid }),
     });
     started.set(this.child, checkout);
     this.child.stdout?.on('data', (chunk) => (this.stdout += String(chunk)));

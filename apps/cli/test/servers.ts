@@ -3,7 +3,7 @@ import { developmentUrl, type LoginRole } from '@holdfast/config';
 import { EmbeddedPostgres } from '@holdfast/embedded';
 import { TestClickHouse } from '@holdfast/testing';
 import { Client } from 'pg';
-import { holdfast } from './dev-process';
+import { holdfast, type Started } from './dev-process';
 
 /** PostgreSQL, migrated, and ClickHouse, for processes that run one by one as they do in production. */
 export class Servers {
@@ -14,8 +14,8 @@ export class Servers {
     private readonly clickhouse: TestClickHouse,
   ) {}
 
-  /** Starts both in a checkout. */
-  static async start(checkout: string): Promise<Servers> {
+  /** Starts both in a checkout, with the schema of the program. */
+  static async start(checkout: string, by: Started = {}): Promise<Servers> {
     const postgres = await EmbeddedPostgres.start({
       directory: join(checkout, '.holdfast/postgres'),
       password: 'servers',
@@ -26,7 +26,7 @@ export class Servers {
       CLICKHOUSE_URL: 'url' in clickhouse.endpoint ? clickhouse.endpoint.url : '',
       LOG_LEVEL: 'warn',
     };
-    const migrated = await holdfast(checkout, ['migrate'], environment);
+    const migrated = await holdfast(checkout, ['migrate'], environment, by);
     if (migrated.code !== 0) throw new Error(migrated.stderr);
     await exemptVersion(postgres.url());
     return new Servers(environment, postgres, clickhouse);

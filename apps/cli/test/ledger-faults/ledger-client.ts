@@ -60,7 +60,8 @@ export class LedgerClients {
 
   constructor(
     private readonly tenants: readonly LedgerTenant[],
-    private readonly urls: readonly string[],
+    /** One of them may be replaced by another meanwhile. */
+    private readonly apis: readonly { readonly url: string }[],
   ) {}
 
   /** Notes the request, sends it once and notes what became of it. */
@@ -84,7 +85,7 @@ export class LedgerClients {
   async settle(entry: Entry, api = 0): Promise<Answer> {
     const deadline = performance.now() + SETTLED_WITHIN_MS;
     for (let attempt = 0; performance.now() < deadline; attempt += 1) {
-      const answer = await this.repeat(entry, (api + attempt) % this.urls.length);
+      const answer = await this.repeat(entry, (api + attempt) % this.apis.length);
       if (isFinal(answer)) return answer;
       await sleep(100);
     }
@@ -109,7 +110,7 @@ export class LedgerClients {
     const headers = { ...(init.headers as Record<string, string>), authorization: `Bearer ${tenant.key}` };
     const signal = AbortSignal.timeout(ANSWERED_WITHIN_MS);
     try {
-      const response = await fetch(`${this.urls[api]}${path}`, { ...init, headers, signal });
+      const response = await fetch(`${this.apis[api]?.url}${path}`, { ...init, headers, signal });
       const text = await response.text();
       this.watch(tenant, path, response.status, text);
       return { status: response.status, body: JSON.parse(text) as Answer['body'] };

@@ -86,7 +86,7 @@ const VERDICT = `
 
 /** Compares the journal, all of whose outcomes are known, with the database. Throws where anything is the matter. */
 export async function expectSound(
-  database: TestDatabase,
+  database: Pick<TestDatabase, 'admin'>,
   tenantIds: readonly string[],
   journal: readonly Entry[],
 ): Promise<void> {

@@ -19,20 +19,25 @@ const ACCOUNTS = [
   { normalBalance: 'credit', limit: 'debits_must_not_exceed_credits' },
 ];
 
+/** What a scene needs of its stage: two APIs, and the database behind them. */
+export type LedgerStage = Pick<Stage, 'tenant' | 'mend'> & {
+  readonly apis: readonly { readonly url: string }[];
+  readonly database: Pick<Stage['database'], 'admin'>;
+};
+
 /** One run: two tenants of its own, their clients with a journal, and a load of requests. */
-export class Scene {
+export class Scene<S extends LedgerStage = Stage> {
   private constructor(
-    readonly stage: Stage,
+    readonly stage: S,
     readonly tenants: readonly [LedgerTenant, LedgerTenant],
     readonly clients: LedgerClients,
     readonly traffic: Traffic,
   ) {}
 
-  static async open(stage: Stage, seed: number): Promise<Scene> {
+  static async open<S extends LedgerStage>(stage: S, seed: number): Promise<Scene<S>> {
     await stage.mend();
     const tenants = [await ledgerTenant(stage), await ledgerTenant(stage)] as const;
-    const urls = stage.apis.map(({ url }) => url);
-    const clients = new LedgerClients(tenants, urls);
+    const clients = new LedgerClients(tenants, stage.apis);
     return new Scene(stage, tenants, clients, new Traffic(clients, tenants, seed));
   }
 
@@ -57,7 +62,7 @@ export class Scene {
  * Ends the load, settles what is unknown by repeating it, and holds the database against the journal. What is repeated
  * once more, some of what had a final answer at once included, is answered as before.
  */
-export async function settle(scene: Scene, random: Random): Promise<string> {
+export async function settle(scene: Scene<LedgerStage>, random: Random): Promise<string> {
   const { clients, stage, tenants, traffic } = scene;
   await traffic.stop();
   const { journal, offences } = clients;
@@ -81,7 +86,7 @@ export async function settle(scene: Scene, random: Random): Promise<string> {
 }
 
 /** What stays of an answer: a hold ends, a transfer is reversed, and an item that was created exists. */
-function comparable({ status, body }: Answer): object {
+export function comparable({ status, body }: Answer): object {
   const {
     status: _standing,
     endedById: _ended,
@@ -93,12 +98,13 @@ function comparable({ status, body }: Answer): object {
   return { status, body: JSON.parse(text) as object };
 }
 
-async function ledgerTenant(stage: Stage): Promise<LedgerTenant> {
+/** A tenant with accounts of every kind, all but the first two with a limit. */
+export async function ledgerTenant(stage: LedgerStage): Promise<LedgerTenant> {
   const mark = randomUUID();
   const tenant = await stage.tenant();
   const accounts: string[] = [];
   for (const [n, account] of ACCOUNTS.entries()) {
-    const answer = await fetch(`${stage.apis[0].url}/v1/ledger/accounts`, {
+    const answer = await fetch(`${stage.apis[0]?.url}/v1/ledger/accounts`, {
       method: 'POST',
       headers: {
         authorization: `Bearer ${tenant.key}`,

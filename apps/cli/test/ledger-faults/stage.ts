@@ -5,6 +5,11 @@ import { DevProcess, freshCheckout, removeCheckout } from '../dev-process';
 import { PostgresPair } from './postgres-pair';
 
 const OPERATOR_KEY = 'operator-of-the-faults';
+/** Lets the test make tenants, and nobody have a quota: what is tried is not that. */
+export const OPERATOR_SETTINGS = {
+  OPERATOR_KEY_HASH: createHash('sha256').update(OPERATOR_KEY).digest('hex'),
+  HOLDFAST_LIMITS: 'off',
+};
 /** A second or two on a machine of one's own, and a minute on one that ten others use as well. */
 const READY_WITHIN_MS = 150_000;
 
@@ -131,13 +136,8 @@ export class Stage {
   }
 
   /** Makes a tenant that may have more of everything than a run makes. */
-  async tenant(): Promise<Tenant> {
-    const slug = `t-${randomUUID()}`;
-    const { id } = await this.operate('POST', '/v1/operator/tenants', { slug, name: slug });
-    await this.operate('PATCH', `/v1/operator/tenants/${id}`, { plan: 'enterprise' });
-    const keys = `/v1/operator/tenants/${id}/api-keys`;
-    const { secret } = await this.operate('POST', keys, { name: 'test', scopes: ['*'] });
-    return { id: id ?? '', key: secret ?? '' };
+  tenant(): Promise<Tenant> {
+    return operatedTenant(this.apis[0].url);
   }
 
   async close(): Promise<void> {
@@ -147,20 +147,35 @@ export class Stage {
     await this.parts.door.close();
     await this.pair.close();
   }
+}
 
-  private async operate(method: string, path: string, body: object): Promise<Record<string, string>> {
-    const answer = await fetch(this.apis[0].url + path, {
-      method,
-      headers: {
-        authorization: `Bearer ${OPERATOR_KEY}`,
-        'content-type': 'application/json',
-        'idempotency-key': randomUUID(),
-      },
-      body: JSON.stringify(body),
-    });
-    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
-    return (await answer.json()) as Record<string, string>;
-  }
+/** Makes a tenant that may have more of everything than a run makes, at an API with OPERATOR_SETTINGS. */
+export async function operatedTenant(url: string): Promise<Tenant> {
+  const slug = `t-${randomUUID()}`;
+  const { id } = await operate(url, 'POST', '/v1/operator/tenants', { slug, name: slug });
+  await operate(url, 'PATCH', `/v1/operator/tenants/${id}`, { plan: 'enterprise' });
+  const keys = `/v1/operator/tenants/${id}/api-keys`;
+  const { secret } = await operate(url, 'POST', keys, { name: 'test', scopes: ['*'] });
+  return { id: id ?? '', key: secret ?? '' };
+}
+
+async function operate(
+  url: string,
+  method: string,
+  path: string,
+  body: object,
+): Promise<Record<string, string>> {
+  const answer = await fetch(url + path, {
+    method,
+    headers: {
+      authorization: `Bearer ${OPERATOR_KEY}`,
+      'content-type': 'application/json',
+      'idempotency-key': randomUUID(),
+    },
+    body: JSON.stringify(body),
+  });
+  if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+  return (await answer.json()) as Record<string, string>;
 }
 
 function environmentOf(database: TestDatabase, port: number): Readonly<Record<string, string>> {
@@ -175,8 +190,7 @@ function environmentOf(database: TestDatabase, port: number): Readonly<Record<st
     DATABASE_OPS_URL: url('holdfast_ops'),
     // Nothing here reads telemetry, and no API waits for its store.
     CLICKHOUSE_URL: 'http://127.0.0.1:9',
-    OPERATOR_KEY_HASH: createHash('sha256').update(OPERATOR_KEY).digest('hex'),
-    HOLDFAST_LIMITS: 'off',
+    ...OPERATOR_SETTINGS,
     LOG_LEVEL: 'warn',
   };
 }

@@ -84,10 +84,11 @@ export class LoadStage {
 export async function untilReady(port: number, process: DevProcess): Promise<void> {
   for (const deadline = Date.now() + 150_000; ; await sleep(50)) {
     // Nobody listens: that is not ready.
-    const answer = await fetch(`http://127.0.0.1:${port}/readyz`).catch(() => undefined);
-    await answer?.arrayBuffer();
+    const answer = await fetch(`http://127.0.0.1:${port}/readyz?verbose`).catch(() => undefined);
+    const said = await answer?.text();
     if (answer?.status === 200) return;
-    if (process.isOver || Date.now() > deadline) throw new Error('the API does not become ready');
+    if (process.isOver) throw new Error(`the API has ended: ${(await process.ended).stderr}`);
+    if (Date.now() > deadline) throw new Error(`the API does not become ready: ${said}`);
   }
 }
 

@@ -59,6 +59,12 @@ export class EarlierRelease {
     return join(this.directory, 'apps/cli/bin/holdfast.js');
   }
 
+  /** How many migrations of today it does not have. */
+  migrationsMissing(): number {
+    const [own, current] = [this.directory, ROOT].map((root) => readdirSync(join(root, 'prisma/migrations')));
+    return (current?.length ?? 0) - (own?.length ?? 0);
+  }
+
   remove(): void {
     rmSync(this.directory, { recursive: true, force: true });
   }

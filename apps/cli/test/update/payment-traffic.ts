@@ -1,0 +1,103 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Random } from '@holdfast/testing';
+import { type Answer, type Entry, LedgerClients, type LedgerTenant } from '../ledger-faults/ledger-client';
+import type { Slot } from './update-stage';
+
+const PAUSE_MS = 100;
+/** A payment that meets locks is tried again within a minute. */
+const ENDED_WITHIN_MS = 180_000;
+
+/** Tenants that pay each other through whichever API knows payments, and a journal of what came of it. */
+export class PaymentTraffic {
+  readonly clients: LedgerClients;
+  private readonly stopping = new AbortController();
+  private running: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly apis: readonly Slot[],
+    private readonly parties: readonly [LedgerTenant, LedgerTenant],
+    private readonly random: Random,
+    /** Versions that know payments. */
+    private readonly versions: ReadonlySet<Slot['version']>,
+  ) {
+    // What one of the two is told names the other: nobody's secrets are looked for.
+    this.clients = new LedgerClients([], apis);
+  }
+
+  start(): void {
+    this.running = this.run();
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    await this.running;
+  }
+
+  /** Pays by an API; some of it goes to an account that is not there. */
+  pay(
+    api: number,
+    payer: LedgerTenant,
+    payee: LedgerTenant,
+    toAccountId = payee.accounts[0],
+  ): Promise<Entry> {
+    const body = {
+      fromAccountId: payer.accounts[0],
+      toTenantId: payee.id,
+      toAccountId,
+      amount: String(this.random.between(1, 100)),
+      asset: 'EUR/2',
+    };
+    return this.clients.send(
+      { tenant: payer, path: '/v1/payments', key: randomUUID(), body, effects: [] },
+      api,
+    );
+  }
+
+  /** Waits until all have ended, and counts them by what they came to. */
+  async outcomes(): Promise<Record<string, number>> {
+    const counts: Record<string, number> = {};
+    for (const { tenant, answer } of this.clients.journal) {
+      const status = await this.ended(tenant, String(answer.body['id']));
+      counts[status] = (counts[status] ?? 0) + 1;
+    }
+    return counts;
+  }
+
+  /** How far a payment is, as its payer sees it. */
+  async statusOf(tenant: LedgerTenant, id: string): Promise<unknown> {
+    const api = this.apis.findIndex(({ version }) => this.versions.has(version));
+    return (await this.clients.get(tenant, `/v1/payments/${id}`, api)).body['status'];
+  }
+
+  private async ended(tenant: LedgerTenant, id: string): Promise<string> {
+    for (
+      const deadline = performance.now() + ENDED_WITHIN_MS;
+      performance.now() < deadline;
+      await sleep(100)
+    ) {
+      const status = await this.statusOf(tenant, id);
+      if (status !== 'pending') return String(status);
+    }
+    return 'pending';
+  }
+
+  private async run(): Promise<void> {
+    for (; !this.stopping.signal.aborted; await sleep(PAUSE_MS)) {
+      const apis = [0, 1].filter((api) => this.versions.has(this.apis[api]?.version ?? 'old'));
+      if (apis.length === 0) continue;
+      const [payer, payee] = this.random.next() < 0.5 ? this.parties : this.parties.toReversed();
+      if (!payer || !payee) continue;
+      const toAccountId = this.random.next() < 0.1 ? randomUUID() : payee.accounts[0];
+      const entry = await this.pay(this.random.pick(apis), payer, payee, toAccountId);
+      // Whoever is asked again, and by which version: it is the one payment.
+      const again = await this.clients.repeat(entry, this.random.pick(apis));
+      if (idOf(again) !== idOf(entry.answer))
+        this.clients.offences.push(`paid twice: ${JSON.stringify(entry)}`);
+    }
+  }
+}
+
+function idOf({ status, body }: Answer): string {
+  return `${status} ${String(body['id'])}`;
+}
