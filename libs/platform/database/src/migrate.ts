@@ -21,8 +21,14 @@ const PRISMA_LOCK = 72_707_369;
 /**
  * How long a migration waits for a lock. Whoever wants the table meanwhile stands behind it: so for much less than the 2 s after which
  * a process is refused (SESSION_SETTINGS), and the second that a request waits for a connection.
+ *
+ * An autovacuum gives way to who has waited for `deadlock_timeout`, a second, and only then: so that is made shorter, or, for an
+ * administrator who may not, the wait longer.
  */
-const LOCK_TIMEOUT_MS = 250;
+const BOUND_WAITS = `
+  select set_config('lock_timeout', case when may then '250ms' else '1300ms' end, false),
+    case when may then set_config('deadlock_timeout', '100ms', false) end
+  from has_parameter_privilege('deadlock_timeout', 'set') may`;
 /** Then it lets the others through for so long. */
 const LOCK_PAUSE_MS = 1_000;
 /** A verification or a report may have a table in use for minutes. */
@@ -74,7 +80,7 @@ export async function migrate(
   try {
     await client.query('select pg_advisory_lock($1)', [PRISMA_LOCK]);
     await client.query(HISTORY);
-    await client.query("select set_config('lock_timeout', $1, false)", [String(LOCK_TIMEOUT_MS)]);
+    await client.query(BOUND_WAITS);
     const names = migrationNames(directory);
     const pending = await pendingMigrations(client, directory, names);
     for (const name of pending) await apply(client, directory, name, patienceMs);
