@@ -27,6 +27,10 @@ gauge({
   },
 });
 
+/** Whether the head of a request says that its body is. */
+export const isTooLarge = ({ headers }: IncomingMessage): boolean =>
+  Number(headers['content-length']) > BODY_BYTES_MAX;
+
 /**
  * Reads bodies into memory, each into one piece of its own that grows with it: chunks may be of a byte each, and weigh a hundred times
  * what they bring. All that are under way together no more than a limit: who sends many of them slowly would hold as much as there
@@ -43,7 +47,7 @@ export class Bodies {
 
   /** Reads one, and calls back once. */
   read(request: IncomingMessage, done: Done): void {
-    if (Number(request.headers['content-length']) > BODY_BYTES_MAX) return done(tooLarge());
+    if (isTooLarge(request)) return done(tooLarge());
     const body: Body = { memory: NOTHING, bytes: 0, done };
     this.underWay.add(body);
     request

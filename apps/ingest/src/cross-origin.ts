@@ -17,11 +17,10 @@ export function allowOrigin(request: IncomingMessage, response: ServerResponse):
   response.setHeader('vary', 'origin');
 }
 
-/** Answers a browser that asks, before it sends, whether it may. */
-export function answerPreflight(request: IncomingMessage, response: ServerResponse): void {
+/** Tells a browser that asks, before it sends, whether it may. */
+export function allowMethods(request: IncomingMessage, response: ServerResponse): void {
   const names = request.headers['access-control-request-headers'];
   if (names !== undefined && NAMES.test(names)) response.setHeader('access-control-allow-headers', names);
   response.setHeader('access-control-allow-methods', 'POST');
   response.setHeader('access-control-max-age', A_DAY_S);
-  response.writeHead(204).end();
 }

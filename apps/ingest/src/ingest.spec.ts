@@ -1,5 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readConfig } from '@holdfast/config';
@@ -37,7 +39,16 @@ describe('Ingest', () => {
       body: JSON.stringify({ event: 'Clicked', userId: 'u1', writeKey }),
     });
     expect(status).toBe(200);
-    await ingest.stop();
+    // Half of a request is there when it is told to stop, and the connection would be kept.
+    const socket = connect(Number(new URL(ingest.url).port), '127.0.0.1');
+    socket.write('POST /v1/track HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{');
+    await once(socket, 'connect');
+    await fetch(`${ingest.url}/livez`);
+    const stopped = ingest.stop();
+    socket.write('}');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(String(answer)).toMatch(/\r\nconnection: close\r\n/i);
+    await stopped;
     await expect(fetch(`${ingest.url}/livez`)).rejects.toThrow('fetch failed');
     rmSync(directory, { recursive: true, force: true });
   });

@@ -181,16 +181,36 @@ describe('Ingest', () => {
     expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
   });
 
-  test('cuts a body that does not come', async () => {
+  /** What comes back on a connection until it ends, or until `until` has come. */
+  const answerTo = async (text: string, until?: string): Promise<string> => {
     const { port } = new URL(ingest.url);
     const socket = connect(Number(port), '127.0.0.1');
-    socket.write('POST /v1/track HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{');
-    const answer = await new Promise<string>((resolve) => {
-      let text = '';
-      socket.on('data', (chunk) => (text += chunk.toString()));
-      socket.on('close', () => resolve(text));
-    });
+    socket.write(text);
+    let answer = '';
+    for await (const chunk of socket) {
+      answer += String(chunk);
+      if (until !== undefined && answer.includes(until)) break;
+    }
+    return answer;
+  };
+
+  test('cuts a body that does not come', async () => {
+    const answer = await answerTo('POST /v1/track HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\n{');
     expect(answer).toContain('408');
     expect((await ingest.post('/v1/nowhere', {})).status).toBe(404);
+  });
+
+  test('knows a path in a whole URL, as a sender behind a proxy names it', async () => {
+    const answer = await answerTo(
+      'POST http://a:80/v1/track?x=/ HTTP/1.1\r\nhost: a\r\ncontent-length: 1\r\nconnection: close\r\n\r\n{',
+    );
+    expect(answer).toContain('ingest.not_json');
+  });
+
+  test('asks for a body that is announced, unless it is too large', async () => {
+    const expecting = (bytes: number): string =>
+      `POST /v1/track HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: ${bytes}\r\n\r\n`;
+    expect(await answerTo(expecting(10), '\r\n\r\n')).toMatch(/^HTTP\/1\.1 100 Continue/);
+    expect(await answerTo(expecting(600_000))).toMatch(/^HTTP\/1\.1 413 [^]*ingest\.too_large/);
   });
 });
