@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import { asAdministrator } from './administrator';
 
 /** One kind of object, and the query that writes each of them as SQL, in an order that no locale changes. */
 interface Section {
@@ -259,10 +259,8 @@ export function dumpPolicies(adminUrl: string): Promise<string> {
   return dump(adminUrl, POLICY_SECTIONS);
 }
 
-async function dump(adminUrl: string, sections: readonly Section[]): Promise<string> {
-  const client = new Client({ connectionString: adminUrl, application_name: 'holdfast migrate' });
-  await client.connect();
-  try {
+function dump(adminUrl: string, sections: readonly Section[]): Promise<string> {
+  return asAdministrator(adminUrl, async (client) => {
     // Names come out qualified only when nothing is on the path; one snapshot, so that no section contradicts another.
     await client.query(`begin isolation level repeatable read read only; set local search_path to ''`);
     const parts: string[] = [
@@ -274,9 +272,7 @@ async function dump(adminUrl: string, sections: readonly Section[]): Promise<str
         parts.push(`-- ${title}`, rows.map(({ entry }) => entry).join(entrySeparator(rows)));
     }
     return `${parts.join('\n\n')}\n`;
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 /** One-liners stand together, longer entries apart. */

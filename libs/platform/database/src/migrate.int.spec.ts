@@ -8,6 +8,10 @@ import { migrate, MigrationRefused, MIGRATIONS_DIRECTORY } from './migrate';
 
 /** Longer than a process waits for a lock. */
 const HELD_MS = 2_500;
+/** Ends a migration of this database that waits for a table. */
+const END_WAIT = `
+  select pg_terminate_backend(pid) from pg_stat_activity
+  where application_name = 'holdfast migrate' and datname = current_database() and wait_event = 'relation'`;
 /** Half of what a process waits for a lock. */
 const BEHIND_MAX_MS = 1_000;
 
@@ -40,6 +44,15 @@ describe('A migration whose table is in use', () => {
     expect(await database.admin(notes)).toEqual([]);
   });
 
+  it('is run again where the one that waited was cut off', async () => {
+    const cut = migrate(database.adminUrl, directory).catch(String);
+    while ((await database.admin(END_WAIT)).length === 0) await sleep(20);
+    expect(await cut).toContain('run this again');
+    expect(await database.admin('select from public._prisma_migrations where finished_at is null')).toEqual([
+      {}, // Of the one that gave up.
+    ]);
+  });
+
   it('waits for it, and lets others through meanwhile', async () => {
     let isApplied = false;
     const applied = migrate(database.adminUrl, directory).finally(() => (isApplied = true));
@@ -55,5 +68,6 @@ describe('A migration whose table is in use', () => {
     expect(longestMs).toBeLessThan(BEHIND_MAX_MS);
     await user.query('rollback');
     expect(await applied).toEqual(['99991231000000_note']);
+    expect(await migrate(database.adminUrl, directory)).toEqual([]);
   });
 });

@@ -2,7 +2,8 @@ import { createHash, randomUUID } from 'node:crypto';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Client, DatabaseError, escapeIdentifier, escapeLiteral } from 'pg';
+import { type Client, DatabaseError, escapeIdentifier, escapeLiteral } from 'pg';
+import { asAdministrator } from './administrator';
 
 /** Where migrations stand: in the checkout or image above this file, whether it is a source or part of a build. */
 export const MIGRATIONS_DIRECTORY =
@@ -64,8 +65,9 @@ export class MigrationRefused extends Error {
  * Applies what is missing from `prisma/migrations`, in the order of the names, and answers the names applied.
  *
  * Same layout, history table, checksums and advisory lock as `prisma migrate deploy`, without the engine that it
- * downloads: either may be used on a database. Each file is one transaction, so a failure leaves nothing of that
- * file; its row stays unfinished and names the error. Two runs at once wait for each other.
+ * downloads: either may be used on a database. Each file and its row are one transaction, so whoever is cut off or killed has
+ * applied the file or left nothing, and is run again. A file that fails leaves an unfinished row that names the error. Two runs
+ * at once wait for each other.
  *
  * A table that is in use is asked for a quarter of a second at a time, so that nobody stands behind the migration for longer than that
  * and its own work. After `patienceMs` it is refused, has changed nothing and may be run again.
@@ -75,19 +77,15 @@ export async function migrate(
   directory: string = MIGRATIONS_DIRECTORY,
   patienceMs = PATIENCE_MS,
 ): Promise<string[]> {
-  const client = new Client({ connectionString: adminUrl, application_name: 'holdfast migrate' });
-  await client.connect();
-  try {
-    await client.query('select pg_advisory_lock($1)', [PRISMA_LOCK]);
+  return asAdministrator(adminUrl, async (client) => {
+    await client.query('select pg_advisory_lock($1)', [PRISMA_LOCK]); // Held until the session ends.
     await client.query(HISTORY);
     await client.query(BOUND_WAITS);
     const names = migrationNames(directory);
     const pending = await pendingMigrations(client, directory, names);
     for (const name of pending) await apply(client, directory, name, patienceMs);
     return pending;
-  } finally {
-    await client.end(); // Ends the session-level advisory lock as well.
-  }
+  });
 }
 
 /** Sets the password of each role; `null` leaves a role without one, which cannot log in where passwords are asked. */
@@ -95,16 +93,12 @@ export async function setRolePasswords(
   adminUrl: string,
   passwords: Readonly<Record<string, string>>,
 ): Promise<void> {
-  const client = new Client({ connectionString: adminUrl, application_name: 'holdfast migrate' });
-  await client.connect();
-  try {
+  await asAdministrator(adminUrl, async (client) => {
     for (const [role, password] of Object.entries(passwords)) {
       // Utility statements take no parameters. The server keeps a SCRAM verifier of it.
       await client.query(`alter role ${escapeIdentifier(role)} password ${escapeLiteral(password)}`);
     }
-  } finally {
-    await client.end();
-  }
+  });
 }
 
 function migrationNames(directory: string): string[] {
@@ -125,7 +119,7 @@ async function pendingMigrations(
   const unfinished = rows.find((row) => row.finished_at === null);
   if (unfinished) {
     throw new MigrationRefused(
-      `migration ${unfinished.migration_name} failed earlier. Read its row in public._prisma_migrations, mend the cause, then set rolled_back_at = now() on the row.`,
+      `migration ${unfinished.migration_name} did not finish earlier. Read its row in public._prisma_migrations, mend the cause, then set rolled_back_at = now() on the row. Without logs it was cut off in \`prisma migrate deploy\`: where its changes are there, set finished_at = now() instead.`,
     );
   }
   const gone = rows.find((row) => !names.includes(row.migration_name));
@@ -143,31 +137,40 @@ async function pendingMigrations(
 }
 
 async function apply(client: Client, directory: string, name: string, patienceMs: number): Promise<void> {
-  const id = randomUUID();
-  await client.query(
-    'insert into public._prisma_migrations (id, checksum, migration_name) values ($1, $2, $3)',
-    [id, checksumOf(directory, name), name],
-  );
+  const row = [randomUUID(), checksumOf(directory, name), name];
+  // The simple protocol runs many statements as one implicit transaction, which ends by itself though nobody waits for it any more.
+  const whole = [
+    readFileSync(join(directory, name, 'migration.sql'), 'utf8'),
+    '; reset role; insert into public._prisma_migrations (id, checksum, migration_name, finished_at, applied_steps_count)',
+    `values (${row.map((value) => escapeLiteral(value)).join(', ')}, clock_timestamp(), 1)`,
+  ].join('\n');
   try {
-    await runWhenFree(client, readFileSync(join(directory, name, 'migration.sql'), 'utf8'), patienceMs);
+    await runWhenFree(client, whole, patienceMs);
   } catch (error) {
-    await client.query(
-      'update public._prisma_migrations set logs = $2, rolled_back_at = case when $3 then now() end where id = $1',
-      [id, String(error), isInUse(error)],
+    throw new MigrationRefused(
+      `migration ${name} failed: ${String(error)}${await recordFailure(client, row, error)}`,
+      { cause: error },
     );
-    const advice = isInUse(error) ? '. A transaction has its tables in use; run this again behind it' : '';
-    throw new MigrationRefused(`migration ${name} failed: ${String(error)}${advice}`, { cause: error });
   }
-  await client.query(
-    'update public._prisma_migrations set finished_at = now(), applied_steps_count = 1 where id = $1',
-    [id],
-  );
+}
+
+/** Writes down why a migration failed, and answers what there is to do about it, as the end of a message. */
+async function recordFailure(client: Client, row: readonly string[], error: unknown): Promise<string> {
+  try {
+    await client.query(
+      `insert into public._prisma_migrations (id, checksum, migration_name, logs, rolled_back_at)
+       values ($1, $2, $3, $4, case when $5 then now() end)`,
+      [...row, String(error), isInUse(error)],
+    );
+  } catch {
+    return '. The connection was cut: the file is applied or has left nothing; run this again';
+  }
+  return isInUse(error) ? '. A transaction has its tables in use; run this again behind it' : '';
 }
 
 async function runWhenFree(client: Client, sql: string, patienceMs: number): Promise<void> {
   for (const givesUpAtMs = performance.now() + patienceMs; ; await sleep(LOCK_PAUSE_MS)) {
     try {
-      // The simple protocol runs a file of many statements as one implicit transaction.
       await client.query(sql);
       return;
     } catch (error) {

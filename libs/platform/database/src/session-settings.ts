@@ -1,4 +1,5 @@
-import { Client, escapeIdentifier, escapeLiteral } from 'pg';
+import { escapeIdentifier, escapeLiteral } from 'pg';
+import { asAdministrator } from './administrator';
 
 /**
  * What a session of ours begins with, and goes back to at every reset. Instants are written and read in UTC. A statement
@@ -38,9 +39,7 @@ const MADE = `select r.rolname || ' ' || setting as made
  * alter a role at once. Sessions that are open keep what they have.
  */
 export async function setRoleSettings(adminUrl: string, roles: readonly string[]): Promise<void> {
-  const client = new Client({ connectionString: adminUrl, application_name: 'holdfast migrate' });
-  await client.connect();
-  try {
+  await asAdministrator(adminUrl, async (client) => {
     const { rows } = await client.query<{ made: string }>(MADE, [roles]);
     const made = new Set(rows.map((row) => row.made));
     const database = escapeIdentifier(client.database ?? '');
@@ -53,7 +52,5 @@ export async function setRoleSettings(adminUrl: string, roles: readonly string[]
       const setting = `${escapeIdentifier(name)} = ${escapeLiteral(value)}`;
       await client.query(`alter role ${escapeIdentifier(role)} in database ${database} set ${setting}`);
     }
-  } finally {
-    await client.end();
-  }
+  });
 }
