@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -159,6 +159,24 @@ describe('kafka.yaml', () => {
     // Secrets are files that nobody made here: only what is said about Kafka is looked at.
     const faults = faultsOf('worker', { ...compose.services['worker']?.environment, ...added });
     expect(faults.filter((fault) => fault.includes('KAFKA'))).toEqual([]);
+  });
+});
+
+describe('The README', () => {
+  // `if not exists` is how a migration says that its index may be built beforehand.
+  test('says of every index that may be built before its migration how', () => {
+    const guide = read('deploy/README.md');
+    const migrations = path.join(root, 'prisma/migrations');
+    const indexes = readdirSync(migrations).flatMap((name) => {
+      const file = path.join(migrations, name, 'migration.sql');
+      const sql = existsSync(file) ? readFileSync(file, 'utf8') : '';
+      return [...sql.matchAll(/create index if not exists ([^;]+;)/g)].map(([, index]) => ({ name, index }));
+    });
+    expect(indexes.length).toBeGreaterThan(0);
+    for (const { name, index } of indexes) {
+      expect(guide).toContain(`\`create index concurrently ${index}\``);
+      expect(guide).toContain(`\`${name}\``);
+    }
   });
 });
 
