@@ -3,7 +3,7 @@ import { TenantQuery } from '@holdfast/cqrs';
 import { TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { type PaymentRow, type PaymentView, showPayment } from './payment';
-import { LIST } from './payments.query';
+import { seePayments } from './payments.query';
 
 /** One payment, as this tenant's side sees it. Throws NotFound. */
 export class PaymentById extends TenantQuery<{ readonly id: string }, PaymentView> {
@@ -12,7 +12,7 @@ export class PaymentById extends TenantQuery<{ readonly id: string }, PaymentVie
 
 /** The row of this side. Throws NotFound. */
 export async function getPayment(tx: TenantTx, id: string): Promise<PaymentRow> {
-  const row = await tx.row(LIST, [tx.tenantId, null, id, null, null, null, 1]);
+  const [row] = await seePayments(tx, [id]);
   if (!row) throw new NotFound();
   return row;
 }
