@@ -1,5 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '@holdfast/kernel';
+import { statement, SystemTx } from '@holdfast/database';
+import { metricsText } from '@holdfast/observability';
 import { FUNDS, type Party, PaymentsStage } from '../test/payments-stage';
+import { type ClearingPair, lookAtClearings } from './clearing.sql';
 import {
   ClearingAccountBroken,
   ClearingBroken,
@@ -10,6 +14,13 @@ import { clearingAccountBreaks } from './payments-metrics';
 
 const PAGE = 10;
 const ERASED = 25;
+const PAIRS = 2_000;
+
+const ROWS_READ = statement<{ readonly rows: number }>(
+  'test.rows_read',
+  `select (seq_tup_read + idx_tup_fetch)::int as rows
+   from pg_stat_xact_user_tables where schemaname = 'payments' and relname = 'clearings'`,
+);
 
 // Guards the invariant of the README: no pair that is broken is missed, and none that a tenant has left behind is taken for one.
 describe('The controls of clearing accounts', () => {
@@ -65,6 +76,58 @@ describe('The controls of clearing accounts', () => {
     expect(reports).toEqual([expect.any(ClearingBroken), expect.any(ClearingAccountBroken)]);
     await setNet(payer, 100n);
     expect(await controls.look()).toEqual([]);
+  });
+
+  it(`look at ${PAGE} pairs by one statement, however many add up, and at all of them in the end`, async () => {
+    const first = '00000000-0000-7000-8000-000000000000';
+    await stage.database.admin(
+      `with others as (select ('00000000-0000-7000-8001-' || lpad(i::text, 12, '0'))::uuid as id from generate_series(1, $2::int) i)
+       insert into payments.clearings (tenant_id, counterparty_id, asset, account_id, net)
+       select $1, id, 'EUR/2', gen_random_uuid(), 7 from others
+       union all
+       select id, $1, 'EUR/2', gen_random_uuid(), -7 from others`,
+      [first, PAIRS],
+    );
+    await stage.database.admin('vacuum analyze payments.clearings', []);
+    await relay().transaction(
+      (connection) => new SystemTx(connection, 'read only'),
+      async (tx) => {
+        // Behind the fifth time PostgreSQL may keep a plan that does for any values.
+        for (let page = 0, last: ClearingPair | undefined; page < 8; page += 1) {
+          const looked = await lookAtClearings(tx, last, PAGE);
+          expect(looked.breaks).toEqual([]);
+          expect(looked.last?.counterpartyId.endsWith(`0${(page + 1) * PAGE}`)).toBe(true);
+          ({ last } = looked);
+        }
+        // Each, with its counterpart.
+        expect((await tx.row(ROWS_READ, []))?.rows).toBeLessThanOrEqual(8 * 2 * PAGE);
+      },
+    );
+    const last = `00000000-0000-7000-8001-${String(PAIRS).padStart(12, '0')}`;
+    await stage.database.admin('update payments.clearings set net = -8 where tenant_id = $1', [last]);
+    expect(await findClearingBreaks({ relay: relay(), grants: stage.grants })).toMatchObject([
+      { tenantId: first, counterpartyId: last, sum: '-1', inFlight: '0' },
+    ]);
+    await stage.database.admin('delete from payments.clearings where $1 in (tenant_id, counterparty_id)', [
+      first,
+    ]);
+  });
+
+  it('tell how long ago they came to the end of a look, and not of one that failed', async () => {
+    const age = async (): Promise<number> =>
+      Number(/^holdfast_payments_clearing_look_age_seconds (.+)$/m.exec((await metricsText()).text)?.[1]);
+    const [controls] = looking();
+    await controls.look();
+    await sleep(50);
+    const before = await age();
+    expect(before).toBeGreaterThan(0.04);
+    await stage.database.admin('revoke select on payments.clearings from holdfast_relay', []);
+    await expect(controls.look()).rejects.toThrow('permission denied');
+    expect(await age()).toBeGreaterThan(before);
+    await stage.database.admin('grant select on payments.clearings to holdfast_relay', []);
+    const asked = performance.now();
+    await controls.look();
+    expect(await age()).toBeLessThan((performance.now() - asked) / 1_000);
   });
 
   it(`find it behind ${ERASED} pairs with tenants that are erased, and where the other tenant has no account`, async () => {

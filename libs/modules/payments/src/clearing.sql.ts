@@ -24,16 +24,33 @@ export interface AccountBreak {
   readonly posted: string;
 }
 
+/** What a page of pairs tells: those that are broken, and its last one where it is full. */
+interface LookedAt extends ClearingBreak {
+  readonly isBroken: boolean;
+  readonly isLast: boolean;
+}
+
 // One statement sees one snapshot: of each step, which is one transaction of one tenant, it sees both the row and the sum or neither.
 // What is posted by the payer and not yet by the payee is in flight; that is few rows, found by their own index. The first of a pair
-// tells of both; of one without a counterpart, itself.
-const LIST_BREAKS = statement<ClearingBreak>(
+// tells of both; of one without a counterpart, itself. A page is so many pairs and not so many breaks, which in health would be all pairs.
+// The limit of one has each counterpart found by its key: of a page whose length is not known a plan may read all accounts.
+const LIST_BREAKS = statement<LookedAt>(
   'payments.list_clearing_breaks',
   `select c.tenant_id as "tenantId", c.counterparty_id as "counterpartyId", c.asset,
-     (c.net + coalesce(o.net, 0))::text as sum, f.in_flight::text as "inFlight", o.tenant_id is not null as "hasCounterpart"
-   from payments.clearings c
-   left join payments.clearings o
-     on o.tenant_id = c.counterparty_id and o.counterparty_id = c.tenant_id and o.asset = c.asset
+     (c.net + coalesce(o.net, 0))::text as sum, f.in_flight::text as "inFlight", o.net is not null as "hasCounterpart",
+     b.is_broken as "isBroken", c.place = $4 as "isLast"
+   from (
+     select tenant_id, counterparty_id, asset, net, row_number() over (order by tenant_id, counterparty_id, asset) as place
+     from payments.clearings
+     where (tenant_id, counterparty_id, asset) > ($1::uuid, $2::uuid, $3::text)
+     order by tenant_id, counterparty_id, asset
+     limit $4
+   ) c
+   left join lateral (
+     select net from payments.clearings
+     where tenant_id = c.counterparty_id and counterparty_id = c.tenant_id and asset = c.asset
+     limit 1
+   ) o on true
    cross join lateral (
      select coalesce(sum(case p.side when 'debit' then p.amount else - p.amount end), 0) as in_flight
      from payments.payments p
@@ -43,10 +60,11 @@ const LIST_BREAKS = statement<ClearingBreak>(
        and p.asset = c.asset and p.direction = 'outgoing' and p.status = 'pending' and p.posted_at is not null
        and i.posted_at is null
    ) f
-   where (c.tenant_id < c.counterparty_id or o.tenant_id is null) and c.net + coalesce(o.net, 0) <> f.in_flight
-     and ($1::uuid is null or (c.tenant_id, c.counterparty_id, c.asset) > ($1, $2::uuid, $3::text))
-   order by c.tenant_id, c.counterparty_id, c.asset
-   limit $4`,
+   cross join lateral (
+     select (c.tenant_id < c.counterparty_id or o.net is null) and c.net + coalesce(o.net, 0) <> f.in_flight as is_broken
+   ) b
+   where b.is_broken or c.place = $4
+   order by c.tenant_id, c.counterparty_id, c.asset`,
 );
 
 const COUNT_IN_FLIGHT = statement<{ readonly payments: number }>(
@@ -80,14 +98,24 @@ export async function listClearingTenants(tx: SystemTx, after: string, limit: nu
   return (await tx.rows(LIST_TENANTS, [after, limit])).map(({ tenantId }) => tenantId);
 }
 
-/** Pairs of tenants whose clearing accounts do not add up to what is in flight, as of one instant: the first ones behind a pair, in its order. */
-export function listClearingBreaks(
+/** Before every pair. */
+const NO_PAIR: ClearingPair = {
+  tenantId: '00000000-0000-0000-0000-000000000000',
+  counterpartyId: '00000000-0000-0000-0000-000000000000',
+  asset: '',
+};
+
+/**
+ * Looks at so many clearing accounts behind a pair, in its order. Tells which pairs do not add up to what is in flight, as of one instant,
+ * and behind which to go on where there may be more.
+ */
+export async function lookAtClearings(
   tx: SystemTx,
-  after: ClearingPair | undefined,
-  limit: number,
-): Promise<ClearingBreak[]> {
-  const { tenantId = null, counterpartyId = null, asset = null } = after ?? {};
-  return tx.rows(LIST_BREAKS, [tenantId, counterpartyId, asset, limit]);
+  { tenantId, counterpartyId, asset }: ClearingPair = NO_PAIR,
+  pairs: number,
+): Promise<{ readonly breaks: readonly ClearingBreak[]; readonly last: ClearingPair | undefined }> {
+  const rows = await tx.rows(LIST_BREAKS, [tenantId, counterpartyId, asset, pairs]);
+  return { breaks: rows.filter(({ isBroken }) => isBroken), last: rows.find(({ isLast }) => isLast) };
 }
 
 /** Payments whose payer has posted and whose payee may have not. */
