@@ -54,14 +54,15 @@ describe('The list of sagas', () => {
       for (let page = 0, last: string | undefined; page < 8; page += 1) {
         const rows = await listSeenSagas(tx, asked, last, 50);
         shown += rows.length;
-        last = rows.at(-1)?.id ?? last;
+        // From the top again behind the end: so few are left there that any index does.
+        last = rows.length < 50 ? undefined : rows.at(-1)?.id;
         expect(
           rows.every(({ name, state }) => (asked.name ?? name) === name && (asked.state ?? state) === state),
         ).toBe(true);
       }
       read = await tx.row(ROWS_READ, []);
     });
-    expect(shown).toBe(Math.min(known, 400));
+    expect(shown).toBe(known < 50 ? 8 * known : 400);
     // Each twice; where completed ones are asked for, one in a thousand is passed over.
     expect(read?.rows).toBeLessThanOrEqual(2 * shown + 1);
   });
