@@ -124,6 +124,10 @@ describe('A payment whose halves are held', () => {
     const id = await stage.halted(payer, payee, DECIDED);
     const other = await stage.halted(payer, payee, BOTH_HELD);
     const ofSaga = (set: string): string => `update sagas.sagas set ${set} where tenant_id = $1 and id = $2`;
+    const beginnings = Object.entries({
+      ...{ place: '5', version: '2', fence: '2' },
+      ...{ lease_until: "'infinity'", due_at: "'infinity'" },
+    });
     const ofPayers: readonly Injected[] = [
       [ofSaga('place = 5'), id],
       [ofSaga("place = 1, backward = true, state = 'compensating'"), id],
@@ -132,12 +136,21 @@ describe('A payment whose halves are held', () => {
       [ofSaga("results = '{}'"), id],
       [ofSaga("state = 'completed', due_at = null, ended_at = now()"), id],
       [ofSaga("state = 'needs_operator', due_at = null"), id],
-      [
-        `insert into sagas.sagas (tenant_id, id, name, hash, input, place, deadline_at, correlation_id, started_by)
-         select tenant_id, $3, name, hash, input, 5, deadline_at, correlation_id, started_by
-         from sagas.sagas where tenant_id = $1 and id = $2`,
+      // What would leave it where it is for ever.
+      [ofSaga("lease_until = 'infinity'"), id],
+      [ofSaga("lease_until = clock_timestamp() + interval '80 seconds'"), id],
+      [ofSaga('lease_until = null'), id],
+      [ofSaga("due_at = 'infinity'"), id],
+      [ofSaga("due_at = '-infinity'"), id],
+      [ofSaga('fence = fence + 1'), id],
+      [ofSaga('version = version + 1'), id],
+      [ofSaga('cancel_requested = true, version = version + 2'), id],
+      ...beginnings.map(([column, value]): Injected => [
+        `insert into sagas.sagas (tenant_id, id, name, hash, input, ${column}, deadline_at, correlation_id, started_by)
+           select tenant_id, $3, name, hash, input, ${value}, deadline_at, correlation_id, started_by
+           from sagas.sagas where tenant_id = $1 and id = $2`,
         ...[id, newId()],
-      ],
+      ]),
     ];
     const ofAll: readonly Injected[] = [
       [
@@ -232,6 +245,22 @@ describe('A payment whose halves are held', () => {
       }
     },
   );
+
+  it.each([
+    ["lease_until = 'infinity'", BOTH_HELD, 'cancel', 'compensated'],
+    ["cancel_requested = true, lease_until = 'infinity'", BOTH_HELD, 'compensate', 'compensated'],
+    ["lease_until = clock_timestamp() + interval '1 year'", DECIDED, 'retry', 'completed'],
+    ["due_at = 'infinity', lease_until = null", DECIDED, 'retry', 'completed'],
+  ] as const)('is freed by an operator where its row says %s', async (set, at, steering, end) => {
+    const id = await stage.halted(payer, payee, at);
+    await expect(stage.steer(payer, id, 'retry')).rejects.toMatchObject({ code: 'sagas.not_stopped' });
+    await admin(`update sagas.sagas set ${set} where id = $1`, [id]);
+    await stage.steer(payer, id, steering);
+    await stage.runner.runDue();
+    expect(await admin('select state from sagas.sagas where id = $1', [id])).toEqual([{ state: end }]);
+    if (end === 'completed') await expectMade(id);
+    else await expectUntouched();
+  });
 
   it('ends under the definition that it began under', async () => {
     const id = await stage.halted(payer, payee, BOTH_HELD, olderPayment);

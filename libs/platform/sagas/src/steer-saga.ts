@@ -10,11 +10,13 @@ import type { SagaRow } from './sagas.sql';
 type LockedSaga = Pick<
   SagaRow,
   'id' | 'name' | 'hash' | 'state' | 'backward' | 'place' | 'intended' | 'cancelRequested' | 'version'
->;
+> & { readonly isPinned: boolean };
 
+// Pinned is one that nobody would take up again, because of what only a fault or an attack can have written.
 const LOCK = statement<LockedSaga>(
   'sagas.lock',
-  `select id, name, hash, state, backward, place, intended, cancel_requested as "cancelRequested", version
+  `select id, name, hash, state, backward, place, intended, cancel_requested as "cancelRequested", version,
+     coalesce(lease_until > clock_timestamp() + interval '90 seconds', false) or coalesce(due_at = 'infinity', false) as "isPinned"
    from sagas.sagas
    where tenant_id = $1 and id = $2
    for no key update`,
@@ -48,6 +50,8 @@ export type Steering = 'retry' | 'compensate' | 'cancel';
  *   not have its definition, a process of the release that has it goes on with it.
  * - `compensate`: the same as `cancel`, asked of one that stands still, whether it waits for an operator, an event or its next attempt.
  *
+ * One whose lease lies further away than any is given, or that is never due, counts as one that waits for an operator.
+ *
  * Throws NotFound, SagaEnded, SagaCommitted, SagaNotStopped or SagaUnknown.
  */
 export async function steerSaga(
@@ -59,7 +63,7 @@ export async function steerSaga(
   if (!row) throw new NotFound();
   if (row.state === 'completed' || row.state === 'compensated') throw new SagaEnded();
   if (steering !== 'retry') requireTurnable(row);
-  const isStopped = row.state === 'needs_operator';
+  const isStopped = row.state === 'needs_operator' || row.isPinned;
   if (steering === 'retry' && !isStopped) throw new SagaNotStopped();
   const asksToCancel = steering !== 'retry' && !row.cancelRequested;
   if (steering !== 'retry' && !asksToCancel && !isStopped) return { id };
