@@ -40,7 +40,7 @@ gauge({
   name: 'holdfast_telemetry_roll_up_age_seconds',
   help: 'How long ago the last roll-up of tracked events began that has ended.',
   collect() {
-    this.reset();
+    this.remove();
     if (lastRunMs !== undefined) this.set((Date.now() - lastRunMs) / 1_000);
   },
 });
