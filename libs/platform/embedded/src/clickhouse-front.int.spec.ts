@@ -1,7 +1,10 @@
 import { fork } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
 import { ClickHouseLogLevel, createClient } from '@clickhouse/client';
 import { ChdbUnavailable, type ClickHouseConnection, openChdb } from './chdb';
@@ -131,6 +134,20 @@ describe('chDB and its front', () => {
     expect(await answer.json()).toEqual([{ word: 'client' }]);
     await expect(client.query({ query: 'select nothing_of_the_kind' })).rejects.toMatchObject({ code: '47' });
     await client.close();
+  });
+
+  it('is closed when what runs is answered, whoever else is connected and asks nothing', async () => {
+    const other = await ClickHouseFront.start(connection);
+    const url = new URL(other.url);
+    const silent = connect(Number(url.port), url.hostname);
+    await once(silent, 'connect');
+    const client = createClient({ url: other.url });
+    const answer = client.query({ query: 'select sleep(1), 7 as seven', format: 'JSONEachRow' });
+    await sleep(300);
+    await other.close();
+    expect(await (await answer).json()).toMatchObject([{ seven: 7 }]);
+    await client.close();
+    silent.destroy();
   });
 
   it('has one directory open at a time', async () => {

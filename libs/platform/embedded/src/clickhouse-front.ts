@@ -1,4 +1,5 @@
 import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
+import { once } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
@@ -47,6 +48,8 @@ class FrontRefusal extends Error {
 export class ClickHouseFront {
   private constructor(
     private readonly server: Server,
+    /** Answers that are not sent yet. */
+    private readonly running: ReadonlySet<ServerResponse>,
     /** For `CLICKHOUSE_URL`; holds the password. */
     readonly url: string,
   ) {}
@@ -58,7 +61,10 @@ export class ClickHouseFront {
   ): Promise<ClickHouseFront> {
     const password = options.password ?? randomBytes(24).toString('base64url');
     const expected = `Basic ${Buffer.from(`${USER}:${password}`).toString('base64')}`;
+    const running = new Set<ServerResponse>();
     const server = createServer((request, response) => {
+      running.add(response);
+      response.once('close', () => running.delete(response));
       // `serve` answers every failure itself; what is left is a client that hung up.
       serve(connection, expected, request, response).catch(() => response.destroy());
     });
@@ -68,13 +74,15 @@ export class ClickHouseFront {
     });
     const address = server.address();
     const port = typeof address === 'object' && address ? address.port : options.port;
-    return new ClickHouseFront(server, `http://${USER}:${password}@127.0.0.1:${port}`);
+    return new ClickHouseFront(server, running, `http://${USER}:${password}@127.0.0.1:${port}`);
   }
 
   /** Stops listening and waits for the statements that are running. */
   async close(): Promise<void> {
     const closed = new Promise((resolve) => this.server.close(resolve));
-    this.server.closeIdleConnections();
+    await Promise.all([...this.running].map((response) => once(response, 'close')));
+    // Node takes a connection that has brought no request yet for a busy one, and would wait for its headers for a minute.
+    this.server.closeAllConnections();
     await closed;
   }
 }
