@@ -10,6 +10,9 @@ import { newId } from '@holdfast/kernel';
 import { createLogger } from '@holdfast/observability';
 import { startIngest } from './ingest';
 
+/** For what is under way; longer than the test may take, so that nothing is waited for in vain. */
+const PATIENCE_MS = 120_000;
+
 describe('Ingest', () => {
   test('starts, takes telemetry and stops while no store and no API is there', async () => {
     const directory = mkdtempSync(join(tmpdir(), 'holdfast-ingest-'));
@@ -23,7 +26,7 @@ describe('Ingest', () => {
       INGEST_DIRECTORY: directory,
       WRITE_KEY_PUBLIC: signer.publicKey,
     });
-    const ingest = await startIngest(config, createLogger({ app: 'ingest', level: 'fatal' }));
+    const ingest = await startIngest(config, createLogger({ app: 'ingest', level: 'fatal' }), PATIENCE_MS);
     const statusAt = async (path: string, method = 'GET'): Promise<number> =>
       (await fetch(`${ingest.url}${path}`, { method })).status;
     expect(await statusAt('/livez')).toBe(200);
@@ -43,6 +46,9 @@ describe('Ingest', () => {
     const socket = connect(Number(new URL(ingest.url).port), '127.0.0.1');
     socket.write('POST /v1/track HTTP/1.1\r\nhost: a\r\ncontent-length: 2\r\n\r\n{');
     await once(socket, 'connect');
+    // And one that says nothing, as a browser opens it in advance.
+    const silent = connect(Number(new URL(ingest.url).port), '127.0.0.1');
+    await once(silent, 'connect');
     await fetch(`${ingest.url}/livez`);
     const stopped = ingest.stop();
     socket.write('}');

@@ -43,7 +43,7 @@ export async function startIngest(
   const pipeline = new Pipeline(config, logger);
   const { verifier, keyList, intake } = pipeline;
   const bodies = new Bodies(config.bodiesMb * BYTES_PER_MB);
-  const server = createHttpServer(
+  const http = createHttpServer(
     {
       requestTimeout: requestTimeoutMs,
       // Node cuts no late body while headers may take longer than the whole request.
@@ -55,26 +55,21 @@ export async function startIngest(
       post: telemetryRoutes({ verifier, keyList, intake, bodies, logger }),
     },
   );
-  boundConnections(server, config.connectionsMax);
+  boundConnections(http.server, config.connectionsMax);
   pipeline.start();
   const { host, ingestPort } = config;
-  const stopServer = async (): Promise<void> => {
-    // What is slow by then is cut, so that it takes no time from what is stored.
-    const cut = setTimeout(() => server.closeAllConnections(), requestTimeoutMs);
-    await new Promise((resolve) => server.close(resolve));
-    clearTimeout(cut);
-  };
   try {
-    await once(server.listen(ingestPort, host), 'listening');
+    await once(http.server.listen(ingestPort, host), 'listening');
   } catch (err) {
     await pipeline.stop(DRAIN_MS);
     throw err;
   }
   health.started();
-  const { port } = server.address() as AddressInfo;
+  const { port } = http.server.address() as AddressInfo;
   const stop = async (): Promise<void> => {
     health.drain();
-    await stopServer();
+    // What is slow by then takes no time from what is stored.
+    await http.stop(requestTimeoutMs);
     await pipeline.stop(DRAIN_MS);
   };
   return { url: `http://${host.includes(':') ? `[${host}]` : host}:${port}`, health, stop };

@@ -6,6 +6,7 @@ import {
   type ServerOptions,
   type ServerResponse,
 } from 'node:http';
+import type { Socket } from 'node:net';
 import { isTooLarge } from './bodies';
 import { allowOrigin, allowMethods } from './cross-origin';
 
@@ -30,9 +31,19 @@ const JSON_TYPE = 'application/json; charset=utf-8';
 const KEEP_ALIVE_MS = 72_000;
 const NOT_FOUND = JSON.stringify({ code: 'ingest.not_found', message: 'There is nothing at this path.' });
 
+/** A server, and how it ends. */
+export interface HttpServer {
+  readonly server: Server;
+  /** Takes nothing more, answers what is under way, and cuts what is not answered after `cutMs` milliseconds. */
+  stop(cutMs: number): Promise<void>;
+}
+
 /** A server of Node's own: what a framework does for a request is a fifth of what ingest does for one. */
-export function createHttpServer(options: ServerOptions, routes: Routes): Server {
+export function createHttpServer(options: ServerOptions, routes: Routes): HttpServer {
+  // Node takes a connection that has brought no request yet, as browsers open them in advance, for a busy one.
+  const silent = new Set<Socket>();
   const server = createServer({ ...options, keepAliveTimeout: KEEP_ALIVE_MS }, (request, response) => {
+    silent.delete(request.socket);
     allowOrigin(request, response);
     const { method } = request;
     if (method === 'OPTIONS') {
@@ -49,7 +60,18 @@ export function createHttpServer(options: ServerOptions, routes: Routes): Server
     if (!isTooLarge(request)) response.writeContinue();
     server.emit('request', request, response);
   });
-  return server;
+  server.on('connection', (socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  const stop = async (cutMs: number): Promise<void> => {
+    const cut = setTimeout(() => server.closeAllConnections(), cutMs);
+    const closed = new Promise((resolve) => server.close(resolve));
+    for (const socket of silent) socket.destroy();
+    await closed;
+    clearTimeout(cut);
+  };
+  return { server, stop };
 }
 
 /** Answers with JSON, in one write. */

@@ -1,7 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '@holdfast/kernel';
-import { statement, SystemTx } from '@holdfast/database';
+import { SystemTx } from '@holdfast/database';
 import { metricsText } from '@holdfast/observability';
+import { rowsRead } from '@holdfast/testing';
 import { FUNDS, type Party, PaymentsStage } from '../test/payments-stage';
 import { type ClearingPair, lookAtClearings } from './clearing.sql';
 import {
@@ -15,12 +16,6 @@ import { clearingAccountBreaks } from './payments-metrics';
 const PAGE = 10;
 const ERASED = 25;
 const PAIRS = 2_000;
-
-const ROWS_READ = statement<{ readonly rows: number }>(
-  'test.rows_read',
-  `select (seq_tup_read + idx_tup_fetch)::int as rows
-   from pg_stat_xact_user_tables where schemaname = 'payments' and relname = 'clearings'`,
-);
 
 // Guards the invariant of the README: no pair that is broken is missed, and none that a tenant has left behind is taken for one.
 describe('The controls of clearing accounts', () => {
@@ -100,7 +95,7 @@ describe('The controls of clearing accounts', () => {
           ({ last } = looked);
         }
         // Each, with its counterpart.
-        expect((await tx.row(ROWS_READ, []))?.rows).toBeLessThanOrEqual(8 * 2 * PAGE);
+        expect(await rowsRead(tx, 'payments.clearings')).toBeLessThanOrEqual(8 * 2 * PAGE);
       },
     );
     const last = `00000000-0000-7000-8001-${String(PAIRS).padStart(12, '0')}`;

@@ -1,7 +1,6 @@
 import { newId } from '@holdfast/kernel';
-import { statement } from '@holdfast/database';
 import { callerOf, Grants, type TenantTx } from '@holdfast/tenancy';
-import { TestDatabase } from '@holdfast/testing';
+import { rowsRead, TestDatabase } from '@holdfast/testing';
 import { paymentStatusSchema } from './payment';
 import { getPayment } from './payment-by-id.query';
 import { listPayments } from './payments.query';
@@ -9,12 +8,6 @@ import { listPayments } from './payments.query';
 /** Payments of a tenant, and as many to another bank: outgoing and incoming ones by turns, and every thousandth has failed. */
 const PAYMENTS = 30_000;
 const LIMIT = 50;
-
-const ROWS_READ = statement<{ readonly rows: number }>(
-  'test.rows_read',
-  `select sum(seq_tup_read + idx_tup_fetch)::int as rows
-   from pg_stat_xact_user_tables where (schemaname, relname) in (('payments', 'payments'), ('sagas', 'sagas'))`,
-);
 
 // Limits: a page of the list costs what it shows, however many payments a tenant has, and however often it is asked for.
 describe('The list of payments', () => {
@@ -52,7 +45,7 @@ describe('The list of payments', () => {
     const caller = callerOf(await grants.forSystem('test', tenantId), { requestId: newId() });
     return database.tenants(1).transaction(caller, async (tx: TenantTx) => {
       const answer = await work(tx);
-      return [answer, (await tx.row(ROWS_READ, []))?.rows ?? 0];
+      return [answer, await rowsRead(tx, 'payments.payments', 'sagas.sagas')];
     });
   }
 
