@@ -33,7 +33,6 @@ interface Contender {
 const IN_FLIGHT = 64;
 const ROUNDS = 3;
 const WARM_UP_MS = 1_000;
-const TENANTS = 16;
 /** Their programs are no part of the build: they have packages of their own. */
 const PEERS = join(MIGRATIONS_DIRECTORY, '../../apps/cli/peers');
 const PEER_NAMES = ['dbos', 'restate'] as const;
@@ -74,11 +73,17 @@ const threeSteps = (name: string, sharesTransaction: boolean) =>
     })
     .build();
 
-/** Ours, by what is said of them: theirs make each step durable by itself, as the second of these does. */
-const OURS = new Map([
-  ['Holdfast, steps that share', threeSteps('bench.shared', true)],
-  ['Holdfast, steps apart', threeSteps('bench.apart', false)],
-]);
+const shared = threeSteps('bench.shared', true);
+
+/**
+ * Ours, by whose sagas they are: steps share transactions with those of other sagas of their tenant, of which a process takes up 16 at a time,
+ * so that four tenants are the fewest that fill it. Theirs know no tenants.
+ */
+const OURS = [
+  { name: 'Holdfast, 4 tenants', definition: shared, tenants: 4 },
+  { name: 'Holdfast, 16 tenants', definition: shared, tenants: 16 },
+  { name: 'Holdfast, steps that share nothing', definition: threeSteps('bench.apart', false), tenants: 16 },
+];
 
 /**
  * Sagas of three local steps, that succeed, and that fail at the third with two compensations: ours, and those of DBOS Transact and
@@ -125,21 +130,26 @@ async function ourselves({ adminUrl, tenants, grants, relay }: BenchSystem): Pro
     lanes: 2 * IN_FLIGHT,
   });
   runner.start();
-  const tenantIds = Array.from({ length: TENANTS }, () => newId());
+  const tenantIds = Array.from({ length: Math.max(...OURS.map(({ tenants: count }) => count)) }, () =>
+    newId(),
+  );
   // As processes do. All lanes at once would ask for them otherwise, which the pool refuses that is there for it.
   grants.watch();
   for (const tenantId of tenantIds) await grants.forSystem('bench', tenantId);
   let begun = 0;
-  const run = async (definition: ReturnType<typeof threeSteps>, failing: boolean): Promise<void> => {
+  const run = async (
+    { definition, tenants: among }: (typeof OURS)[number],
+    failing: boolean,
+  ): Promise<void> => {
     begun += 1;
-    const tenantId = tenantIds[begun % TENANTS] ?? '';
+    const tenantId = tenantIds[begun % among] ?? '';
     const caller = callerOf(await grants.forSystem('bench', tenantId), { requestId: newId() });
     await runner.whenIdle(await runner.beginFor(caller, definition, { failing }));
   };
-  return [...OURS].map(([name, definition], at) => ({
-    name,
+  return OURS.map((our, at) => ({
+    name: our.name,
     measure: async ({ failing, seconds, inFlight }: Load) => {
-      const figures = await closedLoop(() => run(definition, failing), seconds, inFlight);
+      const figures = await closedLoop(() => run(our, failing), seconds, inFlight);
       await requireEnded(admin, failing);
       return figures;
     },
@@ -227,13 +237,15 @@ async function peer(name: (typeof PEER_NAMES)[number], adminUrl: string): Promis
   };
 }
 
+const isOurs = (name: string): boolean => OURS.some((our) => our.name === name);
+
 function comparisonText(failing: boolean, figures: ReadonlyMap<string, readonly SagaFigures[]>): string[] {
   const middles = [...figures].map(([name, measured]) => ({ name, ...middleOf(measured) }));
   const best = middles
-    .filter(({ name }) => !OURS.has(name))
+    .filter(({ name }) => !isOurs(name))
     .toSorted((one, other) => other.perSecond - one.perSecond)[0];
   const against = ({ name, perSecond, p50Ms }: (typeof middles)[number]): string =>
-    best && OURS.has(name)
+    best && isOurs(name)
       ? `: ${(perSecond / best.perSecond).toFixed(2)} × ${best.name}, p50 ${(p50Ms / best.p50Ms).toFixed(2)} × its`
       : '';
   return [

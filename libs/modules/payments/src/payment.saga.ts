@@ -18,10 +18,12 @@ const payee = ({ toTenantId }: PaymentInput): string => toTenantId;
 
 /**
  * A payment between two tenants. Row-level security forbids a transaction of both, so each half is held in the books of its own tenant
- * first: what is held can be refused by nobody any more, and then the payer's tenant decides. Its id is the payment's on both sides.
+ * first: what is held can be refused by nobody any more, and then the payer's tenant decides. Its id is the payment's on both sides. Steps
+ * that lock nothing but its own row share transactions with those of the payer's other payments.
  */
 export const payment = saga({ name: 'payments.payment', input: paymentInput })
   .compensatable('request', {
+    sharesTransaction: true,
     run: (tx, { sagaId, input }) => request(tx, { paymentId: sagaId, input }),
     compensate: (tx, { sagaId, reason }) => giveUp(tx, sagaId, reason),
   })
@@ -35,11 +37,11 @@ export const payment = saga({ name: 'payments.payment', input: paymentInput })
       holdForPayee(tx, { paymentId: sagaId, input }, { tenantId, side: results.hold.side }),
     compensate: (tx, { sagaId, tenantId }) => voidForPayee(tx, sagaId, tenantId),
   })
-  .pivot('decide', { run: (tx, { sagaId }) => decide(tx, sagaId) })
+  .pivot('decide', { sharesTransaction: true, run: (tx, { sagaId }) => decide(tx, sagaId) })
   .retriable('post', { run: (tx, { sagaId }) => postForPayer(tx, sagaId) })
   .retriable('post_for_payee', {
     tenant: payee,
     run: (tx, { sagaId, tenantId }) => postForPayee(tx, sagaId, tenantId),
   })
-  .retriable('complete', { run: (tx, { sagaId }) => complete(tx, sagaId) })
+  .retriable('complete', { sharesTransaction: true, run: (tx, { sagaId }) => complete(tx, sagaId) })
   .build();

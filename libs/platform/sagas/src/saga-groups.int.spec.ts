@@ -44,7 +44,7 @@ const gift = saga({
   })
   .build();
 
-/** A parcel with a step in between that goes alone: what shares is done there and back before it and behind it. */
+/** A parcel with a step in between that goes alone, there and back. */
 const weighed = saga({ name: 'test.weighed_parcel', input })
   .compensatable('pack', {
     sharesTransaction: true,
@@ -110,12 +110,7 @@ describe('Sagas that share transactions', () => {
     const ids = Array.from({ length: TOGETHER }, () => newId());
     const caller = callerOf(await stage.grants.forSystem('test', tenantId), { requestId: newId() });
     const inputOf = (at: number): z.infer<typeof input> => ({ fails: at === 2 ? fails : 'never' });
-    // One that is begun with its steps is there for nobody else before they are done.
-    if (fails === 'cancelled')
-      await tenants.transaction(caller, async (tx) => {
-        for (const [at, id] of ids.entries()) await runner.begin(tx, parcel, inputOf(at), id);
-      });
-    else await Promise.all(ids.map((id, at) => runner.beginFor(caller, parcel, inputOf(at), id)));
+    await Promise.all(ids.map((id, at) => runner.beginFor(caller, parcel, inputOf(at), id)));
     await Promise.all(ids.map((id) => runner.whenIdle(id)));
     return [[ids[2] ?? '', ...ids.filter((_, at) => at !== 2)], tenants.count];
   }
@@ -127,17 +122,17 @@ describe('Sagas that share transactions', () => {
     }
   }
 
-  it('are begun and done in one transaction', async () => {
+  it('are begun in one transaction, and take one for each of their steps', async () => {
     const [ids, transactions] = await send('never');
     await requireSent(ids);
-    expect(transactions).toBe(1);
+    expect(transactions).toBe(4);
   });
 
   it('are not undone by a step of another that is refused, and that leaves nothing', async () => {
     const [[refused = '', ...others], transactions] = await send('refused');
     await requireSent(others);
     // It is turned back, and the first step is compensated, in the transaction in which it has refused.
-    expect(transactions).toBe(1);
+    expect(transactions).toBe(4);
     expect(await stage.find(refused)).toMatchObject({ state: 'compensated', reason: 'resource.conflict' });
     expect(await effectsOf(refused)).toEqual([GONE, 'nothing', 'nothing']);
     expect(stage.reports.splice(0)).toHaveLength(1);
@@ -167,7 +162,7 @@ describe('Sagas that share transactions', () => {
     const [[cancelled = '', ...others]] = await send('cancelled', tenantId);
     await requireSent(others);
     expect(await stage.find(cancelled)).toMatchObject({ state: 'compensated', reason: 'sagas.cancelled' });
-    expect(await effectsOf(cancelled)).toEqual(['nothing', 'nothing', 'nothing']);
+    expect(await effectsOf(cancelled)).toEqual([GONE, 'nothing', 'nothing']);
     expect(stage.reports.splice(0)).toEqual([]);
   });
 

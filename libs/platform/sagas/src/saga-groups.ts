@@ -1,7 +1,7 @@
 import { type Caller, Deadline, DomainError, JOB_TRANSACTION_MS } from '@holdfast/kernel';
 import { isOutage } from '@holdfast/database';
 import type { Announcement, TenantDatabase, TenantTx } from '@holdfast/tenancy';
-import { both, type Progress } from './saga-progress';
+import type { Progress } from './saga-progress';
 import { sagaGroupMoves } from './sagas-metrics';
 import { hasMovedOn, insertSagas, moveSagas, type NewSaga, SagaMovedOn, type SagaRow } from './sagas.sql';
 
@@ -18,22 +18,16 @@ export interface Beginning {
   readonly announced: Announcement;
 }
 
-/** What moves a saga. */
-export interface MoveWork {
+/** A move on its way into a transaction, in the name of the saga's module and of the request that began it. */
+export interface SagaMoving {
+  readonly caller: Caller;
+  readonly begins?: Beginning;
+  readonly row: SagaRow;
   readonly progress: Progress | ((result: unknown) => Progress);
   /** Absent: nothing but the row moves. */
   readonly work: SharedWork | undefined;
   /** What is done instead, in the same transaction, where a step refuses; undefined where that is somebody else's to say. */
   readonly refused?: (error: unknown) => TurningBack | undefined;
-}
-
-/** A move on its way into a transaction, in the name of the saga's module and of the request that began it. */
-export interface SagaMoving extends MoveWork {
-  readonly caller: Caller;
-  readonly begins?: Beginning;
-  readonly row: SagaRow;
-  /** What comes next, if that may be in the same transaction. */
-  readonly following?: (row: SagaRow) => MoveWork | undefined;
 }
 
 /** The saga on its way back, with what is compensated first where that is done in the same transaction. */
@@ -57,10 +51,10 @@ type Outcome =
 const GROUP_MAX = 32;
 
 /**
- * Makes moves of sagas, those of one grant by group commit: while one transaction of theirs is under way, moves collect for the next. What may
- * follow a move in its transaction is done there as well. Each is behind a savepoint of its own, so that one that is refused undoes nothing
- * but itself. Where anything else goes wrong nothing of the group is committed, and the first of each is made alone, as if there were no
- * others; an outage is told to all of them, since it says nothing about any. What may not share a transaction goes at once, alone.
+ * Makes moves of sagas, those of one grant by group commit: while one transaction of theirs is under way, moves collect for the next. Each is
+ * behind a savepoint of its own, so that one that is refused undoes nothing but itself. Where anything else goes wrong nothing of the group is
+ * committed, and each is made alone, as if there were no others; an outage is told to all of them, since it says nothing about any. What may
+ * not share a transaction goes at once, alone.
  */
 export class SagaGroups {
   /** By grant. A queue is there as long as moves of the grant are under way. */
@@ -68,7 +62,7 @@ export class SagaGroups {
 
   constructor(private readonly tenants: TenantDatabase) {}
 
-  /** Makes the move, and what may follow it, in one transaction with the work that belongs to it. Throws what that throws, and SagaMovedOn. */
+  /** Makes the move in one transaction with the work that belongs to it. Throws what that throws, and SagaMovedOn. */
   commit(moving: SagaMoving): Promise<Progress> {
     if (moving.work && !moving.work.mayShare) return this.alone(moving);
     const { promise, resolve, reject } = Promise.withResolvers<Progress>();
@@ -97,8 +91,7 @@ export class SagaGroups {
   private async settle(group: readonly Waiting[]): Promise<void> {
     sagaGroupMoves.observe(group.length);
     const [first] = group;
-    if (first && group.length === 1 && !first.following)
-      return this.alone(first).then(first.resolve, first.reject);
+    if (first && group.length === 1) return this.alone(first).then(first.resolve, first.reject);
     const outcomes = await this.together(group).catch((error: unknown) => group.map(() => outcomeOf(error)));
     for (const [at, moving] of group.entries()) {
       const outcome = outcomes[at];
@@ -108,20 +101,16 @@ export class SagaGroups {
     }
   }
 
-  /** One move, and nothing that follows it. */
   private async alone(moving: SagaMoving): Promise<Progress> {
-    const { begins, row, progress, work } = moving;
     try {
       return await this.transaction(moving, async (tx) => {
         tx.collectEvents();
-        await announceBeginning(tx, begins);
-        const made = progressOf(progress, await work?.do(tx));
-        await tx.announce(...made.announcements);
-        await written(tx, [{ begins, row, to: made.to }]);
-        return made;
+        const progress = progressOf(moving.progress, await moving.work?.do(tx));
+        await written(tx, [{ moving, progress }]);
+        return progress;
       });
     } catch (error) {
-      throw hasMovedOn(error) ? new SagaMovedOn(`saga ${row.id} was changed`) : error;
+      throw hasMovedOn(error) ? new SagaMovedOn(`saga ${moving.row.id} was changed`) : error;
     }
   }
 
@@ -136,64 +125,43 @@ export class SagaGroups {
   }
 }
 
-/** Writes the rows, last, in one packet with the commit; those of sagas that begin for the first time. */
-async function written(
-  tx: TenantTx,
-  rows: readonly (Pick<SagaMoving, 'row'> & { readonly begins: Beginning | undefined } & Pick<
-      Progress,
-      'to'
-    >)[],
-): Promise<void> {
+async function moveAll(tx: TenantTx, group: readonly SagaMoving[]): Promise<Outcome[]> {
+  tx.collectEvents();
+  const outcomes: Outcome[] = [];
+  const moves: Made[] = [];
+  for (const moving of group) {
+    const outcome = await workOf(tx, moving);
+    outcomes.push(outcome);
+    if (outcome.is === 'made') moves.push({ moving, progress: outcome.progress });
+  }
+  await written(tx, moves);
+  return outcomes;
+}
+
+interface Made {
+  readonly moving: SagaMoving;
+  readonly progress: Progress;
+}
+
+/** Tells of moves that were made, and writes their rows, last, in one packet with the commit. */
+async function written(tx: TenantTx, moves: readonly Made[]): Promise<void> {
+  for (const { moving, progress } of moves) {
+    const { begins, caller: origin } = moving;
+    if (begins) await tx.announce({ ...begins.announced, origin: begins.by });
+    await tx.announce(...progress.announcements.map((each) => ({ ...each, origin })));
+  }
   insertSagas(
     tx,
-    rows.flatMap(({ begins, to }) => (begins ? { ...begins, to } : [])),
+    moves.flatMap(({ moving }) => moving.begins ?? []),
   );
   moveSagas(
     tx,
-    rows.flatMap(({ begins, row, to }) => (to && !begins ? { row, to } : [])),
+    moves.flatMap(({ moving: { row }, progress: { to } }) => (to ? { row, to } : [])),
   );
   await tx.appendCollected();
 }
 
-async function announceBeginning(tx: TenantTx, begins: Beginning | undefined): Promise<void> {
-  if (begins) await tx.announce({ ...begins.announced, origin: begins.by });
-}
-
-async function moveAll(tx: TenantTx, group: readonly SagaMoving[]): Promise<Outcome[]> {
-  tx.collectEvents();
-  const outcomes: Outcome[] = [];
-  const rows: Parameters<typeof written>[1][number][] = [];
-  for (const moving of group) {
-    const { begins, row } = moving;
-    await announceBeginning(tx, begins);
-    const outcome = await moveOn(tx, moving);
-    outcomes.push(outcome);
-    if (outcome.is === 'made') rows.push({ begins, row, to: outcome.progress.to });
-  }
-  await written(tx, rows);
-  return outcomes;
-}
-
-/** The move, and what follows it in the transaction: up to one that is not made, which is tried again, by itself. */
-async function moveOn(tx: TenantTx, moving: SagaMoving): Promise<Outcome> {
-  let made = await moved(tx, moving.caller, moving);
-  while (made.is === 'made' && made.progress.next) {
-    const following = moving.following?.(made.progress.next);
-    const next = following && (await moved(tx, moving.caller, following));
-    if (next?.is !== 'made') break;
-    made = { is: 'made', progress: both(made.progress, next.progress) };
-  }
-  return made;
-}
-
-async function moved(tx: TenantTx, caller: Caller, move: MoveWork): Promise<Outcome> {
-  const outcome = await workOf(tx, caller, move);
-  if (outcome.is === 'made')
-    await tx.announce(...outcome.progress.announcements.map((each) => ({ ...each, origin: caller })));
-  return outcome;
-}
-
-async function workOf(tx: TenantTx, caller: Caller, { progress, work, refused }: MoveWork): Promise<Outcome> {
+async function workOf(tx: TenantTx, { caller, progress, work, refused }: SagaMoving): Promise<Outcome> {
   try {
     return { is: 'made', progress: progressOf(progress, await workWithin(tx, caller, work)) };
   } catch (error) {
@@ -226,7 +194,7 @@ async function workWithin(tx: TenantTx, caller: Caller, work: SharedWork | undef
   return work && tx.savepoint(() => tx.inNameOf(caller, () => work.do(tx)));
 }
 
-function progressOf(progress: MoveWork['progress'], result: unknown): Progress {
+function progressOf(progress: SagaMoving['progress'], result: unknown): Progress {
   return typeof progress === 'function' ? progress(result) : progress;
 }
 

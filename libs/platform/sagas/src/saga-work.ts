@@ -17,13 +17,12 @@ import {
 import type { AwaitedEvent, CompensationContext, SagaStep, StepContext } from './saga';
 import {
   type Beginning,
-  type MoveWork,
   SagaGroups,
   type SagaMoving,
   type SharedWork,
   type TurningBack,
 } from './saga-groups';
-import { canTurnBack, isRefusal, moveAfterFailure, nextMove } from './saga-moves';
+import { canTurnBack, isRefusal, moveAfterFailure } from './saga-moves';
 import {
   begun,
   both,
@@ -45,7 +44,6 @@ import {
   intendCall,
   postponeSaga,
   SagaMovedOn,
-  type SagaRow,
 } from './sagas.sql';
 
 interface WorkOptions {
@@ -57,7 +55,7 @@ interface WorkOptions {
 
 /**
  * The work of one saga: each method is one move, and what it writes is one transaction of the tenant that began the saga, behind one of
- * another tenant or a call where the step is there; what comes next and may share that is done there as well. It may be killed between any two lines: who takes the saga up finds in the rows
+ * another tenant or a call where the step is there. It may be killed between any two lines: who takes the saga up finds in the rows
  * what has happened, and does over, under the same key, what nobody knows of.
  */
 export class SagaWork {
@@ -73,10 +71,7 @@ export class SagaWork {
     return this.transaction(held, (tx) => findHeldSaga(tx, row.id, row.fence));
   }
 
-  /**
-   * Begins a saga, in the name of `by`, in a transaction that others of the tenant share; with its first steps, where they may share it. What
-   * fails of these is left to be done behind it.
-   */
+  /** Begins a saga in a transaction that others of the tenant share. */
   begin(held: HeldSaga, begins: Beginning): Promise<Moved> {
     return this.move(held, { progress: begun(held), work: undefined, begins });
   }
@@ -128,13 +123,11 @@ export class SagaWork {
     await this.move(held, { progress: stopped(held, step, reason), work: undefined });
   }
 
-  /** Moves the row, behind the work that belongs to it, and tells of it, in one transaction with what may follow. */
-  private async move(held: HeldSaga, how: MoveWork & Pick<SagaMoving, 'begins'>): Promise<Moved> {
+  /** Moves the row, behind the work that belongs to it, and tells of it, in one transaction. */
+  private async move(held: HeldSaga, how: Omit<SagaMoving, 'caller' | 'row'>): Promise<Moved> {
     const { saga, row, sinceMs } = held;
     const caller = await this.callerFor(held);
-    const isHeld = how.begins?.saga.isHeld !== false;
-    const following = (at: SagaRow): MoveWork | undefined => followingOf({ ...held, row: at });
-    const made = await this.groups.commit({ caller, row, ...how, ...(isHeld && { following }) });
+    const made = await this.groups.commit({ caller, row, ...how });
     const seconds = (performance.now() - sinceMs) / 1_000;
     for (const { step, outcome, refusal } of made.did) {
       sagaStepSeconds.observe({ saga: saga.name, step, outcome }, seconds);
@@ -331,7 +324,7 @@ function turningBackBy(held: HeldSaga, { name }: SagaStep, refusal: unknown): Tu
 }
 
 /** A step of one's own tenant. */
-function steppingOf(held: HeldSaga, step: SagaStep): MoveWork {
+function steppingOf(held: HeldSaga, step: SagaStep): Omit<SagaMoving, 'caller' | 'row'> {
   return {
     progress: (result) => completed(held, step, result, false),
     work: {
@@ -347,15 +340,4 @@ function compensationOf(held: HeldSaga, step: SagaStep): SharedWork | undefined 
   const { compensate, sharesTransaction: mayShare } = step;
   if (!compensate || ownerOf(held, step) !== held.tenantId) return undefined;
   return { do: (tx) => compensate(tx, compensationContextOf(held, step) as never), mayShare };
-}
-
-/** What comes next, where it may be in the transaction of what was before it. */
-function followingOf(held: HeldSaga): MoveWork | undefined {
-  const next = nextMove(held.saga, held.row);
-  if (next.move === 'turn_back') return undefined;
-  const { step } = next;
-  if (!step.sharesTransaction || ownerOf(held, step) !== held.tenantId) return undefined;
-  return next.move === 'step'
-    ? steppingOf(held, step)
-    : { progress: compensated(held, step), work: compensationOf(held, step) };
 }

@@ -46,9 +46,8 @@ export interface LocalStep<Input, Results, Result> extends StepLimits {
   /** Whose transaction it is; absent: the tenant's that began the saga. */
   readonly tenant?: (input: Input) => string;
   /**
-   * Whether it, and its compensation, may share a transaction with the steps next to it and with those of other sagas of the tenant, each
-   * behind a savepoint: only where it locks nothing but what is its saga's own, since the locks of all of them are held until the last is
-   * done.
+   * Whether it, and its compensation, may share a transaction with steps of other sagas of the tenant, each behind a savepoint: only where
+   * it locks nothing but what is its saga's own, since the locks of all of them are held until the last is done.
    */
   readonly sharesTransaction?: boolean;
   readonly run: (tx: TenantTx, ctx: StepContext<Input, Results>) => Promise<Result>;

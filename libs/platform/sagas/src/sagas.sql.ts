@@ -208,31 +208,20 @@ export async function insertSaga(tx: TenantTx, saga: NewSaga): Promise<void> {
   ]);
 }
 
-/**
- * Writes the rows of many, each in the name of its caller, whose grant is of the transaction's tenant, and as far as its steps have brought
- * it in the transaction. Nothing has to be waited for but the commit.
- */
+/** What `sagas.begin_all` is told of a saga that has not moved: its state, direction, place, results, reason, and events since. */
+const UNMOVED = ['running', false, 0, '{}', null, 0];
+
+/** Writes the rows of many, each in the name of its caller, whose grant is of the transaction's tenant. Nothing has to be waited for but the commit. */
 export function insertSagas(
   tx: TenantTx,
-  begun: readonly { readonly by: Caller; readonly saga: NewSaga; readonly to: SagaChange | undefined }[],
+  begun: readonly { readonly by: Caller; readonly saga: NewSaga }[],
 ): void {
   if (begun.length === 0) return;
-  const rows = begun.map(({ by, saga, to = { events: 0, timeoutSeconds: saga.timeoutSeconds } }) => {
-    const { state = 'running', backward = false, place = 0, results = {}, input = saga.input } = to;
-    return [
-      ...[saga.id, saga.name, saga.hash, JSON.stringify(input), saga.deadlineSeconds, saga.isHeld],
-      ...[by.requestId, by.traceparent ?? null, by.grant === tx.caller.grant ? null : by.grant],
-      ...[
-        state,
-        backward,
-        place,
-        JSON.stringify(results),
-        to.reason ?? null,
-        to.events,
-        to.timeoutSeconds ?? null,
-      ],
-    ];
-  });
+  const rows = begun.map(({ by, saga }) => [
+    ...[saga.id, saga.name, saga.hash, JSON.stringify(saga.input), saga.deadlineSeconds, saga.isHeld],
+    ...[by.requestId, by.traceparent ?? null, by.grant === tx.caller.grant ? null : by.grant],
+    ...[...UNMOVED, saga.timeoutSeconds ?? null],
+  ]);
   tx.execute(BEGIN_ALL, [tx.tenantId, ...columnsOf(rows)]).catch(() => {}); // The commit tells.
 }
 
