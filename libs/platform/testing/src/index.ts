@@ -21,5 +21,6 @@ export { TestKafka, whyNoKafka } from './test-kafka';
 export { TestVault } from './test-vault';
 export { TestWitness } from './test-witness';
 export { TestCluster } from './test-cluster';
-export { drillSaga, type DrilledSaga, type PlannedFault, type SagaDrill, type SagaFault } from './saga-drill';
+export { drillSaga, type DrilledSaga, type SagaDrill } from './saga-drill';
+export type { PlannedFault, SagaFault } from './saga-faults';
 export { BANK_PLANS, type BankPlan, TestBank } from './test-bank';
