@@ -1213,6 +1213,8 @@ create table payments.payments (
 );
 alter table payments.payments owner to holdfast_owner;
 CREATE INDEX payments_in_flight_idx ON payments.payments USING btree (tenant_id, counterparty_id, asset) WHERE ((direction = 'outgoing'::text) AND (status = 'pending'::text) AND (posted_at IS NOT NULL));
+CREATE INDEX payments_tenant_id_counterparty_id_id_idx ON payments.payments USING btree (tenant_id, counterparty_id, id);
+CREATE INDEX payments_tenant_id_status_id_idx ON payments.payments USING btree (tenant_id, status, id) WHERE (status <> 'completed'::text);
 alter table payments.payments enable row level security;
 alter table payments.payments force row level security;
 create policy holdfast_relay_reads on payments.payments as permissive for select to holdfast_relay using (true);
@@ -1525,6 +1527,7 @@ create table webhooks.deliveries (
 );
 alter table webhooks.deliveries owner to holdfast_owner;
 CREATE INDEX deliveries_tenant_id_endpoint_id_created_at_idx ON webhooks.deliveries USING btree (tenant_id, endpoint_id, created_at, id);
+CREATE INDEX deliveries_tenant_id_failed_idx ON webhooks.deliveries USING btree (tenant_id, endpoint_id, created_at, id) WHERE (status = 'failed'::text);
 CREATE INDEX deliveries_tenant_id_lane_idx ON webhooks.deliveries USING btree (tenant_id, endpoint_id, stream, seq, id) WHERE (status = 'pending'::text);
 alter table webhooks.deliveries enable row level security;
 alter table webhooks.deliveries force row level security;

@@ -3,7 +3,7 @@ import { TenantQuery } from '@holdfast/cqrs';
 import { TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
 import { type PaymentRow, type PaymentView, showPayment } from './payment';
-import { seePayments } from './payments.query';
+import { seePayments } from './seen-payments.sql';
 
 /** One payment, as this tenant's side sees it. Throws NotFound. */
 export class PaymentById extends TenantQuery<{ readonly id: string }, PaymentView> {

@@ -33,7 +33,9 @@ export class PaymentsController {
 
   @Get()
   @Needs('payments:read')
-  @ApiOperation({ summary: 'List payments from and to other tenants, newest first' })
+  @ApiOperation({
+    summary: 'List payments, newest first; a page of filtered ones may be short though there are more',
+  })
   @ApiOkResponse({ standardSchema: pageOf(paymentView) })
   list(
     @CallerOf() caller: Caller,

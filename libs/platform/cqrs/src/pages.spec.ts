@@ -1,6 +1,6 @@
 import type { Caller } from '@holdfast/kernel';
 import { z } from 'zod';
-import { CursorInvalid, Cursors, page } from './pages';
+import { CursorInvalid, Cursors, lookedAt, page } from './pages';
 
 const caller = { tenantId: 'a' } as Caller;
 const cursors = new Cursors('things', z.tuple([z.string()]));
@@ -21,6 +21,15 @@ describe('pages', () => {
   it('ends with null', () => {
     expect(page(['x'], 2, String, String).nextCursor).toBeNull();
     expect(page([], 2, String, String)).toMatchObject({ data: [], nextCursor: null });
+  });
+
+  it('goes on where a list with filters has stopped looking', () => {
+    const row = (id: string, isShown: boolean, isLast = false) => ({ id, isShown, isLast });
+    const looked = lookedAt([row('a', true), row('c', false, true), row('d', true)]);
+    expect(looked).toEqual({ shown: [row('a', true)], last: row('c', false, true) });
+    expect(page(['a'], 1, String, String, 'c')).toMatchObject({ data: ['a'], nextCursor: 'c' });
+    expect(page(['a', 'b'], 1, String, String, 'c')).toMatchObject({ data: ['a'], nextCursor: 'a' });
+    expect(lookedAt([row('a', true)])).toEqual({ shown: [row('a', true)], last: undefined });
   });
 
   it('refuses a cursor that is altered, of another tenant or of another list', () => {

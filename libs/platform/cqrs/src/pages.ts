@@ -100,15 +100,31 @@ export class Cursors<Position extends readonly string[]> {
   }
 }
 
+/** A row that a list with filters has looked at: whether the filters let it pass, and whether the list looks no further for one page. */
+export interface LookedAt {
+  readonly isShown: boolean;
+  readonly isLast: boolean;
+}
+
+/** Of rows in the order of their list those to show, and the last one that was looked at, if there may be more behind it. */
+export function lookedAt<Row extends LookedAt>(
+  rows: readonly Row[],
+): { readonly shown: readonly Row[]; readonly last: Row | undefined } {
+  const end = rows.findIndex(({ isLast }) => isLast);
+  const looked = end === -1 ? rows : rows.slice(0, end + 1);
+  return { shown: looked.filter(({ isShown }) => isShown), last: rows[end] };
+}
+
 /**
  * A page from `limit + 1` rows that were asked for: the one too many says that there is a next page, which begins behind
- * the last row shown.
+ * the last row shown. Where there is none, it begins behind `end`, the place up to which a list with filters has looked.
  */
 export function page<Row, Item>(
   rows: readonly Row[],
   limit: number,
   show: (row: Row) => Item,
   cursorOf: (row: Row) => string,
+  end: string | null = null,
 ): Page<Item> {
   const shown = rows.slice(0, limit);
   const cursorAt = (index: number): string =>
@@ -116,5 +132,5 @@ export function page<Row, Item>(
       .slice(index, index + 1)
       .map(cursorOf)
       .join('');
-  return new Page(shown.map(show), rows.length > limit ? cursorAt(shown.length - 1) : null, cursorAt);
+  return new Page(shown.map(show), rows.length > limit ? cursorAt(shown.length - 1) : end, cursorAt);
 }

@@ -1,5 +1,14 @@
 import { instantSchema, streamNameSchema } from '@holdfast/kernel';
-import { Cursors, page, type Page, pageInput, Readings, TenantQuery } from '@holdfast/cqrs';
+import {
+  Cursors,
+  lookedAt,
+  type LookedAt,
+  page,
+  type Page,
+  pageInput,
+  Readings,
+  TenantQuery,
+} from '@holdfast/cqrs';
 import { statement } from '@holdfast/database';
 import { TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
@@ -37,29 +46,41 @@ export const auditTrailInput = z.strictObject({
 
 type Input = z.output<typeof auditTrailInput>;
 
-/** The tenant's events from the log itself, newest first. */
+/**
+ * The tenant's events from the log itself, newest first. Where filters leave out nearly all, a page may be short or empty though there are
+ * more behind its cursor.
+ */
 export class AuditTrail extends TenantQuery<Input, Page<AuditEventView>> {
   readonly scope = 'audit:read';
 }
 
-// The bound on the id is always there, so that a plan made for any parameters still begins at the page.
-const LIST = statement<AuditEventRow>(
+// The bound on the id is always there, so that a plan made for any parameters still begins at the page. No more is read than is shown, and
+// no more than a page looks at. The limits are asked for, so that no plan is made for their values: see `payments.list`.
+const LIST = statement<AuditEventRow & LookedAt>(
   'audit.list_events',
   `select id, type, schema_version, stream_type, stream_id, stream_version, actor, act, correlation_id,
-     causation_id, traceparent, to_char(occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as occurred_at, data
-   from events.log
-   where tenant_id = $1
-     and id < $2
-     and ($3::text is null or actor = $3)
-     and ($4::text is null or act = $4)
-     and ($5::text is null or type = $5)
-     and ($6::text is null or starts_with(type, $6))
-     and ($7::boolean is null or (type like '%.refused') = $7)
-     and ($8::timestamptz is null or occurred_at >= $8)
-     and ($9::timestamptz is null or occurred_at < $9)
-     and id >= $11
+     causation_id, traceparent, to_char(occurred_at, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as occurred_at, data,
+     is_shown as "isShown", place = $12 as "isLast"
+   from (
+     select id, type, schema_version, stream_type, stream_id, stream_version, actor, act, correlation_id, causation_id, traceparent,
+       occurred_at, data, row_number() over (order by id desc) as place,
+       ($3::text is null or actor = $3)
+         and ($4::text is null or act = $4)
+         and ($5::text is null or type = $5)
+         and ($6::text is null or starts_with(type, $6))
+         and ($7::boolean is null or (type like '%.refused') = $7)
+         and ($8::timestamptz is null or occurred_at >= $8)
+         and ($9::timestamptz is null or occurred_at < $9) as is_shown
+     from events.log
+     where tenant_id = $1
+       and id < $2
+       and id >= $11
+     order by id desc
+     limit (select $12::bigint)
+   ) l
+   where is_shown or place = $12
    order by id desc
-   limit $10`,
+   limit (select $10::bigint)`,
 );
 
 // A statement of its own, for the index on streams: walking a tenant's whole log for the few events of one would not do.
@@ -106,6 +127,9 @@ const LIST_OF_REQUEST = statement<AuditEventRow>(
    limit $10`,
 );
 
+/** Events that one page looks at, at most: some 50 ms. Those of a stream or of a request are few. */
+const LOOKED_AT_MAX = 10_000;
+
 /** Behind every id there can be: where the first page begins. */
 const LAST_ID = 'ffffffff-ffff-ffff-ffff-ffffffffffff';
 const FIRST_ID = '00000000-0000-0000-0000-000000000000';
@@ -128,15 +152,21 @@ export class AuditTrailHandler implements IQueryHandler<AuditTrail> {
   async execute({ caller, input }: AuditTrail): Promise<Page<AuditEventView>> {
     const { limit, after, ...filters } = input;
     const [before] = cursors.decode(caller, after) ?? [LAST_ID];
-    const rows = await this.tenants.reading(caller, async (tx) =>
-      discloseTo(tx, await rowsOf(tx, input, before)),
-    );
+    const [rows, last] = await this.tenants.reading(caller, async (tx) => {
+      const found = await rowsOf(tx, input, before);
+      return [await discloseTo(tx, found.shown), found.last] as const;
+    });
     await this.readings.record(caller, { what: 'events', filters });
-    return page(rows, limit, showAuditEvent, (row) => cursors.encode(caller, [row.id]));
+    const encode = ({ id }: AuditEventRow): string => cursors.encode(caller, [id]);
+    return page(rows, limit, showAuditEvent, encode, last && encode(last));
   }
 }
 
-function rowsOf(tx: TenantTx, input: Input, before: string): Promise<AuditEventRow[]> {
+async function rowsOf(
+  tx: TenantTx,
+  input: Input,
+  before: string,
+): Promise<{ readonly shown: readonly AuditEventRow[]; readonly last?: AuditEventRow | undefined }> {
   const { actor, act, type, requestId, outcome, from, to, limit } = input;
   const isPrefix = type?.endsWith('.*') === true;
   const values = [
@@ -153,9 +183,11 @@ function rowsOf(tx: TenantTx, input: Input, before: string): Promise<AuditEventR
   ];
   const first = from === undefined ? FIRST_ID : idAt(Date.parse(from) - ID_MARGIN_MS);
   const stream = input.stream?.split('/');
-  if (stream) return tx.rows(LIST_OF_STREAM, [...values, ...stream, requestId ?? null, first]);
-  if (requestId !== undefined) return tx.rows(LIST_OF_REQUEST, [...values, requestId, first]);
-  return tx.rows(LIST, [...values, first]);
+  if (stream)
+    return { shown: await tx.rows(LIST_OF_STREAM, [...values, ...stream, requestId ?? null, first]) };
+  if (requestId !== undefined)
+    return { shown: await tx.rows(LIST_OF_REQUEST, [...values, requestId, first]) };
+  return lookedAt(await tx.rows(LIST, [...values, first, LOOKED_AT_MAX]));
 }
 
 /** The least id that is made in the millisecond (RFC 9562 §5.7). */

@@ -19,7 +19,7 @@ export class AuditController {
   @Get()
   @Needs('audit:read')
   @ApiOperation({
-    summary: 'List what happened, newest first',
+    summary: 'List what happened, newest first; a page of filtered events may be short though there are more',
     description:
       'Follow what happens as it comes at `/v1/events/stream`, and without a gap over years at `/v1/audit/feed`.',
   })

@@ -1,4 +1,4 @@
-import { CursorInvalid, Cursors, page, Page } from '@holdfast/cqrs';
+import { CursorInvalid, Cursors, page, type Page } from '@holdfast/cqrs';
 import { statement } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
 import { z } from 'zod';
@@ -95,7 +95,6 @@ export async function listOfAccount(
   const values = [tx.tenantId, accountId, highest, lowest, reach, ...filters, limit + 1];
   const rows = await tx.rows(LIST, values);
   const encode = (version: bigint): string => cursors.encode(tx.caller, [accountId, String(version)]);
-  const shown = page(rows, limit, showTransfer, ({ version }) => encode(version));
-  if (shown.nextCursor !== null || !isFiltered || lowest <= since + 1n) return shown;
-  return new Page(shown.data, encode(lowest), (index) => shown.cursorAt(index));
+  const end = isFiltered && lowest > since + 1n ? encode(lowest) : undefined;
+  return page(rows, limit, showTransfer, ({ version }) => encode(version), end);
 }

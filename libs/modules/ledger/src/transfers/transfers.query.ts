@@ -1,5 +1,5 @@
 import { instantSchema } from '@holdfast/kernel';
-import { Cursors, page, Page, TenantQuery } from '@holdfast/cqrs';
+import { Cursors, page, type Page, TenantQuery } from '@holdfast/cqrs';
 import { statement } from '@holdfast/database';
 import { TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { type IQueryHandler, QueryHandler } from '@nestjs/cqrs';
@@ -45,6 +45,8 @@ const LIST = statement<TransferRow>(
 
 type Position = Pick<TransferRow, 'booked_at' | 'id'>;
 
+// How far is asked for, so that no plan is made for its value: of any tenant a two-hundredth of the table is expected, and where that is less,
+// all that it has would be read and sorted.
 /** The transfer that is the last to be looked at; none where there are fewer. */
 const FIND_HORIZON = statement<Position>(
   'ledger.find_transfers_horizon',
@@ -53,7 +55,7 @@ const FIND_HORIZON = statement<Position>(
    where tenant_id = $1 and refusal is null
      and (booked_at, id) < ($2::timestamptz, $3::uuid) and (booked_at, id) >= ($4::timestamptz, $5::uuid)
    order by ledger.transfers.booked_at desc, id desc
-   limit 1 offset $6`,
+   limit 1 offset (select $6::bigint)`,
 );
 
 /** A place in the list: before it, or from it on. */
@@ -92,8 +94,6 @@ export class TransfersHandler implements IQueryHandler<Transfers> {
       : undefined;
     const lowest = horizon ? [horizon.booked_at, horizon.id] : since;
     const rows = await tx.rows(LIST, [tx.tenantId, ...until, ...lowest, ...filters, limit + 1]);
-    const shown = page(rows, limit, showTransfer, encode);
-    if (!horizon || shown.nextCursor !== null) return shown;
-    return new Page(shown.data, encode(horizon), (index) => shown.cursorAt(index));
+    return page(rows, limit, showTransfer, encode, horizon && encode(horizon));
   }
 }

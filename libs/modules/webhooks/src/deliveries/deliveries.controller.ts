@@ -27,7 +27,9 @@ export class DeliveriesController {
 
   @Get('deliveries')
   @Needs('webhooks:read')
-  @ApiOperation({ summary: 'List what was and is to be delivered, newest first' })
+  @ApiOperation({
+    summary: 'List deliveries, newest first; a page of filtered ones may be short though there are more',
+  })
   @ApiOkResponse({ standardSchema: pageOf(deliveryView) })
   list(
     @CallerOf() caller: Caller,
