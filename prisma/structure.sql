@@ -1888,7 +1888,7 @@ declare
   state text := (select t.state from auth.tenants t where t.id = tenant);
 begin
   if state in ('erasing', 'erased') then
-    raise exception 'the tenant is gone' using errcode = 'HF005';
+    raise exception 'the tenant is gone' using errcode = 'HF005', detail = state;
   elsif state in ('suspended', 'closing') and not is_system then
     raise exception 'the tenant is suspended' using errcode = 'HF004';
   end if;

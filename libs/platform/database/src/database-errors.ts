@@ -66,6 +66,11 @@ export function sqlState(error: unknown): string | undefined {
   return error instanceof DatabaseError ? error.code : undefined;
 }
 
+/** The DETAIL of such an error. */
+export function sqlDetail(error: unknown): string | undefined {
+  return error instanceof DatabaseError ? error.detail : undefined;
+}
+
 /** Whether the error is a violation of the named unique constraint. */
 export function violates(error: unknown, constraint: string): boolean {
   return error instanceof DatabaseError && error.code === '23505' && error.constraint === constraint;

@@ -6,6 +6,7 @@ export {
   OutcomeUnknown,
   TenantContextRefused,
   isOutage,
+  sqlDetail,
   sqlState,
   violates,
 } from './database-errors';

@@ -1,5 +1,5 @@
 import { DomainError } from '@holdfast/kernel';
-import { sqlState } from '@holdfast/database';
+import { sqlDetail, sqlState } from '@holdfast/database';
 
 /** The credential is good, and the operator has suspended its tenant, or the tenant waits for its erasure. */
 export class TenantSuspended extends DomainError {
@@ -16,7 +16,8 @@ export class TenantClosed extends DomainError {
   readonly code = 'tenants.closed';
   readonly kind = 'forbidden';
 
-  constructor() {
+  /** Whether it is not gone yet: where something was begun in it too late to be seen, its erasure is put off, and it is opened again. */
+  constructor(readonly isErasing: boolean) {
     super('This tenant is closed for good.');
   }
 }
@@ -25,5 +26,5 @@ export class TenantClosed extends DomainError {
 export function closedTenant(error: unknown): DomainError | undefined {
   const state = sqlState(error);
   if (state === 'HF004') return new TenantSuspended();
-  return state === 'HF005' ? new TenantClosed() : undefined;
+  return state === 'HF005' ? new TenantClosed(sqlDetail(error) === 'erasing') : undefined;
 }
