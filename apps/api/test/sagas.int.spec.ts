@@ -39,10 +39,10 @@ describe('Sagas over REST and GraphQL', () => {
     compensations.areBroken = true;
     const id = await sagas.begin(tenant.id, brokenSaga, { secret: SECRET });
     await sagas.goOn(id);
-    // It has failed once; 39 times more would take half an hour, or some seconds of the run's.
-    await api.database.admin('update sagas.sagas set attempts = 38 where id = $1 and attempts = 1', [id]);
+    // It has failed once; 79 times more would take an hour, or some seconds of the run's.
+    await api.database.admin('update sagas.sagas set attempts = 78 where id = $1 and attempts = 1', [id]);
     await sagas.goOn(id);
-    expect((await get(`/v1/sagas/${id}`)).body).toMatchObject({ state: 'compensating', attempts: 39 });
+    expect((await get(`/v1/sagas/${id}`)).body).toMatchObject({ state: 'compensating', attempts: 79 });
     await sagas.goOn(id);
     return id;
   }

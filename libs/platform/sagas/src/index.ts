@@ -1,7 +1,15 @@
 import './sagas.aggregates';
 
 export { findOpenSaga } from './open-saga.query';
-export { findSaga, listSagas, type Saga, saga, type SagaStep, type StepContext } from './saga';
+export {
+  findSaga,
+  LASTING_ATTEMPTS_MAX,
+  listSagas,
+  type Saga,
+  saga,
+  type SagaStep,
+  type StepContext,
+} from './saga';
 export { SagaRunner, type SagaRunnerOptions } from './saga-runner';
 export { stepKey } from './saga-work';
 export { ParticipantRefused, SagaCommitted, SagaEnded, SagaNotStopped, SagaUnknown } from './sagas.errors';

@@ -1,26 +1,32 @@
 import { DomainError } from '@holdfast/kernel';
-import { COMPENSATION_ATTEMPTS_MAX, type Saga, type SagaStep } from './saga';
+import { LASTING_ATTEMPTS_MAX, type Saga, type SagaStep } from './saga';
 import type { SagaRow } from './sagas.sql';
 
 /** What is to be done next with a saga. */
 export type SagaMove =
   | { readonly move: 'step'; readonly step: SagaStep }
   | { readonly move: 'compensate'; readonly step: SagaStep }
-  | { readonly move: 'turn_back'; readonly reason: string };
+  | GivenUp;
 
 /** What becomes of a saga whose step, or compensation, has failed. */
-export type FailedMove =
-  | { readonly move: 'again'; readonly attempt: number }
+export type FailedMove = { readonly move: 'again'; readonly attempt: number } | GivenUp;
+
+/** Where no attempt is left. */
+type GivenUp =
   | { readonly move: 'turn_back'; readonly reason: string }
   | { readonly move: 'stop'; readonly reason: string };
 
 /** Why a saga turned back that no step has refused. */
 export const CANCELLED = 'sagas.cancelled';
 export const TIMED_OUT = 'sagas.timed_out';
+/** Why it was given up, or stopped, where the last of its attempts had ended with its process. */
+const PROCESS_LOST = 'sagas.process_lost';
 
 /** What its definition and row say is next. Pure. */
 export function nextMove(saga: Saga, row: SagaRow): SagaMove {
   const step = stepAt(saga, row.place);
+  // Whoever fails has the saga given up before: so many have not come to say how the last one ended.
+  if (row.attempts >= attemptsMaxOf(step, row)) return givenUp(saga, row, PROCESS_LOST);
   if (row.backward) return { move: 'compensate', step };
   if (canTurnBack(saga, row) && row.cancelRequested) return { move: 'turn_back', reason: CANCELLED };
   if (canTurnBack(saga, row) && row.isLate) return { move: 'turn_back', reason: TIMED_OUT };
@@ -35,9 +41,27 @@ export function moveAfterFailure(saga: Saga, row: SagaRow, error: unknown): Fail
   // A refusal says that the step has no effect and will have none, so that even a pivot can be turned back from.
   if (!row.backward && row.place < saga.committedFrom && isRefusal(error))
     return { move: 'turn_back', reason };
-  const attemptsMax = row.backward ? COMPENSATION_ATTEMPTS_MAX : step.attemptsMax;
-  if (attempt < attemptsMax) return { move: 'again', attempt };
-  return canTurnBack(saga, row) ? { move: 'turn_back', reason } : { move: 'stop', reason };
+  return attempt < attemptsMaxOf(step, row) ? { move: 'again', attempt } : givenUp(saga, row, reason);
+}
+
+function attemptsMaxOf(step: SagaStep, { backward }: SagaRow): number {
+  return backward ? LASTING_ATTEMPTS_MAX : step.attemptsMax;
+}
+
+function givenUp(saga: Saga, row: SagaRow, reason: string): GivenUp {
+  return { move: canTurnBack(saga, row) ? 'turn_back' : 'stop', reason };
+}
+
+const RETRY_SECONDS = 0.2;
+const RETRY_SECONDS_MAX = 120;
+
+/**
+ * How long to wait behind attempt `attempt` (counted from 1) before the next: 0.2 s doubled up to two minutes, half of it by chance. So
+ * attempts spread, and yet last for as long as their number says.
+ */
+export function retrySeconds(attempt: number): number {
+  const seconds = Math.min(RETRY_SECONDS_MAX, RETRY_SECONDS * 2 ** (attempt - 1));
+  return seconds * (0.5 + Math.random() / 2);
 }
 
 /** Whether nothing has happened yet after which there is no way back. A pivot that was called may have taken effect. */

@@ -86,7 +86,8 @@ export function turnedBack({ saga, row }: HeldSaga, reason: string): Progress {
 }
 
 /** Left to an operator. */
-export function stopped({ row }: HeldSaga, step: string, reason: string): Progress {
+export function stopped({ saga, row }: HeldSaga, reason: string): Progress {
+  const step = saga.steps[row.place]?.name ?? '';
   return {
     to: { state: 'needs_operator', intended: row.intended, reason, events: 1, isForced: true },
     announcements: [event(row, 1n, sagaOperatorNeeded, { step, code: reason })],

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Caller, fullJitterMs, newId } from '@holdfast/kernel';
+import { type Caller, newId } from '@holdfast/kernel';
 import { type Database, SystemTx } from '@holdfast/database';
 import {
   type Announcement,
@@ -12,7 +12,7 @@ import {
 } from '@holdfast/tenancy';
 import { findSaga, listSagas, type Saga } from './saga';
 import { SagaLanes } from './saga-lanes';
-import { isRefusal, moveAfterFailure, nextMove, reasonOf } from './saga-moves';
+import { isRefusal, moveAfterFailure, nextMove, reasonOf, retrySeconds } from './saga-moves';
 import type { HeldSaga, Moved } from './saga-progress';
 import { SagaWork } from './saga-work';
 import { sagaStepSeconds, showOpenSagas } from './sagas-metrics';
@@ -49,8 +49,6 @@ const COUNT_ROUNDS = 30;
 /** Of what is due, as many are looked at: some are in other hands before it comes to them. */
 const DUE_MAX = 100;
 const LANES = 64;
-const RETRY_MS = 200;
-const RETRY_MAX_MS = 60_000;
 /** Moves of a saga in a turn: more than any has steps there and back. */
 const MOVES_MAX = 200;
 
@@ -252,9 +250,13 @@ export class SagaRunner {
     try {
       let row: Moved = held.row;
       for (let moves = 0; row && moves < MOVES_MAX; moves += 1) {
-        const at = { ...held, row, sinceMs: performance.now() };
-        if (this.stopping.signal.aborted) return await this.work.postpone(at, { failures: 0, seconds: 0 });
-        row = await this.move(at);
+        const at: HeldSaga = { ...held, row, sinceMs: performance.now() };
+        row = await (this.stopping.signal.aborted ? this.handBack(at) : this.move(at)).catch(
+          (error: unknown) => {
+            if (error instanceof SagaMovedOn) return this.work.reload(at);
+            throw error;
+          },
+        );
       }
     } catch (error) {
       if (!(error instanceof SagaMovedOn))
@@ -262,28 +264,24 @@ export class SagaRunner {
     }
   }
 
+  private handBack(held: HeldSaga): Promise<undefined> {
+    return this.work.postpone(held, { failures: 0, seconds: 0 });
+  }
+
   private async move(held: HeldSaga): Promise<Moved> {
     const next = nextMove(held.saga, held.row);
-    if (next.move === 'turn_back') return this.turnBack(held, next.reason);
+    if (next.move === 'turn_back') return this.work.turnBack(held, next.reason);
+    if (next.move === 'stop') return this.work.stop(held, next.reason);
     try {
       return await (next.move === 'compensate'
         ? this.work.compensate(held, next.step)
         : this.work.step(held, next.step));
     } catch (error) {
-      if (error instanceof SagaMovedOn) return this.work.reload(held);
+      if (error instanceof SagaMovedOn) throw error;
       const outcome = isRefusal(error) ? 'refused' : 'failed';
       const of = { saga: held.saga.name, step: next.step.name, outcome };
       sagaStepSeconds.observe(of, (performance.now() - held.sinceMs) / 1_000);
       return await this.fail(held, error);
-    }
-  }
-
-  private async turnBack(held: HeldSaga, reason: string): Promise<Moved> {
-    try {
-      return await this.work.turnBack(held, reason);
-    } catch (error) {
-      if (error instanceof SagaMovedOn) return this.work.reload(held);
-      throw error;
     }
   }
 
@@ -296,14 +294,10 @@ export class SagaRunner {
     const after = moveAfterFailure(held.saga, row, error);
     const { name = '' } = held.saga.steps[row.place] ?? {};
     this.options.report(error, `step ${name} of ${held.saga.name}`);
-    if (after.move === 'turn_back') return this.turnBack(held, after.reason);
-    if (after.move === 'stop') {
-      await this.work.stop(held, name, after.reason);
-      return undefined;
-    }
-    const seconds = fullJitterMs(after.attempt, RETRY_MS, RETRY_MAX_MS) / 1_000;
-    await this.work.postpone(held, { failures: 1, error: reasonOf(error), seconds });
-    return undefined;
+    if (after.move === 'turn_back') return this.work.turnBack(held, after.reason);
+    if (after.move === 'stop') return this.work.stop(held, after.reason);
+    const seconds = retrySeconds(after.attempt);
+    return this.work.postpone(held, { failures: 1, error: reasonOf(error), seconds });
   }
 }
 
@@ -312,7 +306,7 @@ function heldBy<Input>(caller: Caller, saga: Saga<Input>, { id, name, hash, inpu
   const row: SagaRow = {
     ...{ id, name, hash, input, state: 'running', backward: false, place: 0, intended: false },
     ...{ results: {}, reason: null, attempts: 0, cancelRequested: false, isLate: false, isStepLate: false },
-    ...{ nowMs: Date.now(), startedMs: Date.now(), fence: 1n, version: 1n },
+    ...{ startedMs: Date.now(), fence: 1n, version: 1n },
     ...{ correlationId: caller.requestId, traceparent: caller.traceparent ?? null },
   };
   return { saga: saga as unknown as Saga, tenantId: caller.tenantId, row, sinceMs: performance.now() };

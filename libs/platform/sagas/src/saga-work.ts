@@ -22,7 +22,7 @@ import {
   type SharedWork,
   type TurningBack,
 } from './saga-groups';
-import { canTurnBack, isRefusal, moveAfterFailure } from './saga-moves';
+import { canTurnBack, isRefusal, moveAfterFailure, TIMED_OUT } from './saga-moves';
 import {
   begun,
   both,
@@ -78,7 +78,7 @@ export class SagaWork {
 
   /** Does the step that comes next. Throws what it throws, and SagaMovedOn. Where it shares a transaction, the saga may be turned back in that. */
   async step(held: HeldSaga, step: SagaStep): Promise<Moved> {
-    if (step.until) return this.waitUntil(held, step.until(contextOf(held, step) as never));
+    if (step.until) return this.waitUntil(held, step, step.until(contextOf(held, step) as never));
     if (step.event) return this.waitFor(held, step, step.event);
     if (step.call) return this.called(held, step, step.call);
     const tenantId = ownerOf(held, step);
@@ -94,33 +94,38 @@ export class SagaWork {
     if (step.cancel) {
       await this.transaction(held, (tx) => intendCall(tx, row, true));
       await step.cancel({ ...compensationContextOf(held, step), signal: signalOf(step) } as never);
-    } else if (other !== tenantId) await this.withdraw(held, step, other).catch(ignoreClosed);
+    } else if (other !== tenantId) await this.withdraw(held, step, other).catch(ignoreErased);
     return this.move(held, { progress: compensated(held, step), work: compensationOf(held, step) });
   }
 
   /** Gives it up. What is compensated first is compensated in the same transaction, where that is possible. */
   async turnBack(held: HeldSaga, reason: string): Promise<Moved> {
     const back = turningBack(held, reason);
-    if (!back.work) return this.move(held, back);
+    // Where something has failed before, that may be the compensation: behind the turn its attempts are counted.
+    if (!back.work || held.row.attempts > 0) return this.turn(held, reason);
     try {
       return await this.move(held, back);
     } catch (error) {
       if (error instanceof SagaMovedOn) throw error;
-      return this.move(held, { progress: turnedBack(held, reason), work: undefined });
+      return this.turn(held, reason);
     }
+  }
+
+  private turn(held: HeldSaga, reason: string): Promise<Moved> {
+    return this.move(held, { progress: turnedBack(held, reason), work: undefined });
   }
 
   /** Gives the lease back for a while. */
   async postpone(
     held: HeldSaga,
     after: { readonly failures: 0 | 1; readonly error?: string; readonly seconds: number },
-  ): Promise<void> {
+  ): Promise<undefined> {
     await this.transaction(held, (tx) => postponeSaga(tx, held.row, after));
   }
 
   /** Leaves it to an operator. */
-  async stop(held: HeldSaga, step: string, reason: string): Promise<void> {
-    await this.move(held, { progress: stopped(held, step, reason), work: undefined });
+  stop(held: HeldSaga, reason: string): Promise<Moved> {
+    return this.move(held, { progress: stopped(held, reason), work: undefined });
   }
 
   /** Moves the row, behind the work that belongs to it, and tells of it, in one transaction. */
@@ -196,13 +201,11 @@ export class SagaWork {
     await this.transaction(held, work, tenantId);
   }
 
-  private async waitUntil(held: HeldSaga, until: Date): Promise<Moved> {
+  private async waitUntil(held: HeldSaga, step: SagaStep, until: Date): Promise<Moved> {
     const { saga, row } = held;
-    const step = saga.steps[row.place];
-    if (step && until.getTime() <= row.nowMs) return this.done(held, step, null);
     const isCommitted = !canTurnBack(saga, row);
-    await this.transaction(held, (tx) => awaitDue(tx, row, { dueAt: until, isCommitted }));
-    return undefined;
+    const isDue = await this.transaction(held, (tx) => awaitDue(tx, row, { dueAt: until, isCommitted }));
+    return isDue ? this.done(held, step, null) : undefined;
   }
 
   private async waitFor(
@@ -215,10 +218,7 @@ export class SagaWork {
     const found = await this.transaction(held, (tx) => findAwaited(tx, awaited));
     if (found) return this.done(held, step, found.data);
     const isCommitted = !canTurnBack(saga, row);
-    if (row.isStepLate) {
-      await this.stop(held, step.name, 'sagas.timed_out');
-      return undefined;
-    }
+    if (row.isStepLate) return this.stop(held, TIMED_OUT);
     await this.transaction(held, (tx) => awaitDue(tx, row, { awaited, isCommitted }));
     return undefined;
   }
@@ -259,9 +259,9 @@ class CallNotRecorded extends Error {
   }
 }
 
-/** What was done in a tenant that is erased is gone with it. */
-function ignoreClosed(error: unknown): void {
-  if (!(error instanceof TenantClosed)) refuseAsOne(error);
+/** What was done in a tenant that is erased is gone with it. While it is being erased, what was begun late is found yet, and it is opened again. */
+function ignoreErased(error: unknown): void {
+  if (!(error instanceof TenantClosed) || error.isErasing) refuseAsOne(error);
 }
 
 /** Why another tenant refuses is its own business, and as little whether it is gone. What it was is told to the process's log. */

@@ -36,6 +36,11 @@ describe('A saga', () => {
     begun().compensatable('hold', step);
     // @ts-expect-error The pivot is done in the saga's own tenant.
     begun().pivot('decide', { ...step, tenant: () => 'another' });
+    const late = { timeoutSeconds: 5 };
+    // @ts-expect-error What has to be done is not given up when a time is over.
+    begun().retriable('post', { ...step, ...late });
+    // @ts-expect-error Outside neither.
+    begun().retriable('tell', { call: () => Promise.resolve(), ...late });
     // @ts-expect-error A name is taken once.
     expect(() => begun().compensatable('hold', undoable).pivot('hold', step)).toThrow(
       'two steps are called hold',

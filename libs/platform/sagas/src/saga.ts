@@ -34,8 +34,16 @@ export interface RemoteContext<Input, Results> extends StepContext<Input, Result
 export interface StepLimits {
   /** From when the step is due until it is given up and what was done before it is compensated. */
   readonly timeoutSeconds?: number;
-  /** Attempts that fail in a row before the same; of a step that cannot be given up, before an operator is asked for. */
+  /**
+   * Attempts that fail in a row before the same, 10; of a step that cannot be given up, as a pivot outside that was called cannot, before an
+   * operator is asked for, `LASTING_ATTEMPTS_MAX`.
+   */
   readonly attemptsMax?: number;
+}
+
+/** Of a step that cannot be given up, no time is over. */
+interface Untimed {
+  readonly timeoutSeconds?: never;
 }
 
 /**
@@ -146,7 +154,7 @@ type Fresh<Name extends string, Results> = Name extends keyof Results ? never : 
 export interface RetriableSteps<Input, Results> {
   retriable<Name extends string, Result>(
     name: Fresh<Name, Results>,
-    step: LocalStep<Input, Results, Result> | RemoteStep<Input, Results, Result>,
+    step: (LocalStep<Input, Results, Result> | RemoteStep<Input, Results, Result>) & Untimed,
   ): RetriableSteps<Input, Results & Named<Name, Result>>;
   /** Waits for an instant. */
   waitUntil<Name extends string>(
@@ -184,10 +192,10 @@ export interface CompensatableSteps<Input, Results> extends RetriableSteps<Input
 }
 
 const DAY_SECONDS = 86_400;
-/** Attempts of a step that may be given up: with full jitter from 0.2 s to 60 s they take some two minutes. */
+/** Attempts of a step that may be given up: with `retrySeconds` between they take one to two minutes. */
 const ATTEMPTS_MAX = 10;
-/** Of a step that has to be done, and of a compensation: half an hour, then a person is asked. */
-const LASTING_ATTEMPTS_MAX = 40;
+/** Of a step that has to be done, and of a compensation: they outlast an outage of more than an hour, then a person is asked. */
+export const LASTING_ATTEMPTS_MAX = 80;
 /** For how long a call is waited for unless the step says something else. */
 const CALL_SECONDS = 10;
 /** A lease outlasts every call. */
@@ -233,7 +241,10 @@ class SagaBuilder<Input> {
   }
 
   pivot(name: string, step: AnyStep): never {
-    return this.with(workOf(name, 'pivot', step));
+    // One that was called is never given up.
+    return this.with(
+      workOf(name, 'pivot', step.call ? { attemptsMax: LASTING_ATTEMPTS_MAX, ...step } : step),
+    );
   }
 
   retriable(name: string, step: AnyStep): never {
@@ -307,6 +318,3 @@ function hashOf<Input>({ input, revision = 1 }: SagaDeclaration<Input>, steps: r
   ]);
   return createHash('sha256').update(text).digest('hex').slice(0, 16);
 }
-
-/** Attempts of a compensation before an operator is asked for. */
-export const COMPENSATION_ATTEMPTS_MAX = LASTING_ATTEMPTS_MAX;

@@ -1,5 +1,5 @@
 import type { Caller } from '@holdfast/kernel';
-import { sqlState, statement, type SystemTx } from '@holdfast/database';
+import { sqlState, type Statement, statement, type SystemTx } from '@holdfast/database';
 import type { TenantTx } from '@holdfast/tenancy';
 
 /** How far a saga is. */
@@ -24,8 +24,6 @@ export interface SagaRow {
   readonly isLate: boolean;
   /** Whether that of its step is. */
   readonly isStepLate: boolean;
-  /** The database's clock, in milliseconds of the epoch, when it was read. */
-  readonly nowMs: number;
   readonly fence: bigint;
   readonly correlationId: string;
   readonly traceparent: string | null;
@@ -84,26 +82,25 @@ const LIST_MET = statement<DueSaga>(
    limit $1`,
 );
 
+// Who has a lease that has ended did not come to say what became of the attempt: a step that ends its process would else be tried for ever.
 const CLAIM = statement<SagaRow>(
   'sagas.claim',
   `update sagas.sagas
-   set fence = fence + 1, lease_until = clock_timestamp() + interval '90 seconds'
+   set fence = fence + 1, lease_until = clock_timestamp() + interval '90 seconds',
+     attempts = attempts + (lease_until is not null)::int,
+     last_error = case when lease_until is null then last_error else 'sagas.process_lost' end
    where tenant_id = $1 and id = $2 and (due_at <= clock_timestamp() or awaits_type is not null and due_at is not null)
      and (lease_until is null or lease_until < clock_timestamp())
    returning id, name, hash, state, backward, place, intended, input, results, reason, attempts, cancel_requested as "cancelRequested",
      coalesce(least(step_deadline_at, deadline_at) <= clock_timestamp(), false) as "isLate",
-     coalesce(step_deadline_at <= clock_timestamp(), false) as "isStepLate", extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs",
-     fence, correlation_id as "correlationId",
-     traceparent, extract(epoch from started_at)::float8 * 1000 as "startedMs", version`,
+     coalesce(step_deadline_at <= clock_timestamp(), false) as "isStepLate", fence, correlation_id as "correlationId", traceparent, extract(epoch from started_at)::float8 * 1000 as "startedMs", version`,
 );
 
 const FIND_HELD = statement<SagaRow>(
   'sagas.find_held',
   `select id, name, hash, state, backward, place, intended, input, results, reason, attempts, cancel_requested as "cancelRequested",
      coalesce(least(step_deadline_at, deadline_at) <= clock_timestamp(), false) as "isLate",
-     coalesce(step_deadline_at <= clock_timestamp(), false) as "isStepLate", extract(epoch from clock_timestamp())::float8 * 1000 as "nowMs",
-     fence, correlation_id as "correlationId",
-     traceparent, extract(epoch from started_at)::float8 * 1000 as "startedMs", version
+     coalesce(step_deadline_at <= clock_timestamp(), false) as "isStepLate", fence, correlation_id as "correlationId", traceparent, extract(epoch from started_at)::float8 * 1000 as "startedMs", version
    from sagas.sagas
    where tenant_id = $1 and id = $2 and fence = $3 and due_at is not null`,
 );
@@ -128,14 +125,16 @@ const INTEND = statement<{ readonly id: string }>(
    returning id`,
 );
 
-const AWAIT = statement<{ readonly id: string }>(
+// What is due already is not waited for: the lease stays.
+const AWAIT = statement<{ readonly isDue: boolean }>(
   'sagas.await',
   `update sagas.sagas
-   set awaits_stream_type = $5, awaits_stream_id = $6, awaits_type = $7, lease_until = null,
+   set awaits_stream_type = $5, awaits_stream_id = $6, awaits_type = $7,
+     lease_until = case when $8::timestamptz <= clock_timestamp() then lease_until end,
      due_at = coalesce(least($8::timestamptz, step_deadline_at, case when $9 then null else deadline_at end),
        clock_timestamp() + interval '1 hour')
    where tenant_id = $1 and id = $2 and fence = $3 and version = $4 and due_at is not null
-   returning id`,
+   returning lease_until is not null as "isDue"`,
 );
 
 const FIND_AWAITED = statement<{ readonly data: unknown }>(
@@ -315,8 +314,8 @@ function columnsOf(rows: readonly (readonly unknown[])[]): unknown[][] {
 }
 
 /** Says before a call that it may have been made, and renews the lease. Throws SagaMovedOn. */
-export function intendCall(tx: TenantTx, row: SagaRow, isCommitted: boolean): Promise<void> {
-  return change(tx, INTEND, row, [isCommitted]);
+export async function intendCall(tx: TenantTx, row: SagaRow, isCommitted: boolean): Promise<void> {
+  await change(tx, INTEND, row, [isCommitted]);
 }
 
 /** An event by its type, and the stream that it is on. */
@@ -328,15 +327,16 @@ export interface Awaited {
 
 /**
  * Gives the lease back until the instant, or until the event is in the log; until its deadlines at most, of which its own does not count
- * for one that is committed. Throws SagaMovedOn.
+ * for one that is committed. Answers whether the instant has come already, by the database's clock: then it is kept. Throws SagaMovedOn.
  */
-export function awaitDue(
+export async function awaitDue(
   tx: TenantTx,
   row: SagaRow,
   until: { readonly dueAt?: Date; readonly awaited?: Awaited; readonly isCommitted: boolean },
-): Promise<void> {
+): Promise<boolean> {
   const { streamType = null, streamId = null, type = null } = until.awaited ?? {};
-  return change(tx, AWAIT, row, [streamType, streamId, type, until.dueAt ?? null, until.isCommitted]);
+  const values = [streamType, streamId, type, until.dueAt ?? null, until.isCommitted];
+  return (await change(tx, AWAIT, row, values)).isDue;
 }
 
 /** The payload of the event, once it is in the log. */
@@ -348,20 +348,21 @@ export async function findAwaited(
 }
 
 /** Gives the lease back for a while, after a failure or none. Throws SagaMovedOn. */
-export function postponeSaga(
+export async function postponeSaga(
   tx: TenantTx,
   row: SagaRow,
   after: { readonly failures: 0 | 1; readonly error?: string; readonly seconds: number },
 ): Promise<void> {
-  return change(tx, POSTPONE, row, [after.failures, after.error ?? null, after.seconds]);
+  await change(tx, POSTPONE, row, [after.failures, after.error ?? null, after.seconds]);
 }
 
-async function change(
+async function change<Row extends object>(
   tx: TenantTx,
-  changing: typeof INTEND,
+  changing: Statement<Row>,
   { id, fence, version }: SagaRow,
   values: readonly unknown[],
-): Promise<void> {
+): Promise<Row> {
   const changed = await tx.row(changing, [tx.tenantId, id, fence, version, ...values]);
   if (!changed) throw new SagaMovedOn(`saga ${id} is in other hands, or has another version than ${version}`);
+  return changed;
 }

@@ -23,6 +23,12 @@ const approval = saga({ name: 'test.approval', input })
   .retriable('book', { run: (tx, { key }) => effect(tx, key, 'made') })
   .build();
 
+/** Waits before anything else. */
+const later = saga({ name: 'test.later', input: z.object({ untilMs: z.number() }) })
+  .waitUntil('opening', (ctx) => new Date(ctx.input.untilMs))
+  .retriable('book', { run: (tx, { key }) => effect(tx, key, 'made') })
+  .build();
+
 describe('A saga that waits', () => {
   let stage: SagaStage;
   beforeAll(async () => {
@@ -91,6 +97,22 @@ describe('A saga that waits', () => {
     const startedAtMs = Date.now();
     await stage.until(id, 'completed');
     expect(Date.now() - startedAtMs).toBeGreaterThan(100);
+  });
+
+  it('waits by the database’s clock, not by that of the process', async () => {
+    const untilMs = Date.now() + 60_000;
+    const real = Date.now;
+    const spy = jest.spyOn(Date, 'now').mockImplementation(() => real.call(Date) + 300_000);
+    const runner = stage.runner();
+    const id = await stage.begin(runner, newId(), later, { untilMs }).finally(() => spy.mockRestore());
+    await runner.whenIdle(id);
+    expect(await stage.find(id)).toMatchObject({ state: 'running', place: 0 });
+    await stage.database.admin(
+      `update sagas.sagas set input = '{"untilMs": 0}', due_at = clock_timestamp() where id = $1`,
+      [id],
+    );
+    await runner.runDue();
+    expect(await stage.find(id)).toMatchObject({ state: 'completed' });
   });
 
   it('can be cancelled meanwhile', async () => {

@@ -37,10 +37,10 @@ export class SagaStage {
   }
 
   /** A process with a runner: it looks for work by itself once it is started, and with `runDue`. */
-  runner(lanes?: number, tenants = this.tenants): SagaRunner {
+  runner(lanes?: number, tenants = this.tenants, grants = this.grants): SagaRunner {
     const runner = new SagaRunner({
       tenants,
-      grants: this.grants,
+      grants,
       relay: this.database.as('holdfast_relay', 2),
       report: (error, doing) => void this.reports.push(`${doing}: ${String(error)}`),
       ...(lanes !== undefined && { lanes }),
@@ -94,6 +94,14 @@ export class SagaStage {
       [id],
     );
     await by.runDue();
+  }
+
+  /** The process that had it has died, and 90 s have passed. */
+  async endLease(id: string): Promise<void> {
+    await this.database.admin(
+      `update sagas.sagas set lease_until = clock_timestamp() - interval '1 second' where id = $1 and lease_until is not null`,
+      [id],
+    );
   }
 
   /** Steps and other events of a tenant's trail, in their order. */

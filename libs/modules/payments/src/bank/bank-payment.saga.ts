@@ -1,6 +1,6 @@
 import { deterministicId, newId } from '@holdfast/kernel';
 import { normalSideOf, openOwnedAccount } from '@holdfast/ledger';
-import { saga } from '@holdfast/sagas';
+import { LASTING_ATTEMPTS_MAX, saga } from '@holdfast/sagas';
 import type { TenantTx } from '@holdfast/tenancy';
 import { z } from 'zod';
 import { opposite, OWNER, post } from '../payment-legs';
@@ -40,9 +40,6 @@ class BankAway extends Error {
   override readonly name = 'BankAway';
 }
 
-/** Half an hour, with waits of up to a minute: banks decide in their own time, and what is held stays held meanwhile. */
-const ATTEMPTS_MAX = 40;
-
 /**
  * A payment to an account at another bank. What it takes is held in the payer's books, and reserved at the bank, which can always be given
  * back; then the bank is told to pay, behind which there is no way back, and what is held is posted. The bank reserves and pays under one
@@ -61,7 +58,8 @@ export const bankPayment = saga({
     },
   })
   .compensatable('reserve', {
-    attemptsMax: ATTEMPTS_MAX,
+    // Banks decide in their own time, and what is held stays held meanwhile.
+    attemptsMax: LASTING_ATTEMPTS_MAX,
     call: async ({ input: { amount, asset, toIban: iban }, key, signal }) => {
       await bank().reserve({ key, amount, asset, iban }, signal);
       return { key };
@@ -69,7 +67,6 @@ export const bankPayment = saga({
     cancel: ({ key, signal }) => bank().cancel(key, signal),
   })
   .pivot('pay', {
-    attemptsMax: ATTEMPTS_MAX,
     call: async ({ results, signal }) => ({ receipt: await bank().pay(results.reserve.key, signal) }),
   })
   .retriable('post', {

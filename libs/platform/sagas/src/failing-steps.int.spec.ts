@@ -1,0 +1,149 @@
+import { type Caller, newId } from '@holdfast/kernel';
+import { Grants, TenantDatabase, type TenantTx } from '@holdfast/tenancy';
+import { z } from 'zod';
+import { effect } from '../test/effects';
+import { SagaStage } from '../test/saga-stage';
+import { LASTING_ATTEMPTS_MAX, saga } from './saga';
+
+const nothing = z.object({});
+
+/** Its steps are there to end the process. */
+const deadly = saga({ name: 'test.deadly', input: nothing })
+  .compensatable('hold', {
+    run: (tx, { key }) => effect(tx, key, 'made'),
+    compensate: (tx, { key }) => effect(tx, key, 'undone'),
+  })
+  .retriable('post', { run: (tx, { key }) => effect(tx, key, 'made') })
+  .build();
+
+let meanwhile: () => Promise<void> = () => Promise.resolve();
+const flaky = saga({ name: 'test.flaky', input: nothing })
+  .compensatable('hold', {
+    run: async () => {
+      await meanwhile();
+      throw new TypeError('fails');
+    },
+    compensate: () => Promise.resolve(),
+  })
+  .build();
+
+const abroad = saga({ name: 'test.closed_abroad', input: z.object({ other: z.string() }) })
+  .compensatable('hold', {
+    tenant: ({ other }) => other,
+    run: (tx, { key }) => effect(tx, key, 'made'),
+    compensate: (tx, { key }) => effect(tx, key, 'undone'),
+  })
+  .waitUntil('long', () => new Date(Date.now() + 86_400_000))
+  .build();
+
+/** Of a process that ends behind so many transactions. */
+class Dying extends TenantDatabase {
+  constructor(
+    real: TenantDatabase,
+    private left: number,
+  ) {
+    super(real.database);
+  }
+
+  override transaction<T>(caller: Caller, work: (tx: TenantTx) => Promise<T>): Promise<T> {
+    this.left -= 1;
+    return this.left < 0 ? Promise.reject(new Error('died')) : super.transaction(caller, work);
+  }
+}
+
+describe('A saga whose step fails', () => {
+  let stage: SagaStage;
+  beforeAll(async () => void (stage = await SagaStage.open()));
+  afterAll(() => stage.close());
+
+  /** A process takes the saga up, behind the lease of one that has died, and dies as well. */
+  async function die(id: string): Promise<void> {
+    await stage.endLease(id);
+    await stage.runner(undefined, new Dying(stage.database.tenants(1), 1)).runDue();
+  }
+
+  const attempts = (id: string, count: number): Promise<unknown> =>
+    stage.database.admin('update sagas.sagas set attempts = $2 where id = $1', [id, count]);
+
+  it('by ending its process each time is given up, where it can be', async () => {
+    const id = await stage.begin(stage.runner(0), newId(), deadly, {});
+    // The first finds no lease that has ended.
+    for (let deaths = 0; deaths < 11; deaths += 1) await die(id);
+    await stage.endLease(id);
+    await stage.runner().runDue();
+    expect(await stage.find(id)).toMatchObject({ state: 'compensated', reason: 'sagas.process_lost' });
+  });
+
+  it('by ending its process each time is left to an operator, where it has to be done, and goes on then', async () => {
+    const [tenantId, runner] = [newId(), stage.runner()];
+    const id = await stage.begin(stage.runner(0), tenantId, deadly, {});
+    await stage.runner(undefined, new Dying(stage.database.tenants(1), 2)).runDue();
+    expect(await stage.find(id)).toMatchObject({ state: 'running', place: 1 });
+    await attempts(id, LASTING_ATTEMPTS_MAX - 2);
+    await die(id);
+    expect(await stage.find(id)).toMatchObject({ state: 'running', place: 1 });
+    await stage.endLease(id);
+    await runner.runDue();
+    expect(await stage.find(id)).toMatchObject({ state: 'needs_operator', reason: 'sagas.process_lost' });
+    await stage.steer(tenantId, id, 'retry');
+    await runner.runDue();
+    expect(await stage.find(id)).toMatchObject({ state: 'completed' });
+  });
+
+  it('has an attempt counted for no process that has handed it back', async () => {
+    const id = await stage.begin(stage.runner(), newId(), abroad, { other: newId() });
+    await stage.until(id, 'running');
+    const runner = stage.runner();
+    while ((await stage.find(id)).place !== 1) await new Promise(setImmediate);
+    await runner.whenIdle(id);
+    for (let looks = 0; looks < 3; looks += 1) await stage.hurry(runner, id);
+    const [row] = await stage.database.admin<{ attempts: number }>(
+      'select attempts from sagas.sagas where id = $1',
+      [id],
+    );
+    expect(row).toEqual({ attempts: 0 });
+  });
+
+  it('is given up at once when it is cancelled meanwhile', async () => {
+    const [runner, tenantId] = [stage.runner(), newId()];
+    const entered = Promise.withResolvers<void>();
+    const go = Promise.withResolvers<void>();
+    meanwhile = () => {
+      entered.resolve();
+      return go.promise;
+    };
+    const id = await stage.begin(runner, tenantId, flaky, {});
+    await entered.promise;
+    await stage.steer(tenantId, id, 'cancel');
+    go.resolve();
+    await runner.whenIdle(id);
+    expect(await stage.find(id)).toMatchObject({ state: 'compensated', reason: 'sagas.cancelled' });
+  });
+
+  it.each([
+    ['is not taken for gone while it is being erased, since that may be put off', 'closing', ['undone']],
+    ['is gone with it once it is erased', 'erased', []],
+  ])('elsewhere %s', async (_, after, undone) => {
+    const [tenantId, other, beginner] = [newId(), newId(), stage.runner()];
+    await stage.database.admin('insert into auth.tenants (id, slug) values ($1, $2)', [other, other]);
+    const id = await stage.begin(beginner, tenantId, abroad, { other });
+    await beginner.whenIdle(id);
+    const become = (state: string): Promise<unknown> =>
+      stage.database.admin('update auth.tenants set state = $2 where id = $1', [other, state]);
+    await become('erasing');
+    await stage.steer(tenantId, id, 'cancel');
+    // Of a process whose grants are not from before.
+    const grants = new Grants(stage.database.as('holdfast_auth', 1));
+    const runner = stage.runner(undefined, undefined, grants);
+    await runner.runDue();
+    expect(await stage.find(id)).toMatchObject({ state: 'compensating', place: 0 });
+    await become(after);
+    while ((await stage.find(id)).state === 'compensating') await stage.hurry(runner, id);
+    grants.close();
+    expect(await stage.find(id)).toMatchObject({ state: 'compensated' });
+    const effects = await stage.trail(other);
+    expect(effects.filter((type) => type === 'test.effect.undone')).toEqual(
+      undone.map((what) => `test.effect.${what}`),
+    );
+  });
+});
