@@ -2153,18 +2153,26 @@ CREATE OR REPLACE FUNCTION events.append(ids uuid[], types text[], schema_versio
  LANGUAGE plpgsql
  SECURITY DEFINER
  SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
 AS $function$
 declare
   tenant uuid := tenancy.tenant_id();
-  principals text[] := case when grants is null then array[tenancy.verified_principal()]
-    else (select array_agg(tenancy.grant_principal(g.signed) order by g.place) from unnest(grants) with ordinality g (signed, place)) end;
-  actors text[] := (select array_agg(split_part(p.principal, '|', 1) order by p.place) from unnest(principals) with ordinality p (principal, place));
-  acts text[] := (select array_agg(nullif(split_part(p.principal, '|', 4), '') order by p.place) from unnest(principals) with ordinality p (principal, place));
+  -- As tenancy.verified_principal() says, of the context that has just been verified.
+  principal text := substr(current_setting('holdfast.context'), 121);
+  actors text[] := array[split_part(principal, '|', 1)];
+  acts text[] := array[nullif(split_part(principal, '|', 4), '')];
   late text;
 begin
+  if grants is not null then
+    select array_agg(split_part(p.principal, '|', 1) order by g.place), array_agg(nullif(split_part(p.principal, '|', 4), '') order by g.place)
+    into actors, acts
+    from unnest(grants) with ordinality g (signed, place)
+    cross join lateral tenancy.grant_principal(g.signed) p (principal);
+  end if;
   -- A megabyte is what a request may have; readers, the sealer among them, make text of each. Elements of an array that is an
   -- argument are not compressed.
-  if exists (select from unnest(payloads) p (payload) where pg_column_size(p.payload) > 1048576)
+  if pg_column_size(payloads) > 1048576
+       and exists (select from unnest(payloads) p (payload) where pg_column_size(p.payload) > 1048576)
      or pg_column_size(types) + pg_column_size(stream_types) + pg_column_size(correlation_ids) + pg_column_size(causation_ids)
        + pg_column_size(traceparents) > 65536 + 1024 * cardinality(ids) then
     raise exception 'an event is larger than a megabyte' using errcode = '22001';
