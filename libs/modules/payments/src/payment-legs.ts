@@ -77,8 +77,7 @@ export async function holdForPayer(
   { paymentId, input }: Leg,
 ): Promise<{ readonly side: Side }> {
   const { fromAccountId, toTenantId, asset } = input;
-  if (!(await isActive(tx))) throw new TenantSuspended();
-  const side = opposite(await normalSideOf(tx, fromAccountId, asset));
+  const side = await payingSideOf(tx, fromAccountId, asset);
   await hold(tx, { paymentId, input, counterpartyId: toTenantId, accountId: fromAccountId, side });
   return { side };
 }
@@ -219,7 +218,15 @@ export function clearingAccountId(tenantId: string, counterpartyId: string, asse
   return deterministicId('payments clearing', tenantId, counterpartyId, asset);
 }
 
-/** On the side opposite to its normal one an account becomes less. */
-export function opposite(side: Side): Side {
+/**
+ * The side on which the payer's account is booked: on the one opposite to its normal side an account becomes less. Throws TenantSuspended
+ * where the payer is not open to its own people, and of the account what the ledger throws.
+ */
+export async function payingSideOf(tx: TenantTx, accountId: string, asset: string): Promise<Side> {
+  if (!(await isActive(tx))) throw new TenantSuspended();
+  return opposite(await normalSideOf(tx, accountId, asset));
+}
+
+function opposite(side: Side): Side {
   return side === 'debit' ? 'credit' : 'debit';
 }

@@ -28,6 +28,39 @@ describe('The saga of a payment to a bank', () => {
     [bank.isMute, bank.fallsSilent, bank.isStubborn] = [false, false, false];
   });
 
+  let runner: SagaRunner;
+  beforeAll(() => {
+    const { tenants, grants, database } = stage;
+    const relay = database.as('holdfast_relay', 2);
+    runner = new SagaRunner({ tenants, grants, relay, report: () => {} }); // What fails is what is asked for.
+  });
+  afterAll(() => runner.stop());
+
+  async function begin(payer: Party): Promise<string> {
+    const id = newId();
+    await stage.tenants.transaction(payer.caller, (tx) => runner.begin(tx, bankPayment, inputOf(payer), id));
+    return id;
+  }
+
+  /** How it ends, with nothing waited for. */
+  async function ended(id: string, turnsMax = 100): Promise<DrilledSaga['state'] | 'running'> {
+    for (let turns = 0; turns < turnsMax; turns += 1) {
+      await runner.whenIdle(id);
+      const [row] = await stage.database.admin<{ state: string }>(
+        'select state from sagas.sagas where id = $1',
+        [id],
+      );
+      if (row?.state === 'completed' || row?.state === 'compensated' || row?.state === 'needs_operator')
+        return row.state;
+      await stage.database.admin(
+        'update sagas.sagas set due_at = clock_timestamp(), lease_until = null where id = $1 and due_at is not null',
+        [id],
+      );
+      await runner.runDue();
+    }
+    return 'running';
+  }
+
   /** Through a policy of whose budget of retries nothing is used up. */
   const payAnew = (): void => payThrough({ url: bank.url, secret: 'secret', settings: SETTINGS });
 
@@ -72,42 +105,17 @@ describe('The saga of a payment to a bank', () => {
     expect(cases).toBeGreaterThan(40);
   }, 240_000);
 
+  it('holds nothing, and asks no bank, for a tenant that is suspended', async () => {
+    const payer = await stage.party();
+    await stage.database.admin("update auth.tenants set state = 'suspended' where id = $1", [payer.id]);
+    const id = await begin(payer);
+    expect(await ended(id)).toBe('compensated');
+    expect(await stage.payment(payer, id)).toMatchObject({ status: 'failed', code: 'tenants.suspended' });
+    expect(bank.asked).toEqual([]);
+    await judge(payer, id, 'compensated');
+  });
+
   describe('over a bank that', () => {
-    let runner: SagaRunner;
-    beforeAll(() => {
-      const { tenants, grants, database } = stage;
-      const relay = database.as('holdfast_relay', 2);
-      runner = new SagaRunner({ tenants, grants, relay, report: () => {} }); // What fails is what is asked for.
-    });
-    afterAll(() => runner.stop());
-
-    async function begin(payer: Party): Promise<string> {
-      const id = newId();
-      await stage.tenants.transaction(payer.caller, (tx) =>
-        runner.begin(tx, bankPayment, inputOf(payer), id),
-      );
-      return id;
-    }
-
-    /** How it ends, with nothing waited for. */
-    async function ended(id: string, turnsMax = 100): Promise<DrilledSaga['state'] | 'running'> {
-      for (let turns = 0; turns < turnsMax; turns += 1) {
-        await runner.whenIdle(id);
-        const [row] = await stage.database.admin<{ state: string }>(
-          'select state from sagas.sagas where id = $1',
-          [id],
-        );
-        if (row?.state === 'completed' || row?.state === 'compensated' || row?.state === 'needs_operator')
-          return row.state;
-        await stage.database.admin(
-          'update sagas.sagas set due_at = clock_timestamp(), lease_until = null where id = $1 and due_at is not null',
-          [id],
-        );
-        await runner.runDue();
-      }
-      return 'running';
-    }
-
     const ENDS: Readonly<Record<BankPlan, DrilledSaga['state']>> = {
       ...{
         pays: 'completed',

@@ -3,7 +3,7 @@ import { normalSideOf, openOwnedAccount } from '@holdfast/ledger';
 import { LASTING_ATTEMPTS_MAX, saga } from '@holdfast/sagas';
 import type { TenantTx } from '@holdfast/tenancy';
 import { z } from 'zod';
-import { opposite, OWNER, post } from '../payment-legs';
+import { OWNER, payingSideOf, post } from '../payment-legs';
 import { BankNotConfigured } from './bank.errors';
 import { shortened } from './iban';
 import { type BankOptions, PartnerBank } from './partner-bank';
@@ -95,7 +95,7 @@ async function hold(
   { fromAccountId, amount, asset }: BankPaymentInput,
 ): Promise<{ readonly holdId: string }> {
   const holdId = newId();
-  const side = opposite(await normalSideOf(tx, fromAccountId, asset));
+  const side = await payingSideOf(tx, fromAccountId, asset);
   const bankId = bankAccountId(tx.tenantId, asset);
   await openOwnedAccount(tx, { id: bankId, code: `payments/bank/${asset}`, asset, owner: OWNER });
   const [debitAccountId, creditAccountId] =
