@@ -1019,7 +1019,7 @@ alter table ledger.accounts enable row level security;
 alter table ledger.accounts force row level security;
 create policy tenant_access on ledger.accounts as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on ledger.accounts as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
-CREATE TRIGGER owned_insert BEFORE INSERT ON ledger.accounts FOR EACH ROW WHEN (((new.owner IS NOT NULL) AND (CURRENT_USER = 'holdfast_app'::name))) EXECUTE FUNCTION ledger.keep_owned();
+CREATE TRIGGER owned_insert BEFORE INSERT ON ledger.accounts FOR EACH ROW WHEN ((((new.owner IS NOT NULL) OR (substr((new.id)::text, 15, 1) = '8'::text)) AND (CURRENT_USER = 'holdfast_app'::name))) EXECUTE FUNCTION ledger.keep_owned();
 CREATE TRIGGER owned_update BEFORE UPDATE OF closed_at, metadata ON ledger.accounts FOR EACH ROW WHEN (((old.owner IS NOT NULL) AND (CURRENT_USER = 'holdfast_app'::name))) EXECUTE FUNCTION ledger.keep_owned();
 CREATE TRIGGER recorded_delete AFTER DELETE ON ledger.accounts REFERENCING OLD TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_changes();
 CREATE TRIGGER recorded_insert AFTER INSERT ON ledger.accounts REFERENCING NEW TABLE AS changed FOR EACH STATEMENT WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.note_changes();
@@ -2657,8 +2657,8 @@ CREATE OR REPLACE FUNCTION ledger.keep_owned()
 AS $function$
 begin
   if tg_op = 'INSERT' then
-    if new.owner is not null and 'system:' || new.owner <> tenancy.actor() then
-      raise exception 'only % opens accounts that it owns', new.owner using errcode = 'HF003';
+    if new.owner is null or 'system:' || new.owner <> tenancy.actor() then
+      raise exception 'only % opens accounts that it owns', coalesce(new.owner, 'their owner') using errcode = 'HF003';
     end if;
   elsif (new.closed_at, new.metadata) is distinct from (old.closed_at, old.metadata) then
     raise exception 'an account that % owns is not changed', old.owner using errcode = 'HF003';

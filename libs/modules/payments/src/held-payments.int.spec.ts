@@ -197,6 +197,21 @@ describe('A payment whose halves are held', () => {
     });
   });
 
+  it('is held on no account but those of payments, whoever opens one under their ids first', async () => {
+    const clearing = clearingAccountId(payer.id, payee.id, 'EUR/2');
+    const opened = `insert into ledger.accounts (tenant_id, id, code, asset, normal_balance, limit_rule)
+       values ($1, $2, 'mine', 'EUR/2', 'credit', 'none')`;
+    await expectRefused(payer, [opened, clearing]);
+    // From before that was refused.
+    await admin(opened, [payer.id, clearing]);
+    const id = await stage.halted(payer, payee, BOTH_HELD);
+    expect(await stage.resume(id)).toBe('compensated');
+    expect(await stage.halves(id)).toEqual({
+      [payer.id]: { status: 'failed', reason: 'sagas.failed.AccountTaken' },
+    });
+    await expectUntouched();
+  });
+
   it('keeps both tenants from erasure until it has ended', async () => {
     const id = await stage.halted(payer, payee, DECIDED);
     const blocked = async ({ caller }: Party): Promise<unknown[]> =>

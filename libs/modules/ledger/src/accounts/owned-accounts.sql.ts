@@ -30,12 +30,23 @@ const FIND_TERMS = statement<
    where tenant_id = $1 and id = $2`,
 );
 
-/** Opens an account of the system's, with the credit side as its normal one and no limit, unless it is there. */
+/** Somebody else's account has the id of one of the system's: somebody has written it by hand. */
+class AccountTaken extends Error {
+  override readonly name = 'AccountTaken';
+}
+
+/**
+ * Opens an account of the system's, with the credit side as its normal one and no limit, unless it is there. Its id follows from what it is
+ * for (`deterministicId`), which no account of a tenant's own has.
+ */
 export async function openOwnedAccount(
   tx: TenantTx,
   { id, code, asset, owner }: OwnedAccount,
 ): Promise<void> {
-  if (!(await tx.row(INSERT_OWNED, [tx.tenantId, id, code, asset, owner]))) return;
+  if (!(await tx.row(INSERT_OWNED, [tx.tenantId, id, code, asset, owner]))) {
+    if ((await tx.row(FIND_TERMS, [tx.tenantId, id]))?.owner !== owner) throw new AccountTaken();
+    return;
+  }
   const terms = { asset, normalBalance: 'credit', limit: 'none' } as const;
   await tx.announce(announcement(accountOpened, { id, version: 1n }, terms));
 }

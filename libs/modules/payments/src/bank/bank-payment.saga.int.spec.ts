@@ -3,7 +3,7 @@ import { newId } from '@holdfast/kernel';
 import { SagaRunner, stepKey, steerSaga } from '@holdfast/sagas';
 import { BANK_PLANS, type BankPlan, drillSaga, type DrilledSaga, Random, TestBank } from '@holdfast/testing';
 import { FUNDS, type Party, PaymentsStage } from '../../test/payments-stage';
-import { bankPayment, type BankPaymentInput, payThrough } from './bank-payment.saga';
+import { bankAccountId, bankPayment, type BankPaymentInput, payThrough } from './bank-payment.saga';
 
 const SETTINGS = { deadlineMs: 1_000, attemptMs: 150, openMs: 20 };
 const AMOUNT = 100n;
@@ -111,6 +111,27 @@ describe('The saga of a payment to a bank', () => {
     const id = await begin(payer);
     expect(await ended(id)).toBe('compensated');
     expect(await stage.payment(payer, id)).toMatchObject({ status: 'failed', code: 'tenants.suspended' });
+    expect(bank.asked).toEqual([]);
+    await judge(payer, id, 'compensated');
+  });
+
+  it('is made whatever codes the tenant has given to accounts of its own', async () => {
+    const payer = await stage.party();
+    await stage.account(payer.caller, { code: 'payments/bank/EUR/2' });
+    const id = await begin(payer);
+    expect(await ended(id)).toBe('completed');
+    await judge(payer, id, 'completed');
+  });
+
+  it('asks no bank where an account of the tenant’s own has the id of the bank’s', async () => {
+    const payer = await stage.party();
+    await stage.database.admin(
+      `insert into ledger.accounts (tenant_id, id, code, asset, normal_balance, limit_rule)
+       values ($1, $2, 'mine', 'EUR/2', 'credit', 'none')`,
+      [payer.id, bankAccountId(payer.id, 'EUR/2')],
+    );
+    const id = await begin(payer);
+    expect(await ended(id)).toBe('compensated');
     expect(bank.asked).toEqual([]);
     await judge(payer, id, 'compensated');
   });

@@ -97,7 +97,9 @@ async function hold(
   const holdId = newId();
   const side = await payingSideOf(tx, fromAccountId, asset);
   const bankId = bankAccountId(tx.tenantId, asset);
-  await openOwnedAccount(tx, { id: bankId, code: `payments/bank/${asset}`, asset, owner: OWNER });
+  await openOwnedAccount(tx, {
+    ...{ id: bankId, code: `payments/bank/${asset}/${newId()}`, asset, owner: OWNER },
+  });
   const [debitAccountId, creditAccountId] =
     side === 'debit' ? [fromAccountId, bankId] : [bankId, fromAccountId];
   await post(tx, { id: holdId, debitAccountId, creditAccountId, amount, pending: true, metadata: {} });
