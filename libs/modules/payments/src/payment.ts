@@ -6,11 +6,11 @@ import { ibanSchema } from './bank/iban';
 export const sendPaymentInput = z
   .strictObject({
     fromAccountId: idSchema.meta({ description: 'Your account.' }),
-    toTenantId: idSchema.optional().meta({ description: 'Whom you pay; with `toAccountId`.' }),
+    toTenantId: idSchema.nullish().meta({ description: 'Whom you pay; with `toAccountId`.' }),
     toAccountId: idSchema
-      .optional()
+      .nullish()
       .meta({ description: 'The account of theirs that they have named to you.' }),
-    toIban: ibanSchema.optional().meta({
+    toIban: ibanSchema.nullish().meta({
       description: 'In place of both: an account at another bank, where there is one to pay through.',
     }),
     amount: amountSchema,
@@ -18,9 +18,7 @@ export const sendPaymentInput = z
   })
   .refine(
     ({ toTenantId, toAccountId, toIban }) =>
-      toIban === undefined
-        ? toTenantId !== undefined && toAccountId !== undefined
-        : toTenantId === undefined && toAccountId === undefined,
+      toIban ? !toTenantId && !toAccountId : Boolean(toTenantId && toAccountId),
     { path: ['toIban'], error: 'has to stand alone, or `toTenantId` and `toAccountId` have to be there' },
   );
 export type SendPaymentInput = z.output<typeof sendPaymentInput>;

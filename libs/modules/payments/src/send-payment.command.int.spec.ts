@@ -1,4 +1,5 @@
 import { newId } from '@holdfast/kernel';
+import { sendPaymentInput } from './payment';
 import type { PaymentInput } from './payment-legs';
 import { clearingAccountId } from './payment-legs';
 import { Payments, paymentsInput } from './payments.query';
@@ -122,6 +123,20 @@ describe('SendPayment', () => {
     );
     return rows.map(({ text }) => text).join();
   }
+
+  it('takes null for what is left out, and names either a tenant or a bank', () => {
+    const what = { fromAccountId: newId(), amount: '1', asset: 'EUR/2' };
+    const toTenant = { toTenantId: newId(), toAccountId: newId() };
+    const toBank = { toIban: 'DE89370400440532013000' };
+    const none = { toTenantId: null, toAccountId: null, toIban: null };
+    const takes = (to: object): boolean => sendPaymentInput.safeParse({ ...what, ...to }).success;
+    expect([toTenant, toBank].map((to) => [takes(to), takes({ ...none, ...to })])).toEqual([
+      [true, true],
+      [true, true],
+    ]);
+    const wrong = [none, { ...toTenant, ...toBank }, { ...toTenant, toAccountId: null }];
+    expect(wrong.map(takes)).toEqual([false, false, false]);
+  });
 
   it('is listed by direction, status and counterparty, page by page', async () => {
     const [first, second] = [await pay(), await pay({ toAccountId: newId() })];

@@ -31,7 +31,7 @@ export class SendPaymentHandler extends TenantCommandHandler<SendPayment> {
     const id = newId();
     const { fromAccountId, toTenantId, toAccountId, toIban, asset } = named;
     const what = { fromAccountId, asset, amount: String(amount) };
-    if (toIban !== undefined) await this.payBank(tx, { ...what, toIban }, id);
+    if (toIban) await this.payBank(tx, { ...what, toIban }, id);
     // The input names both where it names no bank.
     else
       await this.payTenant(tx, { ...what, toTenantId: toTenantId ?? '', toAccountId: toAccountId ?? '' }, id);
