@@ -231,6 +231,33 @@ describe('A payment whose halves are held', () => {
     await expectMade(id);
   });
 
+  /** Has updates of halves fail that are of such a kind. */
+  async function sabotage(when: string): Promise<void> {
+    await admin(
+      `create or replace function payments.sabotage() returns trigger language plpgsql as $$ begin raise exception 'sabotage'; end $$`,
+      [],
+    );
+    await admin(
+      `create trigger sabotage before update on payments.payments for each row when (${when})
+       execute function payments.sabotage()`,
+      [],
+    );
+  }
+  const endSabotage = (): Promise<unknown> => admin('drop trigger sabotage on payments.payments', []);
+
+  const decides = "old.direction = 'outgoing' and old.hold_id is not null and new.status = 'pending'";
+  it.each([
+    ['its own code where its decision fails', decides, 'sagas.failed.error'],
+    ['nothing of why the payee’s half fails', "old.direction = 'incoming'", 'payments.payee_refused'],
+  ])('tells the payer %s', async (_, when, code) => {
+    await sabotage(when);
+    const id = await stage.halted(payer, payee, 1);
+    expect(await stage.resume(id)).toBe('compensated');
+    await endSabotage();
+    expect(await stage.payment(payer, id)).toMatchObject({ status: 'compensated', code });
+    await expectUntouched();
+  });
+
   it.each([
     ['forward', DECIDED, 'completed'],
     ['backward', BOTH_HELD, 'compensated'],
@@ -239,19 +266,11 @@ describe('A payment whose halves are held', () => {
     async (_, at, end) => {
       const id = await stage.halted(payer, payee, at);
       if (end === 'compensated') await stage.steer(payer, id, 'cancel');
-      await admin(
-        `create or replace function payments.sabotage() returns trigger language plpgsql as $$ begin raise exception 'sabotage'; end $$`,
-        [],
-      );
-      await admin(
-        `create trigger sabotage before update on payments.payments for each row when (old.direction = 'incoming')
-       execute function payments.sabotage()`,
-        [],
-      );
+      await sabotage("old.direction = 'incoming'");
       expect(await stage.resume(id)).toBe('needs_operator');
       expect(await stage.payment(payer, id)).toMatchObject({ status: 'needs_operator' });
       expect(await stage.payment(payee, id)).toMatchObject({ status: 'pending' });
-      await admin('drop trigger sabotage on payments.payments', []);
+      await endSabotage();
       await stage.steer(payer, id, 'retry');
       if (end === 'completed') await expectMade(id);
       else {

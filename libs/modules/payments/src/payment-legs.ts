@@ -60,11 +60,24 @@ export async function request(tx: TenantTx, { paymentId, input }: Leg): Promise<
   if (isFresh) await tx.announce(announcement(paymentRequested, { id: paymentId, version: 1n }, input));
 }
 
+/** Why a saga turned back, and what its steps have answered: of those that are done, each has something here. */
+interface TurnedBack {
+  readonly sagaId: string;
+  readonly reason: string | null;
+  readonly results: unknown;
+}
+
+/** Whether a step is done, or was before it was compensated. */
+export function isDone({ results }: Pick<TurnedBack, 'results'>, step: string): boolean {
+  return Object.hasOwn(Object(results) as object, step);
+}
+
 /** Ends the payer's row: nothing of the payment is left. */
-export async function giveUp(tx: TenantTx, paymentId: string, reason: string | null): Promise<void> {
+export async function giveUp(tx: TenantTx, turnedBack: TurnedBack): Promise<void> {
+  const { sagaId: paymentId, reason } = turnedBack;
   const { holdId, version } = await lockPayment(tx, paymentId);
-  // Behind the payer's hold only a cancellation and the deadline are its own.
-  const isTheirs = holdId !== null && !OWN_REASONS.has(reason);
+  // Of what is asked of the payee only a cancellation and the deadline are the payer's own.
+  const isTheirs = holdId !== null && !isDone(turnedBack, 'hold_for_payee') && !OWN_REASONS.has(reason);
   const code = isTheirs ? PAYEE_REFUSED : reason;
   await markEnded(tx, paymentId, holdId === null ? 'failed' : 'compensated', code);
   const type = holdId === null ? paymentFailed : paymentCompensated;

@@ -25,7 +25,7 @@ export const payment = saga({ name: 'payments.payment', input: paymentInput })
   .compensatable('request', {
     sharesTransaction: true,
     run: (tx, { sagaId, input }) => request(tx, { paymentId: sagaId, input }),
-    compensate: (tx, { sagaId, reason }) => giveUp(tx, sagaId, reason),
+    compensate: giveUp,
   })
   .compensatable('hold', {
     run: (tx, { sagaId, input }) => holdForPayer(tx, { paymentId: sagaId, input }),

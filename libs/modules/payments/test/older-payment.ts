@@ -20,7 +20,7 @@ const payee = ({ toTenantId }: PaymentInput): string => toTenantId;
 export const olderPayment = saga({ name: 'payments.payment', input: paymentInput, revision: 2 })
   .compensatable('request', {
     run: (tx, { sagaId, input }) => request(tx, { paymentId: sagaId, input }),
-    compensate: (tx, { sagaId, reason }) => giveUp(tx, sagaId, reason),
+    compensate: giveUp,
   })
   .compensatable('hold', {
     run: (tx, { sagaId, input }) => holdForPayer(tx, { paymentId: sagaId, input }),
