@@ -3819,7 +3819,8 @@ begin
   into listed, picked
   from pg_attribute a
   where a.attrelid = target and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attidentity = ''
-    and a.attname not in ('tenant_id', 'xid');
+    and a.attname not in ('tenant_id', 'xid')
+    and not (target = 'ledger.accounts'::regclass and a.attname = 'owner');
   execute format(
     'insert into %1$s (tenant_id, %2$s %3$s)
      select $1, %4$s %5$s

@@ -225,6 +225,16 @@ describe('A payment whose halves are held', () => {
     ]);
   });
 
+  it('is ended by the tenant itself in a copy of it, which no saga knows', async () => {
+    const id = await stage.halted(payer, payee, BOTH_HELD);
+    const holdId = await holdOf(payer, id);
+    const copy = await stage.copy(payer);
+    await stage.commands.execute(new VoidHold(copy.caller, { holdId, metadata: {} }));
+    expect(await stage.tenants.transaction(copy.caller, findOpenHolds)).toBeUndefined();
+    expect(await stage.breaks(copy)).toEqual([]);
+    await expectMade(id);
+  });
+
   it('cannot be given up behind the decision', async () => {
     const id = await stage.halted(payer, payee, DECIDED);
     await expect(stage.steer(payer, id, 'cancel')).rejects.toMatchObject({ code: 'sagas.committed' });

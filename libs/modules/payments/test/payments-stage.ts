@@ -1,5 +1,6 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { MessagesModule } from '@holdfast/cqrs';
+import { statement } from '@holdfast/database';
 import { LedgerModule, OpenAccount, PostTransfer, verifyLedger } from '@holdfast/ledger';
 import { type Saga, SagaRunner, type Steering, steerSaga } from '@holdfast/sagas';
 import { callerOf, Grants, TenantDatabase, type TenantTx } from '@holdfast/tenancy';
@@ -25,6 +26,18 @@ export interface Party {
 /** What each party's wallet begins with. */
 export const FUNDS = 1_000n;
 const ASSET = 'EUR/2';
+
+const BEGIN_IMPORT = statement('test.begin_import', 'select tenancy.begin_import($1)');
+const EXPORT = statement<{ readonly file: string; readonly lines: readonly string[] }>(
+  'test.export_all',
+  `select t.relation as file, array_agg(p.line) as lines
+   from tenancy.export_tables() with ordinality t (relation, row_count, place)
+   cross join lateral tenancy.export_page(t.relation, null, 1000, 10000000) p
+   where t.relation <> 'tenants.tenants'
+   group by t.relation, t.place
+   order by t.place`,
+);
+const IMPORT = statement('test.import_page', 'select tenancy.import_page($1, $2)');
 
 /** Transactions of a process that is stopped behind so many. */
 export class HaltingTenants extends TenantDatabase {
@@ -148,6 +161,22 @@ export class PaymentsStage {
       normalBalance === 'credit' ? [source, wallet] : [wallet, source];
     await this.transfer(caller, { debitAccountId, creditAccountId, amount: funds });
     return { id, caller, wallet, source };
+  }
+
+  /** A tenant that has what the exports of another hold. */
+  async copy(party: Party): Promise<Party> {
+    const id = newId();
+    await this.database.admin('insert into auth.tenants (id, slug) values ($1, $2)', [id, `t-${id}`]);
+    await this.database.admin('insert into tenants.tenants (tenant_id, slug, name) values ($1, $2, $2)', [
+      ...[id, `t-${id}`],
+    ]);
+    const operator = callerOf(await this.grants.forSystem('operator', id), { requestId: newId() });
+    await this.tenants.transaction(operator, (tx) => tx.execute(BEGIN_IMPORT, ['0'.repeat(64)]));
+    const pages = await this.tenants.transaction(party.caller, (tx) => tx.rows(EXPORT, []));
+    await this.tenants.transaction(operator, async (tx) => {
+      for (const { file, lines } of pages) await tx.execute(IMPORT, [file, lines]);
+    });
+    return { ...party, id, caller: await this.callerFor(id) };
   }
 
   /** Somebody in the tenant, for the five minutes that a grant lasts: a party's caller is as old as the party. */
