@@ -1,4 +1,4 @@
-import { type Caller, DomainError, NotFound } from '@holdfast/kernel';
+import { type Caller, Deadline, DomainError, NotFound } from '@holdfast/kernel';
 import { TestDatabase } from '@holdfast/testing';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { IdempotentTransactions } from './idempotent-transactions';
@@ -6,6 +6,7 @@ import { TenantCommand, TenantQuery } from './messages';
 import { Pipeline } from './pipeline';
 import { Refusals } from './refusals';
 import { Tallies } from './tallies';
+import { requestRefused } from './trail.events';
 
 class CloseGate extends TenantCommand<Record<string, never>, null> {
   readonly scope = 'ledger:write';
@@ -99,6 +100,16 @@ describe('The trail of refusals', () => {
       { data: { code: 'resource.not_found', count: 1 } },
       { data: { ...jammed, count: 999 } },
     ]);
+  });
+
+  it('tells of it though the time of its request is over by then', async () => {
+    tallies.note({
+      caller: { ...caller, deadline: Deadline.in(0) },
+      type: requestRefused,
+      about: jammed,
+    });
+    await tallies.flush(true);
+    expect(await told()).toMatchObject([{ data: { ...jammed, count: 1 } }]);
   });
 
   it('tells of what has no key within two seconds', async () => {

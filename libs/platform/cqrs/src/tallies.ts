@@ -74,8 +74,10 @@ export class Tallies implements OnApplicationShutdown {
 
   /** Counts one; it is told within a second where it is the first of its kind, else together with others. */
   note(occurrence: Occurrence): void {
-    const { caller, type, about, of } = occurrence;
-    if (isOwnWork(caller)) return;
+    const { type, about, of } = occurrence;
+    if (isOwnWork(occurrence.caller)) return;
+    // It is told up to half a minute later, when the time of its request is over.
+    const caller = { ...occurrence.caller, deadline: undefined };
     const kind = kindOf(occurrence);
     const now = Date.now();
     this.setFullAside(kind, of);
