@@ -192,6 +192,40 @@ describe('API contract', () => {
     ).toEqual(['graphql.invalid']);
   });
 
+  it('says which variable of a document is wrong, and never its value', async () => {
+    const faults = async (query: string, variables: object): Promise<unknown> => {
+      const { status, body } = await api.graphql(key, query, variables);
+      const { errors } = body as { errors: { message: string; extensions: { code: string } }[] };
+      return [status, ...errors.map(({ message, extensions }) => `${extensions.code} ${message}`)];
+    };
+    // What is asked a second time is compiled, by another engine: each of these is asked once.
+    const mutation = (name: string): string =>
+      `mutation ${name}($input: PostTransferInput!) { postTransfer(input: $input, idempotencyKey: "v") { id } }`;
+    const wrong = 'graphql.invalid Variable "$input"';
+    expect(await faults(mutation('A'), { input: transfer({ amount: { secret: 'hunter2' } }) })).toEqual([
+      400,
+      `${wrong} at "input.amount" is not of its type: String cannot represent a non string value.`,
+    ]);
+    expect(await faults(mutation('B'), { input: transfer({ unknown: 'hunter2' }) })).toEqual([
+      400,
+      `${wrong} is not of its type: Field "unknown" is not defined by type "PostTransferInput".`,
+    ]);
+    expect(await faults(mutation('C'), { input: { debitAccountId: cash, creditAccountId: equity } })).toEqual(
+      [400, `${wrong} is not of its type: Field "amount" of required type "String!" was not provided.`],
+    );
+    expect(await faults(mutation('D'), { input: 'a at "hunter2"' })).toEqual([
+      400,
+      `${wrong} is not of its type: Expected type "PostTransferInput" to be an object.`,
+    ]);
+    const list = 'query ($first: Int) { transfers(first: $first) { edges { node { id } } } }';
+    for (let asked = 0; asked < 3; asked += 1) {
+      expect(JSON.stringify(await faults(list, { first: 'hunter2' }))).toMatch(
+        /^\[400,"graphql\.invalid Variable \\"\$first\\" is not of its type[^"]{0,60}"\]$/,
+      );
+    }
+    expect(api.logged.join('')).not.toContain('hunter2');
+  });
+
   it('never says what the database said, and logs no secret', async () => {
     const everything = api.logged.join('');
     expect(everything).not.toContain(key);

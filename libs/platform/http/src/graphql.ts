@@ -147,9 +147,22 @@ function unwrapped(error: GraphQLError): GraphQLError[] {
 /** What the resolver refused with, or that the document itself is wrong: messages about it quote only the query. */
 function refusalFrom(error: GraphQLError): Refusal {
   const cause = error.originalError;
+  const variable = VARIABLE.exec(error.message)?.[0];
+  if (variable !== undefined && error.path === undefined)
+    return { status: 400, code: 'graphql.invalid', detail: variableFault(variable, error, cause?.message) };
   if (!cause || isMercuriusError(cause))
     return { status: 400, code: 'graphql.invalid', detail: error.message };
   return refusalOf(cause);
+}
+
+const VARIABLE = /^Variable "\$\w+"(?= got invalid value )/;
+
+/** Which variable is wrong, where, and what is wanted there. Both engines quote the value, between its name and its place, and behind a colon. */
+function variableFault(variable: string, { message }: GraphQLError, wanted = ''): string {
+  const told = wanted === '' ? message : message.slice(0, -`; ${wanted}`.length);
+  const place = / at "[^"\\]+"$/.exec(told)?.[0] ?? '';
+  const [reason = ''] = wanted.split(':');
+  return `${variable}${place} is not of its type${reason && `: ${reason.replace(/\.$/, '')}`}.`;
 }
 
 function isMercuriusError(error: Error): boolean {
