@@ -2188,15 +2188,16 @@ begin
       causation_id, traceparent, place)
   order by e.place;
   if 1 < any (stream_versions) then
-    -- A look-up of its own for each, by the unique key.
+    -- The newest before each: what is in order is found by the unique key, whatever was known about the size of the log.
     select format('%s/%s %s', e.stream_type, e.stream_id, e.stream_version) into late
     from unnest(stream_types, stream_ids, stream_versions) e (stream_type, stream_id, stream_version)
     left join lateral (
-      select true as there from events.log l
+      select l.stream_version from events.log l
       where l.tenant_id = tenant and l.stream_type = e.stream_type and l.stream_id = e.stream_id
-        and l.stream_version = e.stream_version - 1
+        and l.stream_version < e.stream_version
+      order by l.stream_version desc
       limit 1) before on true
-    where e.stream_version > 1 and before.there is null
+    where e.stream_version > 1 and before.stream_version is distinct from e.stream_version - 1
     limit 1;
     if late is not null then
       raise exception 'no version before % was announced', late using errcode = 'HF031';

@@ -1,6 +1,6 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { ChangeNotRecorded, statement } from '@holdfast/database';
-import { fixtureMade, TestDatabase } from '@holdfast/testing';
+import { fixtureMade, rowsRead, TestDatabase } from '@holdfast/testing';
 import { Client } from 'pg';
 import { z } from 'zod';
 import { announcement } from './announcement';
@@ -202,7 +202,7 @@ describe('A change of a recorded table', () => {
   it('is looked for by the transaction, however long the log has become in the meantime', async () => {
     const client = new Client({ connectionString: database.url('holdfast_app') });
     await client.connect();
-    const rowsRead = async (): Promise<number> => {
+    const rowsOfCommit = async (): Promise<number> => {
       await client.query('begin');
       await client.query('select tenancy.enter($1)', [caller.grant]);
       const insert = `insert into identity.roles (tenant_id, id, name, permissions) values ($1, $2, $2::uuid::text, '{}')`;
@@ -217,15 +217,9 @@ describe('A change of a recorded table', () => {
       return rows[0]?.count ?? Number.NaN;
     };
     try {
-      expect(await rowsRead()).toBeLessThan(5);
-      await database.admin(
-        `insert into events.log (xid, tenant_id, id, stream_type, stream_id, stream_version, type, schema_version, actor,
-           correlation_id, occurred_at, data)
-         select pg_current_xact_id(), $1, uuidv7(), 'test.filler', uuidv7(), 1, 'test.filler.added', 1, 'nobody', 'none', now(), '{}'
-         from generate_series(1, 5000)`,
-        [caller.tenantId],
-      );
-      expect(await rowsRead()).toBeLessThan(5);
+      expect(await rowsOfCommit()).toBeLessThan(5);
+      await fillLog(database, caller.tenantId);
+      expect(await rowsOfCommit()).toBeLessThan(5);
     } finally {
       await client.end();
     }
@@ -282,12 +276,36 @@ describe('The versions of a stream', () => {
     await announce(id, 2n);
   });
 
+  it('are looked up by the stream, however long the log has become in the meantime', async () => {
+    const id = newId();
+    const readFor = (version: bigint): Promise<number> =>
+      tenants.transaction(caller, async (tx) => {
+        await tx.announce(announcement(painted, { id, version }, {}));
+        return rowsRead(tx, 'events.log');
+      });
+    await announce(id, 1n, 2n);
+    const before = await readFor(3n); // What the session has read until now counts as well.
+    await fillLog(database, caller.tenantId);
+    expect(await readFor(4n)).toBeLessThan(before + 5);
+  });
+
   it('are a conflict where another writer was first', async () => {
     const id = newId();
     await announce(id, 1n, 2n);
     await expect(announce(id, 2n)).rejects.toMatchObject({ code: 'resource.conflict' });
   });
 });
+
+/** Makes the log of a tenant long, behind the back of sessions that have planned for a short one. */
+async function fillLog(database: TestDatabase, tenantId: string): Promise<void> {
+  await database.admin(
+    `insert into events.log (xid, tenant_id, id, stream_type, stream_id, stream_version, type, schema_version, actor,
+       correlation_id, occurred_at, data)
+     select pg_current_xact_id(), $1, uuidv7(), 'test.filler', uuidv7(), 1, 'test.filler.added', 1, 'nobody', 'none', now(), '{}'
+     from generate_series(1, 5000)`,
+    [tenantId],
+  );
+}
 
 const APPEND = `select events.append(array[$1::uuid], array['test.fixture.made'], array[1], array['test.fixture'], array[$1::uuid],
   array[1::bigint], array['{}'::jsonb], array['none'], array[null::text], array[null::text])`;
