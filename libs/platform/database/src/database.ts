@@ -11,7 +11,8 @@ import {
 } from './database-errors';
 import { Circuit } from './circuit';
 import { type PoolLoad, showLoad } from './pool-load';
-import { CONNECTION_SETTINGS, SESSION_SETTINGS } from './session-settings';
+import { CONNECTION_SETTINGS, KEEP_ALIVE } from './connection-settings';
+import { SESSION_SETTINGS } from './session-settings';
 import { statement } from './statement';
 import { SystemTx, type Transaction } from './transaction';
 
@@ -39,8 +40,6 @@ const ACQUIRE_TIMEOUT_MS = 3_000;
 const WAITING_PER_CONNECTION = 16;
 /** How long is waited in a line that does not move: some times what a transaction takes. */
 const STANDING_LINE_MS = 50;
-/** An idle connection is asked for a sign of life after this, and, by Node, every second then: it is given up after ten. */
-const KEEP_ALIVE_AFTER_MS = 10_000;
 
 const PING = statement('database.ping', 'select 1 as answer');
 
@@ -79,8 +78,7 @@ export class Database {
       max: options.connectionsMax ?? 10,
       connectionTimeoutMillis: options.acquireTimeoutMs ?? ACQUIRE_TIMEOUT_MS,
       pipeline: true,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: KEEP_ALIVE_AFTER_MS,
+      ...KEEP_ALIVE,
       types,
       // PgBouncer takes no options: there the roles' own settings hold, which `holdfast migrate` makes the same.
       ...(!this.isPooled && { options: startupOptions(options.statementTimeoutMs) }),

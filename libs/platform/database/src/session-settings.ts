@@ -13,17 +13,6 @@ export const SESSION_SETTINGS = {
   idle_in_transaction_session_timeout: 10_000,
 } as const;
 
-/**
- * What a connection of ours asks of the server's end of it besides, in seconds, a number and milliseconds: a session whose client
- * the network has cut off without a word ends within half a minute, and not after the two hours that Linux waits.
- */
-export const CONNECTION_SETTINGS = {
-  tcp_keepalives_idle: 10,
-  tcp_keepalives_interval: 5,
-  tcp_keepalives_count: 4,
-  tcp_user_timeout: 30_000,
-} as const;
-
 /** The settings that roles have in this database already. */
 const MADE = `select r.rolname || ' ' || setting as made
   from pg_db_role_setting s
