@@ -73,7 +73,7 @@ const modules = {
   ledger: [],
   steering: [],
   payments: ['ledger'],
-  telemetry: [],
+  telemetry: ['drills'],
   tenants: ['identity', 'telemetry', 'webhooks'],
   webhooks: [],
 };

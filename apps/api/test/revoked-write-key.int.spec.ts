@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import {
   fingerprintOf,
   KeyList,
+  type KeyListContents,
   type WriteKeyHolder,
   WriteKeySigner,
   WriteKeyVerifier,
@@ -98,6 +99,18 @@ describe('What ingest hears of write keys from the API', () => {
       ['suspended', true],
       ['suspended', true],
     ]);
+  });
+
+  it('is what is drilled as well, until when, and not by whom', async () => {
+    const drill = { policy: 'partner_bank', does: 'slow', delayMs: 7 };
+    const begun = await api.operator('POST', '/v1/operator/drills', { body: { ...drill, seconds: 60 } });
+    expect(begun.status).toBe(202);
+    await later();
+    const { list } = (await api.ask('GET', '/v1/telemetry/key-list')).body;
+    const { asOfMs, drills } = JSON.parse(String(list)) as KeyListContents;
+    expect(drills).toEqual([{ ...drill, endsAtMs: expect.any(Number) as unknown }]);
+    const leftMs = (drills[0]?.endsAtMs ?? 0) - asOfMs;
+    expect([leftMs > 0, leftMs < 60_000]).toEqual([true, true]);
   });
 
   it('names nobody, wants no credential, and is sent again only when it says something else', async () => {

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import type { PolicyState } from '@holdfast/resilience';
 import { type Books, booksOf } from './books';
 
 const READY_TIMEOUT_MS = 30_000;
@@ -78,6 +79,13 @@ export class IngestProcess {
   /** Its metrics as Prometheus gets them. */
   async scrape(): Promise<string> {
     return (await fetch(this.metricsUrl)).text();
+  }
+
+  /** What `/readyz?verbose` shows to be drilled, by policy. */
+  async drills(): Promise<Readonly<Record<string, string>>> {
+    const answer = await fetch(`http://127.0.0.1:${this.port}/readyz?verbose`);
+    const { policies } = (await answer.json()) as { readonly policies: readonly PolicyState[] };
+    return Object.fromEntries(policies.flatMap(({ name, drill }) => (drill ? [[name, drill]] : [])));
   }
 
   async books(lane = 'clickhouse'): Promise<Books> {

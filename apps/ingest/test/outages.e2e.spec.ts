@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { LoadOutcome } from '../../../libs/platform/ingest/test/event-load';
 import { booksText, unaccounted } from './books';
 import { OUTAGE_MS, outcomeText, say, Scene, type Sending, type Sent, statusOfEvent } from './scene';
@@ -10,6 +11,8 @@ const SETTLED_WITHIN_MS = 60_000;
 const REVOKED_WITHIN_MS = 60_000;
 /** Five outages and what is started between them. */
 const TIMEOUT_MS = 120_000 + 8 * OUTAGE_MS;
+/** Longer than it takes until ingest has heard of it: 7 s. */
+const DRILL_SECONDS = 12;
 /** Load before an outage that its latencies are compared with, and behind it. */
 const BESIDE_SECONDS = OUTAGE_MS / 3_000;
 
@@ -123,6 +126,27 @@ describe('Ingest while others are away', () => {
     },
     2 * TIMEOUT_MS,
   );
+
+  it('does what is drilled in all of its processes, each to its end though the API is silent', async () => {
+    const ingest = await scene.start();
+    const endsAtMs = performance.now() + DRILL_SECONDS * 1_000;
+    await around.drill({ policy: 'telemetry_batches', does: 'open', seconds: DRILL_SECONDS });
+    await around.drill({ policy: 'key_list', does: 'slow', seconds: 300 });
+    const beside = await scene.startBeside();
+    const both = { telemetry_batches: 'open', key_list: 'slow' };
+    for (const each of [ingest, beside])
+      await until(async () => isDeepStrictEqual(await each.drills(), both), DRILL_SECONDS * 1_000);
+    around.pauseApi();
+    expect(await statusOfEvent(beside.port, scene.tenant().writeKey)).toBe(200);
+    await until(async () => (await beside.books()).spilled === 1);
+    await scene.endIngest();
+    expect(await (await scene.start()).drills()).toEqual({});
+    await until(async () => !('telemetry_batches' in (await beside.drills())), 2 * DRILL_SECONDS * 1_000);
+    expect(performance.now()).toBeGreaterThan(endsAtMs - 1_000);
+    expect(await beside.drills()).toEqual({ key_list: 'slow' });
+    around.resumeApi();
+    await around.drill({ policy: 'key_list', does: 'slow', seconds: 1 });
+  });
 
   it(
     'all of them at a cold start, answers 200, refuses what was refused, and stores each event once',

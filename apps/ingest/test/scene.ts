@@ -120,6 +120,7 @@ export class Scene {
       suspended: [],
       erased: [],
       plans: {},
+      drills: [],
       ...contents,
     });
     writeFileSync(join(this.ingestDirectory, 'key-list.json'), JSON.stringify(list));

@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { createHash, randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EmbeddedPostgres } from '@holdfast/embedded';
@@ -15,6 +16,7 @@ import { makeTenant, Servers } from '../../cli/test/servers';
 import type { Scene } from './scene';
 
 const READY_WITHIN_MS = 60_000;
+const OPERATOR_KEY = 'operator-of-the-surroundings';
 
 /** A write key as the API answers it. */
 export interface MadeWriteKey {
@@ -52,6 +54,12 @@ export class Surroundings {
   async makeWriteKey(name: string): Promise<MadeWriteKey> {
     const answer = await this.ask('POST', '/v1/telemetry/write-keys', { name });
     return (await answer.json()) as MadeWriteKey;
+  }
+
+  /** Begins a drill, as an operator does. */
+  async drill(body: { policy: string; does: string; seconds: number }): Promise<void> {
+    const { status } = await this.ask('POST', '/v1/operator/drills', body, OPERATOR_KEY);
+    if (status !== 202) throw new Error(`the drill was answered ${status}`);
   }
 
   async revoke({ id }: MadeWriteKey): Promise<void> {
@@ -102,6 +110,15 @@ export class Surroundings {
     await this.api?.signal('SIGKILL');
   }
 
+  /** Answers nothing until it goes on, at once; a start takes seconds. */
+  pauseApi(): void {
+    void this.api?.signal('SIGSTOP');
+  }
+
+  resumeApi(): void {
+    void this.api?.signal('SIGCONT');
+  }
+
   async startApi(): Promise<void> {
     this.api = new DevProcess(this.checkout, ['api'], {
       ...this.environment,
@@ -124,15 +141,16 @@ export class Surroundings {
       ...(hasRedisServer() && { REDIS_URL: `redis://127.0.0.1:${this.redisPort}` }),
       CLICKHOUSE_URL: this.scene.store.url,
       WRITE_KEY_PRIVATE: this.scene.privateKey,
+      OPERATOR_KEY_HASH: createHash('sha256').update(OPERATOR_KEY).digest('hex'),
     };
   }
 
-  private ask(method: 'POST' | 'DELETE', path: string, body?: object): Promise<Response> {
+  private ask(method: 'POST' | 'DELETE', path: string, body?: object, key = this.apiKey): Promise<Response> {
     return fetch(`${this.scene.apiUrl}${path}`, {
       method,
       headers: {
-        authorization: `Bearer ${this.apiKey}`,
-        'idempotency-key': `${method} ${path} ${JSON.stringify(body)}`,
+        authorization: `Bearer ${key}`,
+        'idempotency-key': randomUUID(),
         ...(body && { 'content-type': 'application/json' }),
       },
       ...(body && { body: JSON.stringify(body) }),

@@ -59,7 +59,7 @@ export class TestIngest {
     const directory = mkdtempSync(join(tmpdir(), 'holdfast-ingest-'));
     const smallTenantId = newId();
     const plans = { free: [fingerprintOf(smallTenantId)] };
-    const nobody = { revoked: [], suspended: [], erased: [] };
+    const nobody = { revoked: [], suspended: [], erased: [], drills: [] };
     const list = signKeyList(signer, { asOfMs: Date.now(), ...nobody, plans });
     writeFileSync(join(directory, 'key-list.json'), JSON.stringify(list));
     const config = readConfig('ingest', {

@@ -6,7 +6,7 @@ export function addDrills(program: Command): void {
   const drill = program
     .command('drill')
     .description(
-      'Make a dependency of all API processes and workers fail on purpose, and see what comes of it. Ingest is not reached.',
+      'Make a dependency of all API processes, workers and ingests fail on purpose, and see what comes of it.',
     );
   addJsonVerb(drill, 'list', 'List the drills of a process, and how its dependencies stand.', [
     'drill list',

@@ -53,7 +53,7 @@ export class DrillsController {
   @ApiOperation({
     summary: 'Make a dependency fail, or slow, for a while',
     description:
-      'Of all API processes and workers: of this one at once, of the others within two seconds. The answer shows the policies of this process, which may have none of the name.',
+      'Of all processes: of this one at once, of other API processes and workers within two seconds, of ingests within seven. The answer shows the policies of this process, which may have none of the name.',
   })
   @ApiIdempotencyKey()
   @ApiAcceptedResponse({ standardSchema: policiesView })

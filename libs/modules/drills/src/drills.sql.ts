@@ -1,17 +1,16 @@
 import { statement, type SystemTx } from '@holdfast/database';
 import type { PolicyName } from '@holdfast/config';
-import type { Drill } from '@holdfast/resilience';
+import type { Drill, HeardDrill } from '@holdfast/resilience';
 
 /** A drill that runs, in whatever process it was begun. */
-export interface RunningDrill {
-  readonly policy: PolicyName;
-  readonly does: Drill['does'];
-  readonly delayMs: number;
-  readonly leftMs: number;
+export interface RunningDrill extends HeardDrill {
+  /** By the database's clock, in milliseconds of the epoch. */
+  readonly endsAtMs: number;
 }
 
 /** A drill that an operator asks for. */
-export interface NewDrill extends Omit<RunningDrill, 'leftMs'> {
+export interface NewDrill extends Pick<Drill, 'does' | 'delayMs'> {
+  readonly policy: PolicyName;
   readonly seconds: number;
 }
 
@@ -25,7 +24,8 @@ const BEGIN = statement(
 
 const LIST_RUNNING = statement<RunningDrill>(
   'drills.list_running',
-  `select policy, does, delay_ms as "delayMs", extract(epoch from ends_at - clock_timestamp())::float8 * 1000 as "leftMs"
+  `select policy, does, delay_ms as "delayMs", extract(epoch from ends_at - clock_timestamp())::float8 * 1000 as "leftMs",
+     floor(extract(epoch from ends_at) * 1000)::float8 as "endsAtMs"
    from drills.drills
    where ends_at > clock_timestamp()
    limit 100`,
@@ -37,7 +37,7 @@ export async function storeDrill(tx: SystemTx, drill: NewDrill, operator: string
   await tx.execute(BEGIN, [policy, does, delayMs, operator, seconds]);
 }
 
-/** What runs now; in the roles holdfast_ops and holdfast_relay. */
+/** What runs now; in the roles holdfast_ops, holdfast_relay and holdfast_auth. */
 export function listRunningDrills(tx: SystemTx): Promise<RunningDrill[]> {
   return tx.rows(LIST_RUNNING, []);
 }

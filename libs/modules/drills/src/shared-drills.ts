@@ -1,7 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { PolicyName } from '@holdfast/config';
 import { type Database, SystemTx } from '@holdfast/database';
-import { beginDrill } from '@holdfast/resilience';
+import { HeardDrills } from '@holdfast/resilience';
 import { listRunningDrills, type NewDrill, storeDrill } from './drills.sql';
 
 /** What shared drills need of their process. */
@@ -15,14 +14,14 @@ export interface SharedDrillsOptions {
 const INTERVAL_MS = 2_000;
 
 /**
- * Drills of all processes: what one is asked for each does within two seconds, to its own calls. A drill ends by the clock of each
- * process, also where the database is away by then.
+ * Drills of all processes with a database: what one is asked for each does within two seconds, to its own calls. A drill ends by the
+ * clock of each process, also where the database is away by then.
  */
 export class SharedDrills {
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
   private looking: Promise<void> = Promise.resolve();
-  private drilled: readonly PolicyName[] = [];
+  private readonly heard = new HeardDrills();
 
   constructor(private readonly options: SharedDrillsOptions) {}
 
@@ -58,12 +57,7 @@ export class SharedDrills {
       (connection) => new SystemTx(connection, 'read only'),
       listRunningDrills,
     );
-    const now = performance.now();
-    // One that was replaced by a shorter one may be over before it was seen.
-    for (const policy of this.drilled) beginDrill(policy, { does: 'open', delayMs: 0, untilMs: now });
-    for (const { policy, does, delayMs, leftMs } of running)
-      beginDrill(policy, { does, delayMs, untilMs: now + leftMs });
-    this.drilled = running.map(({ policy }) => policy);
+    this.heard.hear(running);
   }
 
   private async loop(): Promise<void> {

@@ -73,7 +73,7 @@ export const ingestion = {
   apiUrl: variable(connectionString('http', 'https'), {
     env: 'HOLDFAST_API_URL',
     meaning:
-      'Where ingest asks the API for revoked write keys and plans, every 15 s: `http://api:8080`. While the API is away the last answer holds, also after a restart.',
+      'Where ingest asks the API for revoked write keys, plans and drills, every 5 s: `http://api:8080`. While the API is away the last answer holds, also after a restart.',
     whenEmpty: 'Fault: a revoked key would be taken for ever.',
   }),
   directory: variable(z.string().min(1), {

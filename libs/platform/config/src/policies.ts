@@ -64,7 +64,7 @@ export const POLICIES = {
     },
     ...never,
   },
-  // Ingest asks the API every 15 s, and goes by the last list as long as it has to.
+  // Ingest asks the API every 5 s, and goes by the last list as long as it has to.
   key_list: {
     ...{ deadlineMs: 10_000, attemptMs: 10_000, failuresMax: 0, openMs: 1_000, atOnceMax: 1, waitingMax: 1 },
     ...never,

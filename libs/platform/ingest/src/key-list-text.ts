@@ -1,8 +1,9 @@
+import type { HeardDrill } from '@holdfast/resilience';
 import { z } from 'zod';
 import type { WriteKeySigner, WriteKeyVerifier } from './write-key';
 
 /**
- * What ingest has to know of write keys beyond their signatures. Keys and tenants stand in it as their fingerprints, so that everybody
+ * What ingest has to know of write keys beyond their signatures, and of drills. Keys and tenants stand in it as their fingerprints, so that everybody
  * may read it: it says how many there are, and of whom only to those who know the id.
  */
 export interface KeyListContents {
@@ -16,7 +17,12 @@ export interface KeyListContents {
   readonly erased: readonly string[];
   /** Tenants that are on another plan than the standard one, by its name. */
   readonly plans: Readonly<Record<string, readonly string[]>>;
+  /** What is done to dependencies on purpose, of ingest as of all processes. */
+  readonly drills: readonly ListedDrill[];
 }
+
+/** A drill, with its end by the database's clock, in milliseconds of the epoch. */
+export type ListedDrill = Omit<HeardDrill, 'leftMs'> & { readonly endsAtMs: number };
 
 /** A list as it travels, and as it lies on disk: the text as it was signed, and the signature in base64. */
 export interface SignedKeyList {
@@ -30,6 +36,12 @@ const VERSION = 1;
 
 const signedSchema = z.object({ list: z.string(), signature: z.string() });
 const fingerprints = z.array(z.string().length(22));
+const drillSchema = z.object({
+  policy: z.string(),
+  does: z.enum(['open', 'fail', 'slow']),
+  delayMs: z.int().positive(),
+  endsAtMs: z.int().positive(),
+});
 const listSchema = z.object({
   version: z.literal(VERSION),
   asOfMs: z.int().nonnegative(),
@@ -38,6 +50,8 @@ const listSchema = z.object({
   // An API of the release before says nothing of these.
   erased: fingerprints.default([]),
   plans: z.record(z.string(), fingerprints),
+  // Nor of these; and what an API of the next release may say of drills is no reason to take a revoked key.
+  drills: z.array(drillSchema).catch([]),
 });
 
 /** Writes and signs a list. */

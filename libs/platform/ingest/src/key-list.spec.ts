@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '@holdfast/kernel';
 import { createLogger, metricsText } from '@holdfast/observability';
+import { Policy } from '@holdfast/resilience';
 import { newSigner } from '../test/new-signer';
 import { KeyList } from './key-list';
 import { type KeyListContents, signKeyList } from './key-list-text';
@@ -71,7 +72,15 @@ describe('The key list', () => {
   };
   const holder = (): { keyId: string; tenantId: string } => ({ keyId: newId(), tenantId: newId() });
   const publish = (contents: Partial<KeyListContents>, by: WriteKeySigner = signer): void => {
-    const whole = { asOfMs: Date.now(), revoked: [], suspended: [], erased: [], plans: {}, ...contents };
+    const whole = {
+      asOfMs: Date.now(),
+      revoked: [],
+      suspended: [],
+      erased: [],
+      plans: {},
+      drills: [],
+      ...contents,
+    };
     answers.text = JSON.stringify(signKeyList(by, whole));
   };
   /** Nobody listens there. */
@@ -191,6 +200,57 @@ describe('The key list', () => {
     publish({ asOfMs: Date.now() + 86_400_000 });
     await list.poll();
     publish({ revoked: [fingerprintOf(key.keyId)] });
+    await list.poll();
+    expect(list.stateOf(key).refused).toBe('revoked');
+  });
+
+  const drill = (leftMs: number, change: object = {}): KeyListContents['drills'][number] => ({
+    ...{ policy: 'telemetry_batches', does: 'open', delayMs: 1 },
+    endsAtMs: Date.now() + leftMs,
+    ...change,
+  });
+
+  it('drills what it names until its end, also where the API goes away, and names none after a restart', async () => {
+    const drilled = new Policy('telemetry_batches');
+    const list = opened();
+    publish({ drills: [drill(500), drill(500, { policy: 'of_another_release' })] });
+    await list.poll();
+    expect(drilled.state).toMatchObject({ circuit: 'open', drill: 'open' });
+    answers.text = undefined;
+    await list.poll();
+    expect(drilled.isOpen).toBe(true);
+    const restarted = new Policy('telemetry_batches');
+    await opened(AWAY).poll();
+    expect([drilled.isOpen, restarted.isOpen]).toEqual([true, false]);
+    while (drilled.isOpen) await sleep(5);
+  });
+
+  it('ends a drill that it names no more, or with another end', async () => {
+    const drilled = new Policy('telemetry_batches');
+    const list = opened();
+    for (const drills of [[drill(60_000)], [], [drill(60_000)], [drill(0)]]) {
+      publish({ drills });
+      await list.poll();
+      expect(drilled.isOpen).toBe((drills[0]?.endsAtMs ?? 0) > Date.now());
+    }
+  });
+
+  it('drills for no longer than was left, whichever of the two clocks is ahead', async () => {
+    const drilled = new Policy('telemetry_batches');
+    const list = opened();
+    publish({ asOfMs: Date.now() - 60_000, drills: [drill(-30_000)] });
+    await list.poll();
+    expect(drilled.isOpen).toBe(false);
+    publish({ asOfMs: Date.now() + 60_000, drills: [drill(60_300)] });
+    await list.poll();
+    expect(drilled.isOpen).toBe(true);
+    while (drilled.isOpen) await sleep(5);
+  }, 5_000);
+
+  it('is taken, whatever a later API says of drills', async () => {
+    const key = holder();
+    const list = opened();
+    publish({ revoked: [fingerprintOf(key.keyId)], drills: [drill(60_000, { does: 'explode' })] });
     await list.poll();
     expect(list.stateOf(key).refused).toBe('revoked');
   });

@@ -2,6 +2,8 @@ export {
   beginDrill,
   configurePolicies,
   type Drill,
+  type HeardDrill,
+  HeardDrills,
   listPolicyStates,
   type PolicyState,
   settingsOf,

@@ -52,8 +52,34 @@ export function listPolicyStates(): readonly PolicyState[] {
 }
 
 /** Begins the drill in every policy of the name; answers how many those are in this process. */
-export function beginDrill(name: PolicyName, drill: Drill): number {
+export function beginDrill(name: string, drill: Drill): number {
   const drilled = [...registered].filter((policy) => policy.name === name);
   for (const policy of drilled) policy.begin(drill);
   return drilled.length;
 }
+/** A drill that was begun elsewhere. */
+export interface HeardDrill extends Pick<Drill, 'does' | 'delayMs'> {
+  /** One that this process does not have is drilled elsewhere. */
+  readonly policy: string;
+  /** From when it is heard of to its end. */
+  readonly leftMs: number;
+}
+
+/**
+ * What one source tells of drills, done to this process's calls. Each ends by the clock of the process, also where the source is away by
+ * then.
+ */
+export class HeardDrills {
+  private latest: readonly HeardDrill[] = [];
+
+  /** Begins what is told, anew where it runs already, and ends what was told before and is not any more. */
+  hear(drills: readonly HeardDrill[]): void {
+    const now = performance.now();
+    // One that was replaced by a shorter one may be over before it was heard of.
+    for (const { policy } of this.latest) beginDrill(policy, { does: 'open', delayMs: 0, untilMs: now });
+    for (const { policy, does, delayMs, leftMs } of drills)
+      beginDrill(policy, { does, delayMs, untilMs: now + leftMs });
+    this.latest = drills;
+  }
+}
+

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Database, SystemTx } from '@holdfast/database';
+import { listRunningDrills, type RunningDrill } from '@holdfast/drills';
 import { type KeyListContents, signKeyList, type WriteKeySigner } from '@holdfast/ingest';
 import { type KeyStateRow, listKeyStates } from './key-states.sql';
 
@@ -7,7 +8,7 @@ import { type KeyStateRow, listKeyStates } from './key-states.sql';
 export interface PublishedList {
   readonly list: string;
   readonly signature: string;
-  /** The same as long as the list says the same of keys and tenants, whenever it was read. */
+  /** The same as long as the list says the same, whenever it was read. */
   readonly etag: string;
 }
 
@@ -20,7 +21,7 @@ const ROWS_MAX = 1_000_000;
 /** How long an answer is given again: many processes of ingest cost one look into the database. */
 const FRESH_MS = 2_000;
 
-/** Makes the list of what ingest refuses, for everybody to read: it has fingerprints in it, and a signature. */
+/** Makes the list of what ingest refuses and drills, for everybody to read: it has fingerprints in it, and a signature. */
 export class PublishedKeyList {
   private latest: { readonly list: Promise<PublishedList>; readonly atMs: number } | undefined;
 
@@ -46,19 +47,19 @@ export class PublishedKeyList {
   }
 
   private async make(signer: WriteKeySigner): Promise<PublishedList> {
-    const rows = await this.auth.transaction(
+    const [drills, rows] = await this.auth.transaction(
       (connection) => new SystemTx(connection, 'read only'),
-      (tx) => listKeyStates(tx, ROWS_MAX + 1),
+      (tx) => Promise.all([listRunningDrills(tx), listKeyStates(tx, ROWS_MAX + 1)]),
     );
     if (rows.length > ROWS_MAX) throw new Error('the list of revoked write keys is longer than ingest reads');
-    const contents = contentsOf(rows);
+    const contents = contentsOf(rows, drills);
     const { asOfMs: _, ...states } = contents;
     const etag = createHash('sha256').update(JSON.stringify(states)).digest('base64url');
     return { ...signKeyList(signer, contents), etag: `"${etag}"` };
   }
 }
 
-function contentsOf(rows: readonly KeyStateRow[]): KeyListContents {
+function contentsOf(rows: readonly KeyStateRow[], drills: readonly RunningDrill[]): KeyListContents {
   const fingerprints = (kind: KeyStateRow['kind']): string[] =>
     rows.flatMap((row) => (row.kind === kind && row.fingerprint !== null ? [row.fingerprint] : []));
   const plans: Record<string, string[]> = {};
@@ -71,5 +72,6 @@ function contentsOf(rows: readonly KeyStateRow[]): KeyListContents {
     suspended: fingerprints('suspended'),
     erased: fingerprints('erased'),
     plans,
+    drills: drills.map(({ policy, does, delayMs, endsAtMs }) => ({ policy, does, delayMs, endsAtMs })),
   };
 }

@@ -67,7 +67,9 @@ export class WriteKeysController {
 
   @Get('key-list')
   @Public()
-  @ApiOperation({ summary: 'Which write keys and tenants ingest refuses, signed, as fingerprints' })
+  @ApiOperation({
+    summary: 'Which write keys and tenants ingest refuses, as fingerprints, and what is drilled; signed',
+  })
   @ApiOkResponse({ standardSchema: signedListView })
   async keyList(
     @Headers('if-none-match') known: string | undefined,

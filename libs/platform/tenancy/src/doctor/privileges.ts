@@ -165,9 +165,10 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
 
   // Turns credentials into grants, and touches no table.
   holdfast_auth: {
-    schemas: ['auth', 'telemetry'],
+    schemas: ['auth', 'drills', 'telemetry'],
     tables: {
       'auth.tenants': ['select (id, state, plan)'],
+      'drills.drills': ['select (policy, does, delay_ms, ends_at)'],
       'telemetry.write_keys': ['select (tenant_id, id, revoked_at)'],
     },
     functions: [
