@@ -1,5 +1,6 @@
 import { statement } from '@holdfast/database';
-import { type Answer, TestApi } from './test-api';
+import { TestIssuer } from '@holdfast/testing';
+import { type Answer, TestApi, trusting } from './test-api';
 
 const HOLD = statement(
   'test.deadline_hold',
@@ -12,12 +13,17 @@ describe('The deadline of a request', () => {
   let tenantId: string;
   let key: string;
   let accounts: string[];
+  let issuer: TestIssuer;
   beforeAll(async () => {
-    api = await TestApi.start();
+    issuer = await TestIssuer.start();
+    api = await TestApi.start({}, [], [trusting(issuer.url)]);
     ({ id: tenantId, key } = await api.tenant());
     accounts = [await account('cash'), await account('till')];
   });
-  afterAll(() => api.close());
+  afterAll(async () => {
+    await api.close();
+    await issuer.stop();
+  });
 
   async function account(code: string): Promise<string> {
     const body = { code, asset: 'EUR/2', normalBalance: 'credit', limit: 'none', metadata: {} };
@@ -38,6 +44,16 @@ describe('The deadline of a request', () => {
     expect(refused).toMatchObject(PASSED);
     expect(refused.headers['retry-after']).toBe('1');
     expect(await transfers()).toEqual([]);
+  });
+
+  it('holds for finding out who calls, whatever an issuer takes', async () => {
+    issuer.isSilent = true;
+    const askedAtMs = performance.now();
+    const headers = { 'x-request-timeout-ms': '200', 'holdfast-tenant': tenantId };
+    expect(await api.ask('GET', '/v1/me', { key: await issuer.token(), headers })).toMatchObject(PASSED);
+    // An issuer has 3 s.
+    expect(performance.now() - askedAtMs).toBeLessThan(2_000);
+    expect(issuer.asked).toHaveLength(1);
   });
 
   it('can be shortened by the client, and by nothing else in the header', async () => {

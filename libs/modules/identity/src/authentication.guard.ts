@@ -50,7 +50,8 @@ export class AuthenticationGuard implements CanActivate {
     const request = requestOf(context);
     const credential = bearerOf(request);
     if (audience === 'operator') this.admitOperator(request, credential);
-    else if (audience === 'principal') request.principal = await this.principalOf(credential);
+    else if (audience === 'principal')
+      request.principal = await inTime(request, this.principalOf(credential));
     else await this.admitTenant(request, credential, isOpenWhileSuspended(this.reflector, context));
     return true;
   }
@@ -66,10 +67,10 @@ export class AuthenticationGuard implements CanActivate {
     if (request.caller && !request.caller.scopes.includes(SETTLE)) return;
     request.readmit = () => this.callerBy(credential, request);
     try {
-      request.caller = { ...(await request.readmit()), deadline: request.deadline };
+      request.caller = { ...(await inTime(request, request.readmit())), deadline: request.deadline };
     } catch (error) {
       if (!isOpen || !(error instanceof TenantSuspended)) throw error;
-      const settling = await this.callerBy(credential, request, 'settling');
+      const settling = await inTime(request, this.callerBy(credential, request, 'settling'));
       request.caller = { ...settling, deadline: request.deadline };
     }
   }
@@ -101,6 +102,11 @@ export class AuthenticationGuard implements CanActivate {
     await this.grants.forKey(token);
     throw new Unauthenticated();
   }
+}
+
+/** Who calls is found out in the time of the request: an issuer may be slow, and those who wait for the same answer wait on. */
+function inTime<T>({ deadline }: FastifyRequest, admission: Promise<T>): Promise<T> {
+  return deadline?.within(admission) ?? admission;
 }
 
 /** The tenant that the request asks for. Twice in a request, it is a text that no tenant has. */

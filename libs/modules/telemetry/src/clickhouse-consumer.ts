@@ -1,5 +1,6 @@
 import { type TelemetryStore, TelemetryUnavailable } from '@holdfast/clickhouse';
 import { BatchRefused, Consumer, type RecordedEvent, type StoreConsumer } from '@holdfast/events';
+import type { Deadline } from '@holdfast/kernel';
 
 /**
  * Delivers the events of every tenant to ClickHouse.
@@ -27,9 +28,14 @@ export class ClickHouseConsumer implements StoreConsumer {
    * not: a batch is far under the million rows of a block, and ClickHouse stores a block's rows of one month or none. Months
    * that it has stored before it refused another are copies when they come again.
    */
-  async deliver(events: readonly RecordedEvent[], token: string): Promise<void> {
+  async deliver(
+    events: readonly RecordedEvent[],
+    token: string,
+    _confirm?: () => Promise<void>,
+    deadline?: Deadline,
+  ): Promise<void> {
     try {
-      await this.store.insert('telemetry.events', events.map(rowOf), token);
+      await this.store.insert('telemetry.events', events.map(rowOf), token, deadline);
     } catch (error) {
       throw error instanceof TelemetryUnavailable ? error : new BatchRefused(error);
     }

@@ -7,6 +7,7 @@ import {
   createClient,
 } from '@clickhouse/client';
 import type { TelemetryTable } from '@holdfast/ingest';
+import { Deadline } from '@holdfast/kernel';
 import { Policy } from '@holdfast/resilience';
 import { guarded, isOutage, type Operation } from './telemetry-outcome';
 import type { TelemetryMigration } from './telemetry-migration';
@@ -20,6 +21,8 @@ export type ClickHouseEndpoint =
 
 /** A batch of ten thousand rows takes well under a second; what takes this long is lost on its way. */
 const WRITE_DEADLINE_MS = 30_000;
+/** As long as readiness waits for a check. */
+const PING_TIMEOUT_MS = 2_000;
 
 /** Values, settings of the statement, and what gives it up. */
 export interface StatementOptions {
@@ -122,15 +125,15 @@ export class TelemetryClient {
    * Inserts rows as one batch. A batch that comes again with its token within the last thousand batches is recognised and dropped
    * by the server.
    */
-  async insert(table: string, rows: readonly object[], token: string): Promise<void> {
-    await this.prepare();
-    await this.guarded('insert', undefined, (signal) =>
+  async insert(table: string, rows: readonly object[], token: string, signal?: AbortSignal): Promise<void> {
+    await this.prepare(signal);
+    await this.guarded('insert', signal, (ended) =>
       this.client.insert({
         table,
         values: rows,
         format: 'JSONEachRow',
         clickhouse_settings: once(token),
-        abort_signal: signal,
+        abort_signal: ended,
       }),
     );
   }
@@ -169,7 +172,12 @@ export class TelemetryClient {
 
   /** Whether the store answers at this moment. */
   async ping(): Promise<boolean> {
-    return (await this.client.ping()).success;
+    const deadline = Deadline.in(PING_TIMEOUT_MS);
+    try {
+      return await this.statements.run(async () => (await this.client.ping()).success, { deadline });
+    } catch {
+      return false; // Too late, or a drill.
+    }
   }
 
   close(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Caller } from '@holdfast/kernel';
+import type { Caller, Deadline } from '@holdfast/kernel';
 import { Policy, settingsOf } from '@holdfast/resilience';
 import { EMPTY_VALUES, ERASE_SAMPLES, ERASE_USERS, MARK_AGAIN, MARK_HOURS_OF_USERS } from './erasure.sql';
 import { type ClickHouseEndpoint, TelemetryClient } from './telemetry-client';
@@ -101,10 +101,11 @@ export class TelemetryStore {
 
   /**
    * Inserts rows as one batch. A batch that comes again with its token within the last thousand batches is recognised
-   * and dropped by the server. Throws TelemetryUnavailable, after which the batch may be there or not.
+   * and dropped by the server. Throws TelemetryUnavailable, at the deadline at the latest, after which the batch may be there or not.
    */
-  async insert(table: string, rows: readonly object[], token: string): Promise<void> {
-    if (rows.length > 0) await this.client.insert(table, rows, token);
+  async insert(table: string, rows: readonly object[], token: string, deadline?: Deadline): Promise<void> {
+    if (rows.length > 0)
+      await this.client.insert(table, rows, token, deadline && AbortSignal.timeout(deadline.leftMs));
   }
 
   /** How many rows are stored of a tenant in all tables, copies that no merge has reached included. */

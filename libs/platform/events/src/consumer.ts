@@ -1,3 +1,4 @@
+import type { Deadline } from '@holdfast/kernel';
 import type { TenantTx } from '@holdfast/tenancy';
 import type { RecordedEvent } from './recorded-event';
 
@@ -52,14 +53,20 @@ export interface StoreConsumer {
   readonly paceMs?: number;
   /**
    * Stores the batch. The same events come under the same token if it is not known whether they arrived, and never in
-   * other company: a store that drops tokens it has seen stores every event once. Ends within 8 s or is given up.
+   * other company: a store that drops tokens it has seen stores every event once. Is given up at the deadline, which calls are to be given,
+   * so that none goes on beside the batch that comes again.
    *
    * Throws BatchRefused if the store has said that it did not take the batch; then smaller ones come, under other tokens.
    *
    * `confirm` resolves while this process holds the group's cursor, and throws once another may. A store that can refuse
    * earlier senders does that first and asks then: whoever passes both is the only one that sends.
    */
-  deliver(events: readonly RecordedEvent[], token: string, confirm: () => Promise<void>): Promise<void>;
+  deliver(
+    events: readonly RecordedEvent[],
+    token: string,
+    confirm: () => Promise<void>,
+    deadline: Deadline,
+  ): Promise<void>;
 }
 
 /** Eight tries over about a minute: what a restart or a failover breaks is mended by then. */

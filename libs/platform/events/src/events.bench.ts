@@ -43,8 +43,9 @@ export async function benchEvents(resources: EventsBenchResources): Promise<Even
     readonly batchMax = sink.batchMax;
     readonly paceMs = sink.paceMs ?? 50;
 
-    async deliver(...[events, token, confirm]: Parameters<StoreConsumer['deliver']>): Promise<void> {
-      await sink.deliver(events, token, confirm);
+    async deliver(...batch: Parameters<StoreConsumer['deliver']>): Promise<void> {
+      await sink.deliver(...batch);
+      const [events] = batch;
       batches += 1;
       const now = performance.now();
       for (const { id } of events) deliveredAt.set(id, now);

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Database, SystemTx } from '@holdfast/database';
+import { Deadline } from '@holdfast/kernel';
 import { BatchRefused } from './batch-refused';
 import { type ConsumerDeclaration, declarationOf, type StoreConsumer, wants } from './consumer';
 import { withDeadline } from './deadline';
@@ -163,11 +164,10 @@ export class StoreDelivery {
     if (!event) return 'stored';
     try {
       const confirm = (): Promise<void> => confirmStoreCursor(tx, this.declaration.group);
+      const token = tokenOf(events, generation);
+      const deadline = Deadline.in(DELIVERY_TIMEOUT_MS);
       await inDeliverySpan(this.declaration.group, events, () =>
-        withDeadline(
-          this.consumer.deliver(events, tokenOf(events, generation), confirm),
-          DELIVERY_TIMEOUT_MS,
-        ),
+        withDeadline(this.consumer.deliver(events, token, confirm, deadline), DELIVERY_TIMEOUT_MS),
       );
     } catch (error) {
       if (!(error instanceof BatchRefused)) throw error;

@@ -1,5 +1,5 @@
 import type { Database, SystemTx } from '@holdfast/database';
-import { fullJitterMs } from '@holdfast/kernel';
+import { Deadline, fullJitterMs } from '@holdfast/kernel';
 import { BatchRefused } from './batch-refused';
 import { type ConsumerDeclaration, declarationOf, type StoreConsumer } from './consumer';
 import { withDeadline } from './deadline';
@@ -183,7 +183,8 @@ export class StoreParking {
       try {
         const confirm = (): Promise<void> => confirmStoreCursor(tx, parkedIn.group);
         const token = tokenOf(events, cursor.generation);
-        await withDeadline(this.consumer.deliver(events, token, confirm), DELIVERY_TIMEOUT_MS);
+        const deadline = Deadline.in(DELIVERY_TIMEOUT_MS);
+        await withDeadline(this.consumer.deliver(events, token, confirm, deadline), DELIVERY_TIMEOUT_MS);
       } catch (error) {
         if (!(error instanceof BatchRefused)) throw error;
         await this.refuse(tx, batch, error);

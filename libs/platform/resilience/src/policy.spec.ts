@@ -5,7 +5,7 @@ import { readConfig } from '@holdfast/config';
 import { Deadline } from '@holdfast/kernel';
 import { metricsText } from '@holdfast/observability';
 import { beginDrill, configurePolicies, listPolicyStates } from './policies';
-import { Policy, type PolicyOptions } from './policy';
+import { type Call, Policy, type PolicyOptions } from './policy';
 import { DependencyAway } from './policy.errors';
 
 const QUICK = { deadlineMs: 2_000, attemptMs: 2_000, attemptsMax: 1, failuresMax: 0 };
@@ -181,7 +181,8 @@ describe('A policy', () => {
 
   it('reads an answer over HTTP within the same time, and follows nothing', async () => {
     const server = createServer((request, response) => {
-      if (request.url === '/elsewhere') response.writeHead(302, { location: '/' }).end();
+      if (request.url === '/wait') response.end(String(request.headers['x-request-timeout-ms']));
+      else if (request.url === '/elsewhere') response.writeHead(302, { location: '/' }).end();
       else if (request.url === '/endless') response.writeHead(200).write('x');
       else response.end('answer');
     });
@@ -191,6 +192,22 @@ describe('A policy', () => {
     const text = (response: Response): Promise<string> => response.text();
     expect(await bank.fetch(url, {}, text)).toBe('answer');
     expect(await bank.fetch(url, {}, async ({ status }) => status)).toBe(200);
+    // It says how long it is waited for: of the attempt, the policy and the caller whoever has least.
+    const waitOf = async (call: Call, settings = {}): Promise<number> =>
+      Number(
+        await policy({ deadlineMs: 60_000, attemptMs: 30_000, ...settings }).fetch(
+          `${url}/wait`,
+          {},
+          text,
+          call,
+        ),
+      );
+    const waits = [
+      await waitOf({}),
+      await waitOf({}, { deadlineMs: 20_000 }),
+      await waitOf({ deadline: Deadline.in(10_000) }),
+    ];
+    expect(waits.map((waitMs) => Math.ceil(waitMs / 10_000))).toEqual([3, 2, 1]);
     expect(await reasonOf(bank.fetch(`${url}/endless`, {}, text))).toBe('timeout');
     expect(await reasonOf(bank.fetch(`${url}/elsewhere`, {}, text))).toContain('fetch failed');
     server.closeAllConnections();

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PolicyName, PolicySettings } from '@holdfast/config';
-import { type Deadline, fullJitterMs, takeTokens } from '@holdfast/kernel';
+import { Deadline, fullJitterMs, takeTokens } from '@holdfast/kernel';
 import {
   bulkhead,
   type BulkheadPolicy,
@@ -51,7 +51,14 @@ const RETRY_MAX_MS = 2_000;
 /** Of the retries that may come at once, a tenth flows in again each second. */
 const RETRIES_REFILL = 10;
 
-type Work<T> = (signal: AbortSignal) => Promise<T>;
+/** Is given what ends it, and when that will be. */
+type Work<T> = (signal: AbortSignal, deadline: Deadline) => Promise<T>;
+
+/** What bounds a call with all its attempts. */
+interface Bounds {
+  readonly signal: AbortSignal;
+  readonly deadline: Deadline;
+}
 
 /**
  * How one outside dependency is called: within a deadline, with retries out of a budget, behind a circuit breaker for each host, and in a
@@ -136,15 +143,20 @@ export class Policy {
     }
   }
 
-  /** The same for a request over HTTP, which follows no redirect. What `read` leaves of the answer is not read. */
+  /**
+   * The same for a request over HTTP, which follows no redirect, and says in `X-Request-Timeout-Ms` how long its answer is waited for. What
+   * `read` leaves of the answer is not read.
+   */
   fetch<T>(
     url: string | URL,
     init: Omit<RequestInit, 'signal' | 'redirect'>,
     read: (response: Response) => Promise<T>,
     call?: Call,
   ): Promise<T> {
-    return this.run(async (signal) => {
-      const response = await fetch(url, { ...init, redirect: 'error', signal });
+    return this.run(async (signal, { leftMs }) => {
+      const headers = new Headers(init.headers);
+      headers.set('x-request-timeout-ms', String(Math.ceil(leftMs)));
+      const response = await fetch(url, { ...init, headers, redirect: 'error', signal });
       try {
         return await read(response);
       } finally {
@@ -163,12 +175,14 @@ export class Policy {
     if (leftMs <= 0 || call.signal?.aborted) throw new DependencyAway(this.name, 'given_up');
     // A timer may come a moment early: the deadline has passed then for whoever looks why it ended.
     const whole = timeout(Math.ceil(leftMs) + 1, TimeoutStrategy.Aggressive);
+    const deadline = Deadline.in(leftMs);
     return whole.execute(
       ({ signal }) =>
         this.bulkhead.execute(
           () =>
             this.retries.execute(
-              ({ attempt }) => this.attempt(work, call, signal).catch(this.noting(attempt, signal)),
+              ({ attempt }) =>
+                this.attempt(work, call, { signal, deadline }).catch(this.noting(attempt, signal)),
               signal,
             ),
           signal,
@@ -185,10 +199,13 @@ export class Policy {
     };
   }
 
-  private async attempt<T>(work: Work<T>, call: Call, signal: AbortSignal): Promise<T> {
+  private async attempt<T>(work: Work<T>, call: Call, { signal, deadline }: Bounds): Promise<T> {
     if (this.runningDrill?.does === 'open') throw new DependencyAway(this.name, 'circuit_open');
-    const one = timeout(this.settings.attemptMs, TimeoutStrategy.Aggressive);
-    const send = (): Promise<T> => one.execute((ended) => this.send(work, ended.signal), signal);
+    const { attemptMs } = this.settings;
+    const one = timeout(attemptMs, TimeoutStrategy.Aggressive);
+    const attempt = Deadline.in(Math.min(attemptMs, deadline.leftMs));
+    const send = (): Promise<T> =>
+      one.execute((ended) => this.send(() => work(ended.signal, attempt), ended.signal), signal);
     const told = (): Promise<T> =>
       send().catch((error: unknown) => {
         throw isTaskCancelledError(error) ? this.told(error, call) : error;
@@ -197,13 +214,13 @@ export class Policy {
     return circuit ? circuit.execute(told, signal) : told();
   }
 
-  private async send<T>(work: Work<T>, signal: AbortSignal): Promise<T> {
+  private async send<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     // Who waited for a place until nobody waits for the answer any more is not sent.
     signal.throwIfAborted();
     const drill = this.runningDrill;
     if (drill?.does === 'fail') throw new DrillFailure(`a drill lets ${this.name} fail`);
     if (drill?.does === 'slow') await sleep(drill.delayMs, undefined, { signal });
-    return work(signal);
+    return work();
   }
 
   private get runningDrill(): Drill | undefined {

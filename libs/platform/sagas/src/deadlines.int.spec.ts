@@ -21,14 +21,18 @@ const timed = saga({ name: 'test.timed', input: z.object({}) })
   .compensatable('outside', {
     callSeconds: 0.2,
     attemptsMax: 1,
-    call: ({ signal }) => {
+    call: ({ signal, deadline }) => {
       ended.set('outside', signal);
+      given.set('outside', deadline.leftMs);
       // A call that is not answered ends with its signal.
       return new Promise((_, reject) =>
         signal.addEventListener('abort', () => reject(new Error('too late'))),
       );
     },
-    cancel: async ({ signal }) => void ended.set('undo outside', signal),
+    cancel: async ({ signal, deadline }) => {
+      ended.set('undo outside', signal);
+      given.set('undo outside', deadline.leftMs);
+    },
   })
   .build();
 
@@ -46,6 +50,7 @@ describe('The deadline of a step', () => {
       expect([step, given.get(step)]).toEqual([step, expect.any(Number)]);
       expect(given.get(step)).toBeLessThanOrEqual(JOB_TRANSACTION_MS);
     }
+    for (const call of ['outside', 'undo outside']) expect(given.get(call)).toBeLessThanOrEqual(200);
     expect(ended.get('outside')?.aborted).toBe(true);
     expect(ended.has('undo outside')).toBe(true);
   });

@@ -14,7 +14,7 @@ import {
   type ParticipationKey,
   setParticipationResult,
 } from './participations.sql';
-import type { AwaitedEvent, CompensationContext, SagaStep, StepContext } from './saga';
+import type { AwaitedEvent, CompensationContext, RemoteContext, SagaStep, StepContext } from './saga';
 import {
   type Beginning,
   SagaGroups,
@@ -93,7 +93,7 @@ export class SagaWork {
     const other = ownerOf(held, step);
     if (step.cancel) {
       await this.transaction(held, (tx) => intendCall(tx, row, true));
-      await step.cancel({ ...compensationContextOf(held, step), signal: signalOf(step) } as never);
+      await step.cancel({ ...compensationContextOf(held, step), ...timeOf(step) } as never);
     } else if (other !== tenantId) await this.withdraw(held, step, other).catch(ignoreErased);
     return this.move(held, { progress: compensated(held, step), work: compensationOf(held, step) });
   }
@@ -155,7 +155,7 @@ export class SagaWork {
     const { saga, row } = held;
     const isCommitted = !canTurnBack(saga, row);
     await this.transaction(held, (tx) => intendCall(tx, row, isCommitted));
-    const result = await call({ ...contextOf(held, step), signal: signalOf(step) } as never);
+    const result = await call({ ...contextOf(held, step), ...timeOf(step) } as never);
     try {
       return await this.done({ ...held, row: { ...row, intended: true } }, step, result);
     } catch (error) {
@@ -283,8 +283,9 @@ function participationOf({ saga, row }: HeldSaga, step: SagaStep): Participation
   return { id: stepKey(row.id, step.name), sagaId: row.id, name: saga.name, step: step.name };
 }
 
-function signalOf({ callSeconds }: SagaStep): AbortSignal {
-  return AbortSignal.timeout(callSeconds * 1_000);
+function timeOf({ callSeconds }: SagaStep): Pick<RemoteContext<never, never>, 'signal' | 'deadline'> {
+  const ms = callSeconds * 1_000;
+  return { signal: AbortSignal.timeout(ms), deadline: Deadline.in(ms) };
 }
 
 /** Whose step it is. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Deadline } from '@holdfast/kernel';
 import type { EventType, TenantTx } from '@holdfast/tenancy';
 import { z } from 'zod';
 
@@ -28,6 +29,8 @@ export interface CompensationContext<Input, Results, Result> extends StepContext
 export interface RemoteContext<Input, Results> extends StepContext<Input, Results> {
   /** Aborted when the time of the call is over. */
   readonly signal: AbortSignal;
+  /** When that is: for whoever is called to be told. */
+  readonly deadline: Deadline;
 }
 
 /** Limits of a step. */

@@ -29,6 +29,8 @@ export class TestBank {
   readonly payments = new Map<string, Status>();
   /** Requests as they came. */
   readonly asked: string[] = [];
+  /** How long each of them said that it is waited for, in milliseconds. */
+  readonly waits: number[] = [];
   /** What becomes of payments that are asked for next; then it pays. */
   readonly plans: BankPlan[] = [];
   /** Whether it takes nothing back. */
@@ -63,6 +65,7 @@ export class TestBank {
     await text(request);
     const [key = '', action] = (request.url ?? '').replace('/v1/payments/', '').split('/');
     this.asked.push(action ?? request.method ?? '');
+    this.waits.push(Number(request.headers['x-request-timeout-ms']));
     if (action === 'pay' && this.fallsSilent) this.isMute = true;
     if (action === 'cancel') return this.cancel(key, response);
     if (request.method === 'GET') return this.isMute ? void response.destroy() : this.show(key, response);

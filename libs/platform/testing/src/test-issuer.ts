@@ -16,6 +16,8 @@ export class TestIssuer {
   discovery: Readonly<Record<string, unknown>> = {};
   /** Whether it answers 500 to everything. */
   isBroken = false;
+  /** Whether it answers nothing. */
+  isSilent = false;
   private keys: SigningKey[] = [];
 
   private constructor(
@@ -79,6 +81,7 @@ export class TestIssuer {
 
   private answer({ url = '' }: IncomingMessage, response: ServerResponse): void {
     this.asked.push(url);
+    if (this.isSilent) return;
     const documents: Readonly<Record<string, unknown>> = {
       '/.well-known/openid-configuration': {
         issuer: this.url,

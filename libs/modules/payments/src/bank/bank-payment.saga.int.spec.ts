@@ -24,7 +24,7 @@ describe('The saga of a payment to a bank', () => {
   });
   beforeEach(() => {
     bank.plans.length = 0;
-    bank.asked.length = 0;
+    bank.asked.length = bank.waits.length = 0;
     [bank.isMute, bank.fallsSilent, bank.isStubborn] = [false, false, false];
   });
 
@@ -190,6 +190,7 @@ describe('The saga of a payment to a bank', () => {
       const id = await begin(payer);
       expect(await ended(id)).toBe('completed');
       expect(bank.asked).toEqual(asked);
+      expect(bank.waits.every((waitMs) => waitMs > 0 && waitMs <= SETTINGS.attemptMs)).toBe(true);
       await judge(payer, id, 'completed');
     });
 

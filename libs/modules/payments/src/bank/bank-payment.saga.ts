@@ -60,14 +60,16 @@ export const bankPayment = saga({
   .compensatable('reserve', {
     // Banks decide in their own time, and what is held stays held meanwhile.
     attemptsMax: LASTING_ATTEMPTS_MAX,
-    call: async ({ input: { amount, asset, toIban: iban }, key, signal }) => {
-      await bank().reserve({ key, amount, asset, iban }, signal);
+    call: async ({ input: { amount, asset, toIban: iban }, key, signal, deadline }) => {
+      await bank().reserve({ key, amount, asset, iban }, { signal, deadline });
       return { key };
     },
-    cancel: ({ key, signal }) => bank().cancel(key, signal),
+    cancel: ({ key, signal, deadline }) => bank().cancel(key, { signal, deadline }),
   })
   .pivot('pay', {
-    call: async ({ results, signal }) => ({ receipt: await bank().pay(results.reserve.key, signal) }),
+    call: async ({ results, signal, deadline }) => ({
+      receipt: await bank().pay(results.reserve.key, { signal, deadline }),
+    }),
   })
   .retriable('post', {
     run: async (tx, { results }) => {

@@ -1,5 +1,5 @@
 import type { PolicySettings } from '@holdfast/config';
-import { Policy } from '@holdfast/resilience';
+import { type Call, Policy } from '@holdfast/resilience';
 import { z } from 'zod';
 import { BankRefused, BankUndecided } from './bank.errors';
 
@@ -19,6 +19,9 @@ export interface BankOptions {
   /** Tests have less patience. */
   readonly settings?: Partial<PolicySettings>;
 }
+
+/** How long the bank is waited for. */
+export type BankCall = Pick<Call, 'signal' | 'deadline'>;
 
 /** How a payment stands at the bank. `pending` is decided later; what is `accepted` is reserved, and then paid or cancelled; the others stay. */
 const stateSchema = z.object({
@@ -41,7 +44,7 @@ export class BankIncomprehensible extends Error {
  * `PUT /v1/payments/{key}` reserves a payment, once for a key, and answers how it stands; `GET` asks for that, and is 404 of a key that is
  * unknown there; `POST …/{key}/pay` pays what is reserved; `POST …/{key}/cancel` gives back what is reserved, and keeps a call that comes
  * later from taking effect. Answers are `{"status": "pending"|"accepted"|"paid"|"refused"|"cancelled", "receipt"?}` with 200 or 202; 422
- * says that the request is refused.
+ * says that the request is refused. `X-Request-Timeout-Ms` tells the bank how long its answer is waited for.
  */
 export class PartnerBank {
   private readonly policy: Policy;
@@ -55,41 +58,41 @@ export class PartnerBank {
    * Has the bank reserve it. A call that was not heard is asked after, so that no answer that is lost costs another attempt. Throws
    * BankRefused where the key has no effect and will have none, BankUndecided where nothing is known yet, and whatever the policy throws.
    */
-  async reserve({ key, ...body }: BankOrder, signal: AbortSignal): Promise<void> {
-    const { status } = await this.asked(key, signal, () => this.ask('PUT', key, signal, body));
+  async reserve({ key, ...body }: BankOrder, call: BankCall): Promise<void> {
+    const { status } = await this.asked(key, call, () => this.ask('PUT', key, call, body));
     if (status !== 'accepted' && status !== 'paid') throw undone(status);
   }
 
   /** Has the bank pay what it has reserved; answers its receipt. Throws the same. */
-  async pay(key: string, signal: AbortSignal): Promise<string> {
-    const { status, receipt } = await this.asked(key, signal, () => this.ask('POST', `${key}/pay`, signal));
+  async pay(key: string, call: BankCall): Promise<string> {
+    const { status, receipt } = await this.asked(key, call, () => this.ask('POST', `${key}/pay`, call));
     // A call that has not arrived leaves it reserved.
     if (status !== 'paid') throw status === 'accepted' ? new BankUndecided() : undone(status);
     return receipt ?? '';
   }
 
   /** Gives back what was reserved under the key, also where the call never arrived, or arrives later. Throws BankRefused where the bank will not. */
-  async cancel(key: string, signal: AbortSignal): Promise<void> {
-    const { status } = await this.ask('POST', `${key}/cancel`, signal);
+  async cancel(key: string, call: BankCall): Promise<void> {
+    const { status } = await this.ask('POST', `${key}/cancel`, call);
     if (status === 'pending') throw new BankUndecided();
     // What the bank has refused has no effect either.
     if (status === 'accepted' || status === 'paid') throw new BankRefused('not_cancelled');
   }
 
   /** What was answered, or how the payment stands where no answer came; the failure, where the bank does not know of it or is away. */
-  private async asked(key: string, signal: AbortSignal, ask: () => Promise<BankState>): Promise<BankState> {
+  private async asked(key: string, call: BankCall, ask: () => Promise<BankState>): Promise<BankState> {
     try {
       return await ask();
     } catch (error) {
-      const known = error instanceof BankRefused ? undefined : await this.find(key, signal);
+      const known = error instanceof BankRefused ? undefined : await this.find(key, call);
       if (!known) throw error;
       return known;
     }
   }
 
-  private async find(key: string, signal: AbortSignal): Promise<BankState | undefined> {
+  private async find(key: string, call: BankCall): Promise<BankState | undefined> {
     try {
-      return await this.ask('GET', key, signal);
+      return await this.ask('GET', key, call);
     } catch (error) {
       if (error instanceof BankRefused) throw error;
       return undefined;
@@ -99,7 +102,7 @@ export class PartnerBank {
   private ask(
     method: 'PUT' | 'GET' | 'POST',
     path: string,
-    signal: AbortSignal,
+    call: BankCall,
     body?: object,
   ): Promise<BankState> {
     const [key = ''] = path.split('/');
@@ -109,7 +112,7 @@ export class PartnerBank {
       ...(body && { 'content-type': 'application/json' }),
     };
     const init = { method, headers, ...(body && { body: JSON.stringify(body) }) };
-    return this.policy.fetch(new URL(`/v1/payments/${path}`, this.options.url), init, stateOf, { signal });
+    return this.policy.fetch(new URL(`/v1/payments/${path}`, this.options.url), init, stateOf, call);
   }
 }
 

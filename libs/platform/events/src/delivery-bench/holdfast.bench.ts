@@ -107,12 +107,9 @@ class BenchStore implements StoreConsumer {
     if (store.paceMs !== undefined) this.paceMs = store.paceMs;
   }
 
-  async deliver(
-    events: readonly RecordedEvent[],
-    token: string,
-    confirm: () => Promise<void>,
-  ): Promise<void> {
-    await this.store.deliver(events, token, confirm);
+  async deliver(...batch: Parameters<StoreConsumer['deliver']>): Promise<void> {
+    await this.store.deliver(...batch);
+    const [events] = batch;
     this.handler(events.map(movementOf));
   }
 }
