@@ -38,8 +38,8 @@ export async function listDrills(options: DrillOptions): Promise<void> {
   printOutcome(options.json, states, () =>
     columns(
       ['policy', 'circuit', 'at work', 'calls', 'drills'],
-      states.map(({ name, circuit, atWork, calls }) => [
-        ...[name, circuit, String(atWork), callsText(calls)],
+      states.map(({ name, part, circuit, atWork, calls }) => [
+        ...[part === undefined ? name : `${name} (${part})`, circuit, String(atWork), callsText(calls)],
         KINDS.map((does) => nameOf(name, does)).join(' '),
       ]),
     ),

@@ -25,6 +25,7 @@ const drillInput = z.strictObject({
 
 const policyView = z.object({
   name: z.string(),
+  part: z.string().optional().meta({ description: 'Which of several of the name.' }),
   circuit: z.enum(['closed', 'half_open', 'open']),
   circuitsOpen: z.int(),
   atWork: z.int(),

@@ -23,7 +23,10 @@ export interface PolicySettings {
 
 const never = { attemptsMax: 1, retriesMax: 0 };
 
-/** Every outside dependency that is called under a policy, and what it is allowed to cost unless HOLDFAST_POLICIES says otherwise. */
+/**
+ * Every outside dependency that is called under a policy, and what it is allowed to cost unless HOLDFAST_POLICIES says otherwise. What is not
+ * said is none of the policy's.
+ */
 export const POLICIES = {
   // People wait for reads. A store that is restarted is back within seconds, and one read finds that out.
   clickhouse_reads: {
@@ -69,6 +72,14 @@ export const POLICIES = {
     ...{ deadlineMs: 10_000, attemptMs: 10_000, failuresMax: 0, openMs: 1_000, atOnceMax: 1, waitingMax: 1 },
     ...never,
   },
+  // Buckets of limits, several times in each request: Redis answers in less than a millisecond, and who does not get its answer counts by
+  // itself. One failure is enough to leave it alone.
+  redis_limits: { deadlineMs: 50, failuresMax: 1, openMs: 1_000, atOnceMax: 5_000 },
+  // Wake-ups: those that are lost are found by a sweep two seconds later, so that there is nothing to shut off.
+  queues: { deadlineMs: 1_000, failuresMax: 0, openMs: 1_000, atOnceMax: 64 },
+  // Each pool has a circuit; its places, times and retries are its own. A server that is there does not cut five connections and answer on
+  // none.
+  postgresql: { failuresMax: 5, openMs: 1_000 },
   // What members do: who sends has attempts and waits of its own, over half a minute.
   activity: {
     ...{ deadlineMs: 5_000, attemptMs: 5_000, failuresMax: 0, openMs: 1_000, atOnceMax: 4, waitingMax: 16 },
@@ -97,7 +108,7 @@ export const POLICIES = {
     ...{ deadlineMs: 8_000, attemptMs: 3_000, attemptsMax: 3, retriesMax: 20 },
     ...{ failuresMax: 5, openMs: 5_000, atOnceMax: 16, waitingMax: 64 },
   },
-} as const satisfies Readonly<Record<string, PolicySettings>>;
+} as const satisfies Readonly<Record<string, Partial<PolicySettings>>>;
 
 /** The name of a policy, as metrics, health and drills show it. */
 export type PolicyName = keyof typeof POLICIES;
@@ -132,8 +143,12 @@ export const policies = variable(
 
 function isChange(text: string): boolean {
   const { policy = '', setting = '', value = '' } = CHANGE.exec(text)?.groups ?? {};
-  if (!Object.hasOwn(POLICIES, policy) || !Object.hasOwn(POLICIES.oidc, setting)) return false;
+  if (!isPolicy(policy) || !Object.hasOwn(POLICIES[policy], setting)) return false;
   return Number(value) > 0 || ['failuresMax', 'retriesMax', 'waitingMax'].includes(setting);
+}
+
+function isPolicy(name: string): name is PolicyName {
+  return Object.hasOwn(POLICIES, name);
 }
 
 function changesOf(changes: readonly string[]): PolicyChanges {

@@ -1,4 +1,6 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { gauge } from '@holdfast/observability';
+import { type Drill, DrillFailure, NamedCalls, type PolicyState, settingsOf } from '@holdfast/resilience';
 import {
   circuitBreaker,
   CircuitState,
@@ -8,6 +10,7 @@ import {
   type CircuitBreakerPolicy,
 } from 'cockatiel';
 import { DatabaseUnavailable, isServerAway } from './database-errors';
+import type { PoolLoad } from './pool-load';
 
 const circuitOpen = gauge({
   name: 'holdfast_database_circuit_open',
@@ -15,37 +18,67 @@ const circuitOpen = gauge({
   labels: ['pool'],
 });
 
-/** In a row, with no success between: a server that is there does not cut five connections and answer on none. */
-const FAILURES_MAX = 5;
-/** Then nobody is sent for this long, and one transaction tries whether the server is back. */
-const OPEN_MS = 1_000;
-
 /**
  * Refuses work at once while the server is away. Without it each request would wait for a connection that does not come, and all
- * requests of the process with it: as many as come in the seconds that a network takes to give up.
+ * requests of the process with it: as many as come in the seconds that a network takes to give up. Shows as the policy `postgresql`.
  */
-export class Circuit {
+export class Circuit extends NamedCalls {
   private readonly breaker: CircuitBreakerPolicy;
 
-  constructor(pool: string) {
-    this.breaker = circuitBreaker(handleWhen(isServerAway), {
-      halfOpenAfter: OPEN_MS,
-      breaker: new ConsecutiveBreaker(FAILURES_MAX),
+  /** `load`: of the pool that it stands in front of. */
+  constructor(
+    private readonly pool: string,
+    private readonly load: () => PoolLoad,
+  ) {
+    super('postgresql');
+    const { failuresMax, openMs } = settingsOf('postgresql');
+    this.breaker = circuitBreaker(handleWhen(isAway), {
+      halfOpenAfter: openMs,
+      breaker: new ConsecutiveBreaker(failuresMax),
     });
     circuitOpen.set({ pool }, 0);
-    this.breaker.onStateChange(() => circuitOpen.set({ pool }, this.isOpen ? 1 : 0));
+    this.breaker.onStateChange((state) => circuitOpen.set({ pool }, state === CircuitState.Closed ? 0 : 1));
+  }
+
+  /** How it stands: at work are connections in use. */
+  get state(): PolicyState {
+    const { used, waiting } = this.load();
+    const isOpen = this.runningDrill?.does === 'open' || this.breaker.state === CircuitState.Open;
+    const isTrying = this.breaker.state === CircuitState.HalfOpen;
+    return {
+      ...this.told,
+      part: this.pool,
+      circuit: isOpen ? 'open' : isTrying ? 'half_open' : 'closed',
+      circuitsOpen: isOpen ? 1 : 0,
+      atWork: used,
+      waiting,
+    };
   }
 
   /** Does work that asks the server, or throws DatabaseUnavailable without asking. */
   async run<T>(work: () => Promise<T>): Promise<T> {
+    const drill = this.runningDrill;
+    if (drill?.does === 'open') {
+      this.counted('circuit_open');
+      throw new DatabaseUnavailable(new DrillFailure('a drill keeps postgresql from being asked'));
+    }
     try {
-      return await this.breaker.execute(work);
+      const answer = await this.breaker.execute(drill ? () => this.drilled(work, drill) : work);
+      this.counted('ok');
+      return answer;
     } catch (error) {
+      this.counted(isBrokenCircuitError(error) ? 'circuit_open' : isAway(error) ? 'failed' : 'refused');
       throw isBrokenCircuitError(error) ? new DatabaseUnavailable(error) : error;
     }
   }
 
-  private get isOpen(): boolean {
-    return this.breaker.state !== CircuitState.Closed;
+  private async drilled<T>(work: () => Promise<T>, { does, delayMs }: Drill): Promise<T> {
+    if (does === 'fail') throw new DatabaseUnavailable(new DrillFailure('a drill lets postgresql fail'));
+    await sleep(delayMs);
+    return work();
   }
+}
+
+function isAway(error: unknown): boolean {
+  return isServerAway(error) || (error instanceof DatabaseUnavailable && error.cause instanceof DrillFailure);
 }

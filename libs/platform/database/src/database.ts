@@ -68,7 +68,7 @@ export class Database {
 
   constructor(private readonly options: DatabaseOptions) {
     const url = new URL(options.url);
-    this.circuit = new Circuit(options.name);
+    this.circuit = new Circuit(options.name, () => this.load);
     this.hideLoad = showLoad(options.name, () => this.load);
     this.isPooled = url.searchParams.get('pgbouncer') === 'true';
     url.searchParams.delete('pgbouncer');
@@ -135,6 +135,7 @@ export class Database {
   /** Closes idle connections at once and used ones when their work ends. */
   async close(): Promise<void> {
     this.hideLoad();
+    this.circuit.hide();
     for (const connection of this.late) this.letGo(connection);
     await this.pool.end();
   }

@@ -15,7 +15,11 @@ const DEADLINE_MS = 100;
   beforeAll(async () => {
     port = await freePort();
     server = await startRedis(port);
-    redis = new PromptRedis(`redis://127.0.0.1:${port}`, DEADLINE_MS, (away) => changes.push(away));
+    redis = new PromptRedis(`redis://127.0.0.1:${port}`, {
+      policy: 'redis_limits',
+      settings: { deadlineMs: DEADLINE_MS },
+      onChange: (away) => changes.push(away),
+    });
     await answersAgain();
   });
   afterAll(async () => {

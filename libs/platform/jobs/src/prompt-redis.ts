@@ -1,46 +1,50 @@
+import type { PolicyName } from '@holdfast/config';
+import { QuickPolicy, type QuickPolicyOptions } from '@holdfast/resilience';
 import type { Redis } from 'ioredis';
 import { redisOptions } from './backend';
 import { RedisConnections } from './redis-connections';
-
-/** After a command that failed, one command tries again so often; the others do not wait for how it goes. */
-const REST_MS = 1_000;
 
 /** Redis did not take a command, or not in time. */
 export class RedisAway extends Error {
   override readonly name = 'RedisAway';
 }
 
+/** What is said of a Redis besides where it is. */
+export interface PromptRedisOptions extends Pick<QuickPolicyOptions, 'settings'> {
+  /** Under which its calls show. */
+  readonly policy: PolicyName;
+  /** Hears when Redis goes and when it is back. */
+  readonly onChange?: (away: boolean) => void;
+}
+
 /**
  * Redis for questions that are worth asking only while the answer is quick.
  *
- * A command fails at once while there is no connection, and after the deadline where the server is slow or hangs. From
+ * A command fails at once while there is no connection, and after the policy's deadline where the server is slow or hangs. From
  * then on Redis counts as away, and for a second at a time only one command is sent to see whether it has come back: of
  * all who ask meanwhile, none waits. What a command did that failed is unknown; none is sent twice.
  */
 export class PromptRedis {
   private readonly connections = new RedisConnections(() => {}); // What it hears shows in `isAway`, and in commands.
   private readonly redis: Redis;
-  private restsUntilMs = 0;
+  private readonly policy: QuickPolicy;
+  private readonly onChange: (away: boolean) => void;
   private failing = false;
 
-  /** `onChange` hears when Redis goes and when it is back. */
-  constructor(
-    url: string,
-    deadlineMs: number,
-    private readonly onChange: (away: boolean) => void = () => {},
-  ) {
+  constructor(url: string, { policy, onChange = () => {}, ...options }: PromptRedisOptions) {
     this.redis = this.connections.open({
       ...redisOptions(url),
       enableOfflineQueue: false,
       autoResendUnfulfilledCommands: false,
       maxRetriesPerRequest: 0,
-      commandTimeout: deadlineMs,
     });
+    this.policy = new QuickPolicy(policy, { ...options, isConnected: () => this.redis.status === 'ready' });
+    this.onChange = onChange;
   }
 
   /** Whether a command would fail without being sent. */
   get isAway(): boolean {
-    return this.redis.status !== 'ready' || performance.now() < this.restsUntilMs;
+    return this.policy.isOpen;
   }
 
   /** Names a Lua script, which then is a command. */
@@ -50,16 +54,13 @@ export class PromptRedis {
 
   /** Runs a command. Throws RedisAway. */
   async run(name: string, args: readonly string[]): Promise<unknown> {
-    if (this.isAway) throw this.failed('there is no connection');
-    // While it fails, this one tries alone.
-    if (this.failing) this.restsUntilMs = performance.now() + REST_MS;
     try {
-      const answer = await this.commands[name]?.(...args);
-      this.succeeded();
+      const answer = await this.policy.run(async () => this.commands[name]?.(...args));
+      this.note(false);
       return answer;
     } catch (error) {
-      this.restsUntilMs = performance.now() + REST_MS;
-      throw this.failed(error instanceof Error ? error.message : String(error));
+      this.note(true);
+      throw new RedisAway(error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -77,15 +78,8 @@ export class PromptRedis {
     return this.redis as never;
   }
 
-  private succeeded(): void {
-    this.restsUntilMs = 0;
-    if (this.failing) this.onChange(false);
-    this.failing = false;
-  }
-
-  private failed(why: string): RedisAway {
-    if (!this.failing) this.onChange(true);
-    this.failing = true;
-    return new RedisAway(why);
+  private note(isFailing: boolean): void {
+    if (this.failing !== isFailing) this.onChange(isFailing);
+    this.failing = isFailing;
   }
 }

@@ -2,11 +2,19 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { pathToFileURL } from 'node:url';
 import { freePort, hasRedisServer, startRedis, stopRedis } from '@holdfast/testing';
 
-/** Lets Node run the sources as they are: it strips types, and looks for `./backend` under its file's name. */
+/** Lets Node run the sources as they are: it strips types, and looks for `./backend` under its file's name, and for libs in their folders. */
+const LIBS = pathToFileURL(join(__dirname, '../../..')).href;
 const HOOK = `import { registerHooks } from 'node:module';
-registerHooks({ resolve(name, context, next) { try { return next(name, context); } catch { return next(name + '.ts', context); } } });`;
+const files = (name) => name.startsWith('@holdfast/')
+  ? ['', 'platform/'].map((folder) => '${LIBS}/' + folder + name.slice('@holdfast/'.length) + '/src/index.ts')
+  : [name, name + '.ts'];
+registerHooks({ resolve(name, context, next) {
+  const [first, second] = files(name);
+  try { return next(first, context); } catch { return next(second, context); }
+} });`;
 const FLAGS = [
   '--experimental-transform-types',
   '--no-warnings',

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { QuickPolicy } from '@holdfast/resilience';
 import {
   emptyJournal,
   type Opened,
@@ -61,7 +62,7 @@ export class WakeUpQueue {
       opts: { ...opts, deduplication: { id: key, keepLastIfActive: true } },
     }));
     const { end: queue } = await this.open();
-    await answered(queue.addBulk(jobs), this.options.name);
+    await calls().run(() => queue.addBulk(jobs));
   }
 
   /** Begins to hand wake-ups to the handler, `concurrency` at a time, as soon as and whenever the backend is there. */
@@ -72,20 +73,21 @@ export class WakeUpQueue {
   /** Forgets all wake-ups that wait. */
   async flush(): Promise<void> {
     const { end: queue } = await this.open();
-    await queue.drain(true);
+    await calls().run(() => queue.drain(true));
   }
 
   /** Removes what names the key: wake-ups, also failed ones, and traces of those that are done. One that runs is let finish. */
   async forget(key: string): Promise<void> {
     const { end: queue } = await this.open();
-    const { name } = this.options;
+    const { backend, name } = this.options;
     for (let page = 0; page < PAGES_MAX; page += 1) {
       const [from, to] = [page * JOBS_PER_PAGE, (page + 1) * JOBS_PER_PAGE - 1];
-      const jobs = await answered(queue.getJobs(['waiting', 'delayed', 'failed'], from, to), name);
-      await Promise.all(jobs.filter(({ data }) => data.key === key).map((job) => job.remove()));
+      const jobs = await calls().run(() => queue.getJobs(['waiting', 'delayed', 'failed'], from, to));
+      const named = jobs.filter(({ data }) => data.key === key);
+      await calls().run(() => Promise.all(named.map((job) => job.remove())));
       if (jobs.length === 0) break;
     }
-    await answered(emptyJournal(this.options.backend, name, queue), name);
+    await calls().run(() => emptyJournal(backend, name, queue));
   }
 
   /** Takes no more wake-ups and waits for the ones that run. */
@@ -210,6 +212,13 @@ export class WakeUpQueue {
   private report(error: unknown, doing: string): void {
     this.options.report(error, `${doing} of ${this.options.name}`);
   }
+}
+
+let policy: QuickPolicy | undefined;
+
+/** One for all queues of a process: they are in one place. Made when it is first needed, behind the configuration of policies. */
+function calls(): QuickPolicy {
+  return (policy ??= new QuickPolicy('queues'));
 }
 
 /** What the call answers, or an error when it does not within a second. The call itself goes on. */

@@ -55,8 +55,6 @@ const shared = gauge({
   help: 'Whether this process shares its buckets through Redis (1) or counts by itself (0).',
 });
 
-/** Redis answers in less than a millisecond. An answer that takes longer than this is not waited for. */
-const REDIS_DEADLINE_MS = 50;
 /**
  * A credential may take this part of its tenant's quota: one that runs wild leaves something to the tenant's others, and
  * a tenant with a single key loses little.
@@ -92,9 +90,12 @@ export class Limits {
     this.quotaOf = quotaOf ?? ((caller) => planOf(caller.plan).quotas);
     shared.set(redisUrl === undefined ? 0 : 1);
     if (redisUrl !== undefined)
-      this.redis = new PromptRedis(redisUrl, REDIS_DEADLINE_MS, (away) => {
-        shared.set(away ? 0 : 1);
-        onShared?.(!away);
+      this.redis = new PromptRedis(redisUrl, {
+        policy: 'redis_limits',
+        onChange: (away) => {
+          shared.set(away ? 0 : 1);
+          onShared?.(!away);
+        },
       });
     this.addresses = new TokenBuckets('address', addresses, this.redis);
   }

@@ -33,7 +33,7 @@ async function inRedis(): Promise<Store> {
 }
 
 async function connected(url: string, deadlineMs: number): Promise<PromptRedis> {
-  const redis = new PromptRedis(url, deadlineMs);
+  const redis = new PromptRedis(url, { policy: 'redis_limits', settings: { deadlineMs } });
   while (
     !(await redis.ping().then(
       () => true,

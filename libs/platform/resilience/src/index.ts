@@ -9,4 +9,6 @@ export {
   settingsOf,
 } from './policies';
 export { type Call, Policy, type PolicyOptions } from './policy';
+export { NamedCalls } from './named-calls';
+export { QuickPolicy, type QuickPolicyOptions } from './quick-policy';
 export { type AwayReason, DependencyAway, DrillFailure } from './policy.errors';

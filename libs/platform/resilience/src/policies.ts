@@ -3,6 +3,8 @@ import { POLICIES, type PolicyChanges, type PolicyName, type PolicySettings } fr
 /** How a policy stands at this moment. */
 export interface PolicyState {
   readonly name: PolicyName;
+  /** Which of several of the name, where they have names of their own. */
+  readonly part?: string;
   /** The worst of its circuits. */
   readonly circuit: 'closed' | 'half_open' | 'open';
   readonly circuitsOpen: number;
@@ -32,6 +34,12 @@ interface Registered {
 const registered = new Set<Registered>();
 let changes: PolicyChanges = {};
 
+/** What a policy costs that something else bounds. */
+const UNBOUND: PolicySettings = {
+  ...{ deadlineMs: Infinity, attemptMs: Infinity, attemptsMax: 1, retriesMax: 0 },
+  ...{ failuresMax: 0, openMs: 0, atOnceMax: Infinity, waitingMax: 0 },
+};
+
 /** Says what HOLDFAST_POLICIES changes; before the first policy is made, once in a process. */
 export function configurePolicies(changed: PolicyChanges): void {
   changes = changed;
@@ -39,11 +47,15 @@ export function configurePolicies(changed: PolicyChanges): void {
 
 /** What the policy's calls may cost in this process. */
 export function settingsOf(name: PolicyName): PolicySettings {
-  return { ...POLICIES[name], ...changes[name] };
+  return { ...UNBOUND, ...POLICIES[name], ...changes[name] };
 }
 
 export function register(policy: Registered): void {
   registered.add(policy);
+}
+
+export function unregister(policy: Registered): void {
+  registered.delete(policy);
 }
 
 /** The policies that were made in this process. */
@@ -51,12 +63,6 @@ export function listPolicyStates(): readonly PolicyState[] {
   return [...registered].map(({ state }) => state);
 }
 
-/** Begins the drill in every policy of the name; answers how many those are in this process. */
-export function beginDrill(name: string, drill: Drill): number {
-  const drilled = [...registered].filter((policy) => policy.name === name);
-  for (const policy of drilled) policy.begin(drill);
-  return drilled.length;
-}
 /** A drill that was begun elsewhere. */
 export interface HeardDrill extends Pick<Drill, 'does' | 'delayMs'> {
   /** One that this process does not have is drilled elsewhere. */
@@ -83,3 +89,9 @@ export class HeardDrills {
   }
 }
 
+/** Begins the drill in every policy of the name; answers how many those are in this process. */
+export function beginDrill(name: string, drill: Drill): number {
+  const drilled = [...registered].filter((policy) => policy.name === name);
+  for (const policy of drilled) policy.begin(drill);
+  return drilled.length;
+}

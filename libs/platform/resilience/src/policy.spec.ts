@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readConfig } from '@holdfast/config';
+import { type PolicyChanges, readConfig } from '@holdfast/config';
 import { Deadline } from '@holdfast/kernel';
 import { metricsText } from '@holdfast/observability';
 import { beginDrill, configurePolicies, listPolicyStates } from './policies';
@@ -215,15 +215,16 @@ describe('A policy', () => {
   });
 
   it('is configured under its name, and measured under it', async () => {
-    const { policies } = readConfig('ingest', {
-      ...{ WRITE_KEY_PUBLIC: WRITE_KEY, CLICKHOUSE_URL: 'http://localhost:8123' },
-      ...{
-        HOLDFAST_API_URL: 'http://localhost:8080',
-        INGEST_DIRECTORY: '/tmp',
-        HOLDFAST_POLICIES: 'oidc.deadlineMs=25,oidc.attemptMs=25',
-      },
-    });
-    configurePolicies(policies);
+    const configured = (changes: string): PolicyChanges =>
+      readConfig('ingest', {
+        ...{ WRITE_KEY_PUBLIC: WRITE_KEY, CLICKHOUSE_URL: 'http://localhost:8123' },
+        ...{ HOLDFAST_API_URL: 'http://localhost:8080', INGEST_DIRECTORY: '/tmp' },
+        HOLDFAST_POLICIES: changes,
+      }).policies;
+    // The second is no setting of that policy: the pool has its own.
+    for (const changes of ['nobody.deadlineMs=25', 'postgresql.deadlineMs=25', 'oidc.deadlineMs=0'])
+      expect(() => configured(changes)).toThrow('HOLDFAST_POLICIES');
+    configurePolicies(configured('oidc.deadlineMs=25,oidc.attemptMs=25'));
     const issuer = new Policy('oidc');
     configurePolicies({});
     expect(await reasonOf(issuer.run(asleep))).toBe('timeout');

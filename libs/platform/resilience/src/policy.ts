@@ -19,7 +19,8 @@ import {
   TimeoutStrategy,
 } from 'cockatiel';
 import { LRUCache } from 'lru-cache';
-import { type Drill, type PolicyState, register, settingsOf } from './policies';
+import { NamedCalls } from './named-calls';
+import { type PolicyState, settingsOf } from './policies';
 import { DependencyAway, DrillFailure } from './policy.errors';
 import { callSeconds, retriesTotal } from './policy-metrics';
 
@@ -64,7 +65,7 @@ interface Bounds {
  * How one outside dependency is called: within a deadline, with retries out of a budget, behind a circuit breaker for each host, and in a
  * bulkhead. It is made once for a dependency in a process, and shows in metrics, in `/readyz?verbose` and in drills under its name.
  */
-export class Policy {
+export class Policy extends NamedCalls {
   private readonly settings: PolicySettings;
   private readonly bulkhead: BulkheadPolicy;
   private readonly retries: RetryPolicy;
@@ -73,13 +74,9 @@ export class Policy {
   private retriesFullAtMs = 0;
   /** Failures behind which no attempt may follow: they cost nothing of the budget. */
   private readonly last = new WeakSet<object>();
-  private drill: Drill | undefined;
-  private readonly calls: Record<string, number> = {};
 
-  constructor(
-    readonly name: PolicyName,
-    { isFailure = () => true, settings = {} }: PolicyOptions = {},
-  ) {
+  constructor(name: PolicyName, { isFailure = () => true, settings = {} }: PolicyOptions = {}) {
+    super(name);
     this.settings = { ...settingsOf(name), ...settings };
     this.isFailure = (error) =>
       error instanceof DependencyAway
@@ -94,7 +91,6 @@ export class Policy {
       },
     );
     this.retries.onRetry(() => retriesTotal.inc({ policy: name, outcome: 'made' }));
-    register(this);
   }
 
   /** How it stands. */
@@ -104,24 +100,17 @@ export class Policy {
     const circuitsOpen = circuits.filter((state) => state === CircuitState.Open).length;
     const isOpen = this.runningDrill?.does === 'open' || circuitsOpen > 0;
     return {
-      name: this.name,
+      ...this.told,
       circuit: isOpen ? 'open' : circuits.includes(CircuitState.HalfOpen) ? 'half_open' : 'closed',
       circuitsOpen: this.runningDrill?.does === 'open' ? Math.max(circuitsOpen, 1) : circuitsOpen,
       atWork: atOnceMax - this.bulkhead.executionSlots,
       waiting: waitingMax - this.bulkhead.queueSlots,
-      calls: { ...this.calls },
-      ...(this.runningDrill && { drill: this.runningDrill.does }),
     };
   }
 
   /** Whether nothing is sent at this moment. */
   get isOpen(): boolean {
     return this.state.circuit === 'open';
-  }
-
-  /** Does to every call what the drill says, until it is over. */
-  begin(drill: Drill): void {
-    this.drill = drill;
   }
 
   /**
@@ -135,11 +124,11 @@ export class Policy {
       stop({ outcome: this.counted('ok') });
       return answer;
     } catch (error) {
-      const told = this.told(error, call);
+      const named = this.named(error, call);
       const outcome =
-        told instanceof DependencyAway ? told.reason : this.isFailure(told) ? 'failed' : 'refused';
+        named instanceof DependencyAway ? named.reason : this.isFailure(named) ? 'failed' : 'refused';
       stop({ outcome: this.counted(outcome) });
-      throw told;
+      throw named;
     }
   }
 
@@ -163,11 +152,6 @@ export class Policy {
         if (response.body && !response.bodyUsed) await response.body.cancel();
       }
     }, call);
-  }
-
-  private counted(outcome: string): string {
-    this.calls[outcome] = (this.calls[outcome] ?? 0) + 1;
-    return outcome;
   }
 
   private async inTime<T>(work: Work<T>, call: Call): Promise<T> {
@@ -208,7 +192,7 @@ export class Policy {
       one.execute((ended) => this.send(() => work(ended.signal, attempt), ended.signal), signal);
     const told = (): Promise<T> =>
       send().catch((error: unknown) => {
-        throw isTaskCancelledError(error) ? this.told(error, call) : error;
+        throw isTaskCancelledError(error) ? this.named(error, call) : error;
       });
     const circuit = this.circuitOf(call.host ?? '');
     return circuit ? circuit.execute(told, signal) : told();
@@ -221,10 +205,6 @@ export class Policy {
     if (drill?.does === 'fail') throw new DrillFailure(`a drill lets ${this.name} fail`);
     if (drill?.does === 'slow') await sleep(drill.delayMs, undefined, { signal });
     return work();
-  }
-
-  private get runningDrill(): Drill | undefined {
-    return this.drill && performance.now() < this.drill.untilMs ? this.drill : undefined;
   }
 
   private circuitOf(host: string): CircuitBreakerPolicy | undefined {
@@ -256,7 +236,7 @@ export class Policy {
   }
 
   /** Errors of the library as ours. The caller's own time is told from the dependency's. */
-  private told(error: unknown, { signal, deadline }: Call): unknown {
+  private named(error: unknown, { signal, deadline }: Call): unknown {
     if (isBrokenCircuitError(error)) return new DependencyAway(this.name, 'circuit_open');
     if (isBulkheadRejectedError(error)) return new DependencyAway(this.name, 'bulkhead_full');
     const isCallers = signal?.aborted === true || deadline?.leftMs === 0;
