@@ -7,6 +7,7 @@ import { benchEvents } from '../../../libs/platform/events/src/events.bench';
 import { benchRls, formatRlsFigures } from '../../../libs/platform/tenancy/src/rls.bench';
 import { benchTlog, formatTlogFigures } from '../../../libs/platform/tlog/src/tlog.bench';
 import { benchAudit } from './audit.bench';
+import { BENCH_NAMES } from './bench-names';
 import { type BenchSystem, withBenchSystem } from './bench-system';
 import { VerbFailed, WrongUsage } from './failures';
 import { benchHttpReads } from './http-reads.bench';
@@ -29,7 +30,9 @@ const LEDGER_WINDOWS = 20;
 const HTTP_WINDOWS = 6;
 
 /** Benches by name. Each gets servers of its own and answers its figures for people. */
-const BENCHES: Readonly<Record<string, (system: BenchSystem, options: BenchOptions) => Promise<string>>> = {
+const BENCHES: Readonly<
+  Record<(typeof BENCH_NAMES)[number], (system: BenchSystem, options: BenchOptions) => Promise<string>>
+> = {
   ledger: async (system, { seconds }) => {
     const { adminUrl, tenants, grants, caller } = system;
     const window = Math.max(1, seconds / LEDGER_WINDOWS);
@@ -61,17 +64,16 @@ const BENCHES: Readonly<Record<string, (system: BenchSystem, options: BenchOptio
  * figures do not add up, does not keep the others from running; it says so, and all end with an error. A target that is missed is printed, and is none: machines differ.
  */
 export async function runBenches(names: readonly string[], options: BenchOptions): Promise<void> {
-  const known = Object.keys(BENCHES);
-  const unknown = names.filter((name) => !known.includes(name));
+  const unknown = names.filter((name) => !isBench(name));
   if (unknown.length > 0) {
-    throw new WrongUsage(`There is no bench ${unknown.join(', ')}. There are: ${known.join(', ')}.`);
+    throw new WrongUsage(`There is no bench ${unknown.join(', ')}. There are: ${BENCH_NAMES.join(', ')}.`);
   }
   const failed: string[] = [];
-  for (const name of names.length > 0 ? names : known) {
+  for (const name of names.length > 0 ? names.filter(isBench) : BENCH_NAMES) {
     process.stdout.write(`\n${name}\n`);
     try {
       await withBenchSystem(async (system) => {
-        process.stdout.write(`${await BENCHES[name]?.(system, options)}\n`);
+        process.stdout.write(`${await BENCHES[name](system, options)}\n`);
       });
     } catch (error) {
       failed.push(name);
@@ -84,6 +86,9 @@ export async function runBenches(names: readonly string[], options: BenchOptions
   process.stdout.write(`\nFAILED: ${failed.join(', ')}\n`);
   throw new VerbFailed(failed.join(', '));
 }
+
+const isBench = (name: string): name is (typeof BENCH_NAMES)[number] =>
+  BENCH_NAMES.some((known) => known === name);
 
 function noiseText({ quietMs, noisyMs, admitted, refused, quietRefused }: NoiseFigures): string {
   return [

@@ -131,6 +131,13 @@ function nameOf(policy: string, does: string): string {
   return `${policy.replaceAll('_', '-')}-${does}`;
 }
 
+/** The drills, or a problem. */
+interface Told {
+  readonly data?: readonly PolicyState[];
+  readonly detail?: string;
+  readonly errors?: readonly { readonly pointer: string; readonly message: string }[];
+}
+
 async function ask(
   options: DrillOptions,
   method: 'GET' | 'POST',
@@ -146,9 +153,10 @@ async function ask(
     ...(body && { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
   });
-  const told = (await answer.json()) as { readonly data?: readonly PolicyState[]; readonly detail?: string };
-  if (!told.data) throw new WrongUsage(told.detail ?? `The API answers ${answer.status}.`);
-  return told.data;
+  const { data, detail, errors = [] } = (await answer.json()) as Told;
+  if (data) return data;
+  const faults = errors.map(({ pointer, message }) => `${pointer.slice(1)}: ${message}`);
+  throw new WrongUsage([detail ?? `The API answers ${answer.status}.`, ...faults].join('\n'));
 }
 
 function processOf({ api, key }: DrillOptions): { readonly api: string; readonly key: string } {

@@ -133,6 +133,6 @@ export async function replayGroup(
 }
 
 function acted(group: string, reason: string): { readonly reason: string } {
-  parseInput(groupSchema, group);
-  return { reason: parseInput(reasonSchema, reason) };
+  parseInput(groupSchema, group, 'group');
+  return { reason: parseInput(reasonSchema, reason, '--reason') };
 }

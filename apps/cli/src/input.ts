@@ -1,12 +1,16 @@
 import type { z } from 'zod';
 import { WrongUsage } from './failures';
 
-/** Arguments checked by the schema that the API uses as well; throws WrongUsage with every fault. */
-export function parseInput<Schema extends z.ZodType>(schema: Schema, input: unknown): z.output<Schema> {
+/** Arguments, or the one that is named, checked by the schema that the API uses as well; throws WrongUsage with every fault. */
+export function parseInput<Schema extends z.ZodType>(
+  schema: Schema,
+  input: unknown,
+  name = '',
+): z.output<Schema> {
   const parsed = schema.safeParse(input);
   if (parsed.success) return parsed.data;
   throw new WrongUsage(
-    parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('\n'),
+    parsed.error.issues.map(({ path, message }) => `${path.join('.') || name}: ${message}`).join('\n'),
   );
 }
 

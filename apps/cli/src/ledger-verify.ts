@@ -1,6 +1,6 @@
 import { Database } from '@holdfast/database';
 import { type LedgerBreak, verifyLedger } from '@holdfast/ledger';
-import { findClearingBreaks, listAccountBreaks } from '@holdfast/payments';
+import { type AccountBreak, findClearingBreaks, listAccountBreaks } from '@holdfast/payments';
 import { Grants } from '@holdfast/tenancy';
 import type { ListedTenantView } from '@holdfast/tenants';
 import { VerbFailed } from './failures';
@@ -17,6 +17,9 @@ interface Asked {
 
 /** Breaks that are listed of a tenant: one with more is not mended one by one. */
 const LISTED_MAX = 1_000;
+
+/** Whose the clearing accounts are: they are looked at in pairs, over all tenants. */
+const ALL = 'all';
 
 /** What came of a tenant's ledger. */
 interface Verified {
@@ -67,26 +70,24 @@ async function verifyClearing(): Promise<Verified> {
   const grants = new Grants(auth);
   try {
     const found = await findClearingBreaks({ relay, grants });
-    const breaks = found.map(({ tenantId, counterpartyId, asset, inFlight }) => ({
+    const breaks = found.map(({ tenantId, counterpartyId, asset, sum, inFlight }) => ({
       ...{
         rule: 'clearing_pair',
         relation: 'payments.clearings',
         rowId: `${tenantId}/${counterpartyId}/${asset}`,
       },
-      expected: `the pair adds up to ${inFlight}`,
+      expected: `${inFlight} in flight, not ${sum}`,
     }));
-    return { tenantId: 'all', slug: 'clearing accounts', checked: 0, breaks };
+    return { tenantId: ALL, slug: 'clearing accounts', checked: 0, breaks };
   } finally {
     grants.close();
     await Promise.all([relay.close(), auth.close()]);
   }
 }
 
-function breakOfAccount({
-  accountId,
-  net,
-}: Awaited<ReturnType<typeof listAccountBreaks>>[number]): LedgerBreak {
-  return { rule: 'clearing', relation: 'ledger.accounts', rowId: accountId, expected: `${net} is posted` };
+function breakOfAccount({ accountId, net, posted }: AccountBreak): LedgerBreak {
+  const expected = `${net} posted, not ${posted}`;
+  return { rule: 'clearing', relation: 'ledger.accounts', rowId: accountId, expected };
 }
 
 function text(verified: readonly Verified[]): string {
@@ -94,7 +95,8 @@ function text(verified: readonly Verified[]): string {
     breaks.map(({ rule, relation, rowId, expected }) => [slug ?? tenantId, rule, relation, rowId, expected]),
   );
   const checked = verified.reduce((sum, each) => sum + each.checked, 0);
-  const summary = `${verified.length} ledgers, ${checked} rows, ${rows.length} breaks`;
+  const ledgers = verified.filter(({ tenantId }) => tenantId !== ALL).length;
+  const summary = `${ledgers} ledgers, ${checked} rows, ${rows.length} breaks`;
   if (rows.length === 0) return `${summary}: sound.`;
   return `${columns(['tenant', 'rule', 'table', 'row', 'expected'], rows)}\n\n${summary}.`;
 }

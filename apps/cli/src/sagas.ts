@@ -40,12 +40,12 @@ interface ListedSaga extends SagaView {
 export async function listSagas({ tenant, state, definition, stuck, json }: ListAsked): Promise<void> {
   const { shape } = sagasInput;
   const asked = {
-    state: parseInput(shape.state, state),
-    definition: parseInput(shape.definition, definition),
+    state: parseInput(shape.state, state, '--state'),
+    definition: parseInput(shape.definition, definition, '--definition'),
     isStuck: stuck,
   };
   if (tenant === undefined && asked.state !== undefined && ENDED.has(asked.state))
-    throw new WrongUsage('Whose? Of all tenants the open ones are listed: --tenant is needed.');
+    throw new WrongUsage('Sagas that have ended are listed of one tenant: --tenant is needed.');
   const listed = await asOperator((operator) =>
     tenant === undefined ? openOfAll(operator, asked) : allOf(operator, tenant, asked),
   );
@@ -97,7 +97,7 @@ function text(sagas: readonly ListedSaga[]): string {
 
 /** Prints one saga with its steps and its timeline. */
 export async function showSaga(tenant: string, sagaId: string, { json }: Asked): Promise<void> {
-  const id = parseInput(idSchema, sagaId);
+  const id = parseInput(idSchema, sagaId, 'id');
   const found = await asOperator(async ({ queries, directory, callerFor }) => {
     const { id: tenantId } = await directory.get(tenant);
     const saga = await queries.execute(new SagaById(await callerFor(tenantId), { id }));
@@ -155,7 +155,7 @@ const OUTCOMES: Readonly<Record<Steering, string>> = {
 };
 
 async function steer(tenant: string, sagaId: string, steering: Steering, { json }: Asked): Promise<void> {
-  const id = parseInput(idSchema, sagaId);
+  const id = parseInput(idSchema, sagaId, 'id');
   const steered = await asOperator(async ({ commands, directory, callerFor }) => {
     const { id: tenantId } = await directory.get(tenant);
     const saga = await commands.execute(new SteerSaga(await callerFor(tenantId), { id, steering }));

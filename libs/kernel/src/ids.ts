@@ -30,7 +30,7 @@ export function newId(): string {
 }
 
 /** The shape of an id in requests. Any UUID, lower-cased: ids that clients choose need not be version 7. */
-export const idSchema = z.guid().toLowerCase().meta({ description: 'A UUID.' });
+export const idSchema = z.guid('An id is a UUID.').toLowerCase().meta({ description: 'A UUID.' });
 
 /** The UUID that stands for these parts: a SHA-256 digest in the form of UUIDv8 (RFC 9562 §5.8). */
 export function deterministicId(...parts: readonly string[]): string {

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { BENCH_NAMES } from '../bench-names';
 import { addVerb } from '../verb';
 
 /** `holdfast bench`. */
@@ -8,13 +9,13 @@ export function addBench(program: Command): void {
     'bench ledger rls events',
     'bench delivery --quick',
   ])
-    .argument('[names...]', 'ledger, rls, events, delivery, audit, ingest, tlog, noisy')
+    .argument('[names...]', BENCH_NAMES.join(', '))
     .option(
       '--seconds <number>',
-      'delivery: how long a transaction stays open; ledger: twenty windows; ingest: how long it runs steadily',
+      'delivery: how long a transaction stays open; ledger: twenty windows; sagas: ten; ingest: how long it runs steadily',
       '60',
     )
-    .option('--quick', 'delivery, ledger, audit and ingest: the same as --seconds 6')
+    .option('--quick', 'the same as --seconds 6')
     .action(async (names: readonly string[], { seconds, quick }: { seconds: string; quick?: boolean }) => {
       const { runBenches } = await import('../benches.js');
       await runBenches(names, { seconds: quick ? 6 : Math.max(1, Number(seconds) || 60) });

@@ -5,7 +5,7 @@ import { addJsonVerb, lazily } from '../verb';
 export function addSagas(program: Command): void {
   const saga = program
     .command('saga')
-    .description('Look after what spans transactions, and is finished or undone.');
+    .description('List, show and steer sagas: work of several transactions that is finished or undone.');
   addJsonVerb(saga, 'list', 'List the open sagas of all tenants, newest first, or all of one tenant.', [
     'saga list --stuck',
     'saga list --definition payments.payment --state needs_operator',

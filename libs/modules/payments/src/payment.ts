@@ -19,7 +19,7 @@ export const sendPaymentInput = z
   .refine(
     ({ toTenantId, toAccountId, toIban }) =>
       toIban ? !toTenantId && !toAccountId : Boolean(toTenantId && toAccountId),
-    { path: ['toIban'], error: 'has to stand alone, or `toTenantId` and `toAccountId` have to be there' },
+    { error: 'Whom you pay is `toTenantId` with `toAccountId`, or `toIban` alone.' },
   );
 export type SendPaymentInput = z.output<typeof sendPaymentInput>;
 

@@ -1,6 +1,6 @@
 import type { Caller } from '@holdfast/kernel';
 import { z } from 'zod';
-import { CursorInvalid, Cursors, lookedAt, page } from './pages';
+import { CursorInvalid, Cursors, lookedAt, page, pageInput } from './pages';
 
 const caller = { tenantId: 'a' } as Caller;
 const cursors = new Cursors('things', z.tuple([z.string()]));
@@ -16,6 +16,16 @@ describe('pages', () => {
     expect(shown.data).toEqual(['X', 'Y']);
     expect(cursors.decode(caller, shown.nextCursor ?? '')).toEqual(['y']);
     expect(JSON.parse(JSON.stringify(shown))).toEqual({ data: ['X', 'Y'], nextCursor: shown.cursorAt(1) });
+  });
+
+  it.each([
+    ['-1', 'too_small'],
+    ['0', 'too_small'],
+    ['201', 'too_big'],
+    ['1e1', 'invalid_type'],
+    ['0x10', 'invalid_type'],
+  ])('refuses a limit of %s as %s', (limit, code) => {
+    expect(pageInput.limit.safeParse(limit).error?.issues).toMatchObject([{ code }]);
   });
 
   it('ends with null', () => {

@@ -15,9 +15,9 @@ export class CursorInvalid extends DomainError {
   }
 }
 
-/** A query string's digits as a number. `Number` would take "0x10" and "1e1" as well. */
+/** A query string's digits as a number, so that one that is too small is called that. `Number` would take "0x10" and "1e1" as well. */
 function decimal(given: unknown): unknown {
-  return typeof given === 'string' && /^\d{1,9}$/.test(given) ? Number(given) : given;
+  return typeof given === 'string' && /^-?\d{1,9}$/.test(given) ? Number(given) : given;
 }
 
 /** A whole number in a query string, which is `standard` where it is left out. */

@@ -17,8 +17,8 @@ function isChecked(iban: string): boolean {
 /** An IBAN, without blanks. */
 export const ibanSchema = z
   .string()
-  .regex(FORM, { error: 'has to be an IBAN without blanks' })
-  .refine(isChecked, { error: 'has check digits that are wrong' })
+  .regex(FORM, { error: 'An IBAN is a country, two check digits and a number, without blanks.', abort: true })
+  .refine(isChecked, { error: 'The check digits of this IBAN are wrong.' })
   .meta({ examples: ['DE89370400440532013000'] });
 
 /** What is kept of an IBAN that is not paid to any more: enough for people to tell theirs apart, and too little to name an account. */
