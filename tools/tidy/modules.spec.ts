@@ -33,6 +33,21 @@ const neighbours: Rule = (files) => {
     .filter((path) => !['.spec.ts', '.int.spec.ts'].some((kind) => paths.has(path.replace(/\.ts$/, kind))));
 };
 
+/** Where a process loads what it goes on with. */
+const sagaProcesses = ['apps/api/src/', 'apps/worker/src/', 'apps/cli/src/sagas.ts'];
+
+const loadedSagas: Rule = (files) => {
+  const modules = new Set(
+    files.flatMap(({ path }) => /^libs\/modules\/([^/]+)\/src\/.*\.saga\.ts$/.exec(path)?.[1] ?? []),
+  );
+  return [...modules].flatMap((module) => {
+    const isLoaded = new RegExp(`^import (?!type )[^;]*'@holdfast/${module}';`, 'm');
+    return sagaProcesses
+      .filter((place) => !files.some(({ path, text }) => path.startsWith(place) && isLoaded.test(text)))
+      .map((place) => `${place} does not import @holdfast/${module}`);
+  });
+};
+
 function hasDocComment(node: ts.Node): boolean {
   // The doc comment of a constant hangs on the statement, two nodes up.
   const carrier = ts.isVariableDeclaration(node) ? node.parent.parent : node;
@@ -120,4 +135,26 @@ describeRule('What a lib exports has a doc comment', tree, {
     },
   ],
   advice: 'Say what it does, what it promises, its units and errors, where it is declared.',
+});
+
+describeRule('Every process loads the sagas of all modules', tree, {
+  rule: loadedSagas,
+  refused: [
+    {
+      'libs/modules/orders/src/order.saga.ts': '',
+      'apps/api/src/api.module.ts': "import { OrdersModule } from '@holdfast/orders';",
+      'apps/worker/src/worker.ts': "import type { Order } from '@holdfast/orders';",
+      'apps/cli/src/sagas.ts': "import '@holdfast/orders';",
+    },
+  ],
+  accepted: [
+    {
+      'libs/modules/orders/src/order.saga.ts': '',
+      'apps/api/src/api.module.ts': "import {\n  OrdersModule,\n} from '@holdfast/orders';",
+      'apps/worker/src/worker.ts': "import '@holdfast/orders';",
+      'apps/cli/src/sagas.ts': "import '@holdfast/orders';",
+    },
+  ],
+  advice:
+    'A process goes on with the sagas whose definition it has loaded. Without it in a worker nobody takes up what a process has left that died.',
 });

@@ -152,6 +152,22 @@ describe('The README', () => {
     expect(await pasteUntil('/v1/events/stream', second)).toBeLessThan(5_000);
   });
 
+  test('pays the other tenant, and shows each side its half', async () => {
+    await paste('/v1/payments');
+    const payment = (await shell.run('echo "$payment"')).stdout.trim();
+    const isOver = '"state":"completed","step":null';
+    await pasteUntil('/v1/sagas', { transfer: isOver, answeredAtMs: Date.now() });
+    const halves = await Promise.all(
+      running.tenants.map(({ adminKey }) =>
+        fetch(`${running.api}/v1/payments/${payment}`, { headers: { authorization: `Bearer ${adminKey}` } }),
+      ),
+    );
+    expect(await Promise.all(halves.map((half) => half.json()))).toMatchObject([
+      { direction: 'outgoing', status: 'completed', fromAccountId: cash },
+      { direction: 'incoming', status: 'completed', fromAccountId: null },
+    ]);
+  });
+
   test('proves the transfer by a file that is verified without us', async () => {
     const { stdout } = await paste('holdfast-verify.mjs');
     expect(stdout).toMatch(/^Intact\.\n/);

@@ -5,16 +5,22 @@ import { z } from 'zod';
 const about = z.object({ sku: z.string() });
 const example = { sku: 'chair' };
 const reserved = eventType('orders.stock.reserved', {
-  ...{ version: 1, schema: about, example },
+  version: 1,
   description: 'The warehouse keeps something for an order.',
+  schema: about,
+  example,
 });
 const released = eventType('orders.stock.released', {
-  ...{ version: 1, schema: about, example },
+  version: 1,
   description: 'The warehouse keeps it no longer.',
+  schema: about,
+  example,
 });
 const accepted = eventType('orders.order.accepted', {
-  ...{ version: 1, schema: about, example },
+  version: 1,
   description: 'The order was accepted.',
+  schema: about,
+  example,
 });
 
 /** An order: the stock of the warehouse, another tenant, is kept for it before it is accepted. */
