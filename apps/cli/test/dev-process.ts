@@ -6,8 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DevFile } from '../src/dev/dev-file';
 
 const PROGRAM = join(__dirname, '../bin/holdfast.js');
-/** Slow machines included; what has to be faster says so in its test. */
-const READY_TIMEOUT_MS = 60_000;
+/** Without another line of its output, so that a busy machine has as long for each step; what has to be faster says so in its test. */
+const SILENT_MAX_MS = 60_000;
 
 /** What runs where: a test that fails half-way leaves its processes to `removeCheckout`. */
 const started = new Map<ChildProcess, string>();
@@ -62,6 +62,7 @@ export class DevProcess {
   private readonly child: ChildProcess;
   private stdout = '';
   private stderr = '';
+  private saidAtMs = Date.now();
 
   constructor(
     private readonly checkout: string,
@@ -78,6 +79,8 @@ export class DevProcess {
     started.set(this.child, checkout);
     this.child.stdout?.on('data', (chunk) => (this.stdout += String(chunk)));
     this.child.stderr?.on('data', (chunk) => (this.stderr += String(chunk)));
+    for (const output of [this.child.stdout, this.child.stderr])
+      output?.on('data', () => (this.saidAtMs = Date.now()));
     this.ended = new Promise((resolve) => {
       this.child.once('close', (code) => resolve({ code, stdout: this.stdout, stderr: this.stderr }));
     });
@@ -91,8 +94,7 @@ export class DevProcess {
   /** Waits for dev.json and answers it. */
   async ready(): Promise<DevFile> {
     const file = join(this.checkout, '.holdfast/dev.json');
-    const deadline = Date.now() + READY_TIMEOUT_MS;
-    while (this.child.exitCode === null && Date.now() < deadline) {
+    while (this.child.exitCode === null && !this.isSilent) {
       // The file of a process that was killed is removed by this one's start, which says so by its lock.
       if (existsSync(file) && this.holdsLock()) return JSON.parse(readFileSync(file, 'utf8')) as DevFile;
       await sleep(50);
@@ -102,9 +104,8 @@ export class DevProcess {
 
   /** Waits until it has printed a text. */
   async until(text: string): Promise<void> {
-    const deadline = Date.now() + READY_TIMEOUT_MS;
     while (!`${this.stdout}${this.stderr}`.includes(text)) {
-      if (this.child.exitCode !== null || Date.now() > deadline)
+      if (this.child.exitCode !== null || this.isSilent)
         throw new Error(`no "${text}" in:\n${this.stdout}\n${this.stderr}`);
       await sleep(10);
     }
@@ -119,6 +120,10 @@ export class DevProcess {
   async signal(name: NodeJS.Signals): Promise<Ended> {
     this.child.kill(name);
     return this.ended;
+  }
+
+  private get isSilent(): boolean {
+    return Date.now() - this.saidAtMs > SILENT_MAX_MS;
   }
 
   private holdsLock(): boolean {

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type Configs, developmentUrl, environmentWith, readConfig, version } from '@holdfast/config';
 import { TelemetryStore } from '@holdfast/clickhouse';
+import { DatabaseUnavailable } from '@holdfast/database';
 import { WriteKeySigner } from '@holdfast/ingest';
 import { Health, type Logger, startMetricsServer } from '@holdfast/observability';
 import { configurePolicies, listPolicyStates } from '@holdfast/resilience';
@@ -55,23 +57,24 @@ export async function startParts(options: PartsOptions): Promise<Omit<DevFile, '
   undo.defer(() => telemetry.close());
   await telemetry.migrate();
   stop.throwIfAborted();
-  const worker = await startWorker(readConfig('worker', environment), {
-    logger,
-    telemetry,
-    serveMetrics: false,
-  });
+  const workerConfig = readConfig('worker', environment);
+  const worker = await patiently(stop, () =>
+    startWorker(workerConfig, { logger, telemetry, serveMetrics: false }),
+  );
   undo.defer(() => worker.stop());
   // Ingest starts behind the API, which it asks for the list of keys, and stops behind it: the API sends to the last.
   const behindApi = undo.use(new AsyncDisposableStack());
   stop.throwIfAborted();
-  const api = await startApi(apiConfig, {
-    logger,
-    telemetry,
-    version: version(),
-    graphiql: true,
-    serveMetrics: false,
-    drainMs: DRAIN_MS,
-  });
+  const api = await patiently(stop, () =>
+    startApi(apiConfig, {
+      logger,
+      telemetry,
+      version: version(),
+      graphiql: true,
+      serveMetrics: false,
+      drainMs: DRAIN_MS,
+    }),
+  );
   undo.defer(() => api.stop());
   const ingest = await startIngest(readConfig('ingest', environment), logger);
   behindApi.defer(() => ingest.stop());
@@ -86,6 +89,25 @@ export async function startParts(options: PartsOptions): Promise<Omit<DevFile, '
     graphql: `${api.url}/graphql`,
     database: { admin: options.adminUrl, app: developmentUrl(options.adminUrl, 'holdfast_app') },
   };
+}
+
+/** A part has left nothing behind where it did not start. */
+const STARTS_MAX = 20;
+const STARTS_APART_MS = 500;
+
+/**
+ * Starts a part again where PostgreSQL does not answer in time: it has just answered, so the machine is busy. Processes that serve others
+ * end instead, and are started again by what runs them.
+ */
+async function patiently<Part>(stop: AbortSignal, start: () => Promise<Part>): Promise<Part> {
+  for (let starts = 1; ; starts += 1) {
+    try {
+      return await start();
+    } catch (error) {
+      if (!(error instanceof DatabaseUnavailable) || starts === STARTS_MAX) throw error;
+      await sleep(STARTS_APART_MS, undefined, { signal: stop }).catch(() => stop.throwIfAborted());
+    }
+  }
 }
 
 /** Beside the metrics, health is that of all parts together. Each also answers for itself on its own port. */

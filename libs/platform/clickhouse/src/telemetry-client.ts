@@ -158,16 +158,19 @@ export class TelemetryClient {
     });
   }
 
-  /** Applies what is missing of the schema and answers with the names. Safe to run in several processes at once. */
+  /**
+   * Applies what is missing of the schema and answers with the names. Safe to run in several processes at once. Each statement has the time
+   * of one: a store that goes on, however slowly, is not given up.
+   */
   async migrate(): Promise<readonly string[]> {
-    return this.guarded('migrate', undefined, async () => {
-      for (const query of VERSIONS_TABLE) await this.client.command({ query });
-      const rows = await this.select<{ version: number }>(APPLIED_VERSIONS);
-      const applied = new Set(rows.map(({ version }) => version));
-      const missing = TELEMETRY_MIGRATIONS.filter(({ version }) => !applied.has(version));
-      for (const migration of missing) await this.apply(migration);
-      return missing.map(({ name }) => name);
-    });
+    for (const query of VERSIONS_TABLE) await this.define(query);
+    const rows = await this.guarded('migrate', undefined, (signal) =>
+      this.select<{ version: number }>(APPLIED_VERSIONS, { signal }),
+    );
+    const applied = new Set(rows.map(({ version }) => version));
+    const missing = TELEMETRY_MIGRATIONS.filter(({ version }) => !applied.has(version));
+    for (const migration of missing) await this.apply(migration);
+    return missing.map(({ name }) => name);
   }
 
   /** Whether the store answers at this moment. */
@@ -203,12 +206,21 @@ export class TelemetryClient {
   }
 
   private async apply({ version, name, statements }: TelemetryMigration): Promise<void> {
-    for (const query of statements) await this.client.command({ query });
-    await this.client.insert({
-      table: 'telemetry.schema_versions',
-      values: [{ version, name }],
-      format: 'JSONEachRow',
-    });
+    for (const query of statements) await this.define(query);
+    await this.guarded('migrate', undefined, (signal) =>
+      this.client.insert({
+        table: 'telemetry.schema_versions',
+        values: [{ version, name }],
+        format: 'JSONEachRow',
+        abort_signal: signal,
+      }),
+    );
+  }
+
+  private async define(query: string): Promise<void> {
+    await this.guarded('migrate', undefined, (signal) =>
+      this.client.command({ query, abort_signal: signal }),
+    );
   }
 }
 
