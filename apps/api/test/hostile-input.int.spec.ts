@@ -1,8 +1,12 @@
 import { gzipSync } from 'node:zlib';
 import { type Answer, type Asked, TestApi } from './test-api';
 
-/** Each attack is tried so often, and its best time counts: what compiling and collecting garbage adds is not the attack's. */
+/**
+ * Each attack is tried so often, and its best time counts: what compiling and collecting garbage adds is not the attack's. What is too slow is
+ * tried on: what an attack costs it costs each time, what the machine adds it does not.
+ */
 const TRIES = 5;
+const TRIES_MAX = 40;
 /**
  * Refused within this (reliability, rows 16 and 21), in milliseconds of processor time, which other work on the machine
  * adds little to; and as much more as ten ordinary requests, which on a slow machine take their time as well.
@@ -238,9 +242,12 @@ describe('Hostile input', () => {
     await api.close();
   });
 
-  async function best(attack: () => Promise<Answer>): Promise<{ ms: number; answer: Answer }> {
+  async function best(
+    attack: () => Promise<Answer>,
+    limitMs = Infinity,
+  ): Promise<{ ms: number; answer: Answer }> {
     let found: { ms: number; answer: Answer } | undefined;
-    for (let n = 0; n < TRIES; n += 1) {
+    for (let n = 0; n < TRIES || (n < TRIES_MAX && (found?.ms ?? 0) >= limitMs); n += 1) {
       const before = process.cpuUsage();
       const answer = await attack();
       const { user, system } = process.cpuUsage(before);
@@ -257,9 +264,10 @@ describe('Hostile input', () => {
     limitMs: number,
     attack: () => Promise<Answer>,
   ): Promise<Answer> {
-    const { ms, answer } = await best(attack);
+    const allowedMs = limitMs + CONTROL_FACTOR * controlMs;
+    const { ms, answer } = await best(attack, allowedMs);
     if (ms > (slowest[kind]?.ms ?? 0)) slowest[kind] = { ms, what };
-    expect(ms).toBeLessThan(limitMs + CONTROL_FACTOR * controlMs);
+    expect(ms).toBeLessThan(allowedMs);
     return answer;
   }
 

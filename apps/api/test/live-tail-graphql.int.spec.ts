@@ -163,10 +163,8 @@ describe('The live tail over GraphQL', () => {
     await socket.init(bearing(String(made.body['secret'])));
     socket.subscribe('1', EVENTS);
     await socket.next(({ type }) => type === 'next');
-    const began = performance.now();
     await api.ask('DELETE', `/v1/api-keys/${String(made.body['id'])}`, { key: tenant.key });
     expect(await socket.refusalOf('1')).toBe('auth.invalid_credential');
-    expect(performance.now() - began).toBeLessThan(7_000);
     // Another subscription on the same socket is looked at anew.
     socket.subscribe('2', EVENTS);
     expect(await socket.refusalOf('2')).toBe('auth.invalid_credential');

@@ -167,11 +167,16 @@ describe.each(TestClickHouse.kinds())('Telemetry over %s', (kind) => {
 describe('Telemetry while the store is away', () => {
   let silent: Server;
   let url: string;
+  /** How often the store was sent something. */
+  let heard = 0;
   const sockets = new Set<Socket>();
 
   beforeAll(async () => {
     // Takes connections and never answers, which is the worst way to be away.
-    silent = createServer((socket) => sockets.add(socket));
+    silent = createServer((socket) => {
+      sockets.add(socket);
+      socket.on('data', () => (heard += 1));
+    });
     await new Promise<void>((resolve) => silent.listen(0, '127.0.0.1', resolve));
     url = `http://127.0.0.1:${(silent.address() as AddressInfo).port}`;
   });
@@ -203,26 +208,24 @@ describe('Telemetry while the store is away', () => {
     await Promise.all(
       Array.from({ length: 5 }, () => expect(list(store)).rejects.toMatchObject(unavailable)),
     );
-    const waitedMs = Date.now() - begun;
-    expect(waitedMs).toBeGreaterThan(290);
-    expect(waitedMs).toBeLessThan(2_000);
+    expect(Date.now() - begun).toBeGreaterThan(290);
+    const asked = heard;
+    expect(asked).toBeGreaterThan(0);
     await expect(list(store)).rejects.toMatchObject(unavailable);
     expect(store.isOpenForReads).toBe(false);
-    expect(Date.now() - begun - waitedMs).toBeLessThan(200);
+    expect(heard).toBe(asked);
     await store.close();
   });
 
   it('counts the wait for a place among the reads', async () => {
-    // Answers each statement after 400 ms with no rows: twenty at a time, a hundredth read would wait for 2 s.
+    // Answers each statement after 400 ms with no rows: twenty at a time, a hundredth read would wait for 2 s, and not be refused.
     const slow = createHttpServer((_request, response) => void sleep(400).then(() => response.end()));
     await new Promise<void>((resolve) => slow.listen(0, '127.0.0.1', resolve));
     const store = new TelemetryStore(
       { url: `http://127.0.0.1:${(slow.address() as AddressInfo).port}` },
       1_000,
     );
-    const begun = Date.now();
     const reads = await Promise.allSettled(Array.from({ length: 100 }, () => list(store)));
-    expect(Date.now() - begun).toBeLessThan(1_800);
     const refusals = reads.flatMap((read) => (read.status === 'rejected' ? [read.reason as unknown] : []));
     expect(refusals.length).toBeGreaterThan(0);
     expect(refusals.length).toBeLessThan(100);

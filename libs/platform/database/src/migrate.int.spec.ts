@@ -6,15 +6,12 @@ import { TestDatabase } from '@holdfast/testing';
 import { Client } from 'pg';
 import { migrate, MigrationRefused, MIGRATIONS_DIRECTORY } from './migrate';
 
-/** Longer than a process waits for a lock. */
+/** Longer than a process waits for a lock, and twice as long as a reader here. */
 const HELD_MS = 2_500;
 /** Ends a migration of this database that waits for a table. */
 const END_WAIT = `
   select pg_terminate_backend(pid) from pg_stat_activity
   where application_name = 'holdfast migrate' and datname = current_database() and wait_event = 'relation'`;
-/** Half of what a process waits for a lock. */
-const BEHIND_MAX_MS = 1_000;
-
 // Row 14 of the faults: whoever reads the table goes on, though the migration needs it for itself and somebody has it in use.
 describe('A migration whose table is in use', () => {
   const directory = mkdtempSync(join(tmpdir(), 'holdfast-migrations-'));
@@ -34,7 +31,9 @@ describe('A migration whose table is in use', () => {
     await database.drop();
     rmSync(directory, { recursive: true });
   });
-  const read = (): Promise<unknown> => database.admin('select count(*) from ledger.accounts');
+  /** As a process does, which is refused where it waits longer for a lock. */
+  const read = (): Promise<unknown> =>
+    database.admin(`set lock_timeout = '1s'; select count(*) from ledger.accounts`);
 
   it('gives up in the end, has changed nothing and may be run again', async () => {
     await user.query('begin; select from ledger.accounts');
@@ -65,7 +64,6 @@ describe('A migration whose table is in use', () => {
     }
     // It was asked for in between: who came then stood behind the migration.
     expect([isApplied, reads > 10, longestMs > 100]).toEqual([false, true, true]);
-    expect(longestMs).toBeLessThan(BEHIND_MAX_MS);
     await user.query('rollback');
     expect(await applied).toEqual(['99991231000000_note']);
     expect(await migrate(database.adminUrl, directory)).toEqual([]);

@@ -95,14 +95,13 @@ describe('The sequencer', () => {
     ]);
   });
 
-  it('is taken over at once when the leader stops, and within 5 s when it dies', async () => {
-    const first = sequencer(3_000);
+  it('is taken over at once when the leader stops, and behind its lease when it dies', async () => {
+    // Longer than is waited for here: a leader that stops gives its lease back.
+    const first = sequencer(60_000);
     await until(() => first.isLeading);
     const second = sequencer(3_000);
     await first.stop();
-    const stoppedAt = Date.now();
     await until(() => second.isLeading);
-    expect(Date.now() - stoppedAt).toBeLessThan(1_000);
     await append();
     await until(() => ticks.length === 1);
 
@@ -110,9 +109,7 @@ describe('The sequencer', () => {
     await second.stop();
     await acquireLease(relay, 'dead', 3_000);
     const third = sequencer(3_000);
-    const diedAt = Date.now();
     await until(() => third.isLeading);
-    expect(Date.now() - diedAt).toBeLessThan(5_000);
     expect(errors).toEqual([]);
   });
 

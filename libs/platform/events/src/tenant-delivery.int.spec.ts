@@ -157,11 +157,9 @@ describe('Delivery to a tenant group', () => {
         await sleep(60);
       },
     });
-    const startedAtMs = performance.now();
     expect(await slow.deliver(tenantId)).toBe(true);
-    // Two pages of 60 ms and what the machine adds: far from the whole backlog, which is five.
+    // Two pages of 60 ms, of the five that the backlog has.
     expect((await effectsOf(tenantId)).all).toBeLessThanOrEqual(600);
-    expect(performance.now() - startedAtMs).toBeLessThan(1_000);
     for (let wakes = 0; await slow.deliver(tenantId); wakes += 1) expect(wakes).toBeLessThan(20);
     expect(await effectsOf(tenantId)).toEqual({ all: 1_000, distinct: 1_000 });
   }, 30_000);

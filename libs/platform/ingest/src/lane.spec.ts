@@ -178,7 +178,8 @@ describe('A lane', () => {
   }, 30_000);
 
   it('stores one segment behind the other without a pause', async () => {
-    const segments = 50;
+    // Were each to wait for the loop to look, it would take half a minute, which is not waited for here.
+    const segments = 300;
     const spill = new Spill({ directory, bytesMax: 10_000_000, segmentBytes: 1 });
     for (let place = 0; place < segments; place += 1)
       await spill.append(
@@ -186,11 +187,8 @@ describe('A lane', () => {
         () => undefined,
       );
     await spill.close();
-    const startsAtMs = Date.now();
     lane.start();
     await eventually(() => lane.accounting.total.stored === segments);
-    // Where each waits for the loop to look, it is 5 s.
-    expect(Date.now() - startsAtMs).toBeLessThan(3_000);
     await lane.drain(1_000);
     expectBalance();
   });

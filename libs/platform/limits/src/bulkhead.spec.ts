@@ -43,9 +43,10 @@ describe('A bulkhead', () => {
     const bulkhead = new Bulkhead();
     await full(bulkhead);
     const waiting = Array.from({ length: MAX }, () => bulkhead.enter('a', ROOM));
-    const startedAtMs = performance.now();
+    let isOver = false;
+    void waiting[0]?.then(() => (isOver = true));
     expect(await bulkhead.enter('a', ROOM)).toBeUndefined();
-    expect(performance.now() - startedAtMs).toBeLessThan(100);
+    expect(isOver).toBe(false);
     expect(await Promise.all(waiting)).toEqual([undefined, undefined, undefined]);
   });
 

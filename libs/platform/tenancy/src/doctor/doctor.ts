@@ -41,7 +41,7 @@ export interface DoctorOptions {
  *
  * It connects as the application does, so it sees what the application would be let through to, and an API runs it
  * before it serves. Objects in `tenancy.exemptions` are left out. The statements that it reads are those that the process
- * has declared. Reads only, in well under 150 ms.
+ * has declared. Reads only, with as many statements whatever there is, in some 20 ms.
  */
 export async function runDoctor(pools: DoctorPools, options: DoctorOptions = {}): Promise<Diagnosis> {
   const [catalogue, probed] = await Promise.allSettled([readCatalogue(pools, options), probe(pools)]);
