@@ -1221,9 +1221,9 @@ create policy holdfast_relay_reads on payments.payments as permissive for select
 create policy tenant_access on payments.payments as permissive for all to holdfast_app, holdfast_ops, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on payments.payments as restrictive for all to holdfast_app, holdfast_ops, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON payments.payments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
-CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON payments.payments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON payments.payments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.require_event('tenant_id', 'payments.payment');
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON payments.payments DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
-CREATE TRIGGER kept_insert BEFORE INSERT ON payments.payments FOR EACH ROW WHEN (((CURRENT_USER = 'holdfast_app'::name) AND ((new.direction <> 'outgoing'::text) OR (new.status <> 'pending'::text) OR ((new.hold_id IS NULL) <> true) OR ((new.posted_at IS NULL) <> true)))) EXECUTE FUNCTION tenancy.require_system('payments');
+CREATE TRIGGER kept_insert BEFORE INSERT ON payments.payments FOR EACH ROW WHEN (((CURRENT_USER = 'holdfast_app'::name) AND ((new.direction <> 'outgoing'::text) OR (new.status <> 'pending'::text) OR ((new.hold_id IS NULL) <> true) OR ((new.posted_at IS NULL) <> true) OR (new.version <> 1)))) EXECUTE FUNCTION tenancy.require_system('payments');
 CREATE TRIGGER kept_update BEFORE UPDATE ON payments.payments FOR EACH STATEMENT WHEN ((CURRENT_USER = 'holdfast_app'::name)) EXECUTE FUNCTION tenancy.require_system('payments');
 
 create table sagas.participations (
@@ -1296,8 +1296,8 @@ create policy holdfast_relay_reads on sagas.sagas as permissive for select to ho
 create policy tenant_access on sagas.sagas as permissive for all to holdfast_app, holdfast_owner using (true) with check (true);
 create policy tenant_isolation on sagas.sagas as restrictive for all to holdfast_app, holdfast_owner using ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id))) with check ((tenant_id = ( SELECT tenancy.tenant_id() AS tenant_id)));
 CREATE CONSTRAINT TRIGGER recorded_delete AFTER DELETE ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
-CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND true)) EXECUTE FUNCTION tenancy.require_event();
-CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND ((((((new.state IS DISTINCT FROM old.state) OR (new.backward IS DISTINCT FROM old.backward)) OR (new.place IS DISTINCT FROM old.place)) OR (new.cancel_requested IS DISTINCT FROM old.cancel_requested)) OR (new.results IS DISTINCT FROM old.results)) OR (new.reason IS DISTINCT FROM old.reason)))) EXECUTE FUNCTION tenancy.require_event();
+CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text))) EXECUTE FUNCTION tenancy.require_event('tenant_id', 'sagas.saga');
+CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND (((((((new.state IS DISTINCT FROM old.state) OR (new.backward IS DISTINCT FROM old.backward)) OR (new.place IS DISTINCT FROM old.place)) OR (new.cancel_requested IS DISTINCT FROM old.cancel_requested)) OR (new.results IS DISTINCT FROM old.results)) OR (new.reason IS DISTINCT FROM old.reason)) OR (new.version IS DISTINCT FROM old.version)))) EXECUTE FUNCTION tenancy.require_event('tenant_id', 'sagas.saga');
 CREATE TRIGGER kept_input BEFORE UPDATE OF input ON sagas.sagas FOR EACH ROW WHEN ((CURRENT_USER = 'holdfast_app'::name)) EXECUTE FUNCTION sagas.keep_module();
 CREATE TRIGGER kept_insert AFTER INSERT ON sagas.sagas REFERENCING NEW TABLE AS begun FOR EACH STATEMENT WHEN ((CURRENT_USER = 'holdfast_app'::name)) EXECUTE FUNCTION sagas.keep_beginnings();
 CREATE TRIGGER kept_update AFTER UPDATE ON sagas.sagas REFERENCING OLD TABLE AS were NEW TABLE AS moved FOR EACH STATEMENT WHEN ((CURRENT_USER = 'holdfast_app'::name)) EXECUTE FUNCTION sagas.keep_places();
@@ -2176,6 +2176,10 @@ begin
      or pg_column_size(types) + pg_column_size(stream_types) + pg_column_size(correlation_ids) + pg_column_size(causation_ids)
        + pg_column_size(traceparents) > 65536 + 1024 * cardinality(ids) then
     raise exception 'an event is larger than a megabyte' using errcode = '22001';
+  end if;
+  -- Streams by which the system goes on with what it has begun.
+  if stream_types && '{payments.payment,sagas.participation,sagas.saga}' then
+    perform tenancy.refuse_strangers(tenant, types, stream_types, stream_ids, stream_versions, actors, grant_of);
   end if;
   insert into events.log (xid, tenant_id, id, stream_type, stream_id, stream_version, type, schema_version, actor, act,
     correlation_id, causation_id, traceparent, occurred_at, data)
@@ -3448,11 +3452,13 @@ CREATE OR REPLACE FUNCTION sagas.keep_beginnings()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  -- Who the grant names is asked only where one has moved.
+  -- Who the grant names is asked only where one has moved. A request's id beyond what a log can index would have every move refused.
   if exists (
       select from begun b
-      where case when (b.state, b.backward, b.place, b.intended, b.results, b.version) <> ('running', false, 0, false, '{}', 1)
+      where case when (b.state, b.backward, b.place, b.intended, b.results, b.version, b.attempts, b.cancel_requested)
+            <> ('running', false, 0, false, '{}', 1, 0, false)
           or b.fence not in (0, 1) or b.due_at > clock_timestamp() or b.lease_until > clock_timestamp() + interval '2 minutes'
+          or length(b.correlation_id) > 255 or length(b.traceparent) > 255
         then 'system:' || split_part(b.name, '.', 1) <> (select tenancy.actor()) end) then
     raise exception 'only its module moves a saga' using errcode = 'HF003';
   end if;
@@ -3480,24 +3486,35 @@ CREATE OR REPLACE FUNCTION sagas.keep_places()
 AS $function$
 declare
   actor constant text := tenancy.actor();
+  steered constant text[] := '{state,version,attempts,cancel_requested,due_at,lease_until,step_deadline_at}';
 begin
   -- A lease is 90 seconds from when it was written; the rest is for a clock that is set back meanwhile.
   if exists (
-        select from moved m
-        where 'system:' || split_part(m.name, '.', 1) <> actor or m.lease_until > clock_timestamp() + interval '2 minutes')
-      and exists (
+      select from moved m
+      where 'system:' || split_part(m.name, '.', 1) <> actor or m.lease_until > clock_timestamp() + interval '2 minutes') then
+    -- One by itself, so that a move is not the dearer for it.
+    if exists (
         select from moved m
         join were w on w.id = m.id
         cross join lateral (
-          select w.state = 'needs_operator' or coalesce(w.lease_until > statement_timestamp() + interval '90 seconds', false)
+          select coalesce(max(e.stream_version), 0) as newest
+          from events.log e
+          where e.tenant_id = m.tenant_id and e.stream_type = 'sagas.saga' and e.stream_id = m.id) l
+        cross join lateral (
+          select w.state = 'needs_operator' or w.version <> l.newest
+            or coalesce(w.lease_until > statement_timestamp() + interval '90 seconds', false)
             or coalesce(w.due_at = 'infinity', false) as stood) s
-        where not ((m.backward, m.place, m.intended, m.results, m.fence) = (w.backward, w.place, w.intended, w.results, w.fence)
+        where not (to_jsonb(m) - steered = to_jsonb(w) - steered
           and (m.state = w.state
             or w.state = 'needs_operator' and m.state = case when w.backward then 'compensating' else 'running' end)
-          and m.version between w.version and w.version + s.stood::int + (m.cancel_requested > w.cancel_requested)::int
+          and m.cancel_requested >= w.cancel_requested
+          and m.version between l.newest and l.newest + s.stood::int + (m.cancel_requested > w.cancel_requested)::int
+          and (m.attempts = w.attempts or s.stood and m.attempts = 0)
+          and (m.step_deadline_at is not distinct from w.step_deadline_at or s.stood and m.step_deadline_at is null)
           and (m.lease_until is not distinct from w.lease_until or s.stood and m.lease_until is null)
           and (m.due_at is not distinct from w.due_at or m.due_at between transaction_timestamp() and clock_timestamp()))) then
-    raise exception 'only its module moves a saga' using errcode = 'HF003';
+      raise exception 'only its module moves a saga' using errcode = 'HF003';
+    end if;
   end if;
   return null;
 end $function$;
@@ -4069,6 +4086,46 @@ begin
 end $function$;
 alter function tenancy.record_batches(regclass,regprocedure) owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION tenancy.refuse_strangers(tenant uuid, types text[], stream_types text[], stream_ids uuid[], stream_versions bigint[], actors text[], grant_of integer[])
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET plan_cache_mode TO 'force_generic_plan'
+ SET enable_seqscan TO 'off'
+AS $function$
+declare
+  strange text;
+begin
+  select format('%s/%s %s', e.stream_type, e.stream_id, e.stream_version) into strange
+  from unnest(types, stream_types, stream_ids, stream_versions) with ordinality
+    e (type, stream_type, stream_id, stream_version, place)
+  cross join lateral (select actors[coalesce(grant_of[e.place], 1)] as actor) teller
+  where case e.stream_type
+      when 'sagas.saga' then not exists (
+        -- In the order of ids, so that the primary key leads to it, whatever was known about the size of the table.
+        select from (
+          select f.id, f.name, f.version from sagas.sagas f
+          where f.tenant_id = tenant and f.id >= e.stream_id
+          order by f.id
+          limit 1) s
+        where s.id = e.stream_id and s.version >= e.stream_version
+          and (teller.actor = 'system:' || split_part(s.name, '.', 1)
+            or e.type in ('sagas.saga.started', 'sagas.saga.cancel_requested', 'sagas.saga.retried')))
+      when 'sagas.participation' then not exists (
+        select from sagas.participations p
+        where p.tenant_id = tenant and p.id = e.stream_id and p.version >= e.stream_version
+          and teller.actor = 'system:' || split_part(p.name, '.', 1))
+      when 'payments.payment' then
+        teller.actor <> 'system:payments' and (e.type, e.stream_version) <> ('payments.payment.requested', 1)
+    end
+  limit 1;
+  if strange is not null then
+    raise exception 'only its module tells of %', strange using errcode = 'HF003';
+  end if;
+end $function$;
+alter function tenancy.refuse_strangers(uuid,text[],text[],uuid[],bigint[],text[],integer[]) owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION tenancy.refuse_unannounced(tenant uuid, change text)
  RETURNS void
  LANGUAGE plpgsql
@@ -4085,6 +4142,27 @@ begin
 end $function$;
 alter function tenancy.refuse_unannounced(uuid,text) owner to holdfast_log;
 
+CREATE OR REPLACE FUNCTION tenancy.refuse_unannounced(tenant uuid, kind text, stream uuid, version bigint, change text)
+ RETURNS void
+ LANGUAGE plpgsql
+ SECURITY DEFINER
+ SET search_path TO 'pg_catalog', 'pg_temp'
+ SET enable_seqscan TO 'off'
+AS $function$
+begin
+  if not exists (
+      select from (
+        -- The newest up to it, which is found by the unique key, whatever was known about the size of the log.
+        select e.xid, e.stream_version from events.log e
+        where e.tenant_id = tenant and e.stream_type = kind and e.stream_id = stream and e.stream_version <= version
+        order by e.stream_version desc
+        limit 1) told
+      where told.stream_version = version and told.xid = pg_current_xact_id()) then
+    raise exception '% was not announced as version % of its stream', change, version using errcode = 'HF030';
+  end if;
+end $function$;
+alter function tenancy.refuse_unannounced(uuid,text,uuid,bigint,text) owner to holdfast_log;
+
 CREATE OR REPLACE FUNCTION tenancy.require_event()
  RETURNS trigger
  LANGUAGE plpgsql
@@ -4092,14 +4170,15 @@ CREATE OR REPLACE FUNCTION tenancy.require_event()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 declare
-  tenant uuid;
+  change constant text := format('%s of %s.%s', lower(tg_op), tg_table_schema, tg_table_name);
 begin
   if tg_nargs = 0 then
-    tenant := coalesce(new.tenant_id, old.tenant_id);
+    perform tenancy.refuse_unannounced(coalesce(new.tenant_id, old.tenant_id), change);
+  elsif tg_nargs = 1 then
+    perform tenancy.refuse_unannounced((to_jsonb(coalesce(new, old))->>tg_argv[0])::uuid, change);
   else
-    tenant := (to_jsonb(coalesce(new, old))->>tg_argv[0])::uuid;
+    perform tenancy.refuse_unannounced(new.tenant_id, tg_argv[1], new.id, new.version, change);
   end if;
-  perform tenancy.refuse_unannounced(tenant, format('%s of %s.%s', lower(tg_op), tg_table_schema, tg_table_name));
   return null;
 end $function$;
 alter function tenancy.require_event() owner to holdfast_owner;
@@ -4346,7 +4425,9 @@ grant execute on function tenancy.grant_principal(text) to holdfast_log;
 grant execute on function tenancy.grant_principal(text) to holdfast_ops;
 grant execute on function tenancy.import_page(text,text[]) to holdfast_app;
 grant execute on function tenancy.prune_log(uuid,bigint,integer) to holdfast_app;
+grant execute on function tenancy.refuse_strangers(uuid,text[],text[],uuid[],bigint[],text[],integer[]) to holdfast_log;
 grant execute on function tenancy.refuse_unannounced(uuid,text) to holdfast_owner;
+grant execute on function tenancy.refuse_unannounced(uuid,text,uuid,bigint,text) to holdfast_owner;
 grant execute on function tenancy.rotate_signing_key() to holdfast_ops;
 grant execute on function tenancy.scopes() to holdfast_app;
 grant execute on function tenancy.scopes() to holdfast_log;

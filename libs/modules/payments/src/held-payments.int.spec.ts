@@ -3,11 +3,12 @@ import { sqlState, statement } from '@holdfast/database';
 import { findOpenHolds, PostHold, postInTransaction, VoidHold } from '@holdfast/ledger';
 import { findOpenSaga, stepKey } from '@holdfast/sagas';
 import { announcement } from '@holdfast/tenancy';
+import { fixtureMade } from '@holdfast/testing';
 import { olderPayment } from '../test/older-payment';
 import { BOTH_HELD, DECIDED, FUNDS, type Party, PaymentsStage } from '../test/payments-stage';
 import { clearingAccountId } from './payment-legs';
 import { payment } from './payment.saga';
-import { paymentDecided, paymentRequested } from './payments.events';
+import { paymentRequested } from './payments.events';
 import { insertPayment } from './payments.sql';
 
 type Injected = readonly [sql: string, ...values: unknown[]];
@@ -108,16 +109,20 @@ describe('A payment whose halves are held', () => {
   // As if it were injected into a request of the tenant: in its own context, with whatever event is asked for.
   const inject = ({ caller }: Party, sql: string, values: readonly unknown[]): Promise<void> =>
     stage.tenants.transaction(caller, async (tx) => {
-      await tx.announce(announcement(paymentDecided, { id: newId(), version: 1n }, {}));
+      await tx.announce(fixtureMade());
       await tx.execute(statement(`test.injected_${newId()}`, sql), [tx.tenantId, ...values]);
     });
 
-  async function expectRefused(party: Party, [sql, ...values]: Injected): Promise<void> {
+  async function expectRefused(
+    party: Party,
+    [sql, ...values]: Injected,
+    refusedWith = 'HF003',
+  ): Promise<void> {
     const code = await inject(party, sql, values).then(
       () => 'nothing',
-      (error: unknown) => sqlState(error),
+      (error: unknown) => sqlState(error) ?? sqlState((error as Error).cause),
     );
-    expect([sql, code]).toEqual([sql, 'HF003']);
+    expect([sql, code]).toEqual([sql, refusedWith]);
   }
 
   it('goes from step to step whatever statements of its tenants say', async () => {
@@ -175,6 +180,25 @@ describe('A payment whose halves are held', () => {
       ],
       ["update sagas.participations set state = 'compensated' where tenant_id = $1"],
     ];
+    // An event in the place of that which the next step tells.
+    const ahead = (streamType: string, streamId: string, version: number): Injected => [
+      `select events.append(array[gen_random_uuid()], array[$2 || '.told'], array[1], array[$2], array[$3::uuid], array[$4::bigint],
+         array['{}'::jsonb], array['none'], array[null::text], array[null::text]) where $1::uuid <> $3::uuid`,
+      ...[streamType, streamId, version],
+    ];
+    const begun = (version: number): Injected => [
+      `insert into payments.payments (tenant_id, id, direction, counterparty_id, account_id, counterparty_account_id, amount, asset, version)
+       select tenant_id, $3, direction, counterparty_id, account_id, counterparty_account_id, amount, asset, $4
+       from payments.payments where tenant_id = $1 and id = $2`,
+      ...[id, newId(), version],
+    ];
+    await expectRefused(payer, ahead('sagas.saga', id, 6));
+    await expectRefused(payer, ahead('payments.payment', id, 3));
+    await expectRefused(payee, ahead('payments.payment', id, 2));
+    await expectRefused(payee, ahead('sagas.participation', stepKey(id, 'post_for_payee'), 1));
+    await expectRefused(payer, begun(7));
+    await expectRefused(payer, begun(1), 'HF030');
+    await expectRefused(payer, [ofSaga('cancel_requested = true, version = version + 1'), other], 'HF030');
     for (const injected of [...ofPayers, ...ofAll]) await expectRefused(payer, injected);
     for (const injected of [...ofPayees, ...ofAll]) await expectRefused(payee, injected);
     expect(await stage.resume(other)).toBe('completed');
@@ -295,6 +319,7 @@ describe('A payment whose halves are held', () => {
     ["cancel_requested = true, lease_until = 'infinity'", BOTH_HELD, 'compensate', 'compensated'],
     ["lease_until = clock_timestamp() + interval '1 year'", DECIDED, 'retry', 'completed'],
     ["due_at = 'infinity', lease_until = null", DECIDED, 'retry', 'completed'],
+    ['version = version + 1, lease_until = null', DECIDED, 'retry', 'completed'],
   ] as const)('is freed by an operator where its row says %s', async (set, at, steering, end) => {
     const id = await stage.halted(payer, payee, at);
     await expect(stage.steer(payer, id, 'retry')).rejects.toMatchObject({ code: 'sagas.not_stopped' });

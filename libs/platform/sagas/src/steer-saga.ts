@@ -22,6 +22,14 @@ const LOCK = statement<LockedSaga>(
    for no key update`,
 );
 
+// A statement of its own, behind the lock: one that waits for a lock sees the log as it was before.
+const FIND_NEWEST = statement<{ readonly version: bigint }>(
+  'sagas.find_newest_version',
+  `select coalesce(max(stream_version), 0) as version
+   from events.log
+   where tenant_id = $1 and stream_type = 'sagas.saga' and stream_id = $2`,
+);
+
 // Whoever has the lease finds another version, looks again, and sees it.
 const REQUEST_CANCEL = statement(
   'sagas.request_cancel',
@@ -34,7 +42,7 @@ const REQUEST_CANCEL = statement(
 const RESUME = statement(
   'sagas.resume',
   `update sagas.sagas
-   set state = case when backward then 'compensating' else 'running' end, attempts = 0, version = version + case when $3 and not cancel_requested then 2 else 1 end,
+   set state = case when backward then 'compensating' else 'running' end, attempts = 0, version = $4,
      cancel_requested = cancel_requested or $3, due_at = clock_timestamp(), lease_until = null, step_deadline_at = null
    where tenant_id = $1 and id = $2`,
 );
@@ -50,7 +58,8 @@ export type Steering = 'retry' | 'compensate' | 'cancel';
  *   not have its definition, a process of the release that has it goes on with it.
  * - `compensate`: the same as `cancel`, asked of one that stands still, whether it waits for an operator, an event or its next attempt.
  *
- * One whose lease lies further away than any is given, or that is never due, counts as one that waits for an operator.
+ * One whose lease lies further away than any is given, that is never due, or whose row and stream tell of different versions, counts as one
+ * that waits for an operator.
  *
  * Throws NotFound, SagaEnded, SagaCommitted, SagaNotStopped or SagaUnknown.
  */
@@ -63,18 +72,20 @@ export async function steerSaga(
   if (!row) throw new NotFound();
   if (row.state === 'completed' || row.state === 'compensated') throw new SagaEnded();
   if (steering !== 'retry') requireTurnable(row);
-  const isStopped = row.state === 'needs_operator' || row.isPinned;
+  const newest = (await tx.row(FIND_NEWEST, [tx.tenantId, id]))?.version ?? 0n;
+  const isStopped = row.state === 'needs_operator' || row.isPinned || row.version !== newest;
   if (steering === 'retry' && !isStopped) throw new SagaNotStopped();
   const asksToCancel = steering !== 'retry' && !row.cancelRequested;
-  if (steering !== 'retry' && !asksToCancel && !isStopped) return { id };
-  const events: EventType[] = [];
-  if (isStopped) {
-    await tx.execute(RESUME, [tx.tenantId, id, steering !== 'retry']);
-    events.push(sagaRetried);
-  } else await tx.execute(REQUEST_CANCEL, [tx.tenantId, id]);
-  if (asksToCancel) events.push(sagaCancelRequested);
+  const events: EventType[] = [
+    ...(isStopped ? [sagaRetried] : []),
+    ...(asksToCancel ? [sagaCancelRequested] : []),
+  ];
+  if (events.length === 0) return { id };
+  if (isStopped)
+    await tx.execute(RESUME, [tx.tenantId, id, steering !== 'retry', newest + BigInt(events.length)]);
+  else await tx.execute(REQUEST_CANCEL, [tx.tenantId, id]);
   await tx.announce(
-    ...events.map((type, at) => announcement(type, { id, version: row.version + BigInt(at + 1) }, {})),
+    ...events.map((type, at) => announcement(type, { id, version: newest + BigInt(at + 1) }, {})),
   );
   return { id };
 }

@@ -150,7 +150,7 @@ describe('A change of a recorded table', () => {
     const callable = await database.admin(
       `select f.oid::regprocedure::text as name from pg_proc f
        where f.pronamespace = 'tenancy'::regnamespace
-         and f.proname ~ '^(refuse_unannounced|require_event|note_|record)' and has_function_privilege('holdfast_app', f.oid, 'execute')`,
+         and f.proname ~ '^(refuse_|require_event|note_|record)' and has_function_privilege('holdfast_app', f.oid, 'execute')`,
     );
     expect(callable).toEqual([]);
     expect(

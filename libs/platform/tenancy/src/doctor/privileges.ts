@@ -318,7 +318,7 @@ export const PRIVILEGES: Readonly<Record<string, RolePrivileges>> = {
   holdfast_log: {
     schemas: ['events', 'tenancy'],
     tables: { 'events.log': ['select', 'insert'] },
-    functions: [...CONTEXT_FUNCTIONS, 'tenancy.verified_principal'],
+    functions: [...CONTEXT_FUNCTIONS, 'tenancy.refuse_strangers', 'tenancy.verified_principal'],
     owns: ['events.append', 'tenancy.refuse_unannounced'],
   },
 
