@@ -2,17 +2,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Caller, newId } from '@holdfast/kernel';
 import { DatabaseUnavailable, OutcomeUnknown } from '@holdfast/database';
 import { SagaRunner } from '@holdfast/sagas';
-import { callerOf, TenantDatabase, type TenantTx } from '@holdfast/tenancy';
+import { callerOf, Grants, TenantDatabase, type TenantTx } from '@holdfast/tenancy';
 import { Random } from '@holdfast/testing';
-import { FUNDS, type Party, PaymentsStage } from '../test/payments-stage';
+import { type Party, PaymentsStage } from '../test/payments-stage';
 import { findClearingBreaks } from './clearing-controls';
 import { payment } from './payment.saga';
 
 const IS_LONG = Boolean(process.env['HOLDFAST_TEST_LONG']);
 const PAYMENTS = IS_LONG ? 1_000 : 120;
 const PARTIES = 10;
+/** Of each: enough for most of its payments. */
+const FUNDS = BigInt(5 * PAYMENTS);
+/** What a worker has of connections. */
+const CONNECTIONS = { app: 12, auth: 2, relay: 6 };
 /** Of the transactions of the runner: as many fail before, and as many behind their commit. */
 const FAILING = 0.04;
+
+const DRAWN = new Error('drawn');
 
 /** Transactions that fail at random, with their effect or without. */
 class FailingTenants extends TenantDatabase {
@@ -29,12 +35,12 @@ class FailingTenants extends TenantDatabase {
     const drawn = this.random.next();
     if (drawn < FAILING) {
       this.landed.before += 1;
-      throw new DatabaseUnavailable(new Error('drawn'));
+      throw new DatabaseUnavailable(DRAWN);
     }
     const result = await super.transaction(caller, work);
     if (drawn > 1 - FAILING) {
       this.landed.behind += 1;
-      throw new OutcomeUnknown(new Error('drawn'));
+      throw new OutcomeUnknown(DRAWN);
     }
     return result;
   }
@@ -46,22 +52,34 @@ describe('Concurrent payments', () => {
   const random = new Random(seed);
   let stage: PaymentsStage;
   let parties: Party[];
+  let beginning: SagaRunner;
   let runners: SagaRunner[];
   let failing: FailingTenants[];
+  let grants: Grants[];
+  /** Claims for which there was no connection, and nobody has drawn that: what is due is found again. */
+  let refused = 0;
 
   beforeAll(async () => {
     stage = await PaymentsStage.open();
     parties = [];
-    for (let count = 0; count < PARTIES; count += 1) parties.push(await stage.party());
-    failing = [new FailingTenants(stage.tenants, random), new FailingTenants(stage.tenants, random)];
-    const relay = stage.database.as('holdfast_relay', 3);
-    const { grants } = stage;
-    runners = failing.map(
-      (tenants) => new SagaRunner({ tenants, grants, relay, report: () => {}, lanes: 8 }),
-    );
+    for (let count = 0; count < PARTIES; count += 1) parties.push(await stage.party('credit', FUNDS));
+    const { database, tenants } = stage;
+    failing = [0, 1].map(() => new FailingTenants(database.tenants(CONNECTIONS.app), random));
+    grants = failing.map(() => new Grants(database.as('holdfast_auth', CONNECTIONS.auth)));
+    const report = (error: unknown, doing: string): void => {
+      const isDrawn = error instanceof Error && error.cause === DRAWN;
+      if (doing.startsWith('taking up') && !isDrawn) refused += 1;
+    };
+    // As many lanes as a worker has.
+    runners = failing.map((unlucky, at) => {
+      const relay = database.as('holdfast_relay', CONNECTIONS.relay);
+      return new SagaRunner({ tenants: unlucky, grants: grants[at] ?? stage.grants, relay, report });
+    });
+    beginning = new SagaRunner({ tenants, grants: stage.grants, report: () => {}, lanes: 0 });
   });
   afterAll(async () => {
     await Promise.all(runners.map((runner) => runner.stop()));
+    for (const each of grants) each.close();
     await stage.close();
   });
 
@@ -72,11 +90,10 @@ describe('Concurrent payments', () => {
     // One in ten goes to an account that is not there, and is compensated.
     const input = random.between(1, 10) === 1 ? { ...asked, toAccountId: newId() } : asked;
     const caller = callerOf(await stage.grants.forSystem('test', from.id), { requestId: newId() });
-    const runner = random.pick(runners);
     // A pool whose line stands refuses what comes; whoever asks for a payment tries again.
     for (let isBegun = false; !isBegun;) {
       isBegun = await stage.tenants
-        .transaction(caller, (tx) => runner.begin(tx, payment, input))
+        .transaction(caller, (tx) => beginning.begin(tx, payment, input))
         .then(() => true)
         .catch(async (error: unknown) => {
           if (!(error instanceof DatabaseUnavailable)) throw error;
@@ -95,11 +112,9 @@ describe('Concurrent payments', () => {
     const relay = stage.database.as('holdfast_relay', 1);
     const looks: number[] = [];
     const startedAtMs = Date.now();
+    for (let begun = 0; begun < PAYMENTS; begun += 20) await Promise.all(Array.from({ length: 20 }, pay));
+    expect(await openCount()).toBe(PAYMENTS);
     for (const runner of runners) runner.start();
-    for (let begun = 0; begun < PAYMENTS; begun += 20) {
-      await Promise.all(Array.from({ length: 20 }, pay));
-      looks.push((await findClearingBreaks({ relay, grants: stage.grants })).length);
-    }
     while ((await openCount()) > 0) {
       // Who could not even note its failure keeps the lease for 90 s; here it is over behind 3 s, also for somebody who is just slow.
       await stage.database.admin(
@@ -137,9 +152,15 @@ describe('Concurrent payments', () => {
       failing.map(({ landed }) => landed.behind),
     ];
     expect(Math.min(...before, ...behind)).toBeGreaterThan(0);
-    const made = await count(`select count(*) as n from sagas.sagas where state = 'completed'`);
+    // Somebody has decided against it: none was given up for want of a connection, or of another try.
+    const ends = await stage.database.admin<{ end: string; n: number }>(
+      `select coalesce(reason, state) as end, count(*)::int as n from sagas.sagas group by 1 order by 1`,
+    );
+    expect(['completed', 'ledger.exceeds_credits', 'sagas.participant_refused']).toEqual(
+      expect.arrayContaining(ends.map(({ end }) => end)),
+    );
     process.stdout.write(
-      `${PAYMENTS} payments, ${made} completed, ${looks.length} looks, failures ${before.join('+')} before and ${behind.join('+')} behind, ${seconds.toFixed(1)} s\n`,
+      `${PAYMENTS} payments: ${ends.map(({ end, n }) => `${n} ${end}`).join(', ')}; ${looks.length} looks, ${refused} claims refused and found again, failures ${before.join('+')} before and ${behind.join('+')} behind, ${seconds.toFixed(1)} s\n`,
     );
   }, 250_000);
 });

@@ -130,6 +130,12 @@ describe('Grants', () => {
     });
   });
 
+  it('are minted once for all that ask for one at a time, who would fill the pool', async () => {
+    const tenantId = newId();
+    const asked = await Promise.all(Array.from({ length: 100 }, () => grants.forSystem('crowd', tenantId)));
+    expect(new Set(asked.map(({ signed }) => signed)).size).toBe(1);
+  });
+
   it('come from a role that reads no table', async () => {
     const tables = await database.admin<{ name: string }>(
       `select format('%I.%I', n.nspname, c.relname) as name from pg_class c join pg_namespace n on n.oid = c.relnamespace

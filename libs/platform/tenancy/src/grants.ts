@@ -76,6 +76,11 @@ export class Grants {
   private readonly cache = new LRUCache<string, Grant>({ max: CACHED_MAX });
   /** Ids of tenants, by what was asked about them. */
   private readonly tenants = new LRUCache<string, readonly string[]>({ max: CACHED_MAX });
+  /** Grants that are being minted, by what they are kept under. */
+  private readonly coming = new Map<
+    string,
+    { readonly sinceMs: number; readonly grant: Promise<Grant | undefined> }
+  >();
   private counter: bigint | undefined;
   private checkedAtMs = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -160,6 +165,23 @@ export class Grants {
     if (Date.now() - this.checkedAtMs > CACHE_TRUST_MS) await this.poll();
     const known = this.cache.get(key);
     if (known) return known;
+    // One minting answers all that ask for it meanwhile, as far as a grant from then would be trusted: they would fill the pool.
+    const coming = this.coming.get(key);
+    if (coming && Date.now() - coming.sinceMs < CACHE_TRUST_MS) return coming.grant;
+    const minting = { sinceMs: Date.now(), grant: this.mintAndKeep(key, mint, values) };
+    this.coming.set(key, minting);
+    try {
+      return await minting.grant;
+    } finally {
+      if (this.coming.get(key) === minting) this.coming.delete(key);
+    }
+  }
+
+  private async mintAndKeep(
+    key: string,
+    mint: Statement<Minted>,
+    values: readonly unknown[],
+  ): Promise<Grant | undefined> {
     const counterBefore = this.counter;
     const row = await this.mint(mint, values);
     if (!row?.signed) return undefined;
@@ -191,6 +213,7 @@ export class Grants {
 
   private forget(): void {
     this.cache.clear();
+    this.coming.clear();
     this.tenants.clear();
   }
 
