@@ -1,9 +1,16 @@
 import { Random } from '@holdfast/testing';
-import { BOUNDARIES, KilledPayments, KINDS, type PaymentKind } from './killed-payments';
+import {
+  BANK_CALLS,
+  BANK_KINDS,
+  BOUNDARIES,
+  KilledPayments,
+  KINDS,
+  type PaymentKind,
+} from './killed-payments';
 
 const isLong = Boolean(process.env['HOLDFAST_TEST_LONG']);
 /** The short form kills at every eleventh boundary, each time others. */
-const STRIDE = isLong ? 1 : 11;
+const STRIDE = isLong ? 20 : 11;
 const SEEDS = isLong ? 20 : 1;
 const TAKERS = isLong ? 3 : 1;
 
@@ -32,6 +39,17 @@ describe('Processes that are killed while they make payments', () => {
     return kills;
   }
 
+  /** Kills when the bank has done what it was asked: at every call of every kind, or at one of them. */
+  async function sweepCalls(random: Random): Promise<number> {
+    const all = BANK_KINDS.flatMap((kind) =>
+      Array.from({ length: BANK_CALLS }, (_, index) => ({ kind, at: index + 1 })),
+    );
+    const chosen = isLong ? all : [random.pick(all)];
+    for (const { kind, at } of chosen)
+      expect([kind, at, await payments.killAsking(kind, at, random)]).toEqual([kind, at, true]);
+    return chosen.length;
+  }
+
   it(
     `at any boundary leave them to others, which are killed as well, and each is made or given back: ${SEEDS} seeds from ${first}`,
     async () => {
@@ -40,6 +58,7 @@ describe('Processes that are killed while they make payments', () => {
         const random = new Random(seed);
         await payments.arrange();
         for (const kind of KINDS) kills += await sweep(kind, random);
+        kills += await sweepCalls(random);
         for (let taker = 0; taker < TAKERS; taker += 1) {
           const wasKilled = await payments.killTaker(random);
           expect([seed, wasKilled]).not.toEqual([seed, false]);

@@ -1,25 +1,43 @@
 import { newId } from '@holdfast/kernel';
 import { findClearingBreaks, listAccountBreaks } from '@holdfast/payments';
-import type { Random } from '@holdfast/testing';
+import { stepKey } from '@holdfast/sagas';
+import { type Random, TestBank } from '@holdfast/testing';
 import { type Party, PaymentsStage } from '../../../libs/modules/payments/test/payments-stage';
-import type { Death } from '../../../libs/platform/sagas/test/mortal-process';
+import type { Death, MortalPlan } from '../../../libs/platform/sagas/test/mortal-process';
 import { MortalProcesses } from '../../../libs/platform/sagas/test/mortal-processes';
 import type { PaymentPlan } from './payment-process';
 
-/** What becomes of a payment: it is made; time runs out once both halves are held, so that both are given back; or the payee refuses. */
-export type PaymentKind = 'made' | 'late' | 'refused';
+/**
+ * What becomes of a payment: it is made; time runs out once there is most to give back; or the payee refuses. The same of one to a bank,
+ * outside of the process, where time runs out once it has reserved the payment.
+ */
+export type PaymentKind = BankPaymentKind | 'made' | 'late' | 'refused';
+type BankPaymentKind = 'bank_made' | 'bank_late' | 'bank_refused';
 
 /** Transactions of the process that begins a payment of the kind and comes to its end: that of the request, and those of the saga. */
-export const BOUNDARIES: Readonly<Record<PaymentKind, number>> = { made: 10, late: 12, refused: 9 };
+export const BOUNDARIES: Readonly<Record<PaymentKind, number>> = {
+  ...{ made: 10, late: 12, refused: 9 },
+  ...{ bank_made: 7, bank_late: 10, bank_refused: 8 },
+};
+
+/** What a bank is asked of a payment: to reserve it, and then to pay it or to cancel that. */
+export const BANK_CALLS = 2;
 
 /** All of them. */
-export const KINDS: readonly PaymentKind[] = ['made', 'late', 'refused'];
+export const KINDS = Object.keys(BOUNDARIES) as PaymentKind[];
+
+/** Those to a bank. */
+export const BANK_KINDS = KINDS.filter((kind) => kind.startsWith('bank'));
 
 /** Of each wallet: more than all payments of a seed together. */
 const FUNDS = 100_000n;
 
 /** By which a payment's kind is known. */
-const AMOUNTS: Readonly<Record<PaymentKind, string>> = { made: '100', late: '70', refused: '30' };
+const AMOUNTS: Readonly<Record<PaymentKind, string>> = {
+  ...{ made: '100', late: '70', refused: '30' },
+  ...{ bank_made: '99', bank_late: '69', bank_refused: '29' },
+};
+const IBAN = 'DE89370400440532013000';
 
 const THERE = ['+request', '+hold', '+hold_for_payee'];
 const BACK = ['-hold_for_payee', '-hold', '-request'];
@@ -44,13 +62,26 @@ const TOLD = {
     payee: [],
     holds: ['payer placed', 'payer voided'],
   },
+  bank_made: {
+    ...{ steps: ['+hold', '+reserve', '+pay', '+post'], payer: [], payee: [] },
+    ...{ holds: ['payer placed', 'payer posted'], bank: ['paid'] },
+  },
+  bank_late: {
+    ...{ steps: ['+hold', '+reserve', '-reserve', '-hold'], payer: [], payee: [] },
+    ...{ holds: ['payer placed', 'payer voided'], bank: ['cancelled'] },
+  },
+  bank_refused: {
+    ...{ steps: ['+hold', '-reserve', '-hold'], payer: [], payee: [] },
+    ...{ holds: ['payer placed', 'payer voided'], bank: ['refused'] },
+  },
 } as const;
 
 /** A payment as the payer's row has it. */
 interface KilledPayment {
   readonly id: string;
   readonly payerId: string;
-  readonly payeeId: string;
+  /** Null of one to a bank. */
+  readonly payeeId: string | null;
   readonly kind: PaymentKind;
 }
 
@@ -61,6 +92,7 @@ export class KilledPayments {
 
   private constructor(
     private readonly stage: PaymentsStage,
+    private readonly bank: TestBank,
     private readonly processes: MortalProcesses<PaymentPlan>,
   ) {}
 
@@ -74,17 +106,20 @@ export class KilledPayments {
     );
     await stage.database.admin(
       `create trigger run_late before update on sagas.sagas for each row
-       when (new.input->>'amount' = '70' and new.results ? 'hold_for_payee' and not old.results ? 'hold_for_payee')
+       when (new.input->>'amount' = '70' and new.results ? 'hold_for_payee' and not old.results ? 'hold_for_payee'
+         or new.input->>'amount' = '69' and new.results ? 'reserve' and not old.results ? 'reserve')
        execute function sagas.run_late()`,
       [],
     );
     const program = 'apps/worker/test/payment-process.ts';
-    return new KilledPayments(stage, new MortalProcesses(stage.database, program));
+    const bank = await TestBank.start();
+    bank.refusedAmounts.add(AMOUNTS.bank_refused);
+    return new KilledPayments(stage, bank, new MortalProcesses(stage.database, program));
   }
 
   async close(): Promise<void> {
     this.processes.close();
-    await this.stage.close();
+    await Promise.all([this.stage.close(), this.bank.stop()]);
   }
 
   /** Begins anew, between tenants that nobody has paid yet. */
@@ -96,13 +131,32 @@ export class KilledPayments {
 
   /** A process that asks for a payment from any to any other and is killed there; answers whether it was. */
   async kill(kind: PaymentKind, killed: Death, random: Random): Promise<boolean> {
-    const payer = random.pick(this.parties);
-    const payee = random.pick(this.parties.filter((party) => party !== payer));
-    const asked = this.stage.input(payer, payee, BigInt(AMOUNTS[kind]));
-    const input = kind === 'refused' ? { ...asked, toAccountId: newId() } : asked;
     // The first transaction asks for it.
     if (killed.at > 1 || killed.isBehind) this.begun += 1;
-    return this.processes.kill({ begins: [{ tenantId: payer.id, input }], takes: false }, killed);
+    return this.processes.kill(this.planOf(kind, random), killed);
+  }
+
+  /** One that is killed when the bank has done what it asks for the nth time: the answer is lost. */
+  async killAsking(kind: PaymentKind, at: number, random: Random): Promise<boolean> {
+    let done = 0;
+    this.bank.onDone = () => {
+      done += 1;
+      if (done === at) this.processes.close();
+    };
+    this.begun += 1;
+    const wasKilled = await this.processes.kill(this.planOf(kind, random));
+    this.bank.onDone = undefined;
+    return wasKilled;
+  }
+
+  private planOf(kind: PaymentKind, random: Random): Omit<PaymentPlan, keyof MortalPlan> {
+    const payer = random.pick(this.parties);
+    const payee = random.pick(this.parties.filter((party) => party !== payer));
+    const { fromAccountId, asset, amount, ...to } = this.stage.input(payer, payee, BigInt(AMOUNTS[kind]));
+    const toTenant = kind === 'refused' ? { ...to, toAccountId: newId() } : to;
+    const target = BANK_KINDS.includes(kind) ? { toIban: IBAN } : toTenant;
+    const input = { fromAccountId, asset, amount, ...target };
+    return { begins: [{ tenantId: payer.id, input }], takes: false, bankUrl: this.bank.url };
   }
 
   /** A process that takes up all that is left and is killed on the way; answers whether it was, or undefined where nothing is left. */
@@ -111,13 +165,13 @@ export class KilledPayments {
     if (left === 0) return undefined;
     // Each is one transaction at least, that of taking it.
     const killed = { at: random.between(1, left), isBehind: random.next() < 0.5 };
-    return this.processes.kill({ begins: [], takes: true }, killed);
+    return this.processes.kill({ begins: [], takes: true, bankUrl: this.bank.url }, killed);
   }
 
   /** Has a worker that lives go on with what is left; answers what does not hold once all is at rest. */
   async findBreaks(): Promise<string[]> {
     await this.endLeases();
-    const worker = await this.processes.worker({ begins: [], takes: false });
+    const worker = await this.processes.worker({ begins: [], takes: false, bankUrl: this.bank.url });
     const payments = await this.payments();
     const breaks: string[] = [];
     for (const { id } of payments) await this.processes.ended(id);
@@ -130,7 +184,7 @@ export class KilledPayments {
   /** Of a payment: both sides' ends, and what the logs tell of how it came to them. */
   private async breaksOf({ id, payerId, payeeId, kind }: KilledPayment): Promise<string[]> {
     const events = await this.eventsOf(id);
-    const of = (tenantId: string): string =>
+    const of = (tenantId: string | null): string =>
       events
         .filter((each) => each.stream === 'payments.payment' && each.tenantId === tenantId)
         .map(({ what }) => what)
@@ -141,12 +195,10 @@ export class KilledPayments {
     const holds = (await this.stage.holdEvents(id)).map(
       ({ tenantId, type }) => `${tenantId === payerId ? 'payer' : 'payee'} ${type.split('.').at(-1)}`,
     );
-    const halves = await this.stage.halves(id);
-    const end = kind === 'made' ? 'completed' : 'compensated';
+    const end = isMade(kind) ? 'completed' : 'compensated';
     const told = TOLD[kind];
     const checks: [string, string | undefined, string | undefined][] = [
-      ['the payer’s end', halves[payerId]?.status, end],
-      ['the payee’s end', halves[payeeId]?.status, kind === 'refused' ? undefined : end],
+      ...(await this.endsOf({ id, payerId, payeeId, kind }, end)),
       ['the steps', steps.join(), told.steps.join()],
       ['the payer’s events', of(payerId), told.payer.join()],
       ['the payee’s events', of(payeeId), told.payee.join()],
@@ -157,6 +209,25 @@ export class KilledPayments {
     );
   }
 
+  /** How it has ended on either side, and how it should have: `end`, where it was begun there. */
+  private async endsOf(
+    { id, payerId, payeeId, kind }: KilledPayment,
+    end: string,
+  ): Promise<[string, string | undefined, string | undefined][]> {
+    if (payeeId !== null) {
+      const halves = await this.stage.halves(id);
+      return [
+        ['the payer’s end', halves[payerId]?.status, end],
+        ['the payee’s end', halves[payeeId]?.status, kind === 'refused' ? undefined : end],
+      ];
+    }
+    const told = TOLD[kind as BankPaymentKind];
+    return [
+      ['its end', await this.processes.ended(id), end],
+      ['the bank’s end', this.bank.payments.get(stepKey(id, 'reserve')), told.bank[0]],
+    ];
+  }
+
   /** What `holdfast ledger verify` finds, and what somebody has more or less than was paid. */
   private async breaksOfBooks(payments: readonly KilledPayment[]): Promise<string[]> {
     const { stage, parties } = this;
@@ -165,10 +236,11 @@ export class KilledPayments {
       found.push(
         ...(await stage.tenants.reading(await stage.callerFor(party.id), (tx) => listAccountBreaks(tx, 10))),
       );
-      const made = payments.filter(({ kind }) => kind === 'made');
-      const count = (side: 'payerId' | 'payeeId'): number =>
-        made.filter((each) => each[side] === party.id).length;
-      const has = FUNDS + BigInt(count('payeeId') - count('payerId')) * BigInt(AMOUNTS.made);
+      const moved = (side: 'payerId' | 'payeeId'): bigint =>
+        payments
+          .filter((each) => isMade(each.kind) && each[side] === party.id)
+          .reduce((sum, { kind }) => sum + BigInt(AMOUNTS[kind]), 0n);
+      const has = FUNDS + moved('payeeId') - moved('payerId');
       const wallet = await stage.wallet(party);
       if (wallet.has !== has || wallet.held !== 0n)
         found.push(`${party.id} has ${wallet.has} and ${wallet.held} held, not ${has}`);
@@ -176,7 +248,8 @@ export class KilledPayments {
     const relay = stage.database.as('holdfast_relay', 1);
     found.push(...(await findClearingBreaks({ relay, grants: stage.grants })));
     const [clearing] = await stage.database.admin(
-      `select from ledger.accounts where owner = 'payments' having sum(posted_credits - posted_debits) <> 0
+      `select from ledger.accounts where owner = 'payments' and code not like 'payments/bank/%'
+         having sum(posted_credits - posted_debits) <> 0
          or sum(pending_credits + pending_debits) <> 0`,
       [],
     );
@@ -198,7 +271,10 @@ export class KilledPayments {
   private async payments(): Promise<KilledPayment[]> {
     const rows = await this.stage.database.admin<Omit<KilledPayment, 'kind'> & { readonly amount: string }>(
       `select id, tenant_id as "payerId", counterparty_id as "payeeId", amount::text from payments.payments
-       where direction = 'outgoing' and tenant_id = any ($1) order by id`,
+       where direction = 'outgoing' and tenant_id = any ($1)
+       union all
+       select id, tenant_id, null, input->>'amount' from sagas.sagas where name = 'payments.bank_payment' and tenant_id = any ($1)
+       order by id`,
       [this.parties.map(({ id }) => id)],
     );
     return rows.map(({ amount, ...payment }) => ({
@@ -221,4 +297,8 @@ export class KilledPayments {
       [id],
     );
   }
+}
+
+function isMade(kind: PaymentKind): boolean {
+  return kind === 'made' || kind === 'bank_made';
 }

@@ -253,7 +253,9 @@ export class PaymentsStage {
   async holdEvents(id: string): Promise<readonly { readonly tenantId: string; readonly type: string }[]> {
     return this.database.admin(
       `select tenant_id as "tenantId", type from events.log
-       where stream_type = 'ledger.hold' and stream_id in (select hold_id from payments.payments where id = $1)
+       where stream_type = 'ledger.hold' and stream_id in (
+         select hold_id from payments.payments where id = $1
+         union all select (results->'hold'->>'holdId')::uuid from sagas.sagas where id = $1)
        order by seq`,
       [id],
     );

@@ -30,8 +30,8 @@ export class MortalProcesses<Plan extends MortalPlan> {
     return child;
   }
 
-  /** One that is killed there; answers whether it was, or had come to its end before. */
-  async kill(plan: Omit<Plan, keyof MortalPlan>, killed: Death): Promise<boolean> {
+  /** One that is killed there, or by `close`; answers whether it was, or had come to its end before. */
+  async kill(plan: Omit<Plan, keyof MortalPlan>, killed?: Death): Promise<boolean> {
     const [code, signal] = (await once(this.spawn(plan, killed, false), 'exit')) as [
       number | null,
       string | null,

@@ -41,6 +41,10 @@ export class TestBank {
   fallsSilent = false;
   /** How long it thinks about what `is delayed`: longer than an attempt of these tests waits. */
   delayMs = 250;
+  /** Amounts that it refuses, whatever is planned. */
+  readonly refusedAmounts = new Set<string>();
+  /** Is told of what it has done, before it answers. */
+  onDone: (() => void) | undefined;
   private readonly late = new Map<string, Status>();
 
   private constructor(
@@ -62,14 +66,14 @@ export class TestBank {
   }
 
   private async answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    await text(request);
+    const body = await text(request);
     const [key = '', action] = (request.url ?? '').replace('/v1/payments/', '').split('/');
     this.asked.push(action ?? request.method ?? '');
     this.waits.push(Number(request.headers['x-request-timeout-ms']));
     if (action === 'pay' && this.fallsSilent) this.isMute = true;
     if (action === 'cancel') return this.cancel(key, response);
     if (request.method === 'GET') return this.isMute ? void response.destroy() : this.show(key, response);
-    const plan = this.plans.shift() ?? 'pays';
+    const plan = this.isRefused(body) ? 'refuses' : (this.plans.shift() ?? 'pays');
     if (plan === 'fails') return void response.writeHead(503).end();
     if (plan === 'talks nonsense') return void response.writeHead(200).end('<html>');
     const isRefusable =
@@ -80,6 +84,11 @@ export class TestBank {
     else this.reserve(key, plan);
     if (plan === 'loses its answer' || this.isMute) return void response.destroy();
     return this.show(key, response, plan === 'answers twice');
+  }
+
+  private isRefused(body: string): boolean {
+    const { amount = '' } = body === '' ? {} : (JSON.parse(body) as { readonly amount?: string });
+    return this.refusedAmounts.has(amount);
   }
 
   /** Once for a key; whatever it has been decided to be, it stays. */
@@ -97,6 +106,7 @@ export class TestBank {
   }
 
   private show(key: string, response: ServerResponse, isTwice = false): void {
+    this.onDone?.();
     const status = this.payments.get(key);
     const { socket } = response;
     if (status === undefined) response.writeHead(404).end();
@@ -113,6 +123,7 @@ export class TestBank {
     const isKept = stands === 'paid' || (this.isStubborn && stands === 'accepted');
     if (!isKept && stands !== 'refused') this.payments.set(key, 'cancelled');
     const status = isKept ? stands : 'cancelled';
+    this.onDone?.();
     response.writeHead(200).end(JSON.stringify({ status }));
   }
 }
