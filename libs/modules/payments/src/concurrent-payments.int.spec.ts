@@ -12,7 +12,7 @@ const IS_LONG = Boolean(process.env['HOLDFAST_TEST_LONG']);
 const PAYMENTS = IS_LONG ? 1_000 : 120;
 const PARTIES = 10;
 /** Of each: enough for most of its payments. */
-const FUNDS = BigInt(5 * PAYMENTS);
+const FUNDS = BigInt(20 * PAYMENTS);
 /** What a worker has of connections. */
 const CONNECTIONS = { app: 12, auth: 2, relay: 6 };
 /** Of the transactions of the runner: as many fail before, and as many behind their commit. */
