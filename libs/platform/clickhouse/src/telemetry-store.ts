@@ -105,7 +105,12 @@ export class TelemetryStore {
    */
   async insert(table: string, rows: readonly object[], token: string, deadline?: Deadline): Promise<void> {
     if (rows.length > 0)
-      await this.client.insert(table, rows, token, deadline && AbortSignal.timeout(deadline.leftMs));
+      await this.client.insert(
+        table,
+        rows,
+        token,
+        deadline && AbortSignal.timeout(Math.ceil(deadline.leftMs)),
+      );
   }
 
   /** How many rows are stored of a tenant in all tables, copies that no merge has reached included. */
