@@ -24,6 +24,24 @@ export const paymentRequested = eventType('payments.payment.requested', {
   },
 });
 
+/** Of the payer: a payment to another bank was asked for. */
+export const bankPaymentRequested = eventType('payments.payment.bank_requested', {
+  version: 1,
+  description: 'A payment to an account at another bank was asked for. Nothing has moved yet.',
+  schema: z.object({
+    fromAccountId: z.guid(),
+    toIban: z.string().meta({ description: 'Its country and its last four characters.' }),
+    asset: assetSchema,
+    amount,
+  }),
+  example: {
+    fromAccountId: '019a0000-0000-7000-8000-000000000001',
+    toIban: 'DE…3000',
+    asset: 'EUR/2',
+    amount: '1234',
+  },
+});
+
 /** Of the payer: both halves are held, and from here on the payment is finished whatever happens. */
 export const paymentDecided = eventType('payments.payment.decided', {
   version: 1,
@@ -35,7 +53,8 @@ export const paymentDecided = eventType('payments.payment.decided', {
 /** Of the payer: its half is posted. */
 export const paymentSent = eventType('payments.payment.sent', {
   version: 1,
-  description: 'The amount has left the account of the payer; the payee has it in a moment.',
+  description:
+    'The amount has left the account of the payer; the payee has it in a moment. A payment to another bank is paid by the bank.',
   schema: z.object({}),
   example: {},
 });
@@ -56,7 +75,8 @@ export const paymentAccepted = eventType('payments.payment.accepted', {
 /** Of either side: the payment is made. */
 export const paymentCompleted = eventType('payments.payment.completed', {
   version: 1,
-  description: 'The payment is made: the amount is posted in the books of both tenants.',
+  description:
+    'The payment is made: the amount is posted in the books of both tenants, or in those of the payer and paid by the bank.',
   schema: z.object({}),
   example: {},
 });

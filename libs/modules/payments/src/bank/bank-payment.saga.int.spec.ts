@@ -1,9 +1,17 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '@holdfast/kernel';
 import { SagaRunner, stepKey, steerSaga } from '@holdfast/sagas';
+import { type FoldedEvent, foldStream } from '@holdfast/tenancy';
 import { BANK_PLANS, type BankPlan, drillSaga, type DrilledSaga, Random, TestBank } from '@holdfast/testing';
 import { FUNDS, type Party, PaymentsStage } from '../../test/payments-stage';
-import { bankAccountId, bankPayment, type BankPaymentInput, payThrough } from './bank-payment.saga';
+import { foldedPayments } from '../payments.aggregates';
+import {
+  bankAccountId,
+  bankPayment,
+  type BankPaymentInput,
+  payThrough,
+  unannouncedBankPayment,
+} from './bank-payment.saga';
 
 const SETTINGS = { deadlineMs: 1_000, attemptMs: 150, openMs: 20 };
 const AMOUNT = 100n;
@@ -36,9 +44,9 @@ describe('The saga of a payment to a bank', () => {
   });
   afterAll(() => runner.stop());
 
-  async function begin(payer: Party): Promise<string> {
+  async function begin(payer: Party, saga = bankPayment): Promise<string> {
     const id = newId();
-    await stage.tenants.transaction(payer.caller, (tx) => runner.begin(tx, bankPayment, inputOf(payer), id));
+    await stage.tenants.transaction(payer.caller, (tx) => runner.begin(tx, saga, inputOf(payer), id));
     return id;
   }
 
@@ -83,7 +91,37 @@ describe('The saga of a payment to a bank', () => {
       ['completed', 'compensated'].includes(state) ? ['DE…3000'] : [],
     );
     const undone = await stage.compensations(id);
-    expect(undone).toEqual(['reserve', 'hold'].filter((step) => undone.includes(step)));
+    expect(undone).toEqual(['reserve', 'hold', 'request'].filter((step) => undone.includes(step)));
+    await judgeTold(payer, id, state);
+  }
+
+  /** What is told of it on the payer's streams: its beginning and its end, which fold to what it is, and no account at the bank. */
+  async function judgeTold(payer: Party, id: string, state: DrilledSaga['state']): Promise<void> {
+    const told = await stage.database.admin<FoldedEvent>(
+      `select id, stream_type as "streamType", stream_id as "streamId", stream_version as "streamVersion", type,
+         schema_version as "schemaVersion", occurred_at::text as "occurredAt", data
+       from events.log where tenant_id = $1 and stream_type = 'payments.payment' order by seq`,
+      [payer.id],
+    );
+    expect(told.map(({ streamId, type }) => [streamId, type.split('.')[2]])).toEqual(
+      (await toldOf(payer, id, state)).map((what) => [id, what]),
+    );
+    expect(JSON.stringify(told)).not.toContain(inputOf(payer).toIban);
+    const folded = foldStream('payments.payment', told);
+    const rows = await stage.tenants.transaction(payer.caller, (tx) =>
+      tx.rows(foldedPayments.rows, [tx.tenantId, '00000000-0000-0000-0000-000000000000', 2]),
+    );
+    expect(rows).toEqual(folded ? [{ ...folded, id, streamVersion: BigInt(told.length) }] : []);
+  }
+
+  async function toldOf(payer: Party, id: string, state: DrilledSaga['state']): Promise<readonly string[]> {
+    const begun = await stage.database.admin<{ isRequested: boolean }>(
+      `select results ? 'request' as "isRequested" from sagas.sagas where id = $1`,
+      [id],
+    );
+    if (begun[0]?.isRequested !== true) return [];
+    if (state === 'completed') return ['bank_requested', 'sent', 'completed'];
+    return ['bank_requested', ...(state === 'compensated' ? [(await stage.payment(payer, id)).status] : [])];
   }
 
   it('is done or undone in every fault at every transaction', async () => {
@@ -113,6 +151,24 @@ describe('The saga of a payment to a bank', () => {
     expect(await stage.payment(payer, id)).toMatchObject({ status: 'failed', code: 'tenants.suspended' });
     expect(bank.asked).toEqual([]);
     await judge(payer, id, 'compensated');
+  });
+
+  it('ends under the definition that it began under, of which nothing is announced', async () => {
+    const payer = await stage.party();
+    const id = await begin(payer, unannouncedBankPayment);
+    expect(await ended(id)).toBe('completed');
+    await judge(payer, id, 'completed');
+  });
+
+  it('tells that it has failed where nothing was held', async () => {
+    const payer = await stage.party('credit', AMOUNT - 1n);
+    const id = await begin(payer);
+    expect(await ended(id)).toBe('compensated');
+    expect(await stage.payment(payer, id)).toMatchObject({
+      status: 'failed',
+      code: 'ledger.exceeds_credits',
+    });
+    await judgeTold(payer, id, 'compensated');
   });
 
   it('is made whatever codes the tenant has given to accounts of its own', async () => {
@@ -166,7 +222,7 @@ describe('The saga of a payment to a bank', () => {
           bank.plans.length = 0;
           for (let n = 0; n < 60; n += 1) bank.plans.push(random.pick(BANK_PLANS));
           const payers = await Promise.all(Array.from({ length: 20 }, () => stage.party()));
-          const ids = await Promise.all(payers.map(begin));
+          const ids = await Promise.all(payers.map((payer) => begin(payer)));
           for (const [index, payer] of payers.entries()) {
             const id = ids[index] ?? '';
             const state = await ended(id);

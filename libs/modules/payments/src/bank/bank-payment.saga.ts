@@ -1,12 +1,19 @@
 import { deterministicId, newId } from '@holdfast/kernel';
 import { normalSideOf, openOwnedAccount } from '@holdfast/ledger';
-import { LASTING_ATTEMPTS_MAX, saga } from '@holdfast/sagas';
-import type { TenantTx } from '@holdfast/tenancy';
+import { LASTING_ATTEMPTS_MAX, saga, type StepContext } from '@holdfast/sagas';
+import { announcement, type TenantTx } from '@holdfast/tenancy';
 import { z } from 'zod';
-import { OWNER, payingSideOf, post } from '../payment-legs';
+import { isDone, OWNER, payingSideOf, post } from '../payment-legs';
+import {
+  bankPaymentRequested,
+  paymentCompensated,
+  paymentCompleted,
+  paymentFailed,
+  paymentSent,
+} from '../payments.events';
 import { BankNotConfigured } from './bank.errors';
 import { shortened } from './iban';
-import { type BankOptions, PartnerBank } from './partner-bank';
+import { type BankCall, type BankOptions, PartnerBank } from './partner-bank';
 
 /** What the saga of a payment to a bank begins with; amounts are decimal digits, since it is kept as JSON. */
 export const bankPaymentInput = z.strictObject({
@@ -40,42 +47,84 @@ class BankAway extends Error {
   override readonly name = 'BankAway';
 }
 
+interface Held {
+  readonly holdId: string;
+}
+
+type Calling<Results> = StepContext<BankPaymentInput, Results> & BankCall;
+
+const DECLARED = {
+  name: 'payments.bank_payment',
+  input: bankPaymentInput,
+  keeps: (input: BankPaymentInput) => ({ ...input, toIban: shortened(input.toIban) }),
+};
+
+const HOLD = {
+  run: (tx: TenantTx, { input }: StepContext<BankPaymentInput, unknown>) => hold(tx, input),
+  compensate: async (tx: TenantTx, { result }: { readonly result: Held | undefined }) => {
+    if (result) await post(tx, { kind: 'void', id: newId(), targetId: result.holdId });
+  },
+};
+
+const RESERVE = {
+  // Banks decide in their own time, and what is held stays held meanwhile.
+  attemptsMax: LASTING_ATTEMPTS_MAX,
+  call: async ({ input: { amount, asset, toIban: iban }, key, signal, deadline }: Calling<unknown>) => {
+    await bank().reserve({ key, amount, asset, iban }, { signal, deadline });
+    return { key };
+  },
+  cancel: ({ key, signal, deadline }: Calling<unknown>) => bank().cancel(key, { signal, deadline }),
+};
+
+const PAY = {
+  call: async ({ results, signal, deadline }: Calling<{ readonly reserve: { readonly key: string } }>) => ({
+    receipt: await bank().pay(results.reserve.key, { signal, deadline }),
+  }),
+};
+
 /**
  * A payment to an account at another bank. What it takes is held in the payer's books, and reserved at the bank, which can always be given
  * back; then the bank is told to pay, behind which there is no way back, and what is held is posted. The bank reserves and pays under one
  * key, once or not at all, whatever is lost on the way. Ids in the ledger are drawn by chance: whoever knows the payment's could take
  * those that follow from it.
  */
-export const bankPayment = saga({
-  name: 'payments.bank_payment',
-  input: bankPaymentInput,
-  keeps: (input) => ({ ...input, toIban: shortened(input.toIban) }),
-})
-  .compensatable('hold', {
-    run: (tx, { input }) => hold(tx, input),
-    compensate: async (tx, { result }) => {
-      if (result) await post(tx, { kind: 'void', id: newId(), targetId: result.holdId });
+export const bankPayment = saga(DECLARED)
+  // It begins and ends, and announces nothing else: the version of each event follows from which of them it is.
+  .compensatable('request', {
+    sharesTransaction: true,
+    run: (tx, { sagaId, input: { toIban, ...input } }) =>
+      tx.announce(
+        announcement(
+          bankPaymentRequested,
+          { id: sagaId, version: 1n },
+          { ...input, toIban: shortened(toIban) },
+        ),
+      ),
+    compensate: (tx, { sagaId, reason: code, results }) => {
+      const type = isDone({ results }, 'hold') ? paymentCompensated : paymentFailed;
+      return tx.announce(announcement(type, { id: sagaId, version: 2n }, { code }));
     },
   })
-  .compensatable('reserve', {
-    // Banks decide in their own time, and what is held stays held meanwhile.
-    attemptsMax: LASTING_ATTEMPTS_MAX,
-    call: async ({ input: { amount, asset, toIban: iban }, key, signal, deadline }) => {
-      await bank().reserve({ key, amount, asset, iban }, { signal, deadline });
-      return { key };
-    },
-    cancel: ({ key, signal, deadline }) => bank().cancel(key, { signal, deadline }),
-  })
-  .pivot('pay', {
-    call: async ({ results, signal, deadline }) => ({
-      receipt: await bank().pay(results.reserve.key, { signal, deadline }),
-    }),
-  })
+  .compensatable('hold', HOLD)
+  .compensatable('reserve', RESERVE)
+  .pivot('pay', PAY)
   .retriable('post', {
-    run: async (tx, { results }) => {
-      await post(tx, { kind: 'post', id: newId(), targetId: results.hold.holdId });
+    run: async (tx, { sagaId, results }) => {
+      await tx.announce(
+        announcement(paymentSent, { id: sagaId, version: 2n }, {}),
+        announcement(paymentCompleted, { id: sagaId, version: 3n }, {}),
+      );
+      await postHeld(tx, results.hold);
     },
   })
+  .build();
+
+/** The same as it was before its events were announced: until none of its hash is left, sagas end that began so. */
+export const unannouncedBankPayment = saga(DECLARED)
+  .compensatable('hold', HOLD)
+  .compensatable('reserve', RESERVE)
+  .pivot('pay', PAY)
+  .retriable('post', { run: (tx, { results }) => postHeld(tx, results.hold) })
   .build();
 
 /** Refuses what a payment to a bank cannot begin with. Throws BankNotConfigured, and of the account what the ledger throws. */
@@ -92,10 +141,7 @@ export function bankAccountId(tenantId: string, asset: string): string {
   return deterministicId('payments bank', tenantId, asset);
 }
 
-async function hold(
-  tx: TenantTx,
-  { fromAccountId, amount, asset }: BankPaymentInput,
-): Promise<{ readonly holdId: string }> {
+async function hold(tx: TenantTx, { fromAccountId, amount, asset }: BankPaymentInput): Promise<Held> {
   const holdId = newId();
   const side = await payingSideOf(tx, fromAccountId, asset);
   const bankId = bankAccountId(tx.tenantId, asset);
@@ -106,4 +152,8 @@ async function hold(
     side === 'debit' ? [fromAccountId, bankId] : [bankId, fromAccountId];
   await post(tx, { id: holdId, debitAccountId, creditAccountId, amount, pending: true, metadata: {} });
   return { holdId };
+}
+
+async function postHeld(tx: TenantTx, { holdId }: Held): Promise<void> {
+  await post(tx, { kind: 'post', id: newId(), targetId: holdId });
 }
