@@ -17,7 +17,7 @@ type BankPaymentKind = 'bank_made' | 'bank_late' | 'bank_refused';
 /** Transactions of the process that begins a payment of the kind and comes to its end: that of the request, and those of the saga. */
 export const BOUNDARIES: Readonly<Record<PaymentKind, number>> = {
   ...{ made: 10, late: 12, refused: 9 },
-  ...{ bank_made: 7, bank_late: 10, bank_refused: 8 },
+  ...{ bank_made: 8, bank_late: 12, bank_refused: 10 },
 };
 
 /** What a bank is asked of a payment: to reserve it, and then to pay it or to cancel that. */
@@ -63,15 +63,18 @@ const TOLD = {
     holds: ['payer placed', 'payer voided'],
   },
   bank_made: {
-    ...{ steps: ['+hold', '+reserve', '+pay', '+post'], payer: [], payee: [] },
+    steps: ['+request', '+hold', '+reserve', '+pay', '+post'],
+    ...{ payer: ['bank_requested', 'sent', 'completed'], payee: [] },
     ...{ holds: ['payer placed', 'payer posted'], bank: ['paid'] },
   },
   bank_late: {
-    ...{ steps: ['+hold', '+reserve', '-reserve', '-hold'], payer: [], payee: [] },
+    steps: ['+request', '+hold', '+reserve', '-reserve', '-hold', '-request'],
+    ...{ payer: ['bank_requested', 'compensated'], payee: [] },
     ...{ holds: ['payer placed', 'payer voided'], bank: ['cancelled'] },
   },
   bank_refused: {
-    ...{ steps: ['+hold', '-reserve', '-hold'], payer: [], payee: [] },
+    steps: ['+request', '+hold', '-reserve', '-hold', '-request'],
+    ...{ payer: ['bank_requested', 'compensated'], payee: [] },
     ...{ holds: ['payer placed', 'payer voided'], bank: ['refused'] },
   },
 } as const;
