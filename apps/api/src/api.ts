@@ -46,6 +46,8 @@ const AUTH_CONNECTIONS = 4;
 const OPS_CONNECTIONS = 2;
 /** Longer than all in front take where nothing is the matter; who waits longer is better told to come again. */
 const QUEUE_TIMEOUT_MS = 1_000;
+/** As long as a tenant's line waits as well: a stall of the database is ridden out, and of what is longer all that wait are told. */
+const STALLED_AFTER_MS = 250;
 /** Behind the last answer; with the requests it is less than the 25 s that a process has to stop. */
 const ACTIVITY_DRAIN_MS = 3_000;
 /** Of the connections that one tenant's requests may hold at a time: a quarter is left to the others. */
@@ -122,6 +124,7 @@ function openPools(config: ApiConfig, logger: Logger): Pools {
       name: `holdfast api ${role}`,
       connectionsMax,
       queueTimeoutMs: QUEUE_TIMEOUT_MS,
+      stalledAfterMs: STALLED_AFTER_MS,
       onIdleError: (error) =>
         logger.warn({ err: error, context: role }, 'an idle database connection was lost'),
     });

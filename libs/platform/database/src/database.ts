@@ -28,6 +28,8 @@ export interface DatabaseOptions {
   readonly acquireTimeoutMs?: number;
   /** How long to wait for a free one, where that is less. */
   readonly queueTimeoutMs?: number;
+  /** In a line in which nobody was served for so long, in milliseconds, nobody waits on; absent: as long as is waited anyway. */
+  readonly stalledAfterMs?: number;
   /** How long one statement may run, in milliseconds. */
   readonly statementTimeoutMs?: number;
   /** Reports that a connection was lost while no statement was running on it. */
@@ -63,6 +65,9 @@ export class Database {
   private readonly hideLoad: () => void;
   /** When a connection was last free, or somebody in the line for one was served soon. */
   private movedAtMs = 0;
+  /** When somebody was last given a connection, and how many are about to be. */
+  private servedAtMs = 0;
+  private taking = 0;
   /** Connections whose commit was not answered in time. */
   private readonly late = new Set<PoolClient>();
 
@@ -200,11 +205,22 @@ export class Database {
     // The pool hands on what is idle a moment later, so those who are waiting may be about to get it.
     if (max - used > waiting) {
       this.movedAtMs = performance.now();
-      return this.connect();
+      return this.takeFree();
     }
     if (waiting >= max * WAITING_PER_CONNECTION)
       throw new DatabaseUnavailable(new PoolExhausted(`${waiting} wait for a connection`));
     return this.waitInLine(deadline);
+  }
+
+  /** One that is idle, or is made. */
+  private async takeFree(): Promise<PoolClient> {
+    this.taking += 1;
+    try {
+      return await this.connect();
+    } finally {
+      this.taking -= 1;
+      this.servedAtMs = performance.now();
+    }
   }
 
   private async connect(): Promise<PoolClient> {
@@ -225,11 +241,17 @@ export class Database {
     const { promise: tooLate, reject } = Promise.withResolvers<never>();
     const coming = this.connect();
     let isLate = false;
-    const timer = setTimeout(() => {
+    let timer: NodeJS.Timeout;
+    const giveUp = (): void => {
+      const aliveMs = Math.max(this.lastServedMs - cameAtMs, 0) + this.stalledAfterMs;
+      const [waitedMs, mayWaitMs] = [performance.now() - cameAtMs, Math.min(patienceMs, aliveMs)];
+      // The line has moved since, or the timer was early.
+      if (waitedMs < mayWaitMs) return void (timer = setTimeout(giveUp, Math.ceil(mayWaitMs - waitedMs)));
       isLate = true;
-      const exhausted = new PoolExhausted(`no connection was free within ${patienceMs} ms`);
-      reject(patienceMs === leftMs ? new DeadlinePassed() : new DatabaseUnavailable(exhausted));
-    }, patienceMs);
+      const exhausted = new PoolExhausted(`no connection was free within ${Math.round(mayWaitMs)} ms`);
+      reject(mayWaitMs === leftMs ? new DeadlinePassed() : new DatabaseUnavailable(exhausted));
+    };
+    timer = setTimeout(giveUp, Math.min(patienceMs, this.stalledAfterMs));
     // Who has given up keeps a place in the pool's line: what comes to it goes to the next.
     coming.then(
       (connection) => isLate && connection.release(),
@@ -237,7 +259,7 @@ export class Database {
     );
     try {
       const connection = await Promise.race([coming, tooLate]);
-      const now = performance.now();
+      const now = (this.servedAtMs = performance.now());
       if (now - cameAtMs < usualMs / 2) this.movedAtMs = now;
       return connection;
     } finally {
@@ -248,14 +270,27 @@ export class Database {
   /**
    * How long the next one waits. A line that moves is a burst, however long it lasts: somebody is served soon again and again. Where for as
    * long as anybody would wait nobody was served in half of that, there is more than there is room for: waiting helps nobody then, and who
-   * comes is told soon (after controlled delay, Nichols and Jacobson 2012, which looks at the least wait of an interval).
+   * comes is told soon (after controlled delay, Nichols and Jacobson 2012, which looks at the least wait of an interval). The same where nobody was
+   * served at all for a while.
    */
   private patienceMs(): number {
-    const { acquireTimeoutMs = ACQUIRE_TIMEOUT_MS, queueTimeoutMs = acquireTimeoutMs } = this.options;
     const now = performance.now();
-    return now - this.movedAtMs > queueTimeoutMs
-      ? Math.min(STANDING_LINE_MS, queueTimeoutMs)
-      : queueTimeoutMs;
+    const isStanding =
+      now - this.movedAtMs > this.queueTimeoutMs || now - this.lastServedMs > this.stalledAfterMs;
+    return isStanding ? Math.min(STANDING_LINE_MS, this.queueTimeoutMs) : this.queueTimeoutMs;
+  }
+
+  /** A connection that is being made is no sign of a stall. */
+  private get lastServedMs(): number {
+    return this.taking > 0 ? performance.now() : this.servedAtMs;
+  }
+
+  private get queueTimeoutMs(): number {
+    return this.options.queueTimeoutMs ?? this.options.acquireTimeoutMs ?? ACQUIRE_TIMEOUT_MS;
+  }
+
+  private get stalledAfterMs(): number {
+    return this.options.stalledAfterMs ?? this.queueTimeoutMs;
   }
 }
 

@@ -117,6 +117,32 @@ describe('A pool whose connections are all in use', () => {
     await database.ping();
   });
 
+  it('tells all that wait once nobody is served any more, and who comes then', async () => {
+    const stalling = new Database({
+      ...{ url: test.url('holdfast_ops'), name: 'stalling', connectionsMax: 1 },
+      ...{ queueTimeoutMs: 5_000, stalledAfterMs: 200 },
+    });
+    await stalling.ping();
+    const told: string[] = [];
+    const turn = (work: (tx: SystemTx) => Promise<unknown>): Promise<unknown> =>
+      stalling.transaction(opening, work).catch((error: unknown) => {
+        told.push(String((error as DatabaseUnavailable).cause));
+      });
+    // The line moves for longer than that, and then it does not.
+    const moving = Array.from({ length: 6 }, () => turn((tx) => tx.rows(TICK)));
+    const longer = turn(async (tx) => {
+      for (let n = 0; n < 4; n += 1) await tx.rows(PAUSE);
+    });
+    const waiting = Array.from({ length: 3 }, () => turn((tx) => tx.rows(TICK)));
+    await Promise.all([...moving, ...waiting]);
+    expect(told).toHaveLength(3);
+    const late = await failureOf(stalling.ping());
+    expect(String((late as DatabaseUnavailable).cause)).toContain('within 50 ms');
+    await longer;
+    await stalling.ping();
+    await stalling.close();
+  });
+
   it('keeps its patience in a line that moves, for as long as it lasts', async () => {
     const patient = new Database({
       url: test.url('holdfast_ops'),
