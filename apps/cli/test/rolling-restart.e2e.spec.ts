@@ -1,8 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '@holdfast/embedded';
-import { DevProcess, freshCheckout, removeCheckout } from './dev-process';
+import { DevProcess, freshCheckout, holdfast, removeCheckout } from './dev-process';
 import { Client, type Entry } from './journal';
+import { OPERATOR_SETTINGS } from './ledger-faults/stage';
+import { expectPaid, paymentTraffic } from './paid';
 import { makeTenant, Servers } from './servers';
 
 /** How many requests a second, as constant load: well below what the machine of the tests can do. */
@@ -31,7 +33,8 @@ describe('a rolling restart of three APIs and a worker', () => {
 
   beforeAll(async () => {
     servers = await Servers.start(checkout);
-    ({ environment } = servers);
+    const { OPERATOR_KEY_HASH } = OPERATOR_SETTINGS;
+    environment = { ...servers.environment, OPERATOR_KEY_HASH };
     for (let n = 0; n < APIS; n += 1) backends.push(await startBackend(checkout, environment));
     worker = startWorker(checkout, environment);
     // What a load balancer does: it asks each backend every 200 ms whether to send it requests.
@@ -48,11 +51,13 @@ describe('a rolling restart of three APIs and a worker', () => {
     removeCheckout(checkout);
   });
 
-  test('fails no request, and every transfer has one event that is delivered', async () => {
+  test('fails no request, every transfer has one event that is delivered, and every payment has ended', async () => {
     const key = await makeTenant(checkout, environment);
     const clients = (): Client[] =>
       backends.filter(({ ready }) => ready).map(({ url }) => new Client(url, key));
     const accounts = await clients()[0]!.accounts();
+    const payments = await paymentTraffic(backends, ({ ready }) => ready);
+    payments.start();
     const journal: Entry[] = [];
     const sending: Promise<void>[] = [];
     const load = setInterval(() => {
@@ -68,7 +73,7 @@ describe('a rolling restart of three APIs and a worker', () => {
     worker = startWorker(checkout, environment);
     await sleep(1_000);
     clearInterval(load);
-    await Promise.all(sending);
+    await Promise.all([...sending, payments.stop()]);
 
     expect(journal.length).toBeGreaterThan(10 * REQUESTS_PER_SECOND);
     expect(journal.filter(({ outcome }) => outcome !== 'ok')).toEqual([]);
@@ -76,6 +81,9 @@ describe('a rolling restart of three APIs and a worker', () => {
     const { body } = await client.get(`/v1/ledger/accounts/${accounts.debitAccountId}`);
     expect(body.balances.postedDebits).toBe(String(journal.length));
     await expectDelivered(client, journal.length);
+    await expectPaid(payments, environment['DATABASE_ADMIN_URL'] ?? '');
+    const verified = await holdfast(checkout, ['ledger', 'verify', '--full'], environment);
+    expect([verified.code, verified.stdout]).toEqual([0, expect.stringContaining('0 breaks: sound.')]);
   });
 });
 

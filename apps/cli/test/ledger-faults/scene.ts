@@ -99,7 +99,7 @@ export function comparable({ status, body }: Answer): object {
 }
 
 /** A tenant with accounts of every kind, all but the first two with a limit. */
-export async function ledgerTenant(stage: LedgerStage): Promise<LedgerTenant> {
+export async function ledgerTenant(stage: Pick<LedgerStage, 'tenant' | 'apis'>): Promise<LedgerTenant> {
   const mark = randomUUID();
   const tenant = await stage.tenant();
   const accounts: string[] = [];

@@ -2,6 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { freePort } from '@holdfast/embedded';
 import { slopeOf } from '@holdfast/testing';
 import { DevProcess } from '../dev-process';
+import { OPERATOR_SETTINGS } from '../ledger-faults/stage';
+import { expectPaid, paymentTraffic } from '../paid';
 import type { LoadTenant } from './api-load';
 import { type LoadedApi, LoadStage, metricsOf, say, tallyText } from './load-stage';
 
@@ -40,7 +42,7 @@ const isPlayed = isLong || process.env['HOLDFAST_SOAK_SECONDS'] !== undefined;
     const tenants: LoadTenant[] = [];
     beforeAll(async () => {
       stage = await LoadStage.open();
-      api = await stage.api();
+      api = await stage.api(OPERATOR_SETTINGS);
       const metricsPort = await freePort();
       const environment = { ...stage.servers.environment, HOLDFAST_METRICS_PORT: String(metricsPort) };
       worker = { metricsPort, process: new DevProcess(stage.checkout, ['worker'], environment) };
@@ -51,6 +53,8 @@ const isPlayed = isLong || process.env['HOLDFAST_SOAK_SECONDS'] !== undefined;
     it(
       'API and worker hold as much at the end as in the middle, and no request fails',
       async () => {
+        const payments = await paymentTraffic([{ url: `http://127.0.0.1:${api.port}` }]);
+        payments.start();
         const load = stage.send({
           ports: [api.port],
           tenants,
@@ -65,10 +69,12 @@ const isPlayed = isLong || process.env['HOLDFAST_SOAK_SECONDS'] !== undefined;
           held['worker']?.push(holdingOf(await metricsOf(worker)));
         }
         const { whole } = await load.outcome;
+        await payments.stop();
         say(tallyText(whole));
         for (const [name, holdings] of Object.entries(held)) say(`${name}: ${holdingsText(holdings)}`);
         expect(Object.keys(whole.statuses)).toEqual(['200', '201']);
         for (const holdings of Object.values(held)) expectFlat(holdings);
+        say(await expectPaid(payments, stage.servers.environment['DATABASE_ADMIN_URL'] ?? ''));
         // Node warns of an emitter that collects listeners, and of a promise that nobody looks at.
         for (const { process } of [api, worker])
           expect(await process.signal('SIGTERM')).toMatchObject({ code: 0, stderr: '' });

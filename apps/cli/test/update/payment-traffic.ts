@@ -2,24 +2,23 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '@holdfast/testing';
 import { type Answer, type Entry, LedgerClients, type LedgerTenant } from '../ledger-faults/ledger-client';
-import type { Slot } from './update-stage';
 
 const PAUSE_MS = 100;
 /** A payment that meets locks is tried again within a minute. */
 const ENDED_WITHIN_MS = 180_000;
 
-/** Tenants that pay each other through whichever API knows payments, and a journal of what came of it. */
-export class PaymentTraffic {
+/** Tenants that pay each other through whichever API serves them, and a journal of what came of it. */
+export class PaymentTraffic<Api extends { readonly url: string }> {
   readonly clients: LedgerClients;
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
 
   constructor(
-    private readonly apis: readonly Slot[],
+    private readonly apis: readonly Api[],
     private readonly parties: readonly [LedgerTenant, LedgerTenant],
     private readonly random: Random,
-    /** Versions that know payments. */
-    private readonly versions: ReadonlySet<Slot['version']>,
+    /** Whether an API is to be asked now. */
+    private readonly serves: (api: Api) => boolean,
   ) {
     // What one of the two is told names the other: nobody's secrets are looked for.
     this.clients = new LedgerClients([], apis);
@@ -66,7 +65,7 @@ export class PaymentTraffic {
 
   /** How far a payment is, as its payer sees it. */
   async statusOf(tenant: LedgerTenant, id: string): Promise<unknown> {
-    const api = this.apis.findIndex(({ version }) => this.versions.has(version));
+    const api = this.apis.findIndex((each) => this.serves(each));
     return (await this.clients.get(tenant, `/v1/payments/${id}`, api)).body['status'];
   }
 
@@ -84,7 +83,7 @@ export class PaymentTraffic {
 
   private async run(): Promise<void> {
     for (; !this.stopping.signal.aborted; await sleep(PAUSE_MS)) {
-      const apis = [0, 1].filter((api) => this.versions.has(this.apis[api]?.version ?? 'old'));
+      const apis = this.apis.flatMap((each, api) => (this.serves(each) ? api : []));
       if (apis.length === 0) continue;
       const [payer, payee] = this.random.next() < 0.5 ? this.parties : this.parties.toReversed();
       if (!payer || !payee) continue;

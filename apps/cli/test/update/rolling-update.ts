@@ -7,7 +7,7 @@ import type { EarlierRelease } from './earlier-release';
 import { LedgerReceiver } from './ledger-receiver';
 import { PaymentTraffic } from './payment-traffic';
 import { StuckPayments } from './stuck-payments';
-import { CURRENT, UpdateStage, type Version } from './update-stage';
+import { CURRENT, type Slot, UpdateStage, type Version } from './update-stage';
 
 /** What was sent while something went on. */
 export interface Window {
@@ -27,7 +27,7 @@ export interface Update {
   readonly definesOtherwise: boolean;
   readonly stage: UpdateStage;
   readonly scene: Scene<UpdateStage>;
-  readonly payments: PaymentTraffic;
+  readonly payments: PaymentTraffic<Slot>;
   readonly receiver: LedgerReceiver;
   readonly random: Random;
   readonly windows: Window[];
@@ -52,7 +52,7 @@ export async function openUpdate(
   const parties = [await ledgerTenant(stage), await ledgerTenant(stage)] as const;
   const random = new Random(seed);
   const versions = new Set<Version['name']>(knowsPayments ? ['old', 'new'] : ['new']);
-  const payments = new PaymentTraffic(stage.apis, parties, random, versions);
+  const payments = new PaymentTraffic(stage.apis, parties, random, ({ version }) => versions.has(version));
   const receiver = await LedgerReceiver.open(stage, scene.tenants[0]);
   const missing = release.migrationsMissing();
   const definesOtherwise = revision !== undefined;

@@ -3,7 +3,7 @@ import type { Client } from 'pg';
 import type { LedgerTenant } from '../ledger-faults/ledger-client';
 import { ledgerTenant } from '../ledger-faults/scene';
 import type { PaymentTraffic } from './payment-traffic';
-import type { UpdateStage } from './update-stage';
+import type { Slot, UpdateStage } from './update-stage';
 
 /** They are tried again within a minute, by a worker that has to start. */
 const ENDED_WITHIN_MS = 180_000;
@@ -11,13 +11,17 @@ const ENDED_WITHIN_MS = 180_000;
 /** Payments begun by the old release to an account that a transaction holds, so that they are under way until it ends. */
 export class StuckPayments {
   private constructor(
-    private readonly payments: PaymentTraffic,
+    private readonly payments: PaymentTraffic<Slot>,
     private readonly payer: LedgerTenant,
     private readonly ids: readonly string[],
     private readonly holder: Client,
   ) {}
 
-  static async begin(stage: UpdateStage, payments: PaymentTraffic, count: number): Promise<StuckPayments> {
+  static async begin(
+    stage: UpdateStage,
+    payments: PaymentTraffic<Slot>,
+    count: number,
+  ): Promise<StuckPayments> {
     const [payer, payee] = [await ledgerTenant(stage), await ledgerTenant(stage)];
     const holder = await stage.session();
     await holder.query('begin');
