@@ -71,7 +71,7 @@ const modules = {
   drills: ['identity'],
   identity: [],
   ledger: [],
-  steering: [],
+  steering: ['identity'],
   payments: ['ledger'],
   telemetry: ['drills'],
   tenants: ['identity', 'telemetry', 'webhooks'],

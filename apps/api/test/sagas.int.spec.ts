@@ -6,7 +6,7 @@ import { newId } from '@holdfast/kernel';
 import { metricsText } from '@holdfast/observability';
 import { eventually } from '@holdfast/testing';
 import { type Answer, TestApi } from './test-api';
-import { brokenSaga, compensations, TestSagas, waitingSaga } from './test-sagas';
+import { brokenSaga, compensations, TestSagas, unansweredSaga, waitingSaga } from './test-sagas';
 
 const SECRET = 'secret-input';
 const isPromtoolThere = spawnSync('promtool', ['--version']).status === 0;
@@ -115,6 +115,33 @@ describe('Sagas over REST and GraphQL', () => {
     );
     expect(await steer(id, 'retry')).toMatchObject({ status: 409, body: { code: 'sagas.ended' } });
     expect(await steer(newId(), 'retry')).toMatchObject({ status: 404 });
+  });
+
+  it('go on behind a step of which an operator says what has become of it, and tell who that was', async () => {
+    const id = await sagas.begin(tenant.id, unansweredSaga, {});
+    await sagas.goOn(id);
+    const url = `/v1/operator/tenants/${tenant.id}/sagas/${id}/settle`;
+    const body = { as: 'done', ticket: 'OPS-4711' };
+    expect(await api.ask('POST', url, { key: tenant.key, body })).toMatchObject({ status: 401 });
+    expect(await api.operator('POST', url, { body: { as: 'done' } })).toMatchObject({ status: 422 });
+    const settled = await api.operator('POST', url, { body });
+    expect(settled).toMatchObject({ status: 200, body: { id, state: 'running', step: 'post' } });
+    await sagas.goOn(id);
+    const shown = await get(`/v1/sagas/${id}`);
+    expect(shown.body).toMatchObject({
+      state: 'completed',
+      steps: [{ name: 'pay', state: 'completed' }, {}],
+      timeline: [
+        { what: 'started', ticket: null },
+        { what: 'operator_needed' },
+        { what: 'step_settled', step: 'pay', ticket: body.ticket, act: expect.stringMatching(/^operator:/) },
+        { what: 'step_completed', step: 'pay' },
+        ...[{ what: 'step_completed', step: 'post' }, { what: 'completed' }],
+      ],
+    });
+    expect(await api.operator('POST', url, { body })).toMatchObject({
+      ...{ status: 409, body: { code: 'sagas.ended' } },
+    });
   });
 
   it('are cancelled once for a request, and are given up behind it', async () => {

@@ -30,6 +30,12 @@ export const brokenSaga = saga({ name: 'test.broken', input: z.strictObject({ se
   .pivot('decide', { run: () => Promise.reject(new Refused()) })
   .build();
 
+/** Its pivot asks somebody who will not answer any more. */
+export const unansweredSaga = saga({ name: 'test.unanswered', input: z.strictObject({}) })
+  .pivot('pay', { call: () => Promise.reject(new TypeError('404')), attemptsMax: 1 })
+  .retriable('post', { run: () => Promise.resolve() })
+  .build();
+
 /** Sagas of an API's tenants, and a worker that goes on with them when it is told to. */
 export class TestSagas {
   private readonly grants: Grants;

@@ -55,8 +55,8 @@ export interface Operator {
   readonly ops: Database;
   /** In the role holdfast_app. */
   readonly tenants: TenantDatabase;
-  /** The operator acting in a tenant. */
-  readonly callerFor: (tenantId: string) => Promise<Caller>;
+  /** The operator acting in a tenant, or in the name of the part of the system that alone may do it. */
+  readonly callerFor: (tenantId: string, consumer?: string) => Promise<Caller>;
 }
 
 /** Connects, does the work, and disconnects whatever came of it. */
@@ -88,8 +88,8 @@ export async function asOperator<T>(work: (operator: Operator) => Promise<T>): P
       groups: context.get(OperatedGroups, { strict: false }),
       ops,
       tenants,
-      callerFor: async (tenantId) =>
-        callerOf(await grants.forSystem('operator', tenantId, '', act), { requestId }),
+      callerFor: async (tenantId, consumer = 'operator') =>
+        callerOf(await grants.forSystem(consumer, tenantId, '', act), { requestId }),
     });
   } finally {
     grants.close();

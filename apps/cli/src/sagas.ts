@@ -1,12 +1,15 @@
 import { SystemTx } from '@holdfast/database';
-import { idSchema } from '@holdfast/kernel';
+import { DomainError, idSchema } from '@holdfast/kernel';
 import { listOperatedSagas, type Steering } from '@holdfast/sagas';
 import {
+  moduleOf,
   SagaById,
   type SagaDetailView,
   Sagas,
   sagasInput,
   type SagaView,
+  settleInput,
+  SettleSagaStep,
   showSaga as viewOf,
   SteerSaga,
 } from '@holdfast/steering';
@@ -91,7 +94,8 @@ function text(sagas: readonly ListedSaga[]): string {
     saga.startedAt,
   ]);
   const heading = ['tenant', 'id', 'definition', 'state', 'step', 'reason', 'last error', 'started'];
-  const more = sagas.length === SAGAS_MAX ? `\n\nThese are the newest ${SAGAS_MAX}.` : '';
+  const more =
+    sagas.length === SAGAS_MAX ? `\n\nThese are the ${SAGAS_MAX} that have been open longest.` : '';
   return `${columns(heading, rows)}${more}`;
 }
 
@@ -124,18 +128,103 @@ function stepsText({ steps, awaits, dueAt }: SagaDetailView): string {
 
 function timelineText({ timeline }: SagaDetailView): string {
   let before = timeline[0]?.at;
-  const rows = timeline.map(({ at, what, step, code, actor, act }) => {
+  const rows = timeline.map(({ at, what, step, code, ticket, actor, act }) => {
     const sinceMs = before === undefined ? 0 : Date.parse(at) - Date.parse(before);
     before = at;
     const by = act === null ? actor : `${actor} (${act})`;
-    return [at, `+${(sinceMs / 1_000).toFixed(3)} s`, what, [step, code].filter(Boolean).join(' '), by];
+    return [
+      at,
+      `+${(sinceMs / 1_000).toFixed(3)} s`,
+      what,
+      [step, code, ticket].filter(Boolean).join(' '),
+      by,
+    ];
   });
-  return columns(['at', 'after', 'what', 'step, code', 'by'], rows);
+  return columns(['at', 'after', 'what', 'step, why', 'by'], rows);
 }
 
-/** Has a saga go on that waits for an operator. */
-export async function retrySaga(tenant: string, id: string, asked: Asked): Promise<void> {
-  await steer(tenant, id, 'retry', asked);
+interface RetryAsked extends Asked {
+  readonly as?: string;
+  readonly ticket?: string;
+  readonly definition?: string;
+  readonly yes?: boolean;
+}
+
+/** Has a saga go on that waits for an operator, or all of a definition; or settles its step by hand. */
+export async function retrySaga(
+  tenant: string | undefined,
+  id: string | undefined,
+  { definition, as, ticket, ...asked }: RetryAsked,
+): Promise<void> {
+  if (definition !== undefined) {
+    if (tenant !== undefined || as !== undefined)
+      throw new WrongUsage('--definition has all of it go on: no tenant, no id and no --as go with it.');
+    return retryAll(parseInput(sagasInput.shape.definition.unwrap(), definition), asked);
+  }
+  if (tenant === undefined || id === undefined)
+    throw new WrongUsage('Which? A tenant and the id of its saga, or --definition.');
+  await (as === undefined ? steer(tenant, id, 'retry', asked) : settle(tenant, id, { as, ticket }, asked));
+}
+
+async function settle(
+  tenant: string,
+  sagaId: string,
+  outcome: { readonly as: string; readonly ticket: string | undefined },
+  { json }: Asked,
+): Promise<void> {
+  const id = parseInput(idSchema, sagaId);
+  const input = { id, ...parseInput(settleInput, outcome) };
+  const settled = await asOperator(async ({ commands, queries, directory, callerFor }) => {
+    const { id: tenantId } = await directory.get(tenant);
+    const of = moduleOf(await queries.execute(new SagaById(await callerFor(tenantId), { id })));
+    const saga = await commands.execute(new SettleSagaStep(await callerFor(tenantId, of), input));
+    return { tenantId, ...saga };
+  });
+  printOutcome(json, settled, (saga) => `${text([saga])}\n\nIts step is settled. ${OUTCOMES.retry}`);
+}
+
+/** Those of a definition that wait for an operator, oldest first; each by itself, so that one that is refused keeps no other. */
+async function retryAll(definition: string, { yes, json }: RetryAsked): Promise<void> {
+  const waiting = { state: 'needs_operator', definition, isStuck: undefined } as const;
+  const found = await asOperator(async (operator) => {
+    const sagas = await openOfAll(operator, waiting);
+    return yes ? retryEach(operator, sagas) : sagas.map((saga) => ({ ...saga, retried: false, error: null }));
+  });
+  const retried = found.filter((saga) => saga.retried).length;
+  const refused = found.filter(({ error }) => error !== null).map(({ id, error }) => `${id}: ${error}`);
+  printOutcome(json, found, (sagas) =>
+    [
+      text(sagas),
+      yes
+        ? `${retried} of ${sagas.length} go on within a second.`
+        : `${sagas.length} would go on. Nothing was done: that takes --yes.`,
+      ...refused,
+    ].join('\n\n'),
+  );
+}
+
+interface RetriedSaga extends ListedSaga {
+  readonly retried: boolean;
+  /** The code of why it was not. */
+  readonly error: string | null;
+}
+
+async function retryEach(
+  { commands, callerFor }: Operator,
+  sagas: readonly ListedSaga[],
+): Promise<RetriedSaga[]> {
+  const outcomes: RetriedSaga[] = [];
+  for (const saga of sagas) {
+    try {
+      const caller = await callerFor(saga.tenantId);
+      const steered = await commands.execute(new SteerSaga(caller, { id: saga.id, steering: 'retry' }));
+      outcomes.push({ ...saga, ...steered, retried: true, error: null });
+    } catch (error) {
+      if (!(error instanceof DomainError)) throw error;
+      outcomes.push({ ...saga, retried: false, error: error.code });
+    }
+  }
+  return outcomes;
 }
 
 /** Gives up a saga that waits for an operator. */

@@ -114,7 +114,11 @@ describe('The verbs about events and sagas, beside a running holdfast dev', () =
       { id, definition: 'test.stopping', state: 'needs_operator', reason: 'sagas.failed.RangeError' },
     ]);
     expect((await saga('list', '--tenant', 'globex', '--state', 'completed')).stdout).not.toContain(id);
-    expect((await saga('retry', 'globex', id)).stdout).toContain('It goes on within a second.');
+    const settled = await saga('retry', 'globex', id, '--as', 'done', '--ticket', 'OPS-4711');
+    expect(settled.stderr).toContain('a definition that this release does not have');
+    const all = ['retry', '--definition', 'test.stopping'];
+    expect((await saga(...all)).stdout).toContain('1 would go on. Nothing was done: that takes --yes.');
+    expect((await saga(...all, '--yes')).stdout).toContain('1 of 1 go on within a second.');
     const refused = await saga('retry', 'globex', id, '--json');
     expect([refused.code, JSON.parse(refused.stderr)]).toMatchObject([
       1,

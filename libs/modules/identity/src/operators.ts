@@ -34,10 +34,13 @@ export class Operators {
     return `operator:${found.name}`;
   }
 
-  /** The operator of a request at work in one tenant: `system:operator`, with who it is as `act`. */
-  async callerIn(tenantId: string, request: FastifyRequest): Promise<Caller> {
+  /**
+   * The operator of a request at work in one tenant: `system:operator`, with who it is as `act`; or in the name of the part of the system
+   * that alone may do it.
+   */
+  async callerIn(tenantId: string, request: FastifyRequest, consumer = 'operator'): Promise<Caller> {
     if (request.operator === undefined) throw new Unauthenticated();
-    const grant = await this.grants.forSystem('operator', tenantId, '', request.operator);
+    const grant = await this.grants.forSystem(consumer, tenantId, '', request.operator);
     // What the request's log line says; an operator's request is about one tenant.
     return (request.caller = callerOf(grant, { ...originOf(request), deadline: request.deadline }));
   }

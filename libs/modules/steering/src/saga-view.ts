@@ -39,6 +39,11 @@ export const sagaView = z.object({
 /** A saga on the wire. */
 export type SagaView = z.output<typeof sagaView>;
 
+/** The module whose the saga is: nobody moves it but under its grant. */
+export function moduleOf({ definition }: Pick<SagaView, 'definition'>): string {
+  return definition.slice(0, definition.indexOf('.'));
+}
+
 /** A step, and what has become of it. */
 export const sagaStepView = z.object({
   name: z.string(),
@@ -57,6 +62,10 @@ export const sagaHappeningView = z.object({
     .meta({ description: 'The event’s type behind `sagas.saga.`', examples: ['step_completed'] }),
   step: z.string().nullable(),
   code: z.string().nullable().meta({ description: 'Why; stable.' }),
+  ticket: z.string().nullable().meta({
+    description:
+      'The operator’s record of how it is known what has become of a step that was settled by hand.',
+  }),
   actor: z.string().meta({ description: 'Who did it: a module’s system, a member, a key or the operator.' }),
   act: z.string().nullable().meta({ description: 'Who acted as the actor.' }),
 });

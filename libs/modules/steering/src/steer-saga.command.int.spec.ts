@@ -1,5 +1,6 @@
 import { type Caller, newId } from '@holdfast/kernel';
 import { MessagesModule } from '@holdfast/cqrs';
+import { IdentityModule } from '@holdfast/identity';
 import { saga, SagaRunner } from '@holdfast/sagas';
 import { Grants } from '@holdfast/tenancy';
 import { TestDatabase } from '@holdfast/testing';
@@ -29,7 +30,11 @@ describe('SteerSaga', () => {
     grants = new Grants(database.as('holdfast_auth'));
     const relay = database.as('holdfast_relay', 2);
     runner = new SagaRunner({ tenants: database.tenants(4), grants, relay, report: () => {} });
-    const imports = [MessagesModule.forRoot(database.tenants()), SteeringModule];
+    const imports = [
+      MessagesModule.forRoot(database.tenants()),
+      IdentityModule.forRoot(grants),
+      SteeringModule,
+    ];
     app = await (await Test.createTestingModule({ imports }).compile()).init();
   });
   afterAll(async () => {

@@ -23,4 +23,5 @@ export {
   type SagasAsked,
   type SeenSaga,
 } from './seen-sagas.sql';
+export { settleStep } from './settle-step';
 export { type Steering, steerSaga } from './steer-saga';

@@ -13,6 +13,7 @@ import {
   sagaStarted,
   sagaStepCompensated,
   sagaStepCompleted,
+  sagaStepSettled,
 } from './sagas.events';
 
 interface FoldedSaga {
@@ -45,6 +46,7 @@ aggregate<FoldedSaga>('sagas.saga', {
     on(sagaCompensated, () => ({ state: 'compensated' })),
     on(sagaOperatorNeeded, () => ({ state: 'needs_operator' })),
     on(sagaRetried, (_, { state }) => ({ state: state.backward ? 'compensating' : 'running' })),
+    on(sagaStepSettled, (_, { state }) => ({ state: state.backward ? 'compensating' : 'running' })),
     on(sagaCancelRequested, () => ({ cancelRequested: true })),
   ],
 });

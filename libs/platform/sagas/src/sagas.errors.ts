@@ -30,6 +30,26 @@ export class SagaNotStopped extends DomainError {
   }
 }
 
+/** The step at which the saga has stopped is in the database, which tells what became of it: nobody settles that by hand. */
+export class StepNotOutside extends DomainError {
+  readonly code = 'sagas.step_not_outside';
+  readonly kind = 'conflict';
+
+  constructor() {
+    super('The saga has not stopped at a step outside of the database.');
+  }
+}
+
+/** A step is settled as done or refused on the way forward, and as compensated on the way back. */
+export class SettledOtherwise extends DomainError {
+  readonly code = 'sagas.other_direction';
+  readonly kind = 'conflict';
+
+  constructor() {
+    super('The saga goes in the other direction.');
+  }
+}
+
 /** This release has no definition of the saga; a process of the release that has it can go on with it. */
 export class SagaUnknown extends DomainError {
   readonly code = 'sagas.unknown_definition';

@@ -68,6 +68,18 @@ export const sagaRetried = eventType('sagas.saga.retried', {
   example: {},
 });
 
+export const sagaStepSettled = eventType('sagas.saga.step_settled', {
+  version: 1,
+  description:
+    'An operator says what has become, outside, of the step at which it had stopped; it goes on behind that.',
+  schema: z.object({
+    step,
+    as: z.enum(['done', 'refused', 'compensated']),
+    ticket: z.string().meta({ description: 'The operator’s record of how that is known.' }),
+  }),
+  example: { step: 'pay', as: 'done', ticket: 'OPS-4711' },
+});
+
 export const sagaCancelRequested = eventType('sagas.saga.cancel_requested', {
   version: 1,
   description: 'The saga is to be given up before its next step.',

@@ -1,7 +1,8 @@
+import { SystemTx } from '@holdfast/database';
 import { newId } from '@holdfast/kernel';
 import { callerOf, Grants, type TenantTx } from '@holdfast/tenancy';
 import { rowsRead, TestDatabase } from '@holdfast/testing';
-import { listSeenSagas, type SagasAsked } from './seen-sagas.sql';
+import { listOperatedSagas, listSeenSagas, type SagasAsked } from './seen-sagas.sql';
 
 /** Sagas of a tenant: every thousandth was compensated, and every five-hundredth is of another definition. */
 const SAGAS = 20_000;
@@ -58,5 +59,21 @@ describe('The list of sagas', () => {
     expect(shown).toBe(known < 50 ? 8 * known : 400);
     // Each twice; where completed ones are asked for, one in a thousand is passed over.
     expect(read).toBeLessThanOrEqual(2 * shown + 1);
+  });
+
+  it('of all tenants begins with those that wait longest', async () => {
+    const ids = [newId(), newId(), newId()];
+    await database.admin(
+      `insert into sagas.sagas (tenant_id, id, name, hash, state, input, due_at, deadline_at, correlation_id, started_by)
+       select gen_random_uuid(), id, 'test.stopped', 'hash', 'needs_operator', '{}', null, now(), 'request', 'test'
+       from unnest($1::uuid[]) id`,
+      [ids],
+    );
+    const ops = database.as('holdfast_ops', 1);
+    const found = await ops.transaction(
+      (connection) => new SystemTx(connection, 'read only'),
+      (tx) => listOperatedSagas(tx, { isStuck: true }, 2),
+    );
+    expect(found.map(({ id }) => id)).toEqual(ids.slice(0, 2));
   });
 });

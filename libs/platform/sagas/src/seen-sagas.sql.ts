@@ -30,6 +30,8 @@ export interface SagaEvent {
   readonly type: string;
   readonly step: string | null;
   readonly code: string | null;
+  /** The record of how an operator knows what has become of the step. */
+  readonly ticket: string | null;
   readonly actor: string;
   readonly act: string | null;
   readonly at: Date;
@@ -103,14 +105,14 @@ const LIST_OPERATED = statement<SagaKey & { readonly tenantId: string }>(
    from sagas.sagas
    where ended_at is null and ($1::text is null or state = $1) and ($2::text is null or name = $2)
      and ($3::boolean is null or $3 = sagas.is_stuck(state, deadline_at, due_at, lease_until))
-   order by id desc
+   order by id
    limit $4`,
 );
 
 // Who steers one again and again cannot make the answer longer: the newest are shown.
 const LIST_EVENTS = statement<SagaEvent>(
   'sagas.list_events',
-  `select type, data->>'step' as step, data->>'code' as code, actor, act, occurred_at as at
+  `select type, data->>'step' as step, data->>'code' as code, data->>'ticket' as ticket, actor, act, occurred_at as at
    from events.log
    where tenant_id = $1 and stream_type = 'sagas.saga' and stream_id = $2
    order by stream_version desc
@@ -158,7 +160,7 @@ export async function listSagaEvents(tx: TenantTx, id: string): Promise<SagaEven
   return (await tx.rows(LIST_EVENTS, [tx.tenantId, id])).toReversed();
 }
 
-/** Open sagas of all tenants, newest first, in the role holdfast_ops. */
+/** Open sagas of all tenants, oldest first, since these wait longest for somebody, in the role holdfast_ops. */
 export async function listOperatedSagas(
   tx: SystemTx,
   { state, name, isStuck }: SagasAsked,
@@ -168,5 +170,5 @@ export async function listOperatedSagas(
   const seen: SeenSaga[] = [];
   for (const [tenantId, own] of Map.groupBy(keys, (key) => key.tenantId))
     seen.push(...(await tx.rows(SEE, [tenantId, own.map(({ id }) => id)])));
-  return seen.toSorted((one, other) => (one.id < other.id ? 1 : -1));
+  return seen.toSorted((one, other) => (one.id < other.id ? -1 : 1));
 }
