@@ -1,12 +1,12 @@
 import { newId } from '@holdfast/kernel';
 import { sqlState, statement } from '@holdfast/database';
 import { findOpenHolds, PostHold, postInTransaction, VoidHold } from '@holdfast/ledger';
-import { findOpenSaga, stepKey } from '@holdfast/sagas';
+import { findOpenSaga, SagaRunner, stepKey } from '@holdfast/sagas';
 import { announcement } from '@holdfast/tenancy';
 import { fixtureMade } from '@holdfast/testing';
 import { olderPayment } from '../test/older-payment';
 import { BOTH_HELD, DECIDED, FUNDS, type Party, PaymentsStage } from '../test/payments-stage';
-import { clearingAccountId } from './payment-legs';
+import { clearingAccountId, request } from './payment-legs';
 import { payment } from './payment.saga';
 import { paymentRequested } from './payments.events';
 import { insertPayment } from './payments.sql';
@@ -219,6 +219,20 @@ describe('A payment whose halves are held', () => {
     expect(await stage.halves(id)).toEqual({
       [payer.id]: { status: 'failed', reason: 'sagas.failed.PaymentDiffers' },
     });
+  });
+
+  it('has failed where it is cancelled before anything is done but asking for it', async () => {
+    const [id, input] = [newId(), stage.input(payer, payee)];
+    const { tenants, grants } = stage;
+    const idle = new SagaRunner({ tenants, grants, report: () => {}, lanes: 0 });
+    await tenants.transaction(payer.caller, async (tx) => {
+      await request(tx, { paymentId: id, input });
+      await idle.begin(tx, payment, input, id);
+    });
+    await stage.steer(payer, id, 'cancel');
+    expect(await stage.resume(id)).toBe('compensated');
+    await expectUntouched();
+    expect(await stage.halves(id)).toEqual({ [payer.id]: { status: 'failed', reason: 'sagas.cancelled' } });
   });
 
   it('is held on no account but those of payments, whoever opens one under their ids first', async () => {

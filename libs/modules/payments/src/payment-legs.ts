@@ -19,6 +19,7 @@ import {
   insertPayment,
   isActive,
   type LockedPayment,
+  lockBegun,
   lockPayment,
   markEnded,
   markHeld,
@@ -72,10 +73,12 @@ export function isDone({ results }: Pick<TurnedBack, 'results'>, step: string): 
   return Object.hasOwn(Object(results) as object, step);
 }
 
-/** Ends the payer's row: nothing of the payment is left. */
+/** Ends the payer's row, if there is one: nothing of the payment is left. */
 export async function giveUp(tx: TenantTx, turnedBack: TurnedBack): Promise<void> {
   const { sagaId: paymentId, reason } = turnedBack;
-  const { holdId, version } = await lockPayment(tx, paymentId);
+  const begun = await lockBegun(tx, paymentId);
+  if (!begun) return;
+  const { holdId, version } = begun;
   // Of what is asked of the payee only a cancellation and the deadline are the payer's own.
   const isTheirs = holdId !== null && !isDone(turnedBack, 'hold_for_payee') && !OWN_REASONS.has(reason);
   const code = isTheirs ? PAYEE_REFUSED : reason;

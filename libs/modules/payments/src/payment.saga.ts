@@ -24,6 +24,8 @@ const payee = ({ toTenantId }: PaymentInput): string => toTenantId;
 export const payment = saga({ name: 'payments.payment', input: paymentInput })
   .compensatable('request', {
     sharesTransaction: true,
+    // Who asks for a payment over the API has its row at once.
+    mayBeDoneBefore: true,
     run: (tx, { sagaId, input }) => request(tx, { paymentId: sagaId, input }),
     compensate: giveUp,
   })

@@ -113,9 +113,14 @@ export async function insertPayment(tx: TenantTx, payment: NewPayment): Promise<
   return (await tx.row(INSERT, values)) !== undefined;
 }
 
+/** The half of this tenant, locked, if it was begun. */
+export function lockBegun(tx: TenantTx, id: string): Promise<LockedPayment | undefined> {
+  return tx.row(LOCK, [tx.tenantId, id]);
+}
+
 /** The half of this tenant, locked. */
 export async function lockPayment(tx: TenantTx, id: string): Promise<LockedPayment> {
-  const row = await tx.row(LOCK, [tx.tenantId, id]);
+  const row = await lockBegun(tx, id);
   if (!row) throw new Error(`tenant ${tx.tenantId} has no payment ${id}`);
   return row;
 }

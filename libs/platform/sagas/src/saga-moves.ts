@@ -72,12 +72,12 @@ export function canTurnBack(saga: Saga, row: Pick<SagaRow, 'backward' | 'place' 
 
 /**
  * The place that is compensated first when it turns back: that of the step under way, where it may have taken effect without being heard
- * of (in another tenant or outside), and otherwise of the last one before it. -1 where there is none.
+ * of (in another tenant, outside, or as the saga began), and otherwise of the last one before it. -1 where there is none.
  */
 export function turningPoint(saga: Saga, { place, intended }: SagaRow): number {
-  const { kind, does, tenant } = stepAt(saga, place);
-  const mayBeDone = kind === 'compensatable' && (does === 'remote' ? intended : tenant !== undefined);
-  return mayBeDone ? place : compensatedBefore(saga, place);
+  const { kind, does, tenant, mayBeDoneBefore } = stepAt(saga, place);
+  const mayBeDone = does === 'remote' ? intended : tenant !== undefined || mayBeDoneBefore;
+  return mayBeDone && kind === 'compensatable' ? place : compensatedBefore(saga, place);
 }
 
 /** The place below that is compensated next, or -1. */

@@ -61,6 +61,11 @@ export interface LocalStep<Input, Results, Result> extends StepLimits {
    * it locks nothing but what is its saga's own, since the locks of all of them are held until the last is done.
    */
   readonly sharesTransaction?: boolean;
+  /**
+   * Whether whoever begins the saga may have done it already, in the same transaction: then it is compensated also where the saga turns back
+   * before it.
+   */
+  readonly mayBeDoneBefore?: boolean;
   readonly run: (tx: TenantTx, ctx: StepContext<Input, Results>) => Promise<Result>;
 }
 
@@ -113,6 +118,7 @@ export interface SagaStep {
   readonly callSeconds: number;
   readonly tenant: ((input: never) => string) | undefined;
   readonly sharesTransaction: boolean;
+  readonly mayBeDoneBefore: boolean;
   readonly run: ((tx: TenantTx, ctx: never) => Promise<unknown>) | undefined;
   readonly compensate: ((tx: TenantTx, ctx: never) => Promise<void>) | undefined;
   readonly call: ((ctx: never) => Promise<unknown>) | undefined;
@@ -302,7 +308,7 @@ function emptyStep(name: string, kind: StepKind): SagaStep {
   return {
     ...{ name, kind, attemptsMax, does: 'local', timeoutSeconds: undefined, callSeconds: CALL_SECONDS },
     ...{ tenant: undefined, run: undefined, compensate: undefined, call: undefined, cancel: undefined },
-    ...{ until: undefined, event: undefined, sharesTransaction: false },
+    ...{ until: undefined, event: undefined, sharesTransaction: false, mayBeDoneBefore: false },
   };
 }
 
