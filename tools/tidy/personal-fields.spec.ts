@@ -15,7 +15,8 @@ const TELLING = new Set(
 /** Fields that sound personal and are not: `<type>.<path>`, and why. */
 const NOT_PERSONAL: Readonly<Record<string, string>> = {
   'audit.request.refused.message': 'the name of a command or query',
-  'payments.payment.bank_requested.toIban': 'its country and last four characters, which a hundred thousand share',
+  'payments.payment.bank_requested.toIban':
+    'its country and last four characters, which a hundred thousand share',
   'webhooks.endpoint.disabled.reason': 'one of a few words of ours, no text',
 };
 
