@@ -145,10 +145,11 @@ async function prepare(jars, directory, port) {
   if (existsSync(file)) return file;
   mkdirSync(directory, { recursive: true });
   writeFileSync(file, properties(directory, port, await freePort()));
+  // One in 64 begins with a hyphen, which is an option where it stands alone.
   const clusterId = Buffer.from(randomUUID().replaceAll('-', ''), 'hex').toString('base64url');
   const { status, stdout, stderr } = spawnSync(
     'java',
-    ['-cp', `${jars}/*`, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', file],
+    ['-cp', `${jars}/*`, 'kafka.tools.StorageTool', 'format', `--cluster-id=${clusterId}`, '-c', file],
     { encoding: 'utf8' },
   );
   if (status !== 0) throw new Error(`kafka storage format failed: ${stdout}${stderr}`);

@@ -19,7 +19,7 @@ export const sendPaymentInput = z
   .refine(
     ({ toTenantId, toAccountId, toIban }) =>
       toIban ? !toTenantId && !toAccountId : Boolean(toTenantId && toAccountId),
-    { error: 'Whom you pay is `toTenantId` with `toAccountId`, or `toIban` alone.' },
+    { path: ['toIban'], error: 'Whom you pay is `toTenantId` with `toAccountId`, or `toIban` alone.' },
   );
 export type SendPaymentInput = z.output<typeof sendPaymentInput>;
 
