@@ -10,8 +10,8 @@ import {
 
 const isLong = Boolean(process.env['HOLDFAST_TEST_LONG']);
 /** The short form kills at every eleventh boundary, each time others. */
-const STRIDE = isLong ? 20 : 11;
-const SEEDS = isLong ? 20 : 1;
+const STRIDE = isLong ? 1 : 11;
+const SEEDS = Number(process.env['HOLDFAST_FAULT_SEEDS'] ?? (isLong ? 20 : 1));
 const TAKERS = isLong ? 3 : 1;
 
 // Guards promises 2 and 8 where a payment is: processes of their own, and kill -9.
@@ -68,6 +68,6 @@ describe('Processes that are killed while they make payments', () => {
       }
       process.stdout.write(`killed ${kills} times\n`);
     },
-    isLong ? 3_000_000 : 180_000,
+    isLong ? 5_400_000 : 180_000,
   );
 });
