@@ -149,7 +149,7 @@ async function ourselves({ adminUrl, tenants, grants, relay }: BenchSystem): Pro
   return OURS.map((our, at) => ({
     name: our.name,
     measure: async ({ failing, seconds, inFlight }: Load) => {
-      const figures = await closedLoop(() => run(our, failing), seconds, inFlight);
+      const figures = await closedLoop((lane) => run(our, failing, lane), seconds, inFlight);
       await requireEnded(admin, failing);
       return figures;
     },
@@ -172,22 +172,22 @@ async function requireEnded(admin: Client, failing: boolean): Promise<void> {
 }
 
 async function closedLoop(
-  work: () => Promise<void>,
+  work: (lane: number) => Promise<void>,
   seconds: number,
   inFlight: number,
 ): Promise<SagaFigures> {
   const latencies: number[] = [];
   const startsAt = performance.now() + WARM_UP_MS;
   const endsAt = startsAt + seconds * 1_000;
-  const lane = async (): Promise<void> => {
+  const loop = async (lane: number): Promise<void> => {
     while (performance.now() < endsAt) {
       const began = performance.now();
-      await work();
+      await work(lane);
       const ended = performance.now();
       if (began >= startsAt && ended < endsAt) latencies.push(ended - began);
     }
   };
-  await Promise.all(Array.from({ length: inFlight }, lane));
+  await Promise.all(Array.from({ length: inFlight }, (_, lane) => loop(lane)));
   const sorted = latencies.toSorted((one, other) => one - other);
   const at = (part: number): number => sorted[Math.floor((sorted.length - 1) * part)] ?? Number.NaN;
   return { perSecond: sorted.length / seconds, p50Ms: at(0.5), p99Ms: at(0.99) };
