@@ -129,12 +129,25 @@ export class Database {
     }
   }
 
-  /** Asks the server for an answer over a pooled connection; throws DatabaseUnavailable. */
+  /**
+   * Asks the server for an answer over a pooled connection; throws DatabaseUnavailable. A stall of the line that is over within the time in
+   * which a connection is waited for is no absence: all processes of a server would be taken for gone at once.
+   */
   async ping(): Promise<void> {
-    await this.transaction(
-      (connection) => new SystemTx(connection, 'read only'),
-      (tx) => tx.last(PING),
-    );
+    const giveUpAtMs = performance.now() + this.queueTimeoutMs;
+    for (;;) {
+      try {
+        await this.transaction(
+          (connection) => new SystemTx(connection, 'read only'),
+          (tx) => tx.last(PING),
+        );
+        return;
+      } catch (error) {
+        const isExhausted = error instanceof DatabaseUnavailable && error.cause instanceof PoolExhausted;
+        if (!isExhausted || performance.now() > giveUpAtMs) throw error;
+        await sleep(STANDING_LINE_MS);
+      }
+    }
   }
 
   /** Closes idle connections at once and used ones when their work ends. */

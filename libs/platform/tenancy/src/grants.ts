@@ -65,6 +65,16 @@ const CACHED_MAX = 10_000;
 const POLL_INTERVAL_MS = 2_000;
 const CACHE_TRUST_MS = 5_000;
 
+/** A grant that is being minted. */
+interface Coming {
+  readonly sinceMs: number;
+  /** Of revocations, as it was known then. */
+  readonly counter: bigint | undefined;
+  readonly grant: Promise<Grant | undefined>;
+}
+
+const isTrusted = ({ sinceMs }: Coming): boolean => Date.now() - sinceMs < CACHE_TRUST_MS;
+
 /**
  * Turns credentials into signed grants over the auth pool, the one pool that may mint them.
  *
@@ -77,10 +87,7 @@ export class Grants {
   /** Ids of tenants, by what was asked about them. */
   private readonly tenants = new LRUCache<string, readonly string[]>({ max: CACHED_MAX });
   /** Grants that are being minted, by what they are kept under. */
-  private readonly coming = new Map<
-    string,
-    { readonly sinceMs: number; readonly grant: Promise<Grant | undefined> }
-  >();
+  private readonly coming = new Map<string, Coming>();
   private counter: bigint | undefined;
   private checkedAtMs = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -167,8 +174,15 @@ export class Grants {
     if (known) return known;
     // One minting answers all that ask for it meanwhile, as far as a grant from then would be trusted: they would fill the pool.
     const coming = this.coming.get(key);
-    if (coming && Date.now() - coming.sinceMs < CACHE_TRUST_MS) return coming.grant;
-    const minting = { sinceMs: Date.now(), grant: this.mintAndKeep(key, mint, values) };
+    if (coming && isTrusted(coming)) {
+      const grant = await coming.grant;
+      // What was on its way for long, or while something was revoked, may say what is no longer so.
+      return isTrusted(coming) && coming.counter === this.counter
+        ? grant
+        : this.mintAndKeep(key, mint, values);
+    }
+    const { counter } = this;
+    const minting = { sinceMs: Date.now(), counter, grant: this.mintAndKeep(key, mint, values) };
     this.coming.set(key, minting);
     try {
       return await minting.grant;
