@@ -32,7 +32,7 @@ import {
 /** The name of the grants under which clearing accounts are booked on, and of the saga's module. */
 export const OWNER = 'payments';
 
-const OWN_REASONS = new Set<string | null>(['sagas.cancelled', 'sagas.timed_out']);
+const OWN_REASONS = new Set<string | null>(['sagas.cancelled', 'sagas.timed_out', 'sagas.process_lost']);
 
 /** What the saga of a payment begins with; amounts are decimal digits, since it is kept as JSON. */
 export const paymentInput = z.strictObject({
@@ -79,7 +79,7 @@ export async function giveUp(tx: TenantTx, turnedBack: TurnedBack): Promise<void
   const begun = await lockBegun(tx, paymentId);
   if (!begun) return;
   const { holdId, version } = begun;
-  // Of what is asked of the payee only a cancellation and the deadline are the payer's own.
+  // Of what is asked of the payee only a cancellation, the deadline and a process that was lost are the payer's own.
   const isTheirs = holdId !== null && !isDone(turnedBack, 'hold_for_payee') && !OWN_REASONS.has(reason);
   const code = isTheirs ? PAYEE_REFUSED : reason;
   await markEnded(tx, paymentId, holdId === null ? 'failed' : 'compensated', code);

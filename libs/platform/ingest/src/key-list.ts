@@ -168,8 +168,9 @@ export class KeyList {
     if (!contents) return 'forged';
     if (contents.asOfMs < this.asOfMs) return 'older';
     if (contents.asOfMs > Date.now() + AHEAD_MAX_MS) return 'ahead';
+    // Who has the same list told again begins none of its drills anew.
+    if (contents.asOfMs > this.asOfMs) this.drill(contents);
     this.apply(contents);
-    this.drill(contents);
     this.etag = response.headers.get('etag') ?? undefined;
     await this.save(text).catch((err: unknown) =>
       this.options.logger.warn(
