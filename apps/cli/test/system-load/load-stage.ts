@@ -80,6 +80,9 @@ export class LoadStage {
   }
 }
 
+/** Of what a process has said that has ended. */
+const TOLD_MAX = 4_000;
+
 /** Waits until an API says that it is ready. */
 export async function untilReady(port: number, process: DevProcess): Promise<void> {
   for (const deadline = Date.now() + 150_000; ; await sleep(50)) {
@@ -87,7 +90,10 @@ export async function untilReady(port: number, process: DevProcess): Promise<voi
     const answer = await fetch(`http://127.0.0.1:${port}/readyz?verbose`).catch(() => undefined);
     const said = await answer?.text();
     if (answer?.status === 200) return;
-    if (process.isOver) throw new Error(`the API has ended: ${(await process.ended).stderr}`);
+    if (process.isOver) {
+      const { stdout, stderr } = await process.ended;
+      throw new Error(`the API has ended: ${stdout.slice(-TOLD_MAX)}${stderr}`);
+    }
     if (Date.now() > deadline) throw new Error(`the API does not become ready: ${said}`);
   }
 }
