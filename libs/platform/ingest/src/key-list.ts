@@ -78,6 +78,7 @@ export class KeyList {
   private confirmedAtMs = Date.now();
   private lastResult: PollResult = 'unchanged';
   private asking: Promise<void> | undefined;
+  private saving: Promise<void> = Promise.resolve();
   private readonly stopped = new AbortController();
   private readonly policy = new Policy('key_list');
   private readonly drills = new HeardDrills();
@@ -128,6 +129,8 @@ export class KeyList {
   async stop(): Promise<void> {
     this.stopped.abort();
     await this.asking;
+    // Who is stopped while it saves is no longer waited for by whoever asked.
+    await this.saving;
   }
 
   private async pollUntilStopped(): Promise<void> {
@@ -172,12 +175,13 @@ export class KeyList {
     if (contents.asOfMs > this.asOfMs) this.drill(contents);
     this.apply(contents);
     this.etag = response.headers.get('etag') ?? undefined;
-    await this.save(text).catch((err: unknown) =>
+    this.saving = this.save(text).catch((err: unknown) =>
       this.options.logger.warn(
         { err },
         'The list of revoked write keys cannot be saved: after a restart an older one holds.',
       ),
     );
+    await this.saving;
     return 'changed';
   }
 
