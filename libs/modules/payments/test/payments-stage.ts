@@ -3,8 +3,8 @@ import { MessagesModule } from '@holdfast/cqrs';
 import { statement } from '@holdfast/database';
 import { LedgerModule, OpenAccount, PostTransfer, verifyLedger } from '@holdfast/ledger';
 import { type Saga, SagaRunner, type Steering, steerSaga } from '@holdfast/sagas';
-import { callerOf, Grants, TenantDatabase, type TenantTx } from '@holdfast/tenancy';
-import { TestDatabase } from '@holdfast/testing';
+import { callerOf, Grants, type TenantDatabase } from '@holdfast/tenancy';
+import { HaltingTenants, TestDatabase } from '@holdfast/testing';
 import type { INestApplicationContext } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { Test } from '@nestjs/testing';
@@ -38,23 +38,6 @@ const EXPORT = statement<{ readonly file: string; readonly lines: readonly strin
    order by t.place`,
 );
 const IMPORT = statement('test.import_page', 'select tenancy.import_page($1, $2)');
-
-/** Transactions of a process that is stopped behind so many. */
-export class HaltingTenants extends TenantDatabase {
-  constructor(
-    real: TenantDatabase,
-    private left: number,
-  ) {
-    super(real.database);
-  }
-
-  override transaction<T>(caller: Caller, work: (tx: TenantTx) => Promise<T>): Promise<T> {
-    this.left -= 1;
-    return this.left < 0
-      ? Promise.reject(new Error('the process has stopped'))
-      : super.transaction(caller, work);
-  }
-}
 
 /** How many transactions a process makes that claims a payment: as far as both halves are held, or both are and it is decided. */
 export const BOTH_HELD = 5;

@@ -1,5 +1,6 @@
-import { type Caller, newId } from '@holdfast/kernel';
-import { Grants, TenantDatabase, type TenantTx } from '@holdfast/tenancy';
+import { newId } from '@holdfast/kernel';
+import { Grants } from '@holdfast/tenancy';
+import { HaltingTenants } from '@holdfast/testing';
 import { z } from 'zod';
 import { effect } from '../test/effects';
 import { SagaStage } from '../test/saga-stage';
@@ -14,6 +15,10 @@ const deadly = saga({ name: 'test.deadly', input: nothing })
     compensate: (tx, { key }) => effect(tx, key, 'undone'),
   })
   .retriable('post', { run: (tx, { key }) => effect(tx, key, 'made') })
+  .build();
+
+const once = saga({ name: 'test.once', input: nothing })
+  .pivot('tell', { attemptsMax: 1, run: (tx, { key }) => effect(tx, key, 'made') })
   .build();
 
 let meanwhile: () => Promise<void> = () => Promise.resolve();
@@ -36,21 +41,6 @@ const abroad = saga({ name: 'test.closed_abroad', input: z.object({ other: z.str
   .waitUntil('long', () => new Date(Date.now() + 86_400_000))
   .build();
 
-/** Of a process that ends behind so many transactions. */
-class Dying extends TenantDatabase {
-  constructor(
-    real: TenantDatabase,
-    private left: number,
-  ) {
-    super(real.database);
-  }
-
-  override transaction<T>(caller: Caller, work: (tx: TenantTx) => Promise<T>): Promise<T> {
-    this.left -= 1;
-    return this.left < 0 ? Promise.reject(new Error('died')) : super.transaction(caller, work);
-  }
-}
-
 describe('A saga whose step fails', () => {
   let stage: SagaStage;
   beforeAll(async () => void (stage = await SagaStage.open()));
@@ -59,7 +49,7 @@ describe('A saga whose step fails', () => {
   /** A process takes the saga up, behind the lease of one that has died, and dies as well. */
   async function die(id: string): Promise<void> {
     await stage.endLease(id);
-    await stage.runner(undefined, new Dying(stage.database.tenants(1), 1)).runDue();
+    await stage.runner(undefined, new HaltingTenants(stage.database.tenants(1), 1)).runDue();
   }
 
   const attempts = (id: string, count: number): Promise<unknown> =>
@@ -77,7 +67,7 @@ describe('A saga whose step fails', () => {
   it('by ending its process each time is left to an operator, where it has to be done, and goes on then', async () => {
     const [tenantId, runner] = [newId(), stage.runner()];
     const id = await stage.begin(stage.runner(0), tenantId, deadly, {});
-    await stage.runner(undefined, new Dying(stage.database.tenants(1), 2)).runDue();
+    await stage.runner(undefined, new HaltingTenants(stage.database.tenants(1), 2)).runDue();
     expect(await stage.find(id)).toMatchObject({ state: 'running', place: 1 });
     await attempts(id, LASTING_ATTEMPTS_MAX - 2);
     await die(id);
@@ -87,6 +77,14 @@ describe('A saga whose step fails', () => {
     expect(await stage.find(id)).toMatchObject({ state: 'needs_operator', reason: 'sagas.process_lost' });
     await stage.steer(tenantId, id, 'retry');
     await runner.runDue();
+    expect(await stage.find(id)).toMatchObject({ state: 'completed' });
+  });
+
+  it('is not given up for one process that was lost, though it may fail but once', async () => {
+    const id = await stage.begin(stage.runner(0), newId(), once, {});
+    for (let deaths = 0; deaths < 3; deaths += 1) await die(id);
+    await stage.endLease(id);
+    await stage.runner().runDue();
     expect(await stage.find(id)).toMatchObject({ state: 'completed' });
   });
 

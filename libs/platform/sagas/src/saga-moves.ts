@@ -1,5 +1,5 @@
 import { DomainError } from '@holdfast/kernel';
-import { LASTING_ATTEMPTS_MAX, type Saga, type SagaStep } from './saga';
+import { ATTEMPTS_MAX, LASTING_ATTEMPTS_MAX, type Saga, type SagaStep } from './saga';
 import type { SagaRow } from './sagas.sql';
 
 /** What is to be done next with a saga. */
@@ -25,8 +25,10 @@ const PROCESS_LOST = 'sagas.process_lost';
 /** What its definition and row say is next. Pure. */
 export function nextMove(saga: Saga, row: SagaRow): SagaMove {
   const step = stepAt(saga, row.place);
-  // Whoever fails has the saga given up before: so many have not come to say how the last one ended.
-  if (row.attempts >= attemptsMaxOf(step, row)) return givenUp(saga, row, PROCESS_LOST);
+  // Whoever fails has the saga given up before: so many have not come to say how the last one ended. Few say nothing about the step, be it one
+  // that may fail but once: a process is lost for other reasons as well.
+  if (row.attempts >= Math.max(ATTEMPTS_MAX, attemptsMaxOf(step, row)))
+    return givenUp(saga, row, PROCESS_LOST);
   if (row.backward) return { move: 'compensate', step };
   if (canTurnBack(saga, row) && row.cancelRequested) return { move: 'turn_back', reason: CANCELLED };
   if (canTurnBack(saga, row) && row.isLate) return { move: 'turn_back', reason: TIMED_OUT };

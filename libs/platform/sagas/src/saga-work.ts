@@ -33,7 +33,7 @@ import {
   stopped,
   turnedBack,
 } from './saga-progress';
-import { sagaSeconds, sagasEndedTotal, sagaStepSeconds } from './sagas-metrics';
+import { countEnd, sagaStepSeconds } from './sagas-metrics';
 import { ParticipantRefused } from './sagas.errors';
 import { participationCancelled, participationCompensated, participationCompleted } from './sagas.events';
 import {
@@ -138,11 +138,7 @@ export class SagaWork {
       sagaStepSeconds.observe({ saga: saga.name, step, outcome }, seconds);
       if (outcome === 'refused') this.options.report(refusal, `step ${step} of ${saga.name}`);
     }
-    const state = made.to?.state;
-    if (state === 'completed' || state === 'compensated' || state === 'needs_operator')
-      sagasEndedTotal.inc({ saga: saga.name, state });
-    if (state === 'completed' || state === 'compensated')
-      sagaSeconds.observe({ saga: saga.name, state }, Math.max(0, Date.now() - row.startedMs) / 1_000);
+    countEnd(saga.name, made.to?.state, row.startedMs);
     return made.next;
   }
 

@@ -202,7 +202,7 @@ export interface CompensatableSteps<Input, Results> extends RetriableSteps<Input
 
 const DAY_SECONDS = 86_400;
 /** Attempts of a step that may be given up: with `retrySeconds` between they take one to two minutes. */
-const ATTEMPTS_MAX = 10;
+export const ATTEMPTS_MAX = 10;
 /** Of a step that has to be done, and of a compensation: they outlast an outage of more than an hour, then a person is asked. */
 export const LASTING_ATTEMPTS_MAX = 80;
 /** For how long a call is waited for unless the step says something else. */

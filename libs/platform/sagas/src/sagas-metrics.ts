@@ -1,21 +1,28 @@
 import { counter, gauge, histogram } from '@holdfast/observability';
 import { findSaga } from './saga';
-import type { OpenSagas } from './sagas.sql';
+import type { OpenSagas, SagaState } from './sagas.sql';
 
 /** Sagas that this process has brought to an end. */
-export const sagasEndedTotal = counter({
+const sagasEndedTotal = counter({
   name: 'holdfast_sagas_ended_total',
   help: 'Sagas by definition and how they ended: completed, compensated, or needs_operator, which goes on when an operator says so.',
   labels: ['saga', 'state'],
 });
 
 /** Whole sagas; some wait for days. */
-export const sagaSeconds = histogram({
+const sagaSeconds = histogram({
   name: 'holdfast_saga_duration_seconds',
   help: 'Time from the begin of a saga to its end in seconds, by definition and how it ended: completed or compensated.',
   labels: ['saga', 'state'],
   buckets: [0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10, 60, 600, 3_600, 86_400],
 });
+
+/** Counts a saga that a move has brought to this state, if that is an end or a stop; `startedMs` is of the epoch. */
+export function countEnd(saga: string, state: SagaState | undefined, startedMs: number): void {
+  const isOver = state === 'completed' || state === 'compensated';
+  if (isOver || state === 'needs_operator') sagasEndedTotal.inc({ saga, state });
+  if (isOver) sagaSeconds.observe({ saga, state }, Math.max(0, Date.now() - startedMs) / 1_000);
+}
 
 /** Moves of sagas. */
 export const sagaStepSeconds = histogram({

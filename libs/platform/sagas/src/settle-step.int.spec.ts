@@ -1,4 +1,5 @@
 import { newId } from '@holdfast/kernel';
+import { metricsText } from '@holdfast/observability';
 import { callerOf } from '@holdfast/tenancy';
 import { z } from 'zod';
 import { effect } from '../test/effects';
@@ -75,8 +76,14 @@ describe('A step at which a saga has stopped', () => {
     bank.tells = false;
     const [tenantId, id] = await stopped();
     await expect(settle(tenantId, id, 'refused')).rejects.toMatchObject({ code: 'sagas.committed' });
+    const ended = async (): Promise<string | undefined> =>
+      /^holdfast_sagas_ended_total\{.*saga="test.settled",state="completed".*\} (\d+)$/m.exec(
+        (await metricsText()).text,
+      )?.[1];
+    const before = Number((await ended()) ?? 0);
     await settle(tenantId, id, 'done');
     expect(await stage.find(id)).toMatchObject({ state: 'completed' });
+    expect(Number(await ended())).toBe(before + 1);
     await expect(settle(tenantId, id, 'done')).rejects.toMatchObject({ code: 'sagas.ended' });
   });
 

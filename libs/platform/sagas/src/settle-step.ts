@@ -11,6 +11,7 @@ import {
   SettledOtherwise,
   StepNotOutside,
 } from './sagas.errors';
+import { countEnd } from './sagas-metrics';
 import { sagaStepSettled } from './sagas.events';
 import { findHeldSaga, moveSagas, postponeSaga, type SagaRow } from './sagas.sql';
 import { findSeenSaga } from './seen-sagas.sql';
@@ -34,9 +35,8 @@ const SETTLED = 'sagas.settled';
  * and somebody has found out what became of it. `done` is in effect, and answers null; `refused` has no effect and will have none, so that
  * even a pivot is turned back from; `compensated` is taken back. Only of what is outside: of a step in the database, that tells.
  *
- * The grant is the module's, since nobody else moves a saga; who acts for it is in the event, with the ticket that says how it is known: the log keeps no text of
- * anybody's. Throws NotFound, SagaEnded,
- * SagaNotStopped, SagaUnknown, StepNotOutside, SettledOtherwise and SagaCommitted.
+ * The grant is the module's, since nobody else moves a saga; who acts for it is in the event, with the ticket that says how it is known: the
+ * log keeps no text of anybody's. Throws NotFound, SagaEnded, SagaNotStopped, SagaUnknown, StepNotOutside, SettledOtherwise and SagaCommitted.
  */
 export async function settleStep(
   tx: TenantTx,
@@ -51,6 +51,9 @@ export async function settleStep(
   const held = { saga, tenantId: tx.tenantId, row, sinceMs: performance.now() };
   const { to, announcements, next } = settled(held, step, as);
   if (to) moveSagas(tx, [{ row, to }]);
+  tx.onEnd((isCommitted) => {
+    if (isCommitted) countEnd(saga.name, to?.state, row.startedMs);
+  });
   // Whoever looks first goes on with it.
   if (next) await postponeSaga(tx, next, { failures: 0, seconds: 0 });
   const told = { step: step.name, as, ticket };

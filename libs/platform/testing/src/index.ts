@@ -13,6 +13,7 @@ export { type Behaviour, eventually, type Received, Receiver } from './receiver'
 export { RECEIVER_CERTIFICATE, RECEIVER_KEY } from './receiver-certificate';
 export { hasRedisServer, startRedis, stopRedis } from './redis-server';
 export { type ClickHouseKind, TestClickHouse } from './test-clickhouse';
+export { HaltingTenants } from './halting-tenants';
 export { rowsRead } from './rows-read';
 export { slopeOf } from './slope';
 export { type ProxyMode, TcpProxy } from './tcp-proxy';
