@@ -10,7 +10,7 @@ const sagasEndedTotal = counter({
 });
 
 /** Whole sagas; some wait for days. */
-const sagaSeconds = histogram({
+export const sagaSeconds = histogram({
   name: 'holdfast_saga_duration_seconds',
   help: 'Time from the begin of a saga to its end in seconds, by definition and how it ended: completed or compensated.',
   labels: ['saga', 'state'],
