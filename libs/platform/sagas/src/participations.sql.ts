@@ -6,20 +6,22 @@ export interface Participation {
   readonly state: 'completed' | 'compensated' | 'cancelled';
   readonly result: unknown;
   readonly version: bigint;
+  /** Whether it was done for a saga of the same id that is not the one that asks: ids of sagas are unique in their tenants only. */
+  readonly isOfAnother: boolean;
 }
 
 // Whoever comes second waits here for the first one's transaction.
 const INSERT = statement<{ readonly id: string }>(
   'sagas.insert_participation',
-  `insert into sagas.participations (tenant_id, id, saga_id, name, step, state)
-   values ($1, $2, $3, $4, $5, $6)
+  `insert into sagas.participations (tenant_id, id, saga_id, name, step, state, owner_key)
+   values ($1, $2, $3, $4, $5, $6, $7)
    on conflict (tenant_id, id) do nothing
    returning id`,
 );
 
 const LOCK = statement<Participation>(
   'sagas.lock_participation',
-  `select state, result, version
+  `select state, result, version, coalesce(owner_key <> $3, false) as "isOfAnother"
    from sagas.participations
    where tenant_id = $1 and id = $2
    for no key update`,
@@ -39,6 +41,8 @@ const MARK_COMPENSATED = statement(
 export interface ParticipationKey {
   readonly id: string;
   readonly sagaId: string;
+  /** Follows from the saga and its tenant, and does not tell which that is. */
+  readonly ownerKey: string;
   readonly name: string;
   readonly step: string;
 }
@@ -46,11 +50,11 @@ export interface ParticipationKey {
 /** Writes the record unless there is one; then it is answered, locked. */
 export async function claimParticipation(
   tx: TenantTx,
-  { id, sagaId, name, step }: ParticipationKey,
+  { id, sagaId, ownerKey, name, step }: ParticipationKey,
   state: 'completed' | 'cancelled',
 ): Promise<Participation | undefined> {
-  if (await tx.row(INSERT, [tx.tenantId, id, sagaId, name, step, state])) return undefined;
-  return tx.row(LOCK, [tx.tenantId, id]);
+  if (await tx.row(INSERT, [tx.tenantId, id, sagaId, name, step, state, ownerKey])) return undefined;
+  return tx.row(LOCK, [tx.tenantId, id, ownerKey]);
 }
 
 /** Keeps what the step has answered. */

@@ -165,6 +165,7 @@ export class SagaWork {
     const key = participationOf(held, step);
     const work = async (tx: TenantTx): Promise<unknown> => {
       const known = await claimParticipation(tx, key, 'completed');
+      if (known?.isOfAnother) throw new ParticipantRefused();
       if (known?.state === 'completed') return known.result;
       if (known) throw new SagaMovedOn(`step ${step.name} of saga ${key.sagaId} was given up`);
       const result = await step.run?.(tx, contextOf(held, step) as never);
@@ -184,7 +185,7 @@ export class SagaWork {
     const work = async (tx: TenantTx): Promise<void> => {
       const known = await claimParticipation(tx, key, 'cancelled');
       if (!known) return tx.announce(announcement(participationCancelled, { id: key.id, version: 1n }, name));
-      if (known.state !== 'completed') return;
+      if (known.isOfAnother || known.state !== 'completed') return;
       await markParticipationCompensated(tx, key.id);
       await step.compensate?.(tx, {
         ...compensationContextOf(held, step),
@@ -260,9 +261,19 @@ function ignoreErased(error: unknown): void {
   if (!(error instanceof TenantClosed) || error.isErasing) refuseAsOne(error);
 }
 
-/** Why another tenant refuses is its own business, and as little whether it is gone. What it was is told to the process's log. */
+/** Why another tenant refuses is its own business, and as little whether it is gone, or what has failed in it. The process's log is told. */
 function refuseAsOne(error: unknown): never {
-  throw isRefusal(error) ? new ParticipantRefused({ cause: error }) : error;
+  if (isRefusal(error)) throw new ParticipantRefused({ cause: error });
+  throw error instanceof DomainError || error instanceof SagaMovedOn ? error : new ParticipantFailed(error);
+}
+
+/** A step in another tenant has failed, and is tried again. */
+class ParticipantFailed extends Error {
+  override readonly name = 'ParticipantFailed';
+
+  constructor(cause: unknown) {
+    super('a step in another tenant has failed', { cause });
+  }
 }
 
 /** The id of a step: of what it makes, and of its record in another tenant. */
@@ -275,8 +286,9 @@ function contextOf({ tenantId, row }: HeldSaga, step: SagaStep): StepContext {
   return { sagaId, tenantId, input, results, key: stepKey(sagaId, step.name) };
 }
 
-function participationOf({ saga, row }: HeldSaga, step: SagaStep): ParticipationKey {
-  return { id: stepKey(row.id, step.name), sagaId: row.id, name: saga.name, step: step.name };
+function participationOf({ saga, tenantId, row }: HeldSaga, step: SagaStep): ParticipationKey {
+  const ownerKey = deterministicId('saga owner', tenantId, row.id);
+  return { id: stepKey(row.id, step.name), sagaId: row.id, ownerKey, name: saga.name, step: step.name };
 }
 
 function timeOf({ callSeconds }: SagaStep): Pick<RemoteContext<never, never>, 'signal' | 'deadline'> {
