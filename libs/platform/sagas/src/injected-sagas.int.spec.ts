@@ -30,10 +30,23 @@ const errand = saga({ name: 'test.errand', input: z.object({ word: z.string() })
 const APPEND = `select events.append(array[gen_random_uuid()], array[$5], array[1], array[$3], array[$4::uuid], array[$6::bigint],
   array['{}'::jsonb], array['none'], array[null::text], array[null::text]) where $1::uuid <> $2::uuid`;
 const ofSaga = (set: string): string => `update sagas.sagas set ${set} where tenant_id = $1 and id = $2`;
-const another = (columns: string, values: string): string =>
-  `insert into sagas.sagas (tenant_id, id, name, hash, input, ${columns}, deadline_at, correlation_id, started_by)
-   select tenant_id, gen_random_uuid(), name, hash, input, ${values}, deadline_at, correlation_id, started_by
-   from sagas.sagas where tenant_id = $1 and id = $2`;
+const COPIED = ['name', 'hash', 'input', 'deadline_at', 'correlation_id', 'started_by'];
+/** Begins one more, which is as that one was begun but for a column. */
+const another = (column: string, value: string): string => {
+  const columns = [...COPIED.filter((copied) => copied !== column), column];
+  const values = [...columns.slice(0, -1), value];
+  return `insert into sagas.sagas (tenant_id, id, ${columns.join()}) select tenant_id, gen_random_uuid(), ${values.join()}
+    from sagas.sagas where tenant_id = $1 and id = $2`;
+};
+
+const abroad = saga({ name: 'test.errand_abroad', input: z.object({ other: z.string() }) })
+  .compensatable('go', {
+    tenant: ({ other }) => other,
+    run: (tx, { key }) => effect(tx, key, 'made'),
+    compensate: (tx, { key }) => effect(tx, key, 'undone'),
+  })
+  .waitUntil('long', () => new Date(Date.now() + 86_400_000))
+  .build();
 
 // Its row is at version 2: it has begun, and gone.
 describe('A saga of a tenant into whose requests statements are injected', () => {
@@ -104,6 +117,21 @@ describe('A saga of a tenant into whose requests statements are injected', () =>
     ['HF003', another('attempts', '-1')],
     ['HF003', another('cancel_requested', 'true')],
     ['HF003', another('traceparent', "repeat('0', 256)")],
+    // What operators see of the sagas of all tenants, and each worker holds.
+    ['HF003', another('deadline_at', "'infinity'")],
+    ['HF003', another('deadline_at', "'-infinity'")],
+    ['HF003', another('deadline_at', "'294275-01-01'")],
+    ['HF003', another('started_at', "'infinity'")],
+    ['HF003', another('started_at', "now() - interval '1 year'")],
+    ['HF003', another('due_at', "'-infinity'")],
+    ['HF003', another('name', "'test.' || repeat('a', 51)")],
+    ['HF003', another('name', "E'test.\\u001b[2J'")],
+    ['HF003', another('hash', "repeat('0', 17)")],
+    ['HF003', another('started_by', "repeat('0', 256)")],
+    ['HF003', another('reason', "'none'")],
+    ['HF003', another('last_error', "'none'")],
+    ['HF003', another('awaits_type', "'none'")],
+    ['HF003', another('input', "jsonb_build_object('word', repeat('x', 1048576))")],
     [
       'HF003',
       `select sagas.begin_all(tenant_id, array[gen_random_uuid()], array[name], array[hash], array[input], array[60], array[false],
@@ -115,6 +143,33 @@ describe('A saga of a tenant into whose requests statements are injected', () =>
     expect(await inject(sql)).toBe(code);
     await giveWord();
     expect(await stage.find(id)).toMatchObject({ state: 'completed' });
+  });
+
+  it.each([
+    ['has done', 1, ['made', 'participation.completed']],
+    ['has given up', 0, ['participation.cancelled']],
+  ])('does not take for its own what one of its id and another tenant %s', async (_, lanes, done) => {
+    const [owner, other, own] = [newId(), newId(), newId()];
+    const begin = async (of: string, by: SagaRunner): Promise<void> => {
+      const caller = await stage.database.part('ann', of);
+      await tenants.transaction(caller, (tx) => by.begin(tx, abroad, { other }, own));
+      await by.whenIdle(own);
+    };
+    await begin(owner, stage.runner(lanes));
+    if (lanes === 0) await stage.steer(owner, own, 'cancel');
+    await runner.runDue();
+    await begin(tenantId, runner);
+    const told = async (): Promise<string[]> =>
+      (await stage.trail(other)).map((what) => what.replace(/^test.effect.|^sagas.| go$/g, ''));
+    expect(await told()).toEqual(done);
+    const ended = 'select state, reason from sagas.sagas where tenant_id = $1 and id = $2';
+    expect(await stage.database.admin(ended, [tenantId, own])).toEqual([
+      { state: 'compensated', reason: 'sagas.participant_refused' },
+    ]);
+    if (lanes === 0) return;
+    await stage.steer(owner, own, 'cancel');
+    await runner.runDue();
+    expect(await told()).toEqual([...done, 'undone', 'participation.compensated']);
   });
 
   it('is cancelled where what is written is what its tenant may ask for', async () => {

@@ -113,7 +113,7 @@ export class SagaRunner {
 
   /**
    * The same where it belongs to nothing else: in a transaction of its own, which it shares with others of the tenant that begin or move at
-   * that time, and with its first step where that may share one. Answers the id once it is committed.
+   * that time. Answers the id once it is committed.
    */
   async beginFor<Input>(by: Caller, saga: Saga<Input>, input: Input, id: string = newId()): Promise<string> {
     const begins = this.beginning(by.tenantId, saga, input, id);
@@ -173,7 +173,10 @@ export class SagaRunner {
   private async countOpen(relay: Database): Promise<void> {
     try {
       showOpenSagas(
-        await relay.transaction((connection) => new SystemTx(connection, 'read only'), countOpenSagas),
+        await relay.transaction(
+          (connection) => new SystemTx(connection, 'read only'),
+          (tx) => countOpenSagas(tx, listSagas()),
+        ),
       );
     } catch (error) {
       this.options.report(error, 'counting open sagas');

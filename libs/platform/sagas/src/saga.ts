@@ -211,7 +211,7 @@ const CALL_SECONDS = 10;
 const CALL_SECONDS_MAX = 30;
 const STEPS_MAX = 50;
 const NAME = /^[a-z][a-z0-9_]*$/;
-const SAGA_NAME = /^[a-z][a-z0-9]*\.[a-z][a-z0-9_]*$/;
+const SAGA_NAME = /^[a-z][a-z0-9]{0,49}\.[a-z][a-z0-9_]{0,49}$/;
 
 const registered = new Map<string, Saga>();
 

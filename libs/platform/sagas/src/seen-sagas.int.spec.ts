@@ -2,6 +2,7 @@ import { SystemTx } from '@holdfast/database';
 import { newId } from '@holdfast/kernel';
 import { callerOf, Grants, type TenantTx } from '@holdfast/tenancy';
 import { rowsRead, TestDatabase } from '@holdfast/testing';
+import { countOpenSagas } from './sagas.sql';
 import { listOperatedSagas, listSeenSagas, type SagasAsked } from './seen-sagas.sql';
 
 /** Sagas of a tenant: every thousandth was compensated, and every five-hundredth is of another definition. */
@@ -59,6 +60,24 @@ describe('The list of sagas', () => {
     expect(shown).toBe(known < 50 ? 8 * known : 400);
     // Each twice; where completed ones are asked for, one in a thousand is passed over.
     expect(read).toBeLessThanOrEqual(2 * shown + 1);
+  });
+
+  it('counts what the process knows, however many others have been open for longer', async () => {
+    await database.admin(
+      `insert into sagas.sagas (tenant_id, id, name, hash, input, deadline_at, correlation_id, started_by, started_at)
+       select gen_random_uuid(), gen_random_uuid(), 'test.unknown', i::text, '{}'::jsonb, now(), 'request', 'test', now() - interval '1 day'
+       from generate_series(1, 1000) i
+       union all
+       select gen_random_uuid(), gen_random_uuid(), 'test.zest', 'hash', '{}', now(), 'request', 'test', now()`,
+      [],
+    );
+    const counted = await database.as('holdfast_relay', 1).transaction(
+      (connection) => new SystemTx(connection, 'read only'),
+      (tx) => countOpenSagas(tx, [{ name: 'test.zest', hash: 'hash' }]),
+    );
+    expect(counted).toHaveLength(1_000);
+    expect(counted).toContainEqual(expect.objectContaining({ name: 'test.zest', sagas: 1 }));
+    await database.admin("delete from sagas.sagas where name in ('test.unknown', 'test.zest')", []);
   });
 
   it('of all tenants begins with those that wait longest', async () => {
