@@ -1235,6 +1235,7 @@ create table sagas.participations (
   state text not null,
   result jsonb,
   version bigint default 1 not null,
+  owner_key uuid,
   constraint participations_pkey PRIMARY KEY (tenant_id, id),
   constraint participations_state_check CHECK ((state = ANY (ARRAY['completed'::text, 'compensated'::text, 'cancelled'::text])))
 );
@@ -1300,6 +1301,7 @@ CREATE CONSTRAINT TRIGGER recorded_insert AFTER INSERT ON sagas.sagas DEFERRABLE
 CREATE CONSTRAINT TRIGGER recorded_update AFTER UPDATE ON sagas.sagas DEFERRABLE INITIALLY DEFERRED FOR EACH ROW WHEN (((CURRENT_USER <> 'holdfast_owner'::name) AND (current_setting('is_superuser'::text) = 'off'::text) AND (((((((new.state IS DISTINCT FROM old.state) OR (new.backward IS DISTINCT FROM old.backward)) OR (new.place IS DISTINCT FROM old.place)) OR (new.cancel_requested IS DISTINCT FROM old.cancel_requested)) OR (new.results IS DISTINCT FROM old.results)) OR (new.reason IS DISTINCT FROM old.reason)) OR (new.version IS DISTINCT FROM old.version)))) EXECUTE FUNCTION tenancy.require_event('tenant_id', 'sagas.saga');
 CREATE TRIGGER kept_input BEFORE UPDATE OF input ON sagas.sagas FOR EACH ROW WHEN ((CURRENT_USER = 'holdfast_app'::name)) EXECUTE FUNCTION sagas.keep_module();
 CREATE TRIGGER kept_insert AFTER INSERT ON sagas.sagas REFERENCING NEW TABLE AS begun FOR EACH STATEMENT WHEN ((CURRENT_USER = 'holdfast_app'::name)) EXECUTE FUNCTION sagas.keep_beginnings();
+CREATE TRIGGER kept_payment BEFORE INSERT ON sagas.sagas FOR EACH ROW WHEN (((new.name = ANY (ARRAY['payments.payment'::text, 'payments.bank_payment'::text])) AND (CURRENT_USER = 'holdfast_app'::name))) EXECUTE FUNCTION payments.keep_input();
 CREATE TRIGGER kept_update AFTER UPDATE ON sagas.sagas REFERENCING OLD TABLE AS were NEW TABLE AS moved FOR EACH STATEMENT WHEN ((CURRENT_USER = 'holdfast_app'::name)) EXECUTE FUNCTION sagas.keep_places();
 
 create table telemetry.write_keys (
@@ -3415,6 +3417,28 @@ begin
 end $function$;
 alter function ledger.write_totals(tid[],bigint[],bigint[],bigint[],bigint[],bigint[],timestamp with time zone[]) owner to holdfast_owner;
 
+CREATE OR REPLACE FUNCTION payments.keep_input()
+ RETURNS trigger
+ LANGUAGE plpgsql
+ SET search_path TO 'pg_catalog', 'pg_temp'
+AS $function$
+declare
+  uuid_form constant text := '^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$';
+  begins constant jsonb := new.input;
+begin
+  if (begins->>'fromAccountId' ~ uuid_form
+      and begins->>'amount' ~ '^[1-9][0-9]{0,18}$' and pg_input_is_valid(begins->>'amount', 'bigint')
+      and begins->>'asset' ~ '^[A-Z][A-Z0-9]{0,15}/([0-9]|1[0-8])$'
+      and case new.name
+        when 'payments.bank_payment' then begins->>'toIban' ~ '^[A-Z]{2}[0-9]{2}[A-Z0-9]{11,30}$'
+        else begins->>'toTenantId' ~ uuid_form and begins->>'toAccountId' ~ uuid_form
+      end) is not true then
+    raise exception 'no % begins so', new.name using errcode = 'HF003';
+  end if;
+  return new;
+end $function$;
+alter function payments.keep_input() owner to holdfast_owner;
+
 CREATE OR REPLACE FUNCTION sagas.begin_all(tenant uuid, ids uuid[], names text[], hashes text[], inputs jsonb[], deadlines double precision[], held boolean[], correlation_ids text[], traceparents text[], grants text[], states text[], backwards boolean[], places integer[], answers jsonb[], reasons text[], events integer[], timeouts double precision[])
  RETURNS void
  LANGUAGE plpgsql
@@ -3452,13 +3476,19 @@ CREATE OR REPLACE FUNCTION sagas.keep_beginnings()
  SET search_path TO 'pg_catalog', 'pg_temp'
 AS $function$
 begin
-  -- Who the grant names is asked only where one has moved. A request's id beyond what a log can index would have every move refused.
+  -- Who the grant names is asked only where one has moved, or is none that is begun so. A request's id beyond what a log can index would have
+  -- every move refused. The minute is for a clock that is set meanwhile.
   if exists (
       select from begun b
       where case when (b.state, b.backward, b.place, b.intended, b.results, b.version, b.attempts, b.cancel_requested)
             <> ('running', false, 0, false, '{}', 1, 0, false)
           or b.fence not in (0, 1) or b.due_at > clock_timestamp() or b.lease_until > clock_timestamp() + interval '2 minutes'
-          or length(b.correlation_id) > 255 or length(b.traceparent) > 255
+          or least(b.due_at, b.started_at, b.deadline_at) < transaction_timestamp() - interval '1 minute'
+          or b.started_at > clock_timestamp() + interval '1 minute' or b.deadline_at > clock_timestamp() + interval '100 years'
+          or num_nonnulls(b.reason, b.last_error, b.awaits_type) > 0
+          or b.name !~ '^[a-z][a-z0-9]{0,49}\.[a-z][a-z0-9_]{0,49}$' or b.hash !~ '^[0-9a-f]{16}$'
+          or length(b.correlation_id) > 255 or length(b.traceparent) > 255 or length(b.started_by) > 255
+          or octet_length(b.input::text) > 1048576
         then 'system:' || split_part(b.name, '.', 1) <> (select tenancy.actor()) end) then
     raise exception 'only its module moves a saga' using errcode = 'HF003';
   end if;
@@ -3533,7 +3563,8 @@ begin
   -- the size of the table.
   update sagas.sagas s
   set state = m.state, backward = m.backward, place = m.place, intended = m.intended, results = s.results || m.results,
-    reason = coalesce(m.reason, s.reason), version = s.version + m.events, attempts = 0, last_error = null,
+    reason = case when m.state = 'needs_operator' and m.backward then s.reason else coalesce(m.reason, s.reason) end,
+    last_error = case m.state when 'needs_operator' then m.reason end, version = s.version + m.events, attempts = 0,
     ended_at = case when m.state in ('completed', 'compensated') then clock_timestamp() end,
     due_at = case when m.state in ('running', 'compensating') then least(s.due_at, clock_timestamp()) end,
     lease_until = case when m.state in ('running', 'compensating') then clock_timestamp() + interval '90 seconds' end,

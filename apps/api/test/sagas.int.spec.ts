@@ -80,7 +80,8 @@ describe('Sagas over REST and GraphQL', () => {
       ...{
         state: 'needs_operator',
         step: 'hold',
-        reason: 'sagas.failed.TypeError',
+        reason: 'test.refused',
+        lastError: 'sagas.failed.TypeError',
         stuck: true,
         dueAt: null,
       },

@@ -37,7 +37,7 @@ const SEE = statement<PaymentRow>(
        case when b.state in ('running', 'compensating') then 'pending'
          when b.state = 'compensated' and not b.results ? 'hold' then 'failed'
          else b.state end,
-       b.reason, (b.results #>> '{hold,holdId}')::uuid, b.started_at, b.ended_at
+       case b.state when 'compensated' then b.reason end, (b.results #>> '{hold,holdId}')::uuid, b.started_at, b.ended_at
      from sagas.sagas b
      where b.tenant_id = $1 and b.name = 'payments.bank_payment' and b.id = any ($2::uuid[])
    ) p

@@ -14,12 +14,14 @@ export const sagaView = z.object({
     description:
       'The step that is done, compensated or waited for next. Null where none is, or this release does not know it.',
   }),
-  reason: z
-    .string()
-    .nullable()
-    .meta({ description: 'A stable code: why it was given up, or why an operator is needed.' }),
+  reason: z.string().nullable().meta({
+    description:
+      'A stable code: why it was given up; of one that was not, why an operator is, or was, needed.',
+  }),
   attempts: z.int().meta({ description: 'Attempts at the step that have failed in a row.' }),
-  lastError: z.string().nullable().meta({ description: 'A code of what the last attempt has failed with.' }),
+  lastError: z.string().nullable().meta({
+    description: 'A code of what the last attempt has failed with, and of why an operator is needed.',
+  }),
   cancelRequested: z.boolean(),
   stuck: z.boolean().meta({
     description:
