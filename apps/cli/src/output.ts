@@ -7,9 +7,10 @@ export function printOutcome<Outcome>(
   process.stdout.write(`${json ? JSON.stringify(outcome) : text(outcome)}\n`);
 }
 
-/** Columns of plain text, each as wide as its widest cell. */
+/** Columns of plain text, each as wide as its widest cell. Control characters are shown as such that cannot be shown. */
 export function columns(heading: readonly string[], rows: readonly (readonly string[])[]): string {
-  const all = [heading, ...rows];
+  // What tenants have written must not steer the terminal.
+  const all = [heading, ...rows].map((row) => row.map((cell) => cell.replaceAll(/\p{Cc}/gu, '\uFFFD')));
   const widths = heading.map((_, column) => Math.max(...all.map((row) => (row[column] ?? '').length)));
   const line = (row: readonly string[]): string =>
     row

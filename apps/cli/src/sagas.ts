@@ -82,6 +82,10 @@ async function allOf(
   return found.map((saga) => ({ tenantId, ...saga }));
 }
 
+function failuresOf({ lastError, attempts }: SagaView): string {
+  return lastError === null || attempts === 0 ? (lastError ?? '-') : `${lastError}, ${attempts} times`;
+}
+
 function text(sagas: readonly ListedSaga[]): string {
   const rows = sagas.map((saga) => [
     saga.tenantId,
@@ -90,7 +94,7 @@ function text(sagas: readonly ListedSaga[]): string {
     saga.stuck ? `${saga.state} (stuck)` : saga.state,
     saga.step ?? '-',
     saga.reason ?? '-',
-    saga.lastError === null ? '-' : `${saga.lastError}, ${saga.attempts} times`,
+    failuresOf(saga),
     saga.startedAt,
   ]);
   const heading = ['tenant', 'id', 'definition', 'state', 'step', 'reason', 'last error', 'started'];
@@ -156,10 +160,12 @@ export async function retrySaga(
   id: string | undefined,
   { definition, as, ticket, ...asked }: RetryAsked,
 ): Promise<void> {
+  if (as === undefined && ticket !== undefined)
+    throw new WrongUsage('--ticket says how you know what has become of the step: --as has to say what.');
   if (definition !== undefined) {
     if (tenant !== undefined || as !== undefined)
       throw new WrongUsage('--definition has all of it go on: no tenant, no id and no --as go with it.');
-    return retryAll(parseInput(sagasInput.shape.definition.unwrap(), definition), asked);
+    return retryAll(parseInput(sagasInput.shape.definition.unwrap(), definition, '--definition'), asked);
   }
   if (tenant === undefined || id === undefined)
     throw new WrongUsage('Which? A tenant and the id of its saga, or --definition.');
@@ -172,7 +178,7 @@ async function settle(
   outcome: { readonly as: string; readonly ticket: string | undefined },
   { json }: Asked,
 ): Promise<void> {
-  const id = parseInput(idSchema, sagaId);
+  const id = parseInput(idSchema, sagaId, 'id');
   const input = { id, ...parseInput(settleInput, outcome) };
   const settled = await asOperator(async ({ commands, queries, directory, callerFor }) => {
     const { id: tenantId } = await directory.get(tenant);

@@ -116,6 +116,8 @@ describe('The verbs about events and sagas, beside a running holdfast dev', () =
     expect((await saga('list', '--tenant', 'globex', '--state', 'completed')).stdout).not.toContain(id);
     const settled = await saga('retry', 'globex', id, '--as', 'done', '--ticket', 'OPS-4711');
     expect(settled.stderr).toContain('a definition that this release does not have');
+    const forgotten = await saga('retry', 'globex', id, '--ticket', 'OPS-4711');
+    expect([forgotten.code, forgotten.stderr]).toEqual([2, expect.stringContaining('--as has to say what')]);
     const all = ['retry', '--definition', 'test.stopping'];
     expect((await saga(...all)).stdout).toContain('1 would go on. Nothing was done: that takes --yes.');
     expect((await saga(...all, '--yes')).stdout).toContain('1 of 1 go on within a second.');
