@@ -69,7 +69,11 @@ describe('The controls of clearing accounts', () => {
     const pair = { tenantId: payer.id, counterpartyId: payee.id, asset: 'EUR/2' };
     expect(found).toMatchObject({ ...pair, sum: '1', inFlight: '0', hasCounterpart: true });
     expect(reports).toEqual([expect.any(ClearingBroken), expect.any(ClearingAccountBroken)]);
+    // More than one account can have.
+    for (const party of [payer, payee]) await setNet(party, 2n ** 63n - 1n);
+    expect(await controls.look()).toMatchObject([{ ...pair, sum: String(2n ** 64n - 2n) }]);
     await setNet(payer, 100n);
+    await setNet(payee, -100n);
     expect(await controls.look()).toEqual([]);
   });
 

@@ -33,11 +33,12 @@ interface LookedAt extends ClearingBreak {
 // One statement sees one snapshot: of each step, which is one transaction of one tenant, it sees both the row and the sum or neither.
 // What is posted by the payer and not yet by the payee is in flight; that is few rows, found by their own index. The first of a pair
 // tells of both; of one without a counterpart, itself. A page is so many pairs and not so many breaks, which in health would be all pairs.
+// Each of two accounts fits into a bigint, and both together need not: one such pair would fail the look at all.
 // The limit of one has each counterpart found by its key: of a page whose length is not known a plan may read all accounts.
 const LIST_BREAKS = statement<LookedAt>(
   'payments.list_clearing_breaks',
   `select c.tenant_id as "tenantId", c.counterparty_id as "counterpartyId", c.asset,
-     (c.net + coalesce(o.net, 0))::text as sum, f.in_flight::text as "inFlight", o.net is not null as "hasCounterpart",
+     s.net::text as sum, f.in_flight::text as "inFlight", o.net is not null as "hasCounterpart",
      b.is_broken as "isBroken", c.place = $4 as "isLast"
    from (
      select tenant_id, counterparty_id, asset, net, row_number() over (order by tenant_id, counterparty_id, asset) as place
@@ -51,6 +52,7 @@ const LIST_BREAKS = statement<LookedAt>(
      where tenant_id = c.counterparty_id and counterparty_id = c.tenant_id and asset = c.asset
      limit 1
    ) o on true
+   cross join lateral (select c.net::numeric + coalesce(o.net, 0) as net) s
    cross join lateral (
      select coalesce(sum(case p.side when 'debit' then p.amount else - p.amount end), 0) as in_flight
      from payments.payments p
@@ -61,7 +63,7 @@ const LIST_BREAKS = statement<LookedAt>(
        and i.posted_at is null
    ) f
    cross join lateral (
-     select (c.tenant_id < c.counterparty_id or o.net is null) and c.net + coalesce(o.net, 0) <> f.in_flight as is_broken
+     select (c.tenant_id < c.counterparty_id or o.net is null) and s.net <> f.in_flight as is_broken
    ) b
    where b.is_broken or c.place = $4
    order by c.tenant_id, c.counterparty_id, c.asset`,
