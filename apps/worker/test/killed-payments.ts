@@ -1,8 +1,7 @@
 import { newId } from '@holdfast/kernel';
 import { findClearingBreaks, listAccountBreaks } from '@holdfast/payments';
-import { stepKey } from '@holdfast/sagas';
 import { type Random, TestBank } from '@holdfast/testing';
-import { type Party, PaymentsStage } from '../../../libs/modules/payments/test/payments-stage';
+import { bankKeyOf, type Party, PaymentsStage } from '../../../libs/modules/payments/test/payments-stage';
 import type { Death, MortalPlan } from '../../../libs/platform/sagas/test/mortal-process';
 import { MortalProcesses } from '../../../libs/platform/sagas/test/mortal-processes';
 import type { PaymentPlan } from './payment-process';
@@ -227,7 +226,7 @@ export class KilledPayments {
     const told = TOLD[kind as BankPaymentKind];
     return [
       ['its end', await this.processes.ended(id), end],
-      ['the bank’s end', this.bank.payments.get(stepKey(id, 'reserve')), told.bank[0]],
+      ['the bank’s end', this.bank.payments.get(bankKeyOf({ tenantId: payerId, sagaId: id })), told.bank[0]],
     ];
   }
 

@@ -15,6 +15,8 @@ import { payment } from '../src/payment.saga';
 import { PaymentsModule } from '../src/payments.module';
 import { SendPayment } from '../src/send-payment.command';
 
+export { bankKeyOf } from '../src/bank/bank-payment.saga';
+
 /** A tenant that pays and is paid: a wallet with money, and the account that the money came from. */
 export interface Party {
   readonly id: string;
@@ -105,13 +107,13 @@ export class PaymentsStage {
     return id;
   }
 
-  /** Another process goes on with it, at once, as often as it takes. */
-  async resume(id: string): Promise<string> {
+  /** Another process goes on with it, at once, as often as it takes; with that of one tenant where two have one of the id. */
+  async resume(id: string, of?: Party): Promise<string> {
     for (;;) {
       const [row] = await this.database.admin<{ state: string; due: boolean }>(
         `update sagas.sagas set lease_until = null, due_at = case when due_at is not null then clock_timestamp() end
-         where id = $1 returning state, due_at is not null as due`,
-        [id],
+         where id = $1 and tenant_id = coalesce($2, tenant_id) returning state, due_at is not null as due`,
+        [id, of?.id ?? null],
       );
       if (!row?.due) return row?.state ?? 'none';
       await this.runner.runDue();

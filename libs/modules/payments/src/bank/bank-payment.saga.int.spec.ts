@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { newId } from '@holdfast/kernel';
+import { statement } from '@holdfast/database';
 import { SagaRunner, stepKey, steerSaga } from '@holdfast/sagas';
 import { type FoldedEvent, foldStream } from '@holdfast/tenancy';
 import { BANK_PLANS, type BankPlan, drillSaga, type DrilledSaga, Random, TestBank } from '@holdfast/testing';
@@ -7,16 +8,24 @@ import { FUNDS, type Party, PaymentsStage } from '../../test/payments-stage';
 import { foldedPayments } from '../payments.aggregates';
 import {
   bankAccountId,
+  bankKeyOf,
   bankPayment,
   type BankPaymentInput,
   payThrough,
   unannouncedBankPayment,
+  unboundBankPayment,
 } from './bank-payment.saga';
 
 const SETTINGS = { deadlineMs: 1_000, attemptMs: 150, openMs: 20 };
 const AMOUNT = 100n;
 const IS_LONG = Boolean(process.env['HOLDFAST_TEST_LONG']);
 const SEEDS = IS_LONG ? 20 : 1;
+
+const BEGIN = statement(
+  'test.begin_by_hand',
+  `insert into sagas.sagas (tenant_id, id, name, hash, input, deadline_at, correlation_id, started_by)
+   values ($1, gen_random_uuid(), 'payments.bank_payment', $2, $3::jsonb, now() + interval '1 day', 'none', 'nobody')`,
+);
 
 // Promise 8: a payment over a bank is made on both sides or on neither, whatever the bank does to its answers.
 describe('The saga of a payment to a bank', () => {
@@ -44,8 +53,7 @@ describe('The saga of a payment to a bank', () => {
   });
   afterAll(() => runner.stop());
 
-  async function begin(payer: Party, saga = bankPayment): Promise<string> {
-    const id = newId();
+  async function begin(payer: Party, saga = bankPayment, id = newId()): Promise<string> {
     await stage.tenants.transaction(payer.caller, (tx) => runner.begin(tx, saga, inputOf(payer), id));
     return id;
   }
@@ -76,11 +84,19 @@ describe('The saga of a payment to a bank', () => {
     ...{ fromAccountId: wallet, toIban: 'DE89370400440532013000', amount: String(AMOUNT), asset: 'EUR/2' },
   });
 
+  const keyOf = ({ id: tenantId }: Party, sagaId: string, saga = bankPayment): string =>
+    saga === bankPayment ? bankKeyOf({ tenantId, sagaId }) : stepKey(sagaId, 'reserve');
+
   /** At rest: what has left the wallet is what the bank has paid, nothing is held, and the books are whole. */
-  async function judge(payer: Party, id: string, state: DrilledSaga['state']): Promise<void> {
+  async function judge(
+    payer: Party,
+    id: string,
+    state: DrilledSaga['state'],
+    saga = bankPayment,
+  ): Promise<void> {
     const isMade = state === 'completed';
     expect(await stage.wallet(payer)).toEqual({ has: isMade ? FUNDS - AMOUNT : FUNDS, held: 0n });
-    expect(bank.payments.get(stepKey(id, 'reserve')) === 'paid').toBe(isMade);
+    expect(bank.payments.get(keyOf(payer, id, saga)) === 'paid').toBe(isMade);
     expect(await stage.breaks(payer)).toEqual([]);
     // What was begun, and has ended, keeps no account of anybody.
     const kept = await stage.database.admin<{ iban: string }>(
@@ -143,6 +159,24 @@ describe('The saga of a payment to a bank', () => {
     expect(cases).toBeGreaterThan(40);
   }, 240_000);
 
+  it.each([
+    [{ toIban: { $ne: '' } }],
+    [{ toIban: 'DE89' }],
+    [{ amount: '9223372036854775808' }],
+    [{ amount: '-1' }],
+    [{ asset: null }],
+    [{ fromAccountId: 'mine' }],
+  ])(
+    'begins with nothing but what the API takes, whatever statement is injected: not with %j',
+    async (spoilt) => {
+      const payer = await stage.party();
+      const values = [payer.id, bankPayment.hash, JSON.stringify({ ...inputOf(payer), ...spoilt })];
+      await expect(
+        stage.tenants.transaction(payer.caller, (tx) => tx.execute(BEGIN, values)),
+      ).rejects.toMatchObject({ code: 'HF003' });
+    },
+  );
+
   it('holds nothing, and asks no bank, for a tenant that is suspended', async () => {
     const payer = await stage.party();
     await stage.database.admin("update auth.tenants set state = 'suspended' where id = $1", [payer.id]);
@@ -153,11 +187,25 @@ describe('The saga of a payment to a bank', () => {
     await judge(payer, id, 'compensated');
   });
 
-  it('ends under the definition that it began under, of which nothing is announced', async () => {
+  it.each([
+    ['of which nothing is announced', unannouncedBankPayment],
+    ['whose keys are not the tenant’s', unboundBankPayment],
+  ])('ends under the definition that it began under, %s', async (_, older) => {
     const payer = await stage.party();
-    const id = await begin(payer, unannouncedBankPayment);
+    const id = await begin(payer, older);
     expect(await ended(id)).toBe('completed');
-    await judge(payer, id, 'completed');
+    await judge(payer, id, 'completed', older);
+  });
+
+  it('is no other tenant’s to pay or cancel at the bank, though it begins one under its id', async () => {
+    const [payer, other] = [await stage.party(), await stage.party()];
+    const id = await begin(payer);
+    expect(await ended(id)).toBe('completed');
+    bank.plans.push('pays', 'refuses');
+    await begin(other, bankPayment, id);
+    await runner.whenIdle(id);
+    expect(await stage.payment(other, id)).toMatchObject({ code: 'payments.bank_refused' });
+    expect([payer, other].map((each) => bank.payments.get(keyOf(each, id)))).toEqual(['paid', 'refused']);
   });
 
   it('tells that it has failed where nothing was held', async () => {
@@ -255,12 +303,13 @@ describe('The saga of a payment to a bank', () => {
       bank.fallsSilent = true;
       const id = await begin(payer);
       expect(await ended(id)).toBe('needs_operator');
-      expect(bank.payments.get(stepKey(id, 'reserve'))).toBe('paid');
+      expect(bank.payments.get(keyOf(payer, id))).toBe('paid');
       expect(await stage.wallet(payer)).toEqual({ has: FUNDS, held: AMOUNT });
       await expect(stage.steer(payer, id, 'compensate')).rejects.toMatchObject({ code: 'sagas.committed' });
       [bank.fallsSilent, bank.isMute] = [false, false];
       await stage.steer(payer, id, 'retry');
       expect(await ended(id)).toBe('completed');
+      expect(await stage.payment(payer, id)).toMatchObject({ status: 'completed', code: null });
       await judge(payer, id, 'completed');
     });
 
@@ -282,7 +331,7 @@ describe('The saga of a payment to a bank', () => {
       const payer = await stage.party();
       [bank.isMute, bank.isStubborn] = [true, true];
       const id = await begin(payer);
-      while (bank.payments.get(stepKey(id, 'reserve')) !== 'accepted') await sleep(10);
+      while (bank.payments.get(keyOf(payer, id)) !== 'accepted') await sleep(10);
       await stage.tenants.transaction(payer.caller, (tx) => steerSaga(tx, id, 'cancel'));
       expect(await ended(id)).toBe('needs_operator');
       // Until then it stays held: nobody knows whether the bank has paid.
