@@ -6,7 +6,7 @@ import { announcement } from '@holdfast/tenancy';
 import { fixtureMade } from '@holdfast/testing';
 import { olderPayment } from '../test/older-payment';
 import { BOTH_HELD, DECIDED, FUNDS, type Party, PaymentsStage } from '../test/payments-stage';
-import { clearingAccountId, request } from './payment-legs';
+import { clearingAccountId, type PaymentInput, request } from './payment-legs';
 import { payment } from './payment.saga';
 import { paymentRequested } from './payments.events';
 import { insertPayment } from './payments.sql';
@@ -31,7 +31,7 @@ describe('A payment whose halves are held', () => {
     stage.database.admin(sql, values);
 
   async function expectMade(id: string): Promise<void> {
-    expect(await stage.resume(id)).toBe('completed');
+    expect(await stage.resume(id, payer)).toBe('completed');
     expect([await stage.wallet(payer), await stage.wallet(payee)]).toEqual([
       ...[
         { has: FUNDS - 100n, held: 0n },
@@ -105,6 +105,16 @@ describe('A payment whose halves are held', () => {
     await admin(sql, [[payer.id, payee.id]]);
     await expectUndone(undone);
   });
+
+  /** Begins a saga, and does not go on with it. */
+  const begin = ({ caller }: Party, input: PaymentInput, id: string): Promise<string> => {
+    const { tenants, grants } = stage;
+    const idle = new SagaRunner({ tenants, grants, report: () => {}, lanes: 0 });
+    return tenants.transaction(caller, async (tx) => {
+      await request(tx, { paymentId: id, input });
+      return idle.begin(tx, payment, input, id);
+    });
+  };
 
   // As if it were injected into a request of the tenant: in its own context, with whatever event is asked for.
   const inject = ({ caller }: Party, sql: string, values: readonly unknown[]): Promise<void> =>
@@ -221,14 +231,20 @@ describe('A payment whose halves are held', () => {
     });
   });
 
+  it.each([
+    ['goes on', false],
+    ['is given up', true],
+  ])('is not taken for one of the payee’s own that has its id and %s', async (_, isGivenUp) => {
+    const id = await stage.halted(payer, payee, BOTH_HELD);
+    await begin(payee, stage.input(payee, payer), id);
+    if (isGivenUp) await stage.steer(payee, id, 'cancel');
+    expect(await stage.resume(id, payee)).toBe('compensated');
+    expect(await stage.payment(payee, id)).toMatchObject({ direction: 'incoming', status: 'pending' });
+    await expectMade(id);
+  });
+
   it('has failed where it is cancelled before anything is done but asking for it', async () => {
-    const [id, input] = [newId(), stage.input(payer, payee)];
-    const { tenants, grants } = stage;
-    const idle = new SagaRunner({ tenants, grants, report: () => {}, lanes: 0 });
-    await tenants.transaction(payer.caller, async (tx) => {
-      await request(tx, { paymentId: id, input });
-      await idle.begin(tx, payment, input, id);
-    });
+    const id = await begin(payer, stage.input(payer, payee), newId());
     await stage.steer(payer, id, 'cancel');
     expect(await stage.resume(id)).toBe('compensated');
     await expectUntouched();
@@ -295,14 +311,18 @@ describe('A payment whose halves are held', () => {
 
   const decides = "old.direction = 'outgoing' and old.hold_id is not null and new.status = 'pending'";
   it.each([
-    ['its own code where its decision fails', decides, 'sagas.failed.error'],
-    ['nothing of why the payee’s half fails', "old.direction = 'incoming'", 'payments.payee_refused'],
-  ])('tells the payer %s', async (_, when, code) => {
+    ['its own code where its decision fails', decides, 'sagas.failed.error', 'sagas.failed.error'],
+    [
+      'nothing of why the payee’s half fails',
+      ...["old.direction = 'incoming'", 'payments.payee_refused', 'sagas.failed.ParticipantFailed'],
+    ],
+  ])('tells the payer %s', async (_, when, code, reason) => {
     await sabotage(when);
     const id = await stage.halted(payer, payee, 1);
     expect(await stage.resume(id)).toBe('compensated');
     await endSabotage();
     expect(await stage.payment(payer, id)).toMatchObject({ status: 'compensated', code });
+    expect(await admin('select reason from sagas.sagas where id = $1', [id])).toEqual([{ reason }]);
     await expectUntouched();
   });
 
@@ -323,6 +343,7 @@ describe('A payment whose halves are held', () => {
       if (end === 'completed') await expectMade(id);
       else {
         expect(await stage.resume(id)).toBe('compensated');
+        expect(await stage.payment(payer, id)).toMatchObject({ code: 'sagas.cancelled' });
         await expectUntouched();
       }
     },

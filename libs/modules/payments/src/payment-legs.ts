@@ -15,6 +15,7 @@ import {
 } from './payments.events';
 import {
   addToClearing,
+  type Direction,
   insertClearing,
   insertPayment,
   isActive,
@@ -94,7 +95,8 @@ export async function holdForPayer(
 ): Promise<{ readonly side: Side }> {
   const { fromAccountId, toTenantId, asset } = input;
   const side = await payingSideOf(tx, fromAccountId, asset);
-  await hold(tx, { paymentId, input, counterpartyId: toTenantId, accountId: fromAccountId, side });
+  const direction = 'outgoing';
+  await hold(tx, { paymentId, input, direction, counterpartyId: toTenantId, accountId: fromAccountId, side });
   return { side };
 }
 
@@ -113,18 +115,11 @@ export async function holdForPayee(
   // A debit of one's own account and a credit of the other's, or the reverse, are one payment only where both go by the same side.
   const isAccepted = (await isActive(tx)) && (await normalSideOf(tx, accountId, asset)) === side;
   if (!isAccepted) throw new ParticipantRefused();
-  const counterpartyId = fromTenantId;
-  await insertPayment(tx, {
-    id: paymentId,
-    direction: 'incoming',
-    counterpartyId,
-    accountId,
-    amount,
-    asset,
-  });
+  const half = { direction: 'incoming', counterpartyId: fromTenantId, accountId } as const;
+  await insertPayment(tx, { id: paymentId, ...half, amount, asset });
   const payload = { fromTenantId, toAccountId: accountId, asset, amount };
   await tx.announce(announcement(paymentAccepted, { id: paymentId, version: 1n }, payload));
-  await hold(tx, { paymentId, input, counterpartyId, accountId, side });
+  await hold(tx, { paymentId, input, ...half, side });
 }
 
 /** Gives back what the payer's side holds. */
@@ -173,12 +168,13 @@ export async function complete(tx: TenantTx, paymentId: string): Promise<void> {
 
 /** The payee's row, if the payment is of the tenant whose saga asks. */
 async function lockFrom(tx: TenantTx, paymentId: string, payerId: string): Promise<LockedPayment> {
-  const payment = await lockPayment(tx, paymentId);
+  const payment = await lockPayment(tx, paymentId, 'incoming');
   if (payment.counterpartyId !== payerId) throw new Error(`payment ${paymentId} is of another payer`);
   return payment;
 }
 
 interface Holding extends Leg {
+  readonly direction: Direction;
   readonly counterpartyId: string;
   readonly accountId: string;
   readonly side: Side;
@@ -186,7 +182,7 @@ interface Holding extends Leg {
 
 /** Rows first, then the ledger, once: every step takes its locks in this order. */
 async function hold(tx: TenantTx, holding: Holding): Promise<void> {
-  const { paymentId, counterpartyId, accountId, side, input } = holding;
+  const { paymentId: id, direction, counterpartyId, accountId, side, input } = holding;
   // Ids of the ledger that nobody can know before: whoever uses one first has it for ever, be it refused. That each step takes effect once
   // is the saga's part, in the same transaction.
   const holdId = newId();
@@ -196,10 +192,10 @@ async function hold(tx: TenantTx, holding: Holding): Promise<void> {
     ...{ id: clearingId, code: `payments/${counterpartyId}/${asset}/${newId()}`, asset, owner: OWNER },
   });
   await insertClearing(tx, counterpartyId, asset, clearingId);
-  await markHeld(tx, { id: paymentId, counterpartyId, accountId, amount, asset }, side, holdId);
+  await markHeld(tx, { id, direction, counterpartyId, accountId, amount, asset }, side, holdId);
   const [debitAccountId, creditAccountId] =
     side === 'debit' ? [accountId, clearingId] : [clearingId, accountId];
-  const metadata = { paymentId };
+  const metadata = { paymentId: id };
   await post(tx, { id: holdId, debitAccountId, creditAccountId, amount, pending: true, metadata });
 }
 

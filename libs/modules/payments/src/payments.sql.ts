@@ -4,6 +4,9 @@ import type { TenantTx } from '@holdfast/tenancy';
 /** The side of an account that something is booked on. */
 export type Side = 'debit' | 'credit';
 
+/** Which half it is. A saga that a tenant has begun under the id of a payment to it must not find that one's half for its own. */
+export type Direction = 'outgoing' | 'incoming';
+
 /** A side's half as the steps see it, locked. */
 export interface LockedPayment {
   readonly counterpartyId: string;
@@ -17,7 +20,7 @@ export interface LockedPayment {
 /** What is written of a half when it begins. */
 export interface NewPayment {
   readonly id: string;
-  readonly direction: 'outgoing' | 'incoming';
+  readonly direction: Direction;
   readonly counterpartyId: string;
   readonly accountId: string;
   readonly counterpartyAccountId?: string;
@@ -38,14 +41,14 @@ const LOCK = statement<LockedPayment>(
   'payments.lock_payment',
   `select counterparty_id as "counterpartyId", amount, asset, side, hold_id as "holdId", version
    from payments.payments
-   where tenant_id = $1 and id = $2
+   where tenant_id = $1 and id = $2 and direction = $3
    for no key update`,
 );
 
 const MARK_HELD = statement<{ readonly id: string }>(
   'payments.mark_held',
   `update payments.payments set side = $3, hold_id = $4
-   where tenant_id = $1 and id = $2 and counterparty_id = $5 and account_id = $6 and amount = $7 and asset = $8
+   where tenant_id = $1 and id = $2 and counterparty_id = $5 and account_id = $6 and amount = $7 and asset = $8 and direction = $9
    returning id`,
 );
 
@@ -114,13 +117,21 @@ export async function insertPayment(tx: TenantTx, payment: NewPayment): Promise<
 }
 
 /** The half of this tenant, locked, if it was begun. */
-export function lockBegun(tx: TenantTx, id: string): Promise<LockedPayment | undefined> {
-  return tx.row(LOCK, [tx.tenantId, id]);
+export function lockBegun(
+  tx: TenantTx,
+  id: string,
+  direction: Direction = 'outgoing',
+): Promise<LockedPayment | undefined> {
+  return tx.row(LOCK, [tx.tenantId, id, direction]);
 }
 
 /** The half of this tenant, locked. */
-export async function lockPayment(tx: TenantTx, id: string): Promise<LockedPayment> {
-  const row = await lockBegun(tx, id);
+export async function lockPayment(
+  tx: TenantTx,
+  id: string,
+  direction: Direction = 'outgoing',
+): Promise<LockedPayment> {
+  const row = await lockBegun(tx, id, direction);
   if (!row) throw new Error(`tenant ${tx.tenantId} has no payment ${id}`);
   return row;
 }
@@ -128,12 +139,12 @@ export async function lockPayment(tx: TenantTx, id: string): Promise<LockedPayme
 /** Keeps which hold it has, and on which side of the tenant's own account. What it holds has to be what the half was begun with. */
 export async function markHeld(
   tx: TenantTx,
-  half: Pick<NewPayment, 'id' | 'counterpartyId' | 'accountId' | 'amount' | 'asset'>,
+  half: Omit<NewPayment, 'counterpartyAccountId'>,
   side: Side,
   holdId: string,
 ): Promise<void> {
-  const { id, counterpartyId, accountId, amount, asset } = half;
-  const values = [tx.tenantId, id, side, holdId, counterpartyId, accountId, amount, asset];
+  const { id, counterpartyId, accountId, amount, asset, direction } = half;
+  const values = [tx.tenantId, id, side, holdId, counterpartyId, accountId, amount, asset, direction];
   if (!(await tx.row(MARK_HELD, values))) throw new PaymentDiffers();
 }
 
