@@ -1285,7 +1285,7 @@ create table sagas.sagas (
 ) with (fillfactor=50);
 alter table sagas.sagas owner to holdfast_owner;
 CREATE INDEX sagas_awaits_idx ON sagas.sagas USING btree (tenant_id, awaits_stream_type, awaits_stream_id) WHERE (awaits_type IS NOT NULL);
-CREATE INDEX sagas_due_at_idx ON sagas.sagas USING btree (due_at) WHERE (due_at IS NOT NULL);
+CREATE INDEX sagas_name_hash_due_at_idx ON sagas.sagas USING btree (name, hash, due_at) WHERE (due_at IS NOT NULL);
 CREATE INDEX sagas_open_idx ON sagas.sagas USING btree (name, state) WHERE (ended_at IS NULL);
 CREATE INDEX sagas_tenant_id_compensated_idx ON sagas.sagas USING btree (tenant_id, id) WHERE (state = 'compensated'::text);
 CREATE INDEX sagas_tenant_id_name_id_idx ON sagas.sagas USING btree (tenant_id, name, id);

@@ -56,14 +56,21 @@ const BEGIN_ALL = statement(
      $10::text[], $11::text[], $12::boolean[], $13::int[], $14::jsonb[], $15::text[], $16::int[], $17::float8[])`,
 );
 
-// Of definitions that the process knows: others, which it leaves where they are, would else be the first to be due for ever, and hide all.
+// Of definitions that the process knows: others, which it leaves where they are, would else be the first to be due for ever, and hide all. Each
+// by the index, which stops at what is due later: a time that may change within the statement would not be looked up by it.
 const LIST_DUE = statement<DueSaga>(
   'sagas.list_due',
-  `select tenant_id as "tenantId", id, name, hash
-   from sagas.sagas
-   where due_at <= clock_timestamp() and (lease_until is null or lease_until < clock_timestamp())
-     and (name, hash) in (select k.name, k.hash from unnest($2::text[], $3::text[]) k (name, hash)) and tenant_id <> all ($4::uuid[])
-   order by due_at
+  `select d.tenant_id as "tenantId", d.id, k.name, k.hash
+   from unnest($2::text[], $3::text[]) k (name, hash)
+   cross join lateral (
+     select s.tenant_id, s.id, s.due_at
+     from sagas.sagas s
+     where s.name = k.name and s.hash = k.hash and s.due_at <= statement_timestamp()
+       and (s.lease_until is null or s.lease_until < clock_timestamp()) and s.tenant_id <> all ($4::uuid[])
+     order by s.due_at
+     limit (select $1::bigint)
+   ) d
+   order by d.due_at
    limit $1`,
 );
 
