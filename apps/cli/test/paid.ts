@@ -32,10 +32,11 @@ export async function paymentTraffic<Api extends { readonly url: string }>(
  * how many came to what.
  */
 export async function expectPaid(
-  payments: Pick<PaymentTraffic<{ readonly url: string }>, 'clients' | 'outcomes'>,
+  payments: Pick<PaymentTraffic<{ readonly url: string }>, 'clients' | 'outcomes' | 'unsettled'>,
   adminUrl: string,
 ): Promise<string> {
   const { journal, offences } = payments.clients;
+  expect([...payments.unsettled]).toEqual([]);
   expect(journal.filter(({ answer }) => answer.status !== 202)).toEqual([]);
   expect(offences).toEqual([]);
   const outcomes = await payments.outcomes();

@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { busyTimes, untilRecovered, underLoad } from './crashes';
 import { type Entry, tookText } from './ledger-client';
+import { paying } from './paying';
 import { type PostgresPair, until } from './postgres-pair';
 import type { Row } from './row';
 import type { Scene } from './scene';
@@ -154,4 +155,4 @@ function skipped(why: string): string {
 }
 
 /** Row 8: what runs out. */
-export const EXHAUSTION: readonly Row[] = [exhaustedPool, fullDisk, fullWal];
+export const EXHAUSTION: readonly Row[] = [exhaustedPool, fullDisk, fullWal].map(paying);

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { untilRecovered, underLoad } from './crashes';
 import { tookText } from './ledger-client';
+import { paying } from './paying';
 import { until } from './postgres-pair';
 import type { Row } from './row';
 import type { Scene } from './scene';
@@ -122,4 +123,4 @@ export const NETWORK_FAULTS: readonly Row[] = [
   blackhole,
   weather('200 ms of jitter', { jitterMs: 200 }),
   weather('bytes one by one', { sliceBytes: 1 }),
-];
+].map(paying);

@@ -11,8 +11,8 @@ const PASSWORD = 'holdfast';
 /** Longer than a server under load takes to start, to follow another, or to be promoted. */
 const MOVES_WITHIN_MS = 60_000;
 
-/** On a small disk, beside what is there already. */
-const ROOM_MB = 24;
+/** On a small disk, beside what is there already: the load takes a segment of the WAL or two before it is full, and a start another. */
+const ROOM_MB = 64;
 
 const SETTINGS = {
   // Processes die here, and never the machine: what was written to its files survives without fsync.

@@ -130,6 +130,12 @@ export class Stage {
     await Promise.all(this.apis.map((api) => api.revive()));
   }
 
+  /** Starts a worker behind the wire; whoever starts it ends it. */
+  startWorker(): DevProcess {
+    const { checkout, database, wire } = this.parts;
+    return new DevProcess(checkout, ['worker'], environmentOf(database, wire.port));
+  }
+
   /** The proxies lead to whoever is the primary. */
   followPrimary(): void {
     for (const proxy of [this.wire, this.parts.door]) proxy.retarget(this.pair.port);
@@ -188,6 +194,8 @@ function environmentOf(database: TestDatabase, port: number): Readonly<Record<st
     DATABASE_URL: url('holdfast_app'),
     DATABASE_AUTH_URL: url('holdfast_auth'),
     DATABASE_OPS_URL: url('holdfast_ops'),
+    DATABASE_RELAY_URL: url('holdfast_relay'),
+    DATABASE_JOBS_URL: url('holdfast_jobs'),
     // Nothing here reads telemetry, and no API waits for its store.
     CLICKHOUSE_URL: 'http://127.0.0.1:9',
     ...OPERATOR_SETTINGS,

@@ -22,6 +22,7 @@ const TRANSFERS = '/v1/ledger/transfers';
 export class Traffic {
   private readonly stopping = new AbortController();
   private sending: Promise<unknown> = Promise.resolve();
+  private companion: { stop(): Promise<void> } | undefined;
 
   constructor(
     private readonly clients: LedgerClients,
@@ -38,10 +39,15 @@ export class Traffic {
     );
   }
 
+  /** Has other traffic end with this one. */
+  accompany(companion: { stop(): Promise<void> }): void {
+    this.companion = companion;
+  }
+
   /** Ends it; what is under way is heard first. */
   async stop(): Promise<void> {
     this.stopping.abort();
-    await this.sending;
+    await Promise.all([this.sending, this.companion?.stop()]);
   }
 
   private async run(tenant: LedgerTenant, random: Random): Promise<void> {

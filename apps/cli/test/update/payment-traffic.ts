@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Random } from '@holdfast/testing';
-import { type Answer, type Entry, LedgerClients, type LedgerTenant } from '../ledger-faults/ledger-client';
+import {
+  type Answer,
+  type Entry,
+  isFinal,
+  LedgerClients,
+  type LedgerTenant,
+} from '../ledger-faults/ledger-client';
 
 const PAUSE_MS = 100;
 /** A payment that meets locks is tried again within a minute. */
@@ -10,8 +16,10 @@ const ENDED_WITHIN_MS = 180_000;
 /** Tenants that pay each other through whichever API serves them, and a journal of what came of it. */
 export class PaymentTraffic<Api extends { readonly url: string }> {
   readonly clients: LedgerClients;
+  /** What was asked for and not answered for good, the first or the second time. */
+  readonly unsettled = new Set<Entry>();
   private readonly stopping = new AbortController();
-  private running: Promise<void> = Promise.resolve();
+  private running: Promise<unknown> = Promise.resolve();
 
   constructor(
     private readonly apis: readonly Api[],
@@ -24,8 +32,9 @@ export class PaymentTraffic<Api extends { readonly url: string }> {
     this.clients = new LedgerClients([], apis);
   }
 
-  start(): void {
-    this.running = this.run();
+  /** Pays from now on, so many at a time. */
+  start(lines = 1): void {
+    this.running = Promise.all(Array.from({ length: lines }, () => this.run()));
   }
 
   async stop(): Promise<void> {
@@ -51,6 +60,16 @@ export class PaymentTraffic<Api extends { readonly url: string }> {
       { tenant: payer, path: '/v1/payments', key: randomUUID(), body, effects: [] },
       api,
     );
+  }
+
+  /** Asks for what is unsettled until it is answered for good, as whoever is told to come again does. */
+  async settle(): Promise<void> {
+    for (const entry of this.unsettled) {
+      const answer = await this.clients.settle(entry);
+      if (isFinal(entry.answer)) this.expectSame(entry, answer);
+      else entry.answer = answer;
+    }
+    this.unsettled.clear();
   }
 
   /** Waits until all have ended, and counts them by what they came to. */
@@ -91,9 +110,14 @@ export class PaymentTraffic<Api extends { readonly url: string }> {
       const entry = await this.pay(this.random.pick(apis), payer, payee, toAccountId);
       // Whoever is asked again, and by which version: it is the one payment.
       const again = await this.clients.repeat(entry, this.random.pick(apis));
-      if (idOf(again) !== idOf(entry.answer))
-        this.clients.offences.push(`paid twice: ${JSON.stringify(entry)}`);
+      if (isFinal(entry.answer) && isFinal(again)) this.expectSame(entry, again);
+      else this.unsettled.add(entry);
     }
+  }
+
+  private expectSame(entry: Entry, again: Answer): void {
+    if (idOf(again) !== idOf(entry.answer))
+      this.clients.offences.push(`paid twice: ${JSON.stringify(entry)}`);
   }
 }
 

@@ -18,6 +18,7 @@ export async function expectUpdated(update: Update): Promise<void> {
   const { completed = 0, compensated = 0, failed = 0, ...others } = paid;
   expect([completed > 10, compensated + failed > 0, others]).toEqual([true, true, {}]);
   expect(payments.clients.offences).toEqual([]);
+  expect([...payments.unsettled]).toEqual([]);
   say(`  ${await expectDelivered(receiver)}`);
   await expectVerified(/^[1-9]\d* ledgers, [1-9]\d* rows, 0 breaks: sound\.$/m, 'ledger', 'verify', '--full');
   await expectVerified(/^[1-9]\d* logs, [1-9]\d* events, 0 findings: intact\.$/m, 'audit', 'verify');

@@ -1,6 +1,8 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Database } from '@holdfast/database';
 import { newId } from '@holdfast/kernel';
-import { Grants } from '@holdfast/tenancy';
-import { HaltingTenants } from '@holdfast/testing';
+import { Grants, TenantDatabase } from '@holdfast/tenancy';
+import { HaltingTenants, TcpProxy } from '@holdfast/testing';
 import { z } from 'zod';
 import { effect } from '../test/effects';
 import { SagaStage } from '../test/saga-stage';
@@ -32,6 +34,17 @@ const flaky = saga({ name: 'test.flaky', input: nothing })
   })
   .build();
 
+let cut: () => Promise<void> = () => Promise.resolve();
+const cutOff = saga({ name: 'test.cut_off', input: nothing })
+  .compensatable('hold', {
+    run: async (tx, { key }) => {
+      await cut();
+      await effect(tx, key, 'made');
+    },
+    compensate: (tx, { key }) => effect(tx, key, 'undone'),
+  })
+  .build();
+
 const abroad = saga({ name: 'test.closed_abroad', input: z.object({ other: z.string() }) })
   .compensatable('hold', {
     tenant: ({ other }) => other,
@@ -54,6 +67,26 @@ describe('A saga whose step fails', () => {
 
   const attempts = (id: string, count: number): Promise<unknown> =>
     stage.database.admin('update sagas.sagas set attempts = $2 where id = $1', [id, count]);
+
+  it('since the database is away goes on when that is back, and not when the lease has run out', async () => {
+    const url = new URL(stage.database.url('holdfast_app'));
+    const wire = await TcpProxy.start(Number(url.port));
+    url.port = String(wire.port);
+    const database = new Database({ url: url.href, name: 'cut off', connectionsMax: 2 });
+    const runner = stage.runner(undefined, new TenantDatabase(database));
+    cut = () => wire.set('refuse');
+    const id = await stage.begin(runner, newId(), cutOff, {});
+    // What had become of it could not be written either.
+    while (!stage.reports.some((report) => report.startsWith(`moving saga ${id}`))) await sleep(10);
+    cut = () => Promise.resolve();
+    await wire.set('pass');
+    await runner.whenIdle(id);
+    expect(await stage.find(id)).toMatchObject({ state: 'running', place: 0 });
+    expect(await runner.runDue()).toBe(1);
+    expect(await stage.find(id)).toMatchObject({ state: 'completed' });
+    await database.close();
+    await wire.close();
+  });
 
   it('by ending its process each time is given up, where it can be', async () => {
     const id = await stage.begin(stage.runner(0), newId(), deadly, {});

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Caller, newId } from '@holdfast/kernel';
-import { type Database, SystemTx } from '@holdfast/database';
+import { type Caller, fullJitterMs, newId } from '@holdfast/kernel';
+import { type Database, isOutage, OutcomeUnknown, SystemTx } from '@holdfast/database';
 import {
   type Announcement,
   announcement,
@@ -49,6 +49,11 @@ const COUNT_ROUNDS = 30;
 /** Of what is due, as many are looked at: some are in other hands before it comes to them. */
 const DUE_MAX = 100;
 const LANES = 64;
+/** As long as a lease lasts; behind it the saga is anybody's. */
+const LEASE_MS = 90_000;
+/** How often is looked whether the database is back: within so much at first, and doubled up to this. */
+const LOOK_AGAIN_MS = 100;
+const LOOK_AGAIN_MS_MAX = 5_000;
 /** Moves of a saga in a turn: more than any has steps there and back. */
 const MOVES_MAX = 200;
 
@@ -123,6 +128,11 @@ export class SagaRunner {
     try {
       const row = await this.work.begin(held, { ...begins, by });
       if (isHeld && row) this.drive({ ...held, row });
+    } catch (error) {
+      // It may be there, under a lease of this process.
+      if (isHeld && error instanceof OutcomeUnknown)
+        this.track({ tenantId: by.tenantId, id }, this.outlast(held, error));
+      throw error;
     } finally {
       giveBack?.();
     }
@@ -257,6 +267,7 @@ export class SagaRunner {
         row = await (this.stopping.signal.aborted ? this.handBack(at) : this.move(at)).catch(
           (error: unknown) => {
             if (error instanceof SagaMovedOn) return this.work.reload(at);
+            if (isOutage(error)) return this.outlast(at, error);
             throw error;
           },
         );
@@ -264,6 +275,28 @@ export class SagaRunner {
     } catch (error) {
       if (!(error instanceof SagaMovedOn))
         this.options.report(error, `moving saga ${held.row.id} of ${held.saga.name}`);
+    }
+  }
+
+  /**
+   * An outage is no end of this process: the lease is given back once the database answers again, and need not run out first. Never throws:
+   * where that fails as well, it runs out.
+   */
+  private async outlast(held: HeldSaga, outage: unknown): Promise<undefined> {
+    this.options.report(outage, `moving saga ${held.row.id} of ${held.saga.name}`);
+    const { signal } = this.stopping;
+    for (let attempt = 1; !signal.aborted && performance.now() - held.sinceMs < LEASE_MS; attempt += 1) {
+      const pauseMs = fullJitterMs(attempt, LOOK_AGAIN_MS, LOOK_AGAIN_MS_MAX);
+      await sleep(pauseMs, undefined, { signal }).catch(() => {}); // Stopped.
+      try {
+        // What was under way may have been done after all.
+        const row = await this.work.reload(held);
+        if (row) await this.handBack({ ...held, row });
+        return;
+      } catch (error) {
+        if (error instanceof SagaMovedOn) return;
+        if (!isOutage(error)) return this.options.report(error, `handing back saga ${held.row.id}`);
+      }
     }
   }
 
