@@ -63,6 +63,14 @@ const pivoting = saga({ name: 'test.pivoting', input })
   .retriable('book', { run: (tx, { key }) => effect(tx, key, 'made') })
   .build();
 
+/** Whoever is not answered, whatever its signal says, until the other side is back. */
+let silent: (() => void)[] | undefined;
+const unheeding = (): Promise<void> => new Promise((resolve) => void (silent?.push(resolve) ?? resolve()));
+const deaf = saga({ name: 'test.deaf', input })
+  .compensatable('reserve', { call: unheeding, cancel: unheeding, callSeconds: 0.05, attemptsMax: 1 })
+  .retriable('confirm', { run: (tx, { key }) => effect(tx, key, 'made') })
+  .build();
+
 describe('A step outside', () => {
   let stage: SagaStage;
   beforeAll(async () => {
@@ -106,6 +114,22 @@ describe('A step outside', () => {
     const id = await stage.begin(runner, newId(), pivoting, { refuses: false });
     while ((await stage.find(id)).state === 'running') await stage.hurry(runner, id);
     expect(await stage.find(id)).toMatchObject({ state: 'compensated', reason: 'test.refused' });
+  });
+
+  it('that heeds no signal is waited for no longer than one that does, and what it says late counts no more', async () => {
+    const late: (() => void)[] = (silent = []);
+    const runner = stage.runner();
+    const id = await stage.begin(runner, newId(), deaf, { refuses: false });
+    await runner.whenIdle(id);
+    const compensating = { state: 'compensating', place: 0, reason: 'sagas.failed.TimeoutError' };
+    expect(await stage.find(id)).toMatchObject(compensating);
+    expect(late).toHaveLength(2);
+    silent = undefined;
+    for (const answer of late) answer();
+    await runner.whenIdle(id);
+    expect(await stage.find(id)).toMatchObject(compensating);
+    await stage.hurry(runner, id);
+    expect(await stage.find(id)).toMatchObject({ state: 'compensated' });
   });
 
   it('that is the pivot is never given up once it was called: an operator is asked, and has it go on', async () => {

@@ -93,7 +93,8 @@ export class SagaWork {
     const other = ownerOf(held, step);
     if (step.cancel) {
       await this.transaction(held, (tx) => intendCall(tx, row, true));
-      await step.cancel({ ...compensationContextOf(held, step), ...timeOf(step) } as never);
+      const time = timeOf(step);
+      await inTime(step.cancel({ ...compensationContextOf(held, step), ...time } as never), time);
     } else if (other !== tenantId) await this.withdraw(held, step, other).catch(ignoreErased);
     return this.move(held, { progress: compensated(held, step), work: compensationOf(held, step) });
   }
@@ -151,7 +152,8 @@ export class SagaWork {
     const { saga, row } = held;
     const isCommitted = !canTurnBack(saga, row);
     await this.transaction(held, (tx) => intendCall(tx, row, isCommitted));
-    const result = await call({ ...contextOf(held, step), ...timeOf(step) } as never);
+    const time = timeOf(step);
+    const result = await inTime(call({ ...contextOf(held, step), ...time } as never), time);
     try {
       return await this.done({ ...held, row: { ...row, intended: true } }, step, result);
     } catch (error) {
@@ -291,9 +293,28 @@ function participationOf({ saga, tenantId, row }: HeldSaga, step: SagaStep): Par
   return { id: stepKey(row.id, step.name), sagaId: row.id, ownerKey, name: saga.name, step: step.name };
 }
 
-function timeOf({ callSeconds }: SagaStep): Pick<RemoteContext<never, never>, 'signal' | 'deadline'> {
+/** How long a call is waited for. */
+type CallTime = Pick<RemoteContext<never, never>, 'signal' | 'deadline'>;
+
+function timeOf({ callSeconds }: SagaStep): CallTime {
   const ms = callSeconds * 1_000;
   return { signal: AbortSignal.timeout(ms), deadline: Deadline.in(ms) };
+}
+
+/**
+ * What a call answers in its time. One that does not heed its signal goes on, and is waited for no more: it would hold a lane, and have the
+ * lease end. What it does then is what a call does whose answer is lost, and is found under its key.
+ */
+async function inTime<T>(call: Promise<T>, { signal }: CallTime): Promise<T> {
+  const { promise: tooLate, reject } = Promise.withResolvers<never>();
+  // Behind what whoever heeds it has to say.
+  const giveUp = (): void => void setImmediate(() => reject(signal.reason as Error));
+  signal.addEventListener('abort', giveUp, { once: true });
+  try {
+    return await Promise.race([call, tooLate]);
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
 }
 
 /** Whose step it is. */

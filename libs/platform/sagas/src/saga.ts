@@ -75,7 +75,7 @@ export interface LocalStep<Input, Results, Result> extends StepLimits {
  */
 export interface RemoteStep<Input, Results, Result> extends StepLimits {
   readonly call: (ctx: RemoteContext<Input, Results>) => Promise<Result>;
-  /** For how long one call is waited for, at most 30 s. */
+  /** For how long one call is waited for, whether or not it heeds its signal, at most 30 s. */
   readonly callSeconds?: number;
 }
 
