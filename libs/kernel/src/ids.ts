@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { unlessMissing } from './required';
 
 /** What the bits beside the time, version and variant hold of a counter; the other 48 are random. */
 const COUNTER_MAX = 2 ** 26 - 1;
@@ -30,7 +31,10 @@ export function newId(): string {
 }
 
 /** The shape of an id in requests. Any UUID, lower-cased: ids that clients choose need not be version 7. */
-export const idSchema = z.guid('An id is a UUID.').toLowerCase().meta({ description: 'A UUID.' });
+export const idSchema = z
+  .guid({ error: unlessMissing('An id is a UUID.') })
+  .toLowerCase()
+  .meta({ description: 'A UUID.' });
 
 /** The UUID that stands for these parts: a SHA-256 digest in the form of UUIDv8 (RFC 9562 §5.8). */
 export function deterministicId(...parts: readonly string[]): string {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { unlessMissing } from './required';
 
 /** What both stores can hold: PostgreSQL goes further, ClickHouse's DateTime64 does not. */
 const FIRST_YEAR = 1970;
@@ -14,7 +15,7 @@ const STORABLE = /^[^.]*(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-5]):[0-5]\d)$/;
 export const instantSchema = z.iso
   .datetime({
     offset: true,
-    error: 'An instant is RFC 3339 text with an offset, such as 2026-11-20T10:00:00Z.',
+    error: unlessMissing('An instant is RFC 3339 text with an offset, such as 2026-11-20T10:00:00Z.'),
   })
   .regex(STORABLE, 'An instant has at most six fractional digits and an offset within 15:59.')
   .refine(

@@ -2,6 +2,8 @@ import { amountSchema, assetSchema, idSchema } from '@holdfast/kernel';
 import { z } from 'zod';
 import { ibanSchema } from './bank/iban';
 
+const EXAMPLE = { fromAccountId: '019e0000-0000-7000-8000-000000000001', amount: '1234', asset: 'EUR/2' };
+
 /** What POST /v1/payments takes. */
 export const sendPaymentInput = z
   .strictObject({
@@ -20,7 +22,18 @@ export const sendPaymentInput = z
     ({ toTenantId, toAccountId, toIban }) =>
       toIban ? !toTenantId && !toAccountId : Boolean(toTenantId && toAccountId),
     { path: ['toIban'], error: 'Whom you pay is `toTenantId` with `toAccountId`, or `toIban` alone.' },
-  );
+  )
+  // Made up from its fields, one would name both.
+  .meta({
+    examples: [
+      {
+        ...EXAMPLE,
+        toTenantId: '019e0000-0000-7000-8000-000000000002',
+        toAccountId: '019e0000-0000-7000-8000-000000000003',
+      },
+      { ...EXAMPLE, toIban: 'DE89370400440532013000' },
+    ],
+  });
 export type SendPaymentInput = z.output<typeof sendPaymentInput>;
 
 /** How far a payment is, as its own side sees it. */

@@ -136,6 +136,9 @@ describe('SendPayment', () => {
     ]);
     const wrong = [none, { ...toTenant, ...toBank }, { ...toTenant, toAccountId: null }];
     expect(wrong.map(takes)).toEqual([false, false, false]);
+    // With the first of its examples one tries it out at /docs.
+    const examples = sendPaymentInput.meta()?.['examples'] as object[];
+    expect(examples.map(takes)).toEqual([true, true]);
   });
 
   it('is listed by direction, status and counterparty, page by page', async () => {

@@ -1,4 +1,4 @@
-import { InvalidInput } from '@holdfast/kernel';
+import { idSchema, instantSchema, InvalidInput } from '@holdfast/kernel';
 import { z } from 'zod';
 import { SchemaPipe } from './schema.pipe';
 
@@ -28,6 +28,33 @@ describe('SchemaPipe', () => {
       '/more unknown_field',
       '/most unknown_field',
     ]);
+  });
+
+  it('says of what is missing that it is required, and of nothing else', async () => {
+    const wanted = z.strictObject({
+      ...{
+        text: z.string().min(1),
+        id: idSchema,
+        at: instantSchema,
+        kind: z.enum(['a', 'b']),
+        is: z.boolean(),
+      },
+      either: z.union([z.string(), z.int()]),
+      list: z.array(z.strictObject({ inner: z.string() })),
+    });
+    const told = async (body: object): Promise<string[]> => {
+      const error: unknown = await new SchemaPipe()
+        .transform(body, { type: 'body', schema: wanted } as never)
+        .catch((e: unknown) => e);
+      return (error as InvalidInput).errors.map(({ pointer, message }) => `${pointer} ${message}`);
+    };
+    const fields = ['/text', '/id', '/at', '/kind', '/is', '/either', '/list'];
+    expect(await told({})).toEqual(fields.map((field) => `${field} It is required.`));
+    const wrong = { text: '', id: 1, at: 'now', kind: 'c', is: null, either: false, list: [{}] };
+    expect((await told(wrong)).filter((text) => text.endsWith('It is required.'))).toEqual([
+      '/list/0/inner It is required.',
+    ]);
+    expect(await told(wrong)).toContain('/id An id is a UUID.');
   });
 
   it('takes an absent body for an empty one', async () => {
