@@ -17,7 +17,7 @@ export const retriesTotal = counter({
 
 gauge({
   name: 'holdfast_resilience_circuits_open',
-  help: 'Hosts of the dependency to which nothing is sent, because attempts have failed in a row or a drill says so.',
+  help: 'Hosts of the dependency to which nothing but a try is sent, because attempts have failed in a row or a drill says so.',
   labels: ['policy'],
   collect() {
     this.reset();

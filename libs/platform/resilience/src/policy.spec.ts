@@ -130,9 +130,55 @@ describe('A policy', () => {
       const slow = policy({ failuresMax: 2, attemptMs: 10 });
       for (let n = 0; n < 2; n += 1) expect(await reasonOf(slow.run(asleep))).toBe('timeout');
       expect(slow.isOpen).toBe(true);
-      const asked = policy({ failuresMax: 2 }, { isFailure: () => false });
-      for (let n = 0; n < 5; n += 1) await expect(asked.run(unwell)).rejects.toThrow('unwell');
+      const isFailure = (error: unknown): boolean => (error as Error).message !== 'no';
+      const asked = policy({ failuresMax: 2 }, { isFailure });
+      const refusing = (): Promise<never> => Promise.reject(new Error('no'));
+      // Two failures are in a row only where nothing was answered in between.
+      for (const work of [refusing, refusing, unwell, refusing, unwell])
+        await expect(asked.run(work)).rejects.toThrow(/no|unwell/);
       expect(asked.isOpen).toBe(false);
+    });
+
+    it('lets nobody wait for the attempt that tries', async () => {
+      const bank = policy({ failuresMax: 1, openMs: 20 });
+      await expect(bank.run(unwell)).rejects.toThrow('unwell');
+      await sleep(30);
+      const { promise, resolve } = Promise.withResolvers<string>();
+      const trying = bank.run(() => promise);
+      expect(await reasonOf(bank.run(async () => 1))).toBe('circuit_open');
+      expect(bank.state).toMatchObject({ circuit: 'half_open', circuitsOpen: 1 });
+      resolve('back');
+      expect([await trying, await bank.run(async () => 1)]).toEqual(['back', 1]);
+    });
+
+    it('is not closed by an attempt whose caller gave up, and tries again with the next', async () => {
+      const bank = policy({ failuresMax: 1, openMs: 20 });
+      await expect(bank.run(unwell)).rejects.toThrow('unwell');
+      await sleep(30);
+      expect(await reasonOf(bank.run(asleep, { deadline: Deadline.in(10) }))).toBe('given_up');
+      expect(bank.state.circuit).toBe('open');
+      expect(await bank.run(async () => 1)).toBe(1);
+      expect(bank.state.circuit).toBe('closed');
+    });
+
+    it('counts no attempt that was given up before it began', async () => {
+      let attempts: number;
+      let bank: Policy;
+      // The wait for the next attempt is by chance, and may be over before the caller has gone.
+      do {
+        bank = policy({ failuresMax: 2, attemptsMax: 2, retriesMax: 100 });
+        attempts = 0;
+        const ended = new AbortController();
+        const failing = async (): Promise<never> => {
+          attempts += 1;
+          setTimeout(() => ended.abort(), 1);
+          throw new Error('unwell');
+        };
+        expect(await reasonOf(bank.run(failing, { signal: ended.signal }))).toMatch(/given_up|unwell/);
+      } while (attempts > 1);
+      // By then that wait is over, behind which nobody is told anything.
+      await sleep(120);
+      expect(bank.state.circuit).toBe('closed');
     });
 
     it('has one for each host', async () => {
@@ -141,6 +187,25 @@ describe('A policy', () => {
       expect(await reasonOf(bank.run(async () => 1, { host: 'a' }))).toBe('circuit_open');
       expect(await bank.run(async () => 1, { host: 'b' })).toBe(1);
       expect(bank.state).toMatchObject({ circuit: 'open', circuitsOpen: 1 });
+    });
+
+    it('forgets one whose host nobody has asked for five minutes', async () => {
+      const bank = policy({ failuresMax: 1 });
+      await expect(bank.run(unwell, { host: 'a' })).rejects.toThrow('unwell');
+      const now = performance.now.bind(performance);
+      const clock = jest.spyOn(performance, 'now');
+      try {
+        for (const [aheadMs, circuitsOpen] of [
+          [299_000, 1],
+          [300_001, 0],
+        ] as const) {
+          clock.mockImplementation(() => now() + aheadMs);
+          await sleep(10); // For a millisecond the cache goes by the time that it knows.
+          expect(bank.state.circuitsOpen).toBe(circuitsOpen);
+        }
+      } finally {
+        clock.mockRestore();
+      }
     });
   });
 
@@ -154,6 +219,19 @@ describe('A policy', () => {
       resolve();
       await Promise.all(calls);
       expect(bank.state).toMatchObject({ atWork: 0, waiting: 0, calls: { ok: 3, bulkhead_full: 1 } });
+    });
+
+    it('keeps no place in line for who has given up', async () => {
+      const bank = policy({ atOnceMax: 1, waitingMax: 1 });
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const first = bank.run(() => promise);
+      expect(await reasonOf(bank.run(unwell, { deadline: Deadline.in(10) }))).toBe('given_up');
+      expect(bank.state).toMatchObject({ atWork: 1, waiting: 0 });
+      const third = bank.run(async () => 'well');
+      resolve();
+      await first;
+      expect(await third).toBe('well');
+      expect(bank.state).toMatchObject({ atWork: 0, waiting: 0 });
     });
   });
 

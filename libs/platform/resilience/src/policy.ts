@@ -2,16 +2,14 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { PolicyName, PolicySettings } from '@holdfast/config';
 import { Deadline, fullJitterMs, takeTokens } from '@holdfast/kernel';
 import {
-  bulkhead,
-  type BulkheadPolicy,
   circuitBreaker,
   type CircuitBreakerPolicy,
   CircuitState,
   ConsecutiveBreaker,
   DelegateBackoff,
   handleWhen,
+  type IHalfOpenAfterBackoffContext,
   isBrokenCircuitError,
-  isBulkheadRejectedError,
   isTaskCancelledError,
   retry,
   type RetryPolicy,
@@ -20,6 +18,7 @@ import {
 } from 'cockatiel';
 import { LRUCache } from 'lru-cache';
 import { NamedCalls } from './named-calls';
+import { Places } from './places';
 import { type PolicyState, settingsOf } from './policies';
 import { DependencyAway, DrillFailure } from './policy.errors';
 import { callSeconds, retriesTotal } from './policy-metrics';
@@ -45,8 +44,9 @@ export interface Call {
   readonly host?: string | undefined;
 }
 
-/** Hosts whose circuits are remembered. */
+/** Hosts whose circuits are remembered, and for how long behind the last call: what nobody asks any more is not away. */
 const HOSTS_MAX = 1_000;
+const FORGOTTEN_MS = 300_000;
 const RETRY_MS = 100;
 const RETRY_MAX_MS = 2_000;
 /** Of the retries that may come at once, a tenth flows in again each second. */
@@ -67,9 +67,11 @@ interface Bounds {
  */
 export class Policy extends NamedCalls {
   private readonly settings: PolicySettings;
-  private readonly bulkhead: BulkheadPolicy;
+  private readonly places: Places;
   private readonly retries: RetryPolicy;
-  private readonly circuits = new LRUCache<string, CircuitBreakerPolicy>({ max: HOSTS_MAX });
+  private readonly circuits = new LRUCache<string, CircuitBreakerPolicy>({
+    ...{ max: HOSTS_MAX, ttl: FORGOTTEN_MS, updateAgeOnGet: true },
+  });
   private readonly isFailure: (error: unknown) => boolean;
   private retriesFullAtMs = 0;
   /** Failures behind which no attempt may follow: they cost nothing of the budget. */
@@ -82,7 +84,7 @@ export class Policy extends NamedCalls {
       error instanceof DependencyAway
         ? error.reason === 'timeout'
         : error instanceof DrillFailure || isFailure(error);
-    this.bulkhead = bulkhead(this.settings.atOnceMax, this.settings.waitingMax);
+    this.places = new Places(name, this.settings);
     this.retries = retry(
       handleWhen((error) => this.mayRetry(error)),
       {
@@ -95,16 +97,17 @@ export class Policy extends NamedCalls {
 
   /** How it stands. */
   get state(): PolicyState {
-    const { atOnceMax, waitingMax } = this.settings;
+    const { atWork, waiting } = this.places;
     const circuits = [...this.circuits.values()].map(({ state }) => state);
-    const circuitsOpen = circuits.filter((state) => state === CircuitState.Open).length;
-    const isOpen = this.runningDrill?.does === 'open' || circuitsOpen > 0;
+    const isDrilled = this.runningDrill?.does === 'open';
+    const isOpen = isDrilled || circuits.includes(CircuitState.Open);
+    const circuitsOpen = circuits.filter((state) => state !== CircuitState.Closed).length;
     return {
       ...this.told,
-      circuit: isOpen ? 'open' : circuits.includes(CircuitState.HalfOpen) ? 'half_open' : 'closed',
-      circuitsOpen: this.runningDrill?.does === 'open' ? Math.max(circuitsOpen, 1) : circuitsOpen,
-      atWork: atOnceMax - this.bulkhead.executionSlots,
-      waiting: waitingMax - this.bulkhead.queueSlots,
+      circuit: isOpen ? 'open' : circuitsOpen > 0 ? 'half_open' : 'closed',
+      circuitsOpen: isDrilled ? Math.max(circuitsOpen, 1) : circuitsOpen,
+      atWork,
+      waiting,
     };
   }
 
@@ -162,7 +165,7 @@ export class Policy extends NamedCalls {
     const deadline = Deadline.in(leftMs);
     return whole.execute(
       ({ signal }) =>
-        this.bulkhead.execute(
+        this.places.run(
           () =>
             this.retries.execute(
               ({ attempt }) =>
@@ -184,7 +187,12 @@ export class Policy extends NamedCalls {
   }
 
   private async attempt<T>(work: Work<T>, call: Call, { signal, deadline }: Bounds): Promise<T> {
-    if (this.runningDrill?.does === 'open') throw new DependencyAway(this.name, 'circuit_open');
+    // Who waited for another attempt until nobody waits for the answer any more has none.
+    if (signal.aborted) throw new DependencyAway(this.name, 'given_up');
+    const circuit = this.circuitOf(call.host ?? '');
+    // While one attempt tries whether it is back, nobody waits for that.
+    if (this.runningDrill?.does === 'open' || circuit?.state === CircuitState.HalfOpen)
+      throw new DependencyAway(this.name, 'circuit_open');
     const { attemptMs } = this.settings;
     const one = timeout(attemptMs, TimeoutStrategy.Aggressive);
     const attempt = Deadline.in(Math.min(attemptMs, deadline.leftMs));
@@ -194,13 +202,26 @@ export class Policy extends NamedCalls {
       send().catch((error: unknown) => {
         throw isTaskCancelledError(error) ? this.named(error, call) : error;
       });
-    const circuit = this.circuitOf(call.host ?? '');
-    return circuit ? circuit.execute(told, signal) : told();
+    if (!circuit) return told();
+    const answer = await circuit.execute(
+      () =>
+        told().then(
+          (value) => ({ value }),
+          (error: unknown) => this.refusalOf(error),
+        ),
+      signal,
+    );
+    if ('refusal' in answer) throw answer.refusal;
+    return answer.value;
+  }
+
+  /** A no is an answer as well: failures behind it are not in a row with those before. */
+  private refusalOf(error: unknown): { readonly refusal: unknown } {
+    if (this.isFailure(error) || isGivenUp(error)) throw error;
+    return { refusal: error };
   }
 
   private async send<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    // Who waited for a place until nobody waits for the answer any more is not sent.
-    signal.throwIfAborted();
     const drill = this.runningDrill;
     if (drill?.does === 'fail') throw new DrillFailure(`a drill lets ${this.name} fail`);
     if (drill?.does === 'slow') await sleep(drill.delayMs, undefined, { signal });
@@ -212,8 +233,18 @@ export class Policy extends NamedCalls {
     if (failuresMax === 0) return undefined;
     const known = this.circuits.get(host);
     if (known) return known;
-    const breaker = new ConsecutiveBreaker(failuresMax);
-    const circuit = circuitBreaker(handleWhen(this.isFailure), { halfOpenAfter: openMs, breaker });
+    // An attempt that its caller gave up says nothing: where it was to try whether the host is back, the next one tries, at once.
+    const circuit: CircuitBreakerPolicy = circuitBreaker(
+      handleWhen(
+        (error) => this.isFailure(error) || (circuit.state === CircuitState.HalfOpen && isGivenUp(error)),
+      ),
+      {
+        breaker: new ConsecutiveBreaker(failuresMax),
+        halfOpenAfter: new DelegateBackoff(({ result }: IHalfOpenAfterBackoffContext) =>
+          'error' in result && isGivenUp(result.error) ? 0 : openMs,
+        ),
+      },
+    );
     this.circuits.set(host, circuit);
     return circuit;
   }
@@ -238,9 +269,12 @@ export class Policy extends NamedCalls {
   /** Errors of the library as ours. The caller's own time is told from the dependency's. */
   private named(error: unknown, { signal, deadline }: Call): unknown {
     if (isBrokenCircuitError(error)) return new DependencyAway(this.name, 'circuit_open');
-    if (isBulkheadRejectedError(error)) return new DependencyAway(this.name, 'bulkhead_full');
     const isCallers = signal?.aborted === true || deadline?.leftMs === 0;
     if (isCallers && !(error instanceof DependencyAway)) return new DependencyAway(this.name, 'given_up');
     return isTaskCancelledError(error) ? new DependencyAway(this.name, 'timeout') : error;
   }
+}
+
+function isGivenUp(error: unknown): boolean {
+  return error instanceof DependencyAway && error.reason === 'given_up';
 }
