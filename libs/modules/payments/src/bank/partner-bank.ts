@@ -30,6 +30,11 @@ const stateSchema = z.object({
 });
 type BankState = z.output<typeof stateSchema>;
 
+/** The bank does not know the key: it has answered. */
+class BankKeyUnknown extends Error {
+  override readonly name = 'BankKeyUnknown';
+}
+
 /** More than any answer of the contract has. */
 const ANSWER_LENGTH_MAX = 10_000;
 
@@ -50,7 +55,8 @@ export class PartnerBank {
   private readonly policy: Policy;
 
   constructor(private readonly options: BankOptions) {
-    const isFailure = (error: unknown): boolean => !(error instanceof BankRefused);
+    const isFailure = (error: unknown): boolean =>
+      !(error instanceof BankRefused || error instanceof BankKeyUnknown);
     this.policy = new Policy('partner_bank', { isFailure, settings: options.settings ?? {} });
   }
 
@@ -112,7 +118,12 @@ export class PartnerBank {
       ...(body && { 'content-type': 'application/json' }),
     };
     const init = { method, headers, ...(body && { body: JSON.stringify(body) }) };
-    return this.policy.fetch(new URL(`/v1/payments/${path}`, this.options.url), init, stateOf, call);
+    const read = async (response: Response): Promise<BankState> => {
+      if (method === 'GET' && response.status === 404)
+        throw new BankKeyUnknown('the bank has no such payment');
+      return stateOf(response);
+    };
+    return this.policy.fetch(new URL(`/v1/payments/${path}`, this.options.url), init, read, call);
   }
 }
 
