@@ -1,7 +1,9 @@
-import { beginDrill, listPolicyStates, type PolicyState } from '@holdfast/resilience';
+import { Deadline, DeadlinePassed } from '@holdfast/kernel';
+import { beginDrill, configurePolicies, listPolicyStates, type PolicyState } from '@holdfast/resilience';
 import { TestDatabase } from '@holdfast/testing';
 import { Database } from './database';
 import { DatabaseUnavailable } from './database-errors';
+import { SystemTx } from './transaction';
 
 const POOL = 'drilled';
 
@@ -17,8 +19,8 @@ describe('A pool as a policy', () => {
   afterAll(() => test.drop());
 
   const shown = (): PolicyState | undefined => listPolicyStates().find(({ part }) => part === POOL);
-  const drill = (does: 'open' | 'fail' | 'slow', forMs: number): number =>
-    beginDrill('postgresql', { does, delayMs: 100, untilMs: performance.now() + forMs });
+  const drill = (does: 'open' | 'fail' | 'slow', forMs: number, delayMs = 100): number =>
+    beginDrill('postgresql', { does, delayMs, untilMs: performance.now() + forMs });
   const over = (): number => drill('open', 0);
 
   it('says how it stands', () => {
@@ -49,6 +51,15 @@ describe('A pool as a policy', () => {
     expect(shown()).toMatchObject({ circuit: 'closed', calls: { ok: 3, circuit_open: 1, failed: 1 } });
   });
 
+  it('is late for nobody beyond their deadline', async () => {
+    drill('slow', 60_000, 600_000);
+    const opening = (connection: ConstructorParameters<typeof SystemTx>[0]): SystemTx =>
+      new SystemTx(connection);
+    const late = database.transaction(opening, () => Promise.resolve(), Deadline.in(20));
+    await expect(late).rejects.toThrow(DeadlinePassed);
+    over();
+  });
+
   it('has its circuit opened by failures of a drill, and closed by a success behind it', async () => {
     drill('fail', 60_000);
     for (let n = 0; n < 5; n += 1) await expect(database.ping()).rejects.toThrow(DatabaseUnavailable);
@@ -58,6 +69,18 @@ describe('A pool as a policy', () => {
     await new Promise((resolve) => setTimeout(resolve, 1_050));
     await database.ping();
     expect(shown()?.circuit).toBe('closed');
+  });
+
+  it('never opens where it is told so', async () => {
+    configurePolicies({ postgresql: { failuresMax: 0 } });
+    const never = new Database({ url: 'postgresql://127.0.0.1:1/none', name: 'never' });
+    configurePolicies({});
+    for (let n = 0; n < 2; n += 1) await expect(never.ping()).rejects.toThrow(DatabaseUnavailable);
+    const calls = { failed: 2 };
+    expect(listPolicyStates()).toContainEqual(
+      expect.objectContaining({ part: 'never', circuit: 'closed', calls }),
+    );
+    await never.close();
   });
 
   it('shows no more once it is closed', async () => {

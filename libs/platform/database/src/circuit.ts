@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Deadline, DeadlinePassed } from '@holdfast/kernel';
 import { gauge } from '@holdfast/observability';
 import { type Drill, DrillFailure, NamedCalls, type PolicyState, settingsOf } from '@holdfast/resilience';
 import {
+  BrokenCircuitError,
   circuitBreaker,
   CircuitState,
   ConsecutiveBreaker,
@@ -25,16 +27,17 @@ const circuitOpen = gauge({
 export class Circuit extends NamedCalls {
   private readonly breaker: CircuitBreakerPolicy;
 
-  /** `load`: of the pool that it stands in front of. */
+  /** `load`: of the pool that it stands in front of. `look`: asks the server for an answer, to see whether it is back. */
   constructor(
     private readonly pool: string,
     private readonly load: () => PoolLoad,
+    private readonly look: () => Promise<unknown>,
   ) {
     super('postgresql');
     const { failuresMax, openMs } = settingsOf('postgresql');
     this.breaker = circuitBreaker(handleWhen(isAway), {
       halfOpenAfter: openMs,
-      breaker: new ConsecutiveBreaker(failuresMax),
+      breaker: new ConsecutiveBreaker(failuresMax || Infinity),
     });
     circuitOpen.set({ pool }, 0);
     this.breaker.onStateChange((state) => circuitOpen.set({ pool }, state === CircuitState.Closed ? 0 : 1));
@@ -49,21 +52,25 @@ export class Circuit extends NamedCalls {
       ...this.told,
       part: this.pool,
       circuit: isOpen ? 'open' : isTrying ? 'half_open' : 'closed',
-      circuitsOpen: isOpen ? 1 : 0,
+      circuitsOpen: isOpen || isTrying ? 1 : 0,
       atWork: used,
       waiting,
     };
   }
 
-  /** Does work that asks the server, or throws DatabaseUnavailable without asking. */
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Does work that asks the server, or throws DatabaseUnavailable without asking. After an outage one looks first whether the server is back,
+   * for no longer than its deadline, and none of the others waits for that: their work may take as long as it likes, and a look does not.
+   */
+  async run<T>(work: () => Promise<T>, deadline?: Deadline): Promise<T> {
     const drill = this.runningDrill;
     if (drill?.does === 'open') {
       this.counted('circuit_open');
       throw new DatabaseUnavailable(new DrillFailure('a drill keeps postgresql from being asked'));
     }
     try {
-      const answer = await this.breaker.execute(drill ? () => this.drilled(work, drill) : work);
+      if (this.breaker.state !== CircuitState.Closed) await this.lookFirst(drill, deadline);
+      const answer = await this.breaker.execute(drill ? () => drilled(work, drill, deadline) : work);
       this.counted('ok');
       return answer;
     } catch (error) {
@@ -72,11 +79,20 @@ export class Circuit extends NamedCalls {
     }
   }
 
-  private async drilled<T>(work: () => Promise<T>, { does, delayMs }: Drill): Promise<T> {
-    if (does === 'fail') throw new DatabaseUnavailable(new DrillFailure('a drill lets postgresql fail'));
-    await sleep(delayMs);
-    return work();
+  private async lookFirst(drill: Drill | undefined, deadline: Deadline | undefined): Promise<void> {
+    if (this.breaker.state === CircuitState.HalfOpen) throw new BrokenCircuitError();
+    const { look } = this;
+    const looked = this.breaker.execute(drill ? () => drilled(look, drill) : look);
+    await (deadline?.within(looked) ?? looked);
   }
+}
+
+async function drilled<T>(work: () => Promise<T>, { does, delayMs }: Drill, deadline?: Deadline): Promise<T> {
+  if (does === 'fail') throw new DatabaseUnavailable(new DrillFailure('a drill lets postgresql fail'));
+  const leftMs = deadline?.leftMs ?? Infinity;
+  await sleep(Math.min(delayMs, leftMs));
+  if (leftMs <= delayMs) throw new DeadlinePassed();
+  return work();
 }
 
 function isAway(error: unknown): boolean {

@@ -73,7 +73,11 @@ export class Database {
 
   constructor(private readonly options: DatabaseOptions) {
     const url = new URL(options.url);
-    this.circuit = new Circuit(options.name, () => this.load);
+    this.circuit = new Circuit(
+      options.name,
+      () => this.load,
+      () => this.attempt(reading, ping, undefined),
+    );
     this.hideLoad = showLoad(options.name, () => this.load);
     this.isPooled = url.searchParams.get('pgbouncer') === 'true';
     url.searchParams.delete('pgbouncer');
@@ -119,7 +123,7 @@ export class Database {
   ): Promise<T> {
     for (let attempt = 1; ; attempt += 1) {
       try {
-        return await this.circuit.run(() => this.attempt(open, work, deadline));
+        return await this.circuit.run(() => this.attempt(open, work, deadline), deadline);
       } catch (error) {
         if (!isRetryable(error)) throw told(error, deadline);
         deadline?.check();
@@ -137,10 +141,7 @@ export class Database {
     const giveUpAtMs = performance.now() + this.queueTimeoutMs;
     for (;;) {
       try {
-        await this.transaction(
-          (connection) => new SystemTx(connection, 'read only'),
-          (tx) => tx.last(PING),
-        );
+        await this.transaction(reading, ping);
         return;
       } catch (error) {
         const isExhausted = error instanceof DatabaseUnavailable && error.cause instanceof PoolExhausted;
@@ -214,11 +215,13 @@ export class Database {
 
   private async acquire(deadline: Deadline | undefined): Promise<PoolClient> {
     deadline?.check();
-    const { used, waiting, max } = this.load;
+    const { used, idle, waiting, max } = this.load;
     // The pool hands on what is idle a moment later, so those who are waiting may be about to get it.
     if (max - used > waiting) {
       this.movedAtMs = performance.now();
-      return this.takeFree();
+      const coming = this.takeFree();
+      // One that is idle is there at once.
+      return deadline && idle <= waiting ? inTime(coming, deadline) : coming;
     }
     if (waiting >= max * WAITING_PER_CONNECTION)
       throw new DatabaseUnavailable(new PoolExhausted(`${waiting} wait for a connection`));
@@ -306,6 +309,22 @@ export class Database {
     return this.options.stalledAfterMs ?? this.queueTimeoutMs;
   }
 }
+
+/** A connection, as long as there is time for it: one that comes later goes back to the pool. */
+async function inTime(coming: Promise<PoolClient>, deadline: Deadline): Promise<PoolClient> {
+  try {
+    return await deadline.within(coming);
+  } catch (error) {
+    coming.then(
+      (connection) => connection.release(),
+      () => {}, // It was told, or nobody waits for it any more.
+    );
+    throw error;
+  }
+}
+
+const reading = (connection: PoolClient): SystemTx => new SystemTx(connection, 'read only');
+const ping = (tx: SystemTx): Promise<unknown> => tx.last(PING);
 
 /** What the pool says where no connection was free in time; one that could not be made fails otherwise. */
 function isPoolTimeout(error: unknown): error is Error {

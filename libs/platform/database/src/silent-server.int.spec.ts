@@ -1,3 +1,5 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Deadline, DeadlinePassed } from '@holdfast/kernel';
 import { TcpProxy, TestDatabase } from '@holdfast/testing';
 import { Database } from './database';
 import { DatabaseUnavailable, OutcomeUnknown, PoolExhausted } from './database-errors';
@@ -55,6 +57,9 @@ describe('A network that swallows what is sent', () => {
     await wire.set('blackhole');
     expect(await failureOf(waiting)).toEqual(unavailable);
     expect(database.load).toMatchObject({ used: 0, waiting: 0 });
+    // Nor is a connection that is being made waited for beyond the deadline.
+    const short = database.transaction(opening, (tx) => tx.rows(TICK), Deadline.in(50));
+    expect(await failureOf(short)).toBeInstanceOf(DeadlinePassed);
   });
 
   it('tells who has sent a commit that its outcome is not known', async () => {
@@ -69,8 +74,13 @@ describe('A network that swallows what is sent', () => {
     const { held } = wire.counts;
     expect(await failureOf(write())).toEqual(unavailable);
     expect(wire.counts.held).toBe(held); // Nothing was sent.
+    await sleep(1_050);
+    const told: string[] = [];
+    const tell = (who: string): Promise<unknown> => failureOf(write()).then(() => told.push(who));
+    await Promise.all(['looks', 'comes then', 'comes as well'].map(tell));
+    expect(told).toEqual(['comes then', 'comes as well', 'looks']);
     await wire.set('pass');
-    while (await failureOf(database.ping())) await new Promise((resolve) => setTimeout(resolve, 50));
+    while (await failureOf(database.ping())) await sleep(50);
     await Promise.all([write(), write(), write()]);
     expect(database.load).toMatchObject({ used: 0, waiting: 0 });
     const [sessions] = await test.admin<{ count: number }>(SESSIONS);
