@@ -1,4 +1,6 @@
+import { DeadlinePassed } from '@holdfast/kernel';
 import { histogram } from '@holdfast/observability';
+import { DependencyAway } from '@holdfast/resilience';
 import { limitOf, QueryTooLarge } from './query-too-large';
 import { TelemetryUnavailable } from './telemetry-unavailable';
 
@@ -30,7 +32,10 @@ export function isOutage(error: unknown): boolean {
   return !REFUSALS.has(code);
 }
 
-/** Times the work. Throws TelemetryUnavailable when it is not the statement's or its rows' fault that it fails. */
+/**
+ * Times the work. Throws TelemetryUnavailable when it is not the statement's or its rows' fault that it fails, and DeadlinePassed where a
+ * reader's time was over, which is nobody's.
+ */
 export async function guarded<T>(operation: Operation, work: () => Promise<T>): Promise<T> {
   const stop = requestSeconds.startTimer({ operation });
   try {
@@ -40,8 +45,10 @@ export async function guarded<T>(operation: Operation, work: () => Promise<T>): 
   } catch (error) {
     // Only a read has limits of its own: an insert that takes too long says nothing of whether its rows are stored.
     const limit = operation === 'read' ? limitOf(error) : undefined;
-    const outage = !limit && isOutage(error);
+    const isLate = operation === 'read' && error instanceof DependencyAway && error.reason === 'given_up';
+    const outage = !limit && !isLate && isOutage(error);
     stop({ outcome: outage ? 'unavailable' : 'failed' });
+    if (isLate) throw new DeadlinePassed();
     if (limit) throw new QueryTooLarge(limit, error);
     throw outage ? new TelemetryUnavailable(error) : error;
   }

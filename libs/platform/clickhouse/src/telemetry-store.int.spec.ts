@@ -1,4 +1,4 @@
-import { newId } from '@holdfast/kernel';
+import { Deadline, DeadlinePassed, newId } from '@holdfast/kernel';
 import { TestClickHouse } from '@holdfast/testing';
 import { TelemetryStore, type TelemetryStatement } from './telemetry-store';
 import { TooManyReads } from './tenant-reads';
@@ -68,6 +68,22 @@ describe.each(TestClickHouse.kinds())('TelemetryStore over %s', (kind) => {
     });
     expect(store.isOpenForReads).toBe(true);
     expect(await store.read(newId(), COUNT, {})).toEqual([{ events: '0' }]);
+  });
+
+  it('tells a reader whose time was over just that', async () => {
+    const slow = { text: 'select sleep(0.2) as slept, {tenant_id:UUID} as tenant_id' };
+    const late = store.read({ tenantId: newId(), deadline: Deadline.in(20) }, slow, {});
+    await expect(late).rejects.toBeInstanceOf(DeadlinePassed);
+  });
+
+  it('has the store read no longer than somebody may wait for it', async () => {
+    const limit = async (leftMs?: number): Promise<unknown> => {
+      const deadline = leftMs === undefined ? undefined : Deadline.in(leftMs);
+      const text = "select getSetting('max_execution_time') as seconds, {tenant_id:UUID} as tenant_id";
+      const [row] = await store.read<{ seconds: unknown }>({ tenantId: newId(), deadline }, { text }, {});
+      return Number(row?.seconds);
+    };
+    expect([await limit(), await limit(60_000), await limit(1_900)]).toEqual([4, 4, 2]);
   });
 
   it('refuses a tenant that asks for too much at once, and answers another', async () => {

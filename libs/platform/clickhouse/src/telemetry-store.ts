@@ -36,7 +36,6 @@ const READ_TIME_MAX_SECONDS = 4;
 const READ_SETTINGS = {
   date_time_output_format: 'iso',
   output_format_json_quote_64bit_integers: 1,
-  max_execution_time: READ_TIME_MAX_SECONDS,
   max_rows_to_read: String(READ_ROWS_MAX),
   max_memory_usage: String(READ_MEMORY_BYTES_MAX),
   max_result_rows: String(READ_RESULT_ROWS_MAX),
@@ -77,7 +76,7 @@ export class TelemetryStore {
 
   /**
    * The rows of a statement over the views of one tenant, within what its reader has left. Throws TelemetryUnavailable, QueryTooLarge
-   * when it hit a limit, and TooManyReads when the tenant has too many at once.
+   * when it hit a limit, TooManyReads when the tenant has too many at once, and DeadlinePassed.
    */
   async read<Row>(
     reader: string | Pick<Caller, 'tenantId' | 'deadline'>,
@@ -92,7 +91,12 @@ export class TelemetryStore {
     return this.shares.run(tenantId, () =>
       guarded('read', () =>
         this.reads.run(
-          (signal) => this.client.select<Row>(statement.text, { parameters: bound, settings, signal }),
+          (signal, { leftMs }) => {
+            // The store does not notice that nobody listens any more: it would go on for all who have given up, beside those in their places.
+            const max_execution_time = Math.min(READ_TIME_MAX_SECONDS, Math.floor(leftMs / 1_000) + 1);
+            const options = { parameters: bound, settings: { ...settings, max_execution_time }, signal };
+            return this.client.select<Row>(statement.text, options);
+          },
           { deadline },
         ),
       ),
