@@ -131,6 +131,11 @@ function nameOf(policy: string, does: string): string {
   return `${policy.replaceAll('_', '-')}-${does}`;
 }
 
+/** The API cannot do it at the moment. */
+class ApiFailed extends Error {
+  override readonly name = 'ApiFailed';
+}
+
 /** The drills, or a problem. */
 interface Told {
   readonly data?: readonly PolicyState[];
@@ -153,13 +158,16 @@ async function ask(
     ...(body && { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
   });
-  const { data, detail, errors = [] } = (await answer.json()) as Told;
+  // What stands in front of an API that is away answers otherwise.
+  const { data, detail, errors = [] } = (await answer.json().catch(() => ({}))) as Told;
   if (data) return data;
   const faults = errors.map(({ pointer, message }) => `${pointer.slice(1)}: ${message}`);
-  throw new WrongUsage([detail ?? `The API answers ${answer.status}.`, ...faults].join('\n'));
+  const text = [detail ?? `The API answers ${answer.status}.`, ...faults].join('\n');
+  throw answer.status < 500 ? new WrongUsage(text) : new ApiFailed(text);
 }
 
 function processOf({ api, key }: DrillOptions): { readonly api: string; readonly key: string } {
+  if (api !== undefined && !URL.canParse(api)) throw new WrongUsage('--api: It is no URL.');
   if (api !== undefined && key !== undefined) return { api, key };
   if (api !== undefined || key !== undefined) throw new WrongUsage('--api and --key belong together.');
   const { directory } = readConfig('cli');

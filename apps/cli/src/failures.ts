@@ -15,6 +15,7 @@ export class WrongUsage extends Error {
 
 /** Errors whose message is for people; of any other the stack is wanted. */
 const SPOKEN = new Set([
+  'ApiFailed',
   'ChdbUnavailable',
   'DemoFailed',
   'DevRefused',
@@ -40,8 +41,10 @@ export function printFailure(error: unknown, json: boolean): void {
   process.stderr.write(`${text}\n`);
 }
 
-function describe(error: unknown): { readonly code: string; readonly message: string } {
-  if (!(error instanceof Error)) return { code: 'unknown', message: String(error) };
+function describe(thrown: unknown): { readonly code: string; readonly message: string } {
+  if (!(thrown instanceof Error)) return { code: 'unknown', message: String(thrown) };
+  // Of a request over HTTP that did not get through, the cause says why.
+  const error = thrown.message === 'fetch failed' && thrown.cause instanceof Error ? thrown.cause : thrown;
   if (error instanceof DomainError) return { code: error.code, message: error.message };
   if (error instanceof ConfigRefused || error instanceof WrongUsage || SPOKEN.has(error.name)) {
     return { code: error.name, message: error.message };
@@ -50,13 +53,12 @@ function describe(error: unknown): { readonly code: string; readonly message: st
   const reason = error.message || ('code' in error ? String(error.code) : error.name);
   return {
     code: error.name,
-    message: isConnectionRefused(error)
-      ? `The server cannot be reached (${reason}).`
-      : (error.stack ?? reason),
+    message: isUnreachable(error) ? `The server cannot be reached (${reason}).` : (error.stack ?? reason),
   };
 }
 
-function isConnectionRefused(error: Error): boolean {
+function isUnreachable(error: Error): boolean {
+  if (error.name === 'TimeoutError') return true;
   return (
     'code' in error && ['ECONNREFUSED', 'ENOTFOUND', 'ETIMEDOUT', 'ECONNRESET'].includes(String(error.code))
   );

@@ -76,6 +76,13 @@ describe('A failure', () => {
     expect(printed(new Error('cannot reach postgresql://app:hunter2@db/x'))).not.toContain('hunter2');
   });
 
+  test('of a request that did not get through says why, and not where in the program', () => {
+    const cause = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:9'), { code: 'ECONNREFUSED' });
+    expect(printed(new TypeError('fetch failed', { cause }))).toBe(
+      'The server cannot be reached (connect ECONNREFUSED 127.0.0.1:9).\n',
+    );
+  });
+
   test('that was printed already is not printed again', () => {
     expect(printed(new VerbFailed('found one'))).toBe('');
   });

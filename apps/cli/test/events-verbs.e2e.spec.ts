@@ -137,7 +137,13 @@ describe('The verbs about events and sagas, beside a running holdfast dev', () =
     expect(stdout).toMatch(/retried +system:operator \(operator:\S+\)$/m);
   });
 
+  // It takes its seconds beside the next test.
+  let drilling: Promise<Ended> | undefined;
+  const drilled = (): Promise<Ended> =>
+    (drilling ??= holdfast(checkout, ['drill', 'run', 'clickhouse-reads-open', '--seconds', '3', '--json']));
+
   test('give up a payment under way, which only its definition permits', async () => {
+    void drilled();
     const made = await holdfast(checkout, ['key', 'create', 'globex', '--json']);
     const api = new ApiClient(running.api, (JSON.parse(made.stdout) as { secret: string }).secret);
     const account = { code: 'wallet', asset: 'EUR/2', normalBalance: 'credit' };
@@ -160,5 +166,19 @@ describe('The verbs about events and sagas, beside a running holdfast dev', () =
     const { stdout } = await saga('show');
     expect(stdout).toMatch(/↩ +request +compensatable/);
     expect(stdout).toMatch(/decide +pivot/);
+  });
+
+  test('drill a dependency, say what was seen, and what is wrong with what was asked', async () => {
+    const { code, stdout } = await drilled();
+    expect([code, JSON.parse(stdout)]).toMatchObject([0, { name: 'clickhouse-reads-open', seconds: 3 }]);
+    const { circuit } = JSON.parse(stdout) as { readonly circuit: readonly { readonly circuit: string }[] };
+    expect(circuit.map((turn) => turn.circuit)).toEqual(['open', 'closed']);
+    const away = ['drill', 'list', '--key', 'none', '--json', '--api', 'http://127.0.0.1:1'];
+    const [wrong, unreachable] = await Promise.all([
+      holdfast(checkout, ['drill', 'run', 'clickhouse-reads-open', '--seconds', '301']),
+      holdfast(checkout, away),
+    ]);
+    expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('seconds: Too big')]);
+    expect([unreachable.code, unreachable.stderr]).toEqual([1, expect.stringContaining('cannot be reached')]);
   });
 });
