@@ -294,8 +294,9 @@ export class SagaRunner {
         if (row) await this.handBack({ ...held, row });
         return;
       } catch (error) {
-        if (error instanceof SagaMovedOn) return;
-        if (!isOutage(error)) return this.options.report(error, `handing back saga ${held.row.id}`);
+        if (isOutage(error)) continue;
+        if (!(error instanceof SagaMovedOn)) this.options.report(error, `handing back saga ${held.row.id}`);
+        return;
       }
     }
   }
