@@ -196,9 +196,10 @@ describe('A payment whose halves are held', () => {
          array['{}'::jsonb], array['none'], array[null::text], array[null::text]) where $1::uuid <> $3::uuid`,
       ...[streamType, streamId, version],
     ];
-    const begun = (version: number): Injected => [
-      `insert into payments.payments (tenant_id, id, direction, counterparty_id, account_id, counterparty_account_id, amount, asset, version)
-       select tenant_id, $3, direction, counterparty_id, account_id, counterparty_account_id, amount, asset, $4
+    const begun = (version: number, asset = 'asset', createdAt = 'now()'): Injected => [
+      `insert into payments.payments (tenant_id, id, direction, counterparty_id, account_id, counterparty_account_id, amount, version,
+         asset, created_at)
+       select tenant_id, $3, direction, counterparty_id, account_id, counterparty_account_id, amount, $4, ${asset}, ${createdAt}
        from payments.payments where tenant_id = $1 and id = $2`,
       ...[id, newId(), version],
     ];
@@ -207,6 +208,8 @@ describe('A payment whose halves are held', () => {
     await expectRefused(payee, ahead('payments.payment', id, 2));
     await expectRefused(payee, ahead('sagas.participation', stepKey(id, 'post_for_payee'), 1));
     await expectRefused(payer, begun(7));
+    await expectRefused(payer, begun(1, "repeat('X', 17)"));
+    await expectRefused(payer, begun(1, 'asset', "'infinity'"));
     await expectRefused(payer, begun(1), 'HF030');
     await expectRefused(payer, [ofSaga('cancel_requested = true, version = version + 1'), other], 'HF030');
     for (const injected of [...ofPayers, ...ofAll]) await expectRefused(payer, injected);
