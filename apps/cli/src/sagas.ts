@@ -186,7 +186,12 @@ async function settle(
     const saga = await commands.execute(new SettleSagaStep(await callerFor(tenantId, of), input));
     return { tenantId, ...saga };
   });
-  printOutcome(json, settled, (saga) => `${text([saga])}\n\nIts step is settled. ${OUTCOMES.retry}`);
+  printOutcome(
+    json,
+    settled,
+    (saga) =>
+      `${text([saga])}\n\nIts step is settled. ${ENDED.has(saga.state) ? 'It has ended.' : OUTCOMES.retry}`,
+  );
 }
 
 /** Those of a definition that wait for an operator, oldest first; each by itself, so that one that is refused keeps no other. */

@@ -108,6 +108,24 @@ describe('A step at which a saga has stopped', () => {
     ]);
   });
 
+  it('ends, says the operator, of a saga that nobody has a definition of, once it has stood for long', async () => {
+    const tenantId = newId();
+    const id = await stage.begin(stage.runner(0), tenantId, broken, {});
+    const become = (set: string): Promise<unknown> =>
+      stage.database.admin(`update sagas.sagas set ${set} where id = $1`, [id]);
+    await become("due_at = clock_timestamp() - interval '6 minutes'");
+    await expect(settle(tenantId, id, 'refused')).rejects.toMatchObject({ code: 'sagas.not_stopped' });
+    await become("hash = '0123456789abcdef', due_at = clock_timestamp()");
+    await expect(settle(tenantId, id, 'refused')).rejects.toMatchObject({ code: 'sagas.not_stopped' });
+    await become("due_at = clock_timestamp() - interval '6 minutes'");
+    await expect(settle(tenantId, id, 'done')).rejects.toMatchObject({ code: 'sagas.not_stopped' });
+    await settle(tenantId, id, 'refused');
+    expect(await stage.find(id)).toMatchObject({ state: 'compensated', reason: 'sagas.settled', place: -1 });
+    expect((await stage.trail(tenantId)).slice(1)).toEqual([
+      ...['sagas.saga.step_settled ', 'sagas.saga.compensation_begun', 'sagas.saga.compensated'],
+    ]);
+  });
+
   it('is not settled by hand where the database tells what became of it, or nobody is asked for', async () => {
     const [tenantId, id] = await stopped(broken);
     await expect(settle(tenantId, id, 'done')).rejects.toMatchObject({ code: 'sagas.step_not_outside' });
