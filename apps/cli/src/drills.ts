@@ -62,7 +62,7 @@ export async function runDrill(name: string, options: DrillOptions): Promise<voi
     const before = statesOf(states, policy);
     await ask(options, 'POST', body);
     seen = await watch(options, { name, policy, seconds, before }, (done) =>
-      step.progress(done, seconds + AFTER_SECONDS),
+      step.progress(Math.round(done), seconds + AFTER_SECONDS),
     );
     return 'over';
   });

@@ -44,7 +44,8 @@ export function printFailure(error: unknown, json: boolean): void {
 function describe(thrown: unknown): { readonly code: string; readonly message: string } {
   if (!(thrown instanceof Error)) return { code: 'unknown', message: String(thrown) };
   // Of a request over HTTP that did not get through, the cause says why.
-  const error = thrown.message === 'fetch failed' && thrown.cause instanceof Error ? thrown.cause : thrown;
+  const isRequest = thrown.message === 'fetch failed' && thrown.cause instanceof Error;
+  const error = isRequest ? (thrown.cause as Error) : thrown;
   if (error instanceof DomainError) return { code: error.code, message: error.message };
   if (error instanceof ConfigRefused || error instanceof WrongUsage || SPOKEN.has(error.name)) {
     return { code: error.name, message: error.message };
@@ -53,7 +54,10 @@ function describe(thrown: unknown): { readonly code: string; readonly message: s
   const reason = error.message || ('code' in error ? String(error.code) : error.name);
   return {
     code: error.name,
-    message: isUnreachable(error) ? `The server cannot be reached (${reason}).` : (error.stack ?? reason),
+    message:
+      isRequest || isUnreachable(error)
+        ? `The server cannot be reached (${reason}).`
+        : (error.stack ?? reason),
   };
 }
 

@@ -1,4 +1,4 @@
-import { columns } from './output';
+import { columns, showStep } from './output';
 
 describe('Columns', () => {
   it('let nothing that a tenant has written steer the terminal, or begin a row', () => {
@@ -7,5 +7,17 @@ describe('Columns', () => {
       `name${' '.repeat(14)}state`,
       '\uFFFD[2Jacme\uFFFD1m\uFFFDemca  active',
     ]);
+  });
+});
+
+describe('A step', () => {
+  it('may be more than done: what is watched for a time takes a moment longer', async () => {
+    const write = jest.spyOn(process.stderr, 'write').mockReturnValue(true);
+    await showStep('watch', (step) => {
+      step.progress(9, 8);
+      return Promise.resolve('over');
+    });
+    expect(String(write.mock.lastCall)).toMatch(/watch: over/);
+    write.mockRestore();
   });
 });

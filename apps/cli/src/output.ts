@@ -58,6 +58,8 @@ export async function showStep(label: string, work: (step: Step) => Promise<stri
 }
 
 function bar(done: number, total: number): string {
-  const filled = Math.round((BAR_WIDTH * done) / total);
-  return `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${done}/${total}`;
+  // What is watched for a time may take a moment longer.
+  const shown = Math.min(done, total);
+  const filled = Math.round((BAR_WIDTH * shown) / total);
+  return `${'█'.repeat(filled)}${'░'.repeat(BAR_WIDTH - filled)} ${shown}/${total}`;
 }
