@@ -13,7 +13,8 @@ export interface StepContext<Input = unknown, Results = Readonly<Record<string, 
   readonly results: Results;
   /**
    * A UUID of this step of this saga, the same for every attempt and for the compensation: the id of what the step makes, and the
-   * idempotency key of what it asks of others.
+   * idempotency key of what it asks of others. A saga of another tenant may have the same, where a statement has begun it: outside, it is
+   * bound to the tenant.
    */
   readonly key: string;
 }
@@ -211,7 +212,7 @@ const CALL_SECONDS = 10;
 const CALL_SECONDS_MAX = 30;
 const STEPS_MAX = 50;
 const NAME = /^[a-z][a-z0-9_]*$/;
-const SAGA_NAME = /^[a-z][a-z0-9]{0,49}\.[a-z][a-z0-9_]{0,49}$/;
+const SAGA_NAME = /^[a-z][a-z0-9]{0,49}\.[a-z][a-z0-9_]{0,48}$/;
 
 const registered = new Map<string, Saga>();
 
