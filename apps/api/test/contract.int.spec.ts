@@ -251,4 +251,18 @@ describe('API contract', () => {
     }
     expect(operations.length).toBeGreaterThan(20);
   });
+
+  // What a schema cannot say, as that of two fields one is wanted, an example has to.
+  it('documents a body of a payment that is taken as it stands', async () => {
+    const { body } = await api.ask('GET', '/openapi.json');
+    const paths = body['paths'] as Record<string, { post: { requestBody: { content: object } } }>;
+    const content = paths['/v1/payments']?.post.requestBody.content;
+    const { example } = (content as Record<string, { schema: { example: object } }>)['application/json']!
+      .schema;
+    const { key } = await api.tenant();
+    const paid = await api.ask('POST', '/v1/payments', { key, body: example });
+    expect(paid.body).toMatchObject({ code: 'ledger.account_not_found' });
+    const amount = { example: '1234' };
+    expect(content).toMatchObject({ 'application/json': { schema: { properties: { amount } } } });
+  });
 });

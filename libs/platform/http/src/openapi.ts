@@ -62,6 +62,11 @@ function jsonSchemaOf(schema: z.ZodType, io: 'input' | 'output'): Schema {
     io,
     target: 'draft-2020-12',
     unrepresentable: 'any',
+    // Ours are of what is written, also where it is read as something else: zod leaves them out there.
+    override: ({ zodSchema, jsonSchema }) => {
+      const { examples } = z.globalRegistry.get(zodSchema) ?? {};
+      if (Array.isArray(examples)) jsonSchema.examples = examples;
+    },
   });
   return converted;
 }
