@@ -29,7 +29,10 @@ export const createApiKeyInput = z.strictObject({
   expiresAt: instantSchema
     .refine((text) => Date.parse(text) > Date.now(), 'A key ends in the future.')
     .nullish()
-    .meta({ description: 'When the key ends by itself; null for never.' }),
+    .meta({
+      description: 'When the key ends by itself; null for never.',
+      examples: ['2100-01-01T00:00:00Z'],
+    }),
 });
 
 /** What the operator's route takes besides: why, where the tenant has a way in already. */

@@ -12,10 +12,15 @@ import { insertInvitation } from './invitations.sql';
 
 /** What POST /v1/invitations takes. */
 export const createInvitationInput = z.strictObject({
-  email: z.email().max(320).nullish().meta({
-    description:
-      'Who may accept: the token’s issuer has to vouch for this address. Null for whoever has the token.',
-  }),
+  email: z
+    .email()
+    .max(320)
+    .nullish()
+    .meta({
+      description:
+        'Who may accept: the token’s issuer has to vouch for this address. Null for whoever has the token.',
+      examples: ['ann@example.com'],
+    }),
   role: roleReference,
   expiresInDays: z.int().min(1).max(30).default(7),
 });

@@ -10,7 +10,11 @@ import { type MemberView, showMember } from './member';
 
 /** What PATCH /v1/members/{id} may change besides the role. */
 export const memberContent = {
-  email: z.email().max(320).nullish().meta({ description: 'Shown, and used for nothing.' }),
+  email: z
+    .email()
+    .max(320)
+    .nullish()
+    .meta({ description: 'Shown, and used for nothing.', examples: ['ann@example.com'] }),
   displayName: z.string().trim().min(1).max(200).nullish(),
 };
 
