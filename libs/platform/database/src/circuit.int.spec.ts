@@ -60,6 +60,11 @@ describe('A pool as a policy', () => {
     over();
   });
 
+  it('is late no longer than a drill that makes it so', async () => {
+    drill('slow', 50, 600_000);
+    await database.ping();
+  });
+
   it('has its circuit opened by failures of a drill, and closed by a success behind it', async () => {
     drill('fail', 60_000);
     for (let n = 0; n < 5; n += 1) await expect(database.ping()).rejects.toThrow(DatabaseUnavailable);

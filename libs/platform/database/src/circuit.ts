@@ -1,7 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Deadline, DeadlinePassed } from '@holdfast/kernel';
 import { gauge } from '@holdfast/observability';
-import { type Drill, DrillFailure, NamedCalls, type PolicyState, settingsOf } from '@holdfast/resilience';
+import {
+  type Drill,
+  DrillFailure,
+  lateMs,
+  NamedCalls,
+  type PolicyState,
+  settingsOf,
+} from '@holdfast/resilience';
 import {
   BrokenCircuitError,
   circuitBreaker,
@@ -87,9 +94,9 @@ export class Circuit extends NamedCalls {
   }
 }
 
-async function drilled<T>(work: () => Promise<T>, { does, delayMs }: Drill, deadline?: Deadline): Promise<T> {
-  if (does === 'fail') throw new DatabaseUnavailable(new DrillFailure('a drill lets postgresql fail'));
-  const leftMs = deadline?.leftMs ?? Infinity;
+async function drilled<T>(work: () => Promise<T>, drill: Drill, deadline?: Deadline): Promise<T> {
+  if (drill.does === 'fail') throw new DatabaseUnavailable(new DrillFailure('a drill lets postgresql fail'));
+  const [delayMs, leftMs] = [lateMs(drill), deadline?.leftMs ?? Infinity];
   await sleep(Math.min(delayMs, leftMs));
   if (leftMs <= delayMs) throw new DeadlinePassed();
   return work();

@@ -4,6 +4,7 @@ export {
   type Drill,
   type HeardDrill,
   HeardDrills,
+  lateMs,
   listPolicyStates,
   type PolicyState,
   settingsOf,

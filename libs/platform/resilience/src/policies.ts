@@ -25,6 +25,11 @@ export interface Drill {
   readonly untilMs: number;
 }
 
+/** How late a drill that makes slow has an attempt begin, in milliseconds: when the drill is over at the latest. */
+export function lateMs({ delayMs, untilMs }: Drill): number {
+  return Math.max(0, Math.min(delayMs, untilMs - performance.now()));
+}
+
 interface Registered {
   readonly name: PolicyName;
   readonly state: PolicyState;

@@ -257,6 +257,12 @@ describe('A policy', () => {
     );
   });
 
+  it('is slow no longer than a drill that makes it so', async () => {
+    const bank = policy();
+    beginDrill('partner_bank', { does: 'slow', delayMs: 60_000, untilMs: performance.now() + 30 });
+    expect(await bank.run(async () => 1)).toBe(1);
+  });
+
   it('reads an answer over HTTP within the same time, and follows nothing', async () => {
     const server = createServer((request, response) => {
       if (request.url === '/wait') response.end(String(request.headers['x-request-timeout-ms']));

@@ -19,7 +19,7 @@ import {
 import { LRUCache } from 'lru-cache';
 import { NamedCalls } from './named-calls';
 import { Places } from './places';
-import { type PolicyState, settingsOf } from './policies';
+import { lateMs, type PolicyState, settingsOf } from './policies';
 import { DependencyAway, DrillFailure } from './policy.errors';
 import { callSeconds, retriesTotal } from './policy-metrics';
 
@@ -224,7 +224,7 @@ export class Policy extends NamedCalls {
   private async send<T>(work: () => Promise<T>, signal: AbortSignal): Promise<T> {
     const drill = this.runningDrill;
     if (drill?.does === 'fail') throw new DrillFailure(`a drill lets ${this.name} fail`);
-    if (drill?.does === 'slow') await sleep(drill.delayMs, undefined, { signal });
+    if (drill?.does === 'slow') await sleep(lateMs(drill), undefined, { signal });
     return work();
   }
 

@@ -75,6 +75,12 @@ describe('A quick policy', () => {
     },
   );
 
+  it('is slow no longer than a drill that makes it so', async () => {
+    const redis = policy({ deadlineMs: 2_000 });
+    beginDrill('redis_limits', { does: 'slow', delayMs: 60_000, untilMs: performance.now() + 30 });
+    expect(await outcomeOf(redis.run(well))).toBe('ok');
+  });
+
   it('shows with the others, and is measured with them', async () => {
     const redis = policy();
     await redis.run(well);

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PolicyName, PolicySettings } from '@holdfast/config';
 import { NamedCalls } from './named-calls';
-import { type PolicyState, settingsOf } from './policies';
+import { lateMs, type PolicyState, settingsOf } from './policies';
 import { DependencyAway, DrillFailure } from './policy.errors';
 import { callSeconds } from './policy-metrics';
 
@@ -90,8 +90,9 @@ export class QuickPolicy extends NamedCalls {
     const drill = this.runningDrill;
     if (drill?.does === 'fail') throw new DrillFailure(`a drill lets ${this.name} fail`);
     if (drill?.does === 'slow') {
-      await sleep(Math.min(drill.delayMs, deadlineMs));
-      if (drill.delayMs >= deadlineMs) throw new DependencyAway(this.name, 'timeout');
+      const delayMs = lateMs(drill);
+      await sleep(Math.min(delayMs, deadlineMs));
+      if (delayMs >= deadlineMs) throw new DependencyAway(this.name, 'timeout');
     }
     return work();
   }
