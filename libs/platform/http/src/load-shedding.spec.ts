@@ -27,6 +27,15 @@ describe('The number of requests at work', () => {
     expect(shedding.room).toBe(100);
   });
 
+  it('steps back while the database has no room for what is at work', () => {
+    for (let n = 0; n < 500; n += 1) shedding.enter();
+    shedding.crowd();
+    shedding.adapt(10);
+    expect(shedding.room).toBe(475);
+    shedding.adapt(10);
+    expect(shedding.room).toBe(500);
+  });
+
   it('grows step by step once it is not', () => {
     shedding.adapt(60);
     for (let n = 0; n < 4; n += 1) shedding.adapt(10);

@@ -18,11 +18,16 @@ const REQUESTS_MIN = 100;
 /** How often is looked how late the event loop is, and how late it may be: as long as who is refused may wait to be told. */
 const LOOK_EVERY_MS = 100;
 const LATE_MS = 50;
-/** Of what is at work, when the loop is late; and what is added when it is not: back at the most within 4 s. */
+/** Of what is at work, when the loop is late, and when only a pool has no room: that comes at once, and tells where the bound is. */
 const DECREASE = 0.8;
+const STEP_BACK = 0.95;
+/** What is added when neither is: back at the most within 4 s. */
 const INCREASE = 25;
 /** An abandoned request ends by the deadline of its last statement; one that has not after this is counted no more. */
 const ABANDONED_MAX_MS = 30_000;
+
+/** What is answered where no connection to the database was free; also where it is away: then a hundred at work are plenty. */
+const NO_ROOM = 'database.unavailable';
 
 const OVERLOADED: Refusal = {
   status: 503,
@@ -44,12 +49,13 @@ const workingMax = gauge({
  * How many requests a process takes at a time. What is over it is refused before its credential is looked at, at a small part of what
  * it would cost: a queue that grows makes every answer late, and then all of the work is for nothing.
  *
- * The number follows how late the event loop is, by additive increase and multiplicative decrease as in TCP (Chiu and Jain 1989), since
- * nobody knows beforehand what a request costs, and which core it shares with whom.
+ * The number follows how late the event loop is, and whether connections to the database suffice, by additive increase and multiplicative
+ * decrease as in TCP (Chiu and Jain 1989), since nobody knows beforehand what a request costs, and which core it shares with whom.
  */
 export class LoadShedding {
   private atWork = 0;
   private limit = REQUESTS_MAX;
+  private isCrowded = false;
   private lookedAtMs = performance.now();
   private readonly looking: NodeJS.Timeout;
 
@@ -69,6 +75,11 @@ export class LoadShedding {
     this.atWork -= 1;
   }
 
+  /** Notes that one was let in for whom the database then had no room: refused there, it costs as much as one that is served. */
+  crowd(): void {
+    this.isCrowded = true;
+  }
+
   /** How many may be at work. */
   get room(): number {
     return this.limit;
@@ -76,9 +87,11 @@ export class LoadShedding {
 
   /** Takes the event loop to be so late, in milliseconds. */
   adapt(lateMs: number): void {
-    if (lateMs > LATE_MS)
-      this.limit = Math.max(REQUESTS_MIN, Math.floor(Math.min(this.limit, this.atWork) * DECREASE));
-    else this.limit = Math.min(REQUESTS_MAX, this.limit + INCREASE);
+    if (lateMs > LATE_MS || this.isCrowded) {
+      const share = lateMs > LATE_MS ? DECREASE : STEP_BACK;
+      this.limit = Math.max(REQUESTS_MIN, Math.floor(Math.min(this.limit, this.atWork) * share));
+    } else this.limit = Math.min(REQUESTS_MAX, this.limit + INCREASE);
+    this.isCrowded = false;
     workingMax.set(this.limit);
     working.set(this.atWork);
   }
@@ -122,7 +135,10 @@ export function shedLoad(fastify: FastifyInstance, shedding = new LoadShedding()
     serve(request, response);
   });
   fastify.addHook('onRequest', async (request) => void (request.leaveWork = leaving.get(request.raw)));
-  fastify.addHook('onSend', async (request) => request.leaveWork?.());
+  fastify.addHook('onSend', async (request) => {
+    request.leaveWork?.();
+    if (request.refusals?.some(({ code }) => code === NO_ROOM)) shedding.crowd();
+  });
   fastify.addHook('onClose', async () => shedding.close());
 }
 
