@@ -1,3 +1,4 @@
+import { DomainError } from '@holdfast/kernel';
 import { type ArgumentsHost, Catch, type ExceptionFilter } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { problemOf, refusalOf } from './problem';
@@ -20,11 +21,21 @@ export function sendProblem(error: unknown, request: FastifyRequest, reply: Fast
   if (reply.sent) return;
   const refusal = refusalOf(error);
   noteRefusal(request, refusal);
-  if (refusal.status >= 500) request.log.error({ err: error, code: refusal.code }, 'request failed');
+  // What was foreseen is told in a line: under a flood a stack trace costs as much as an answer.
+  if (error instanceof DomainError && refusal.status >= 500)
+    request.log.warn({ code: refusal.code, reason: reasonOf(error) }, 'request refused');
+  else if (refusal.status >= 500) request.log.error({ err: error, code: refusal.code }, 'request failed');
   if (refusal.retryAfterSeconds !== undefined) void reply.header('retry-after', refusal.retryAfterSeconds);
   if (refusal.status === 401) void reply.header('www-authenticate', 'Bearer');
   void reply
     .status(refusal.status)
     .type('application/problem+json')
     .send(JSON.stringify(problemOf(refusal, request)));
+}
+
+/** What stands behind an error, outermost first. */
+function reasonOf({ cause }: Error): string | undefined {
+  if (!(cause instanceof Error)) return undefined;
+  const behind = reasonOf(cause);
+  return behind === undefined ? String(cause) : `${String(cause)} <- ${behind}`;
 }
