@@ -1,12 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Database } from '@holdfast/database';
+import { Database, OutcomeUnknown } from '@holdfast/database';
 import { newId } from '@holdfast/kernel';
-import { Grants, TenantDatabase } from '@holdfast/tenancy';
+import { callerOf, Grants, TenantDatabase } from '@holdfast/tenancy';
 import { HaltingTenants, TcpProxy } from '@holdfast/testing';
 import { z } from 'zod';
 import { effect } from '../test/effects';
 import { SagaStage } from '../test/saga-stage';
 import { LASTING_ATTEMPTS_MAX, saga } from './saga';
+import type { SagaRunner } from './saga-runner';
 
 const nothing = z.object({});
 
@@ -68,24 +69,51 @@ describe('A saga whose step fails', () => {
   const attempts = (id: string, count: number): Promise<unknown> =>
     stage.database.admin('update sagas.sagas set attempts = $2 where id = $1', [id, count]);
 
-  it('since the database is away goes on when that is back, and not when the lease has run out', async () => {
-    const url = new URL(stage.database.url('holdfast_app'));
-    const wire = await TcpProxy.start(Number(url.port));
-    url.port = String(wire.port);
-    const database = new Database({ url: url.href, name: 'cut off', connectionsMax: 2 });
-    const runner = stage.runner(undefined, new TenantDatabase(database));
-    cut = () => wire.set('refuse');
-    const id = await stage.begin(runner, newId(), cutOff, {});
-    // What had become of it could not be written either.
-    while (!stage.reports.some((report) => report.startsWith(`moving saga ${id}`))) await sleep(10);
-    cut = () => Promise.resolve();
-    await wire.set('pass');
-    await runner.whenIdle(id);
-    expect(await stage.find(id)).toMatchObject({ state: 'running', place: 0 });
-    expect(await runner.runDue()).toBe(1);
-    expect(await stage.find(id)).toMatchObject({ state: 'completed' });
-    await database.close();
-    await wire.close();
+  describe('since the database is away', () => {
+    let wire: TcpProxy;
+    let database: Database;
+    let runner: SagaRunner;
+    beforeAll(async () => {
+      const url = new URL(stage.database.url('holdfast_app'));
+      wire = await TcpProxy.start(Number(url.port));
+      url.port = String(wire.port);
+      database = new Database({ url: url.href, name: 'cut off', connectionsMax: 2 });
+      runner = stage.runner(undefined, new TenantDatabase(database));
+    });
+    afterAll(async () => {
+      await database.close();
+      await wire.close();
+    });
+
+    /** It has not gone on by itself, and nobody's lease is in its way. */
+    async function expectFree(id: string): Promise<void> {
+      await wire.set('pass');
+      await runner.whenIdle(id);
+      expect(await stage.find(id)).toMatchObject({ state: 'running', place: 0 });
+      expect(await runner.runDue()).toBe(1);
+      expect(await stage.find(id)).toMatchObject({ state: 'completed' });
+    }
+
+    it('goes on when that is back, and not when the lease has run out', async () => {
+      cut = () => wire.set('refuse');
+      const id = await stage.begin(runner, newId(), cutOff, {});
+      // What had become of it could not be written either.
+      while (!stage.reports.some((report) => report.startsWith(`moving saga ${id}`))) await sleep(10);
+      cut = () => Promise.resolve();
+      await expectFree(id);
+    });
+
+    it('goes on as well where nobody knew whether it had begun', async () => {
+      const caller = callerOf(await stage.grants.forSystem('test', newId()), { requestId: newId() });
+      const id = newId();
+      await database.ping();
+      await wire.set({ cutAt: 'COMMIT' });
+      const begun = new TenantDatabase(database).transaction(caller, (tx) =>
+        runner.begin(tx, cutOff, {}, id),
+      );
+      await expect(begun).rejects.toBeInstanceOf(OutcomeUnknown);
+      await expectFree(id);
+    });
   });
 
   it('by ending its process each time is given up, where it can be', async () => {

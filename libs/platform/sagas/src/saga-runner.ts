@@ -108,9 +108,12 @@ export class SagaRunner {
     if (begins.saga.isHeld) {
       // It has its lane already.
       const giveBack = this.lanes.take(tx.tenantId);
+      const held = heldBy(tx.caller, saga, begins.saga);
       tx.onEnd((isCommitted) => {
         giveBack();
-        if (isCommitted) this.drive(heldBy(tx.caller, saga, begins.saga));
+        if (isCommitted) this.drive(held);
+        // It may be there, under a lease of this process.
+        else if (isCommitted === undefined) this.track({ tenantId: tx.tenantId, id }, this.outlast(held));
       });
     }
     return id;
@@ -131,7 +134,7 @@ export class SagaRunner {
     } catch (error) {
       // It may be there, under a lease of this process.
       if (isHeld && error instanceof OutcomeUnknown)
-        this.track({ tenantId: by.tenantId, id }, this.outlast(held, error));
+        this.track({ tenantId: by.tenantId, id }, this.outlast(held));
       throw error;
     } finally {
       giveBack?.();
@@ -267,8 +270,9 @@ export class SagaRunner {
         row = await (this.stopping.signal.aborted ? this.handBack(at) : this.move(at)).catch(
           (error: unknown) => {
             if (error instanceof SagaMovedOn) return this.work.reload(at);
-            if (isOutage(error)) return this.outlast(at, error);
-            throw error;
+            if (!isOutage(error)) throw error;
+            this.options.report(error, `moving saga ${at.row.id} of ${at.saga.name}`);
+            return this.outlast(at);
           },
         );
       }
@@ -282,8 +286,7 @@ export class SagaRunner {
    * An outage is no end of this process: the lease is given back once the database answers again, and need not run out first. Never throws:
    * where that fails as well, it runs out.
    */
-  private async outlast(held: HeldSaga, outage: unknown): Promise<undefined> {
-    this.options.report(outage, `moving saga ${held.row.id} of ${held.saga.name}`);
+  private async outlast(held: HeldSaga): Promise<undefined> {
     const { signal } = this.stopping;
     for (let attempt = 1; !signal.aborted && performance.now() - held.sinceMs < LEASE_MS; attempt += 1) {
       const pauseMs = fullJitterMs(attempt, LOOK_AGAIN_MS, LOOK_AGAIN_MS_MAX);

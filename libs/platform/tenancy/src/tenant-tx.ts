@@ -1,5 +1,5 @@
 import type { Caller, CommittedEvent } from '@holdfast/kernel';
-import { type Access, type Connection, statement, Transaction } from '@holdfast/database';
+import { type Access, type Connection, OutcomeUnknown, statement, Transaction } from '@holdfast/database';
 import type { Vault } from '@holdfast/vault';
 import { type Announcement, committedEventOf } from './announcement';
 
@@ -24,7 +24,7 @@ export class TenantTx extends Transaction {
   private collected: Announcement[] | undefined;
   /** Events of other requests, and who they are told to. */
   private readonly toTell: { readonly to: Caller; readonly event: CommittedEvent }[] = [];
-  private readonly atEnd: ((isCommitted: boolean) => void)[] = [];
+  private readonly atEnd: ((isCommitted: boolean | undefined) => void)[] = [];
 
   constructor(
     connection: Connection,
@@ -143,22 +143,25 @@ export class TenantTx extends Transaction {
   }
 
   /**
-   * Calls back once the transaction has ended, and says whether it was committed; an unknown outcome counts as none. For what need not
-   * happen: who dies in between calls nobody.
+   * Calls back once the transaction has ended, and says whether it was committed; undefined where nobody knows. For what need not happen:
+   * who dies in between calls nobody.
    */
-  onEnd(callback: (isCommitted: boolean) => void): void {
+  onEnd(callback: (isCommitted: boolean | undefined) => void): void {
     this.atEnd.push(callback);
   }
 
   /** Once committed, and not before, the events are the request's. */
   override async run<T>(...run: Parameters<typeof Transaction.prototype.run<T>>): Promise<T> {
-    let isCommitted = false;
+    let isCommitted: boolean | undefined = false;
     try {
       const result = await super.run(...run);
       isCommitted = true;
       this.caller.committed?.add(this.tenantId, this.toCommit);
       for (const { to, event } of this.toTell) to.committed?.add(this.tenantId, [event]);
       return result;
+    } catch (error) {
+      if (error instanceof OutcomeUnknown) isCommitted = undefined;
+      throw error;
     } finally {
       for (const callback of this.atEnd) callback(isCommitted);
     }
