@@ -112,8 +112,7 @@ export class SagaRunner {
       tx.onEnd((isCommitted) => {
         giveBack();
         if (isCommitted) this.drive(held);
-        // It may be there, under a lease of this process.
-        else if (isCommitted === undefined) this.track({ tenantId: tx.tenantId, id }, this.outlast(held));
+        else if (isCommitted === undefined) this.letGo(held);
       });
     }
     return id;
@@ -132,9 +131,7 @@ export class SagaRunner {
       const row = await this.work.begin(held, { ...begins, by });
       if (isHeld && row) this.drive({ ...held, row });
     } catch (error) {
-      // It may be there, under a lease of this process.
-      if (isHeld && error instanceof OutcomeUnknown)
-        this.track({ tenantId: by.tenantId, id }, this.outlast(held));
+      if (isHeld && error instanceof OutcomeUnknown) this.letGo(held);
       throw error;
     } finally {
       giveBack?.();
@@ -249,6 +246,11 @@ export class SagaRunner {
 
   private drive(held: HeldSaga): void {
     this.track({ tenantId: held.tenantId, id: held.row.id }, this.run(held));
+  }
+
+  /** Of one of which nobody knows whether it has begun: if it is there, it is under a lease of this process. */
+  private letGo(held: HeldSaga): void {
+    this.track({ tenantId: held.tenantId, id: held.row.id }, this.outlast(held));
   }
 
   private track({ tenantId, id }: Pick<DueSaga, 'tenantId' | 'id'>, work: Promise<void>): void {

@@ -88,8 +88,6 @@ const reserving = (keyOf: (ctx: StepContext<BankPaymentInput, unknown>) => strin
   },
   cancel: ({ signal, deadline, ...ctx }: Calling<unknown>) => bank().cancel(keyOf(ctx), { signal, deadline }),
 });
-/** As it was before keys were bound to tenants. */
-const RESERVE_UNBOUND = reserving(({ key }) => key);
 
 const PAY = {
   call: async ({ results, signal, deadline }: Calling<{ readonly reserve: { readonly key: string } }>) => ({
@@ -97,53 +95,53 @@ const PAY = {
   }),
 };
 
-const announced = (revision: number, reserve: typeof RESERVE_UNBOUND) =>
-  saga({ ...DECLARED, revision })
-    // It begins and ends, and announces nothing else: the version of each event follows from which of them it is.
-    .compensatable('request', {
-      sharesTransaction: true,
-      run: (tx, { sagaId, input: { toIban, ...input } }) =>
-        tx.announce(
-          announcement(
-            bankPaymentRequested,
-            { id: sagaId, version: 1n },
-            { ...input, toIban: shortened(toIban) },
-          ),
-        ),
-      compensate: (tx, { sagaId, reason: code, results }) => {
-        const type = isDone({ results }, 'hold') ? paymentCompensated : paymentFailed;
-        return tx.announce(announcement(type, { id: sagaId, version: 2n }, { code }));
-      },
-    })
-    .compensatable('hold', HOLD)
-    .compensatable('reserve', reserve)
-    .pivot('pay', PAY)
-    .retriable('post', {
-      run: async (tx, { sagaId, results }) => {
-        await tx.announce(
-          announcement(paymentSent, { id: sagaId, version: 2n }, {}),
-          announcement(paymentCompleted, { id: sagaId, version: 3n }, {}),
-        );
-        await postHeld(tx, results.hold);
-      },
-    })
-    .build();
-
 /**
  * A payment to an account at another bank. What it takes is held in the payer's books, and reserved at the bank, which can always be given
  * back; then the bank is told to pay, behind which there is no way back, and what is held is posted. The bank reserves and pays under one
  * key, once or not at all, whatever is lost on the way. Ids in the ledger are drawn by chance: whoever knows the payment's could take
  * those that follow from it.
  */
-export const bankPayment = announced(2, reserving(bankKeyOf));
+export const bankPayment = saga(DECLARED)
+  // It begins and ends, and announces nothing else: the version of each event follows from which of them it is.
+  .compensatable('request', {
+    sharesTransaction: true,
+    run: (tx, { sagaId, input: { toIban, ...input } }) =>
+      tx.announce(
+        announcement(
+          bankPaymentRequested,
+          { id: sagaId, version: 1n },
+          { ...input, toIban: shortened(toIban) },
+        ),
+      ),
+    compensate: (tx, { sagaId, reason: code, results }) => {
+      const type = isDone({ results }, 'hold') ? paymentCompensated : paymentFailed;
+      return tx.announce(announcement(type, { id: sagaId, version: 2n }, { code }));
+    },
+  })
+  .compensatable('hold', HOLD)
+  .compensatable('reserve', reserving(bankKeyOf))
+  .pivot('pay', PAY)
+  .retriable('post', {
+    run: async (tx, { sagaId, results }) => {
+      await tx.announce(
+        announcement(paymentSent, { id: sagaId, version: 2n }, {}),
+        announcement(paymentCompleted, { id: sagaId, version: 3n }, {}),
+      );
+      await postHeld(tx, results.hold);
+    },
+  })
+  .build();
 
-/** The same as it was before its keys were bound to tenants: until none of its hash is left, sagas end that began so. */
-export const unboundBankPayment = announced(1, RESERVE_UNBOUND);
-
-/** And before its events were announced. */
+/**
+ * The same as it was before its events were announced and its keys bound to tenants: until none of its hash is left, sagas end that began
+ * so.
+ */
 export const unannouncedBankPayment = saga(DECLARED)
   .compensatable('hold', HOLD)
-  .compensatable('reserve', RESERVE_UNBOUND)
+  .compensatable(
+    'reserve',
+    reserving(({ key }) => key),
+  )
   .pivot('pay', PAY)
   .retriable('post', { run: (tx, { results }) => postHeld(tx, results.hold) })
   .build();
